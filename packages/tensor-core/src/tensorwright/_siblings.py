@@ -1,0 +1,53 @@
+"""The distributions that add a part to ``tensorwright``, and what happens when one is not installed."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+
+DISTRIBUTIONS = {
+    "autograd": "tensorwright-autograd",
+    "nn": "tensorwright-nn",
+    "optim": "tensorwright-optim",
+}
+
+
+class PartNotInstalledError(ModuleNotFoundError):
+    """A part of tensorwright that another distribution brings was asked for, and is not installed.
+
+    ``name`` is the distribution to install, not the module: ``from tensorwright import optim`` swallows an error whose
+    name is the module's, and with it the sentence that says what to do.
+    """
+
+    def __init__(self, part: str) -> None:
+        distribution = DISTRIBUTIONS[part]
+        super().__init__(f"tensorwright.{part} is not installed; pip install {distribution}", name=distribution)
+
+
+class _MissingParts:
+    """Last on ``sys.meta_path``: is asked only for what no other finder has found."""
+
+    @staticmethod
+    def find_spec(fullname: str, path: object = None, target: object = None) -> None:
+        root, _, part = fullname.partition(".")
+        if root == "tensorwright" and part in DISTRIBUTIONS:
+            raise PartNotInstalledError(part)
+
+
+def install_finder() -> None:
+    """Let ``import tensorwright.<part>`` say which distribution to install."""
+    if not any(finder is _MissingParts for finder in sys.meta_path):
+        sys.meta_path.append(_MissingParts)
+
+
+def load_part(name: str) -> ModuleType:
+    """Import ``tensorwright.<name>``; an absent one is an ``AttributeError``, so that ``hasattr`` answers False."""
+    if name not in DISTRIBUTIONS:
+        raise AttributeError(f"module 'tensorwright' has no attribute {name!r}")
+    try:
+        return import_module(f"tensorwright.{name}")
+    except PartNotInstalledError as error:
+        if error.name != DISTRIBUTIONS[name]:
+            raise  # this part is there; one that it needs is not
+        raise AttributeError(str(error)) from None

@@ -1,0 +1,83 @@
+# How every tensorwright distribution builds its C++.
+#
+# tensor-core reads this file from the repository (or from its own sdist) and installs it in its wheel; every other
+# distribution gets it with find_package(tensorwright), so no other sdist needs a copy.
+include_guard(GLOBAL)
+
+option(TW_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
+option(TW_BUILD_TESTS "Build the C++ tests" OFF)
+option(TW_WERROR "Treat compiler warnings as errors" OFF)
+
+# Flags shared by all our targets. No fast-math and no contraction: a kernel computes the same bits on every
+# instruction set, so an FMA happens exactly where the source says fma().
+function(tensorwright_compile_options target)
+  target_compile_features(${target} PRIVATE cxx_std_17)
+  set_target_properties(${target} PROPERTIES
+    CXX_EXTENSIONS OFF
+    CXX_VISIBILITY_PRESET hidden
+    C_VISIBILITY_PRESET hidden
+    VISIBILITY_INLINES_HIDDEN ON
+    POSITION_INDEPENDENT_CODE ON
+    INTERPROCEDURAL_OPTIMIZATION OFF)
+  # -O2 and asserts off, whatever the build type adds: -O3 doubles the compile time of the kernels for no gain.
+  target_compile_options(${target} PRIVATE -O2 -ffp-contract=off -fno-math-errno -fno-semantic-interposition
+    -Wall -Wextra -Wno-psabi $<$<BOOL:${TW_WERROR}>:-Werror>)
+  if(TW_SANITIZE)
+    target_compile_options(${target} PRIVATE -O1 -g -fno-omit-frame-pointer
+      -fsanitize=address,undefined -fno-sanitize-recover=all)
+    target_link_options(${target} PRIVATE -fsanitize=address,undefined)
+  else()
+    # --gc-sections and --strip-debug keep the wheel small.
+    target_link_options(${target} PRIVATE -Wl,--gc-sections -Wl,--strip-debug)
+  endif()
+endfunction()
+
+# Compile `SOURCES` once per instruction set into object libraries, and append their names to `result`.
+# Each copy lives in its own namespace, TW_ISA_NS, and must not instantiate anything shared (std:: templates, inline
+# functions of other headers): the linker would keep one copy for all, perhaps the one this machine cannot run.
+function(tensorwright_add_isa_libraries result prefix)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "SOURCES;INCLUDES")
+  set(isas baseline)
+  set(baseline_flags TW_VBYTES=16)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    list(APPEND isas avx2 avx512)
+    set(avx2_options -mavx2 -mfma -mf16c)
+    set(avx512_options -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl)
+    set(avx2_flags TW_VBYTES=32)
+    set(avx512_flags TW_VBYTES=64)
+  endif()
+  set(targets)
+  foreach(isa IN LISTS isas)
+    set(target ${prefix}_${isa})
+    add_library(${target} OBJECT ${arg_SOURCES})
+    tensorwright_compile_options(${target})
+    target_compile_definitions(${target} PRIVATE TW_ISA_NS=${isa} TW_ISA_${isa}=1 ${${isa}_flags})
+    target_compile_options(${target} PRIVATE ${${isa}_options})
+    target_include_directories(${target} PRIVATE ${arg_INCLUDES})
+    list(APPEND targets ${target})
+  endforeach()
+  set(${result} ${targets} PARENT_SCOPE)
+endfunction()
+
+# Run the code generator at configure time: which files it writes depends on the facets, and it is quick. It leaves
+# files whose text has not changed alone, so an edit of one facet recompiles only what that facet reaches.
+function(tensorwright_run_codegen)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "ARGS;DEPENDS")
+  find_package(Python 3.11 REQUIRED COMPONENTS Interpreter)
+  execute_process(COMMAND "${Python_EXECUTABLE}" -m tensorwright_codegen ${arg_ARGS}
+    WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" RESULT_VARIABLE status)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "tensorwright_codegen failed; its message stands above")
+  endif()
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${arg_DEPENDS})
+endfunction()
+
+# A library that speaks only the C ABI, in tensorwright/_lib: one wheel per platform, whatever the Python.
+function(tensorwright_add_plugin name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;INCLUDES")
+  add_library(${name} SHARED ${arg_SOURCES})
+  tensorwright_compile_options(${name})
+  target_include_directories(${name} PRIVATE ${arg_INCLUDES})
+  target_link_libraries(${name} PRIVATE tensorwright::headers)
+  install(TARGETS ${name} LIBRARY DESTINATION tensorwright/_lib RUNTIME DESTINATION tensorwright/_lib)
+endfunction()
