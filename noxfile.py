@@ -29,6 +29,13 @@ PREFIX = "tensorwright-"
 PROJECTS: dict[str, dict[str, Any]] = {  # by folder: nn, not tensorwright-nn
     path.parent.name: tomllib.loads(path.read_text()) for path in sorted(ROOT.glob("packages/*/pyproject.toml"))
 }
+SUPPORTED = ["3.11", "3.12", "3.13"]
+LIBRARIES = ["libasan.so", "libstdc++.so"]  # loaded before Python: the second so that exceptions are intercepted
+SANITIZER_OPTIONS = {
+    "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+}
+CODEGEN_FROM_SOURCE = {"PYTHONPATH": str(ROOT / "packages" / "codegen" / "src")}
 WORKSPACE = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -67,6 +74,18 @@ def closure(names: Iterable[str], needs: Any) -> list[str]:
     return list(order)
 
 
+def other_pythons() -> list[str]:
+    """The supported Pythons of this machine besides the one that runs nox: on PATH, or known to pyenv."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    found = []
+    for version in SUPPORTED:
+        candidates = [shutil.which(f"python{version}"), *sorted(map(str, pyenv.glob(f"{version}.*/bin/python")))]
+        works = [path for path in candidates if path and subprocess.run([path, "-V"], capture_output=True).returncode == 0]
+        if works and version != f"{sys.version_info.major}.{sys.version_info.minor}":
+            found.append(works[0])
+    return found
+
+
 # --- wheels, built once --------------------------------------------------------------------------------------------
 
 
@@ -76,7 +95,8 @@ def sources(folder: str) -> Iterator[Path]:
     for root in roots:
         for path in sorted(root.rglob("*")):
             parts = path.relative_to(root).parts
-            if path.is_file() and parts[0] not in {"tests", "build", "dist"} and "__pycache__" not in parts:
+            ignored = parts[0] in {"build", "dist"} or (parts[0] == "tests" and parts[1:2] != ("cpp",))
+            if path.is_file() and not ignored and "__pycache__" not in parts:
                 yield path
 
 
@@ -106,12 +126,30 @@ def wheel_folder(session: nox.Session, folder: str, variant: str = "") -> Path:
     return WHEELS / f"{key(folder, variant)}{'-' + python_tag(session) if folder == 'tensor-core' else ''}"
 
 
+def build_folder(session: nox.Session, folder: str, variant: str = "") -> Path:
+    """Where CMake works; it is kept, so that the next build compiles only what has changed."""
+    return WHEELS / "build" / f"{folder}{variant}-{python_tag(session)}"
+
+
 def built(session: nox.Session, names: Iterable[str], variant: str = "") -> list[str]:
     """The paths of the wheels of `names`; the session `wheels` has built them."""
     return [str(next(wheel_folder(session, name, variant).glob("*.whl"))) for name in names]
 
 
-def build_wheels(session: nox.Session, variant: str = "", **environment: str) -> None:
+BUILD_EDITABLE = """
+import sys
+from pyproject_hooks import BuildBackendHookCaller
+project, backend, target = sys.argv[1:]
+BuildBackendHookCaller(project, backend).build_editable(target)
+"""
+
+
+def editables(session: nox.Session, names: Iterable[str]) -> list[str]:
+    """The paths of the editable wheels of `names`, which the session `wheels` has built beside the wheels."""
+    return [str(next((wheel_folder(session, name) / "editable").glob("*.whl"))) for name in names]
+
+
+def build_wheels(session: nox.Session, variant: str = "", defines: str = "") -> None:
     """Build every wheel that is not in .wheels/ yet, in an environment that has the build tools."""
     order = closure(PROJECTS, build_time)
     missing = [name for name in order if not any(wheel_folder(session, name, variant).glob("*.whl"))]
@@ -120,24 +158,37 @@ def build_wheels(session: nox.Session, variant: str = "", **environment: str) ->
     tools = {line for name in PROJECTS for line in others(build_time(name))}
     built_with = {sibling for name in PROJECTS for sibling in folders(build_time(name))}
     tools |= {line for name in built_with for line in others(runtime(name))}
-    session.install("build", "cmake", "ninja", *sorted(tools))
+    session.install(*group(WORKSPACE, "wheels"), *sorted(tools))
     for name in order:
-        target = wheel_folder(session, name, variant)
         if name in missing:
-            build_folder = WHEELS / "build" / f"{name}{variant}-{python_tag(session)}"  # kept: rebuilds are incremental
-            fresh = Path(session.create_tmp()) / name
-            shutil.rmtree(fresh, ignore_errors=True)
-            session.run(
-                *("python", "-m", "build", "--wheel", "--no-isolation", "--outdir", str(fresh)),
-                str(ROOT / "packages" / name),
-                env={"SKBUILD_BUILD_DIR": str(build_folder), **environment} if is_native(name) else {},
-                silent=not is_native(name),
-            )
-            shutil.rmtree(target, ignore_errors=True)
-            target.parent.mkdir(exist_ok=True)
-            fresh.rename(target)
+            build_wheel(session, name, variant, defines)
         if name in built_with:
             session.install("--no-deps", "--force-reinstall", *built(session, [name], variant))
+
+
+def build_wheel(session: nox.Session, name: str, variant: str, defines: str) -> None:
+    """Build the wheel of one package, and its editable wheel, with what is installed in the session."""
+    project = str(ROOT / "packages" / name)
+    if is_native(name):
+        defines = f"-DTW_BUILD_TESTS=ON -DTW_WERROR=ON -DCMAKE_EXPORT_COMPILE_COMMANDS=ON {defines}"
+        environment = {"SKBUILD_BUILD_DIR": str(build_folder(session, name, variant)), "CMAKE_ARGS": defines}
+    else:
+        environment = {}
+    fresh = Path(session.create_tmp()) / name
+    shutil.rmtree(fresh, ignore_errors=True)
+    session.run(
+        *("python", "-m", "build", "--wheel", "--no-isolation", "--outdir", str(fresh), project),
+        env=environment,
+        silent=not is_native(name),
+    )
+    (fresh / "editable").mkdir()
+    backend = PROJECTS[name]["build-system"]["build-backend"]
+    arguments = (project, backend, str(fresh / "editable"))
+    session.run("python", "-c", BUILD_EDITABLE, *arguments, env=environment, silent=True, log=False)
+    target = wheel_folder(session, name, variant)
+    shutil.rmtree(target, ignore_errors=True)
+    target.parent.mkdir(exist_ok=True)
+    fresh.rename(target)
 
 
 def install(session: nox.Session, names: Iterable[str], *requirements: str, variant: str = "") -> None:
@@ -176,7 +227,15 @@ def tests(session: nox.Session, what: str) -> None:
         test_together(session)
         return
     install(session, [what], *group(PROJECTS[what], "test"))
+    run_cpp_tests(session, what)
     pytest(session, str(ROOT / "packages" / what / "tests"))
+
+
+def run_cpp_tests(session: nox.Session, folder: str, variant: str = "", **environment: str) -> None:
+    """Run the programs of tests/cpp, which the build of the wheel has left in its build folder."""
+    for source in sorted((ROOT / "packages" / folder / "tests" / "cpp").glob("*.cpp")):
+        program = build_folder(session, folder, variant) / "tests" / source.stem
+        session.run(str(program), external=True, env=environment)
 
 
 @nox.session(requires=["wheels"], default=False)
@@ -187,8 +246,12 @@ def integration(session: nox.Session) -> None:
 
 def test_together(session: nox.Session) -> None:
     install(session, PROJECTS, *group(WORKSPACE, "integration"))
-    wheel_list = os.pathsep.join(built(session, PROJECTS))
-    pytest(session, str(ROOT / "tests-integration"), TENSORWRIGHT_WHEELS=wheel_list)
+    pytest(
+        session,
+        str(ROOT / "tests-integration"),
+        TENSORWRIGHT_WHEELS=os.pathsep.join(built(session, PROJECTS)),
+        TENSORWRIGHT_EDITABLES=os.pathsep.join(editables(session, PROJECTS)),
+    )
     if not session.posargs:
         session.run("pytest", "--doctest-modules", "--pyargs", "tensorwright", "tensorwright_codegen")
 
@@ -196,16 +259,19 @@ def test_together(session: nox.Session) -> None:
 # --- what reads the sources ----------------------------------------------------------------------------------------
 
 
-@nox.session
+@nox.session(requires=["wheels"])
 def lint(session: nox.Session) -> None:
     """Check style: ruff, clang-format, clang-tidy; `-- --fix` formats instead of complaining."""
     fix = "--fix" in session.posargs
     session.install(*group(WORKSPACE, "lint"))
     session.run("ruff", "check", *(["--fix"] if fix else []), ".")
     session.run("ruff", "format", *([] if fix else ["--check"]), ".")
-    files = [str(path) for folder in PROJECTS for path in sources(folder) if path.suffix in {".cpp", ".h", ".c"}]
-    if files:
-        session.run("clang-format", *(["-i"] if fix else ["--dry-run", "--Werror"]), *files)
+    files = [path for folder in PROJECTS for path in sources(folder) if path.suffix in {".cpp", ".h", ".c"}]
+    session.run("clang-format", *(["-i"] if fix else ["--dry-run", "--Werror"]), *map(str, files))
+    for folder in filter(is_native, PROJECTS):
+        translation_units = [str(path) for path in files if path.suffix == ".cpp" and folder in path.parts]
+        commands = str(build_folder(session, folder))
+        session.run("run-clang-tidy.py", "-quiet", "-p", commands, *translation_units, silent=True)
 
 
 @nox.session
@@ -233,3 +299,77 @@ def docs(session: nox.Session) -> None:
     """Build the documentation into site/; a warning is an error."""
     session.install(*group(WORKSPACE, "docs"))
     session.run("mkdocs", "build", "--strict", "--site-dir", str(ROOT / "site"))
+
+
+@nox.session(name="coverage-of-ops", default=False)
+def coverage_of_ops(session: nox.Session) -> None:
+    """Print which op lacks which facet."""
+    session.install(*others(runtime("codegen")))
+    session.run("python", "-m", "tensorwright_codegen", "coverage", *session.posargs, env=CODEGEN_FROM_SOURCE)
+
+
+@nox.session(default=False)
+def stubs(session: nox.Session) -> None:
+    """Write the .pyi stubs anew from the facets; `typecheck` complains when they are stale."""
+    session.install(*others(runtime("codegen")))
+    session.run("python", "-m", "tensorwright_codegen", "stubs", *session.posargs, env=CODEGEN_FROM_SOURCE)
+
+
+# --- what takes longer ---------------------------------------------------------------------------------------------
+
+
+@nox.session(requires=["wheels"], default=False)
+def abi(session: nox.Session) -> None:
+    """Check the C ABI: header in every dialect, golden layout, symbols, old and hostile plugins."""
+    install(session, PROJECTS, *group(WORKSPACE, "integration"))
+    session.run("pytest", str(ROOT / "tests-integration"), "-k", "abi", *session.posargs)
+
+
+@nox.session(requires=["wheels"], default=False, venv_backend="virtualenv")
+def bench(session: nox.Session) -> None:
+    """Measure beside torch, interleaved, and print the ratios."""
+    install(session, PROJECTS, *group(WORKSPACE, "bench"))
+    session.run("python", str(ROOT / "benchmarks" / "run.py"), *session.posargs)
+
+
+@nox.session(default=False)
+def sanitize(session: nox.Session) -> None:
+    """Run the C++ tests and the Python suites under AddressSanitizer and UndefinedBehaviorSanitizer."""
+    build_wheels(session, "sanitize", "-DTW_SANITIZE=ON")
+    groups = [line for name in PROJECTS for line in group(PROJECTS[name], "test")]
+    install(session, PROJECTS, *groups, variant="sanitize")
+    preload = [str(session.run("g++", f"-print-file-name={name}", external=True, silent=True)).strip() for name in LIBRARIES]
+    for folder in PROJECTS:
+        run_cpp_tests(session, folder, "sanitize", **SANITIZER_OPTIONS)
+    folders_of_tests = [str(ROOT / "packages" / name / "tests") for name in PROJECTS]
+    pytest(session, *folders_of_tests, LD_PRELOAD=" ".join(preload), PYTHONMALLOC="malloc", **SANITIZER_OPTIONS)
+
+
+@nox.session(python=other_pythons(), default=False)
+def pythons(session: nox.Session) -> None:
+    """Build for the other Pythons of this machine and run the tests of nn, optim and the README's tour."""
+    build_wheels(session)
+    install(session, PROJECTS, *group(WORKSPACE, "integration"))
+    paths = [ROOT / "packages" / name / "tests" for name in ("nn", "optim")]
+    pytest(session, *map(str, paths), str(ROOT / "tests-integration" / "test_readme.py"))
+
+
+@nox.session(reuse_venv=True, default=False)
+def dev(session: nox.Session) -> None:
+    """Make .nox/dev with every package editable; then `source .nox/dev/bin/activate`."""
+    session.install(*group(WORKSPACE, "wheels"), *group(WORKSPACE, "dev"))
+    for name in closure(PROJECTS, build_time):
+        session.install(*others(build_time(name)), *others(runtime(name)))
+        session.install("--no-build-isolation", "--no-deps", "--editable", str(ROOT / "packages" / name))
+
+
+@nox.session(default=False)
+def sdist(session: nox.Session) -> None:
+    """Build every sdist, then every wheel from its sdist, away from the checkout."""
+    session.install(*group(WORKSPACE, "wheels"))
+    out = session.create_tmp()
+    for name in closure(PROJECTS, build_time):
+        session.install(*others(build_time(name)), *others(runtime(name)))
+        session.run("python", "-m", "build", "--no-isolation", "--outdir", out, str(ROOT / "packages" / name))
+        session.install("--no-index", "--no-deps", "--find-links", out, PREFIX + name)
+    session.run("python", "-c", "import tensorwright as tw; print(tw.nn, tw.optim, tw.autograd)")
