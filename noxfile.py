@@ -1,4 +1,4 @@
-"""Every check a person or CI runs. `nox -l` lists the sessions, `nox -s NAME` runs one, `nox -s NAME -- ARGS` passes on ARGS.
+"""Every check a person or CI runs: `nox -l` lists the sessions, `nox -s NAME -- ARGS` runs one and passes on ARGS.
 
 No package is named by hand: the sessions read packages/*/pyproject.toml, and what a session installs is what those
 files declare. Wheels are built once, into .wheels/, and again only when their sources change.
@@ -80,10 +80,15 @@ def other_pythons() -> list[str]:
     found = []
     for version in SUPPORTED:
         candidates = [shutil.which(f"python{version}"), *sorted(map(str, pyenv.glob(f"{version}.*/bin/python")))]
-        works = [path for path in candidates if path and subprocess.run([path, "-V"], capture_output=True).returncode == 0]
+        works = [path for path in candidates if path and runs(path)]
         if works and version != f"{sys.version_info.major}.{sys.version_info.minor}":
             found.append(works[0])
     return found
+
+
+def runs(python: str) -> bool:
+    """Whether this is more than a shim that says which version to install."""
+    return subprocess.run([python, "-V"], capture_output=True, check=False).returncode == 0
 
 
 # --- wheels, built once --------------------------------------------------------------------------------------------
@@ -338,11 +343,12 @@ def sanitize(session: nox.Session) -> None:
     build_wheels(session, "sanitize", "-DTW_SANITIZE=ON")
     groups = [line for name in PROJECTS for line in group(PROJECTS[name], "test")]
     install(session, PROJECTS, *groups, variant="sanitize")
-    preload = [str(session.run("g++", f"-print-file-name={name}", external=True, silent=True)).strip() for name in LIBRARIES]
     for folder in PROJECTS:
         run_cpp_tests(session, folder, "sanitize", **SANITIZER_OPTIONS)
+    where = [session.run("g++", f"-print-file-name={name}", external=True, silent=True) for name in LIBRARIES]
+    preload = " ".join(str(path).strip() for path in where)
     folders_of_tests = [str(ROOT / "packages" / name / "tests") for name in PROJECTS]
-    pytest(session, *folders_of_tests, LD_PRELOAD=" ".join(preload), PYTHONMALLOC="malloc", **SANITIZER_OPTIONS)
+    pytest(session, *folders_of_tests, LD_PRELOAD=preload, PYTHONMALLOC="malloc", **SANITIZER_OPTIONS)
 
 
 @nox.session(python=other_pythons(), default=False)

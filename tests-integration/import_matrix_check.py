@@ -11,23 +11,24 @@ from pathlib import Path
 from types import ModuleType
 
 
+def message(statement: str, kind: type[Exception]) -> str:
+    """What running `statement` complains about."""
+    try:
+        exec(statement, {"tw": importlib.import_module("tensorwright")})
+    except kind as error:
+        return str(error)
+    raise AssertionError(f"{statement}: no {kind.__name__}")
+
+
 def expect_sentence(part: str) -> None:
     """An absent part says what to install, however it is asked for."""
     import tensorwright as tw
 
     sentence = f"tensorwright.{part} is not installed; pip install tensorwright-{part}"
     assert not hasattr(tw, part)
-    for statement in (f"import tensorwright.{part}", f"from tensorwright import {part}"):
-        try:
-            exec(statement, {})
-        except ModuleNotFoundError as error:
-            assert str(error) == sentence, f"{statement}: {error}"
-        else:
-            raise AssertionError(f"{statement} worked")
-    try:
-        getattr(tw, part)
-    except AttributeError as error:
-        assert str(error) == sentence, str(error)
+    assert message(f"import tensorwright.{part}", ModuleNotFoundError) == sentence
+    assert message(f"from tensorwright import {part}", ModuleNotFoundError) == sentence
+    assert message(f"tw.{part}", AttributeError) == sentence
 
 
 def expect_part(part: str, kind: str) -> None:
@@ -74,10 +75,7 @@ def main(states: dict[str, str]) -> None:
         else:
             expect_part(part, state)
             checks[part]()
-    try:
-        tw.no_such_name
-    except AttributeError as error:
-        assert str(error) == "module 'tensorwright' has no attribute 'no_such_name'"
+    assert message("tw.no_such_name", AttributeError) == "module 'tensorwright' has no attribute 'no_such_name'"
 
 
 if __name__ == "__main__":

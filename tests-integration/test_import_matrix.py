@@ -1,7 +1,7 @@
 """Every mix of wheel, editable and absent imports as one package: 2 x 3 x 3 = 18 environments.
 
-The session `integration` builds the wheels and the editable wheels and names the folders that hold them; each mix is then
-a virtual environment of its own with the files unpacked into it, which is what an installer does.
+The session `integration` names the wheels and the editable wheels; each mix is then a virtual environment of its own
+with the files unpacked into it, which is what an installer does.
 """
 
 from __future__ import annotations
@@ -58,7 +58,6 @@ def test_parts_merge(tmp_path: Path, dependencies: Path, core: str, nn: str, aut
     python = make_environment(tmp_path / "env", dependencies, kinds)
     states = [f"{part}={kind}" for part, kind in kinds.items()]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    run = subprocess.run(
-        [python, "-W", "error", CHECK, *states], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
+    command = [python, "-W", "error", CHECK, *states]
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr

@@ -40,7 +40,7 @@ def test_a_part_that_lacks_another_part_names_the_one_that_is_absent(
 
 
 def test_an_unknown_name_is_a_plain_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="^module 'tensorwright' has no attribute 'nope'$"):
+    with pytest.raises(AttributeError, match=r"^module 'tensorwright' has no attribute 'nope'$"):
         _ = tw.nope
 
 
