@@ -1,0 +1,218 @@
+"""Activation functions as layers."""
+
+from __future__ import annotations
+
+from tensorwright import Tensor
+
+from . import functional as F
+from ._module import Module
+
+
+class _Activation(Module):
+    """Shows the attributes named in ``shown``; ``inplace`` only where it is set."""
+
+    shown: tuple[str, ...] = ()
+    inplace: bool
+
+    def extra_repr(self) -> str:
+        """Constructor arguments."""
+        parts = [f"{name}={getattr(self, name)!r}" for name in self.shown]
+        return ", ".join([*parts, "inplace=True"] if self.__dict__.get("inplace") else parts)
+
+
+class _InPlaceActivation(_Activation):
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+
+class ReLU(_InPlaceActivation):
+    """max(x, 0).
+
+    Example:
+        >>> import tensorwright as tw
+        >>> ReLU()(tw.tensor([-1.0, 2.0])).tolist()
+        [0.0, 2.0]
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input."""
+        return F.relu(input, self.inplace)
+
+
+class ReLU6(_InPlaceActivation):
+    """x limited to [0, 6]."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input."""
+        return F.relu6(input, self.inplace)
+
+
+class SELU(_InPlaceActivation):
+    """Self-normalising ELU (Klambauer et al. 2017)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input."""
+        return F.selu(input, self.inplace)
+
+
+class SiLU(_InPlaceActivation):
+    """x sigmoid(x)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input."""
+        return F.silu(input, self.inplace)
+
+
+class Mish(_InPlaceActivation):
+    """x tanh(softplus(x))."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input."""
+        return F.mish(input, self.inplace)
+
+
+class Hardswish(_InPlaceActivation):
+    """x relu6(x + 3) / 6."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input."""
+        return F.hardswish(input, self.inplace)
+
+
+class Hardsigmoid(_InPlaceActivation):
+    """relu6(x + 3) / 6."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input."""
+        return F.hardsigmoid(input, self.inplace)
+
+
+class LeakyReLU(_Activation):
+    """x where positive, else ``negative_slope`` x."""
+
+    shown = ("negative_slope",)
+
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
+        super().__init__()
+        self.negative_slope, self.inplace = negative_slope, inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input."""
+        return F.leaky_relu(input, self.negative_slope, self.inplace)
+
+
+class ELU(_Activation):
+    """x where positive, else ``alpha`` (exp(x) - 1)."""
+
+    shown = ("alpha",)
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        super().__init__()
+        self.alpha, self.inplace = alpha, inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input."""
+        return F.elu(input, self.alpha, self.inplace)
+
+
+class CELU(_Activation):
+    """x where positive, else ``alpha`` (exp(x / alpha) - 1)."""
+
+    shown = ("alpha",)
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        super().__init__()
+        self.alpha, self.inplace = alpha, inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input."""
+        return F.celu(input, self.alpha, self.inplace)
+
+
+class Hardtanh(_Activation):
+    """x limited to [min_val, max_val]."""
+
+    shown = ("min_val", "max_val")
+
+    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
+        super().__init__()
+        if not min_val < max_val:
+            raise ValueError(f"Hardtanh: min_val must be below max_val, got {min_val} and {max_val}")
+        self.min_val, self.max_val, self.inplace = min_val, max_val, inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input."""
+        return F.hardtanh(input, self.min_val, self.max_val, self.inplace)
+
+
+class GELU(_Activation):
+    """x Phi(x); ``approximate="tanh"`` for the tanh form."""
+
+    shown = ("approximate",)
+
+    def __init__(self, approximate: str = "none") -> None:
+        super().__init__()
+        self.approximate = approximate
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input."""
+        return F.gelu(input, self.approximate)
+
+
+class Softplus(_Activation):
+    """log(1 + exp(``beta`` x)) / ``beta``."""
+
+    shown = ("beta", "threshold")
+
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+        super().__init__()
+        self.beta, self.threshold = beta, threshold
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input."""
+        return F.softplus(input, self.beta, self.threshold)
+
+
+class Sigmoid(_Activation):
+    """1 / (1 + exp(-x))."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input."""
+        return F.sigmoid(input)
+
+
+class Tanh(_Activation):
+    """Hyperbolic tangent."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input."""
+        return F.tanh(input)
+
+
+class Softmax(_Activation):
+    """exp(x) over its sum along ``dim``."""
+
+    shown = ("dim",)
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input."""
+        return F.softmax(input, self.dim)
+
+
+class LogSoftmax(_Activation):
+    """Logarithm of the softmax along ``dim``."""
+
+    shown = ("dim",)
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input."""
+        return F.log_softmax(input, self.dim)

@@ -1,0 +1,278 @@
+"""Modules that hold other modules, in order or by name."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, overload
+
+from tensorwright import Tensor
+
+from ._module import Module
+
+
+class Sequential(Module):
+    """Modules called one after the other, each with what the one before returned.
+
+    Example:
+        >>> import tensorwright as tw
+        >>> from tensorwright.nn import Linear, ReLU
+        >>> model = Sequential(Linear(4, 3), ReLU(), Linear(3, 2))
+        >>> model(tw.ones(5, 4)).shape
+        Size([5, 2])
+        >>> len(model[:2])
+        2
+    """
+
+    @overload
+    def __init__(self, *modules: Module) -> None: ...
+    @overload
+    def __init__(self, modules: Mapping[str, Module], /) -> None: ...
+    def __init__(self, *modules: Any) -> None:
+        super().__init__()
+        named = modules[0].items() if len(modules) == 1 and isinstance(modules[0], Mapping) else enumerate(modules)
+        for name, module in named:
+            self.add_module(str(name), module)
+
+    def forward(self, input: Any) -> Any:
+        """Call every module in turn."""
+        for module in self:
+            input = module(input)
+        return input
+
+    @overload
+    def __getitem__(self, index: int) -> Module: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequential: ...
+    def __getitem__(self, index: int | slice) -> Module:
+        if isinstance(index, slice):
+            return type(self)(dict(list(self._named())[index]))
+        return list(self)[index]
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        setattr(self, [name for name, _ in self._named()][index], module)
+
+    def __delitem__(self, index: int | slice) -> None:
+        kept = list(self)
+        del kept[index]
+        self._modules.clear()
+        self.extend(kept)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[Module]:
+        return (module for _, module in self._named())
+
+    def __add__(self, other: Iterable[Module]) -> Sequential:
+        return Sequential(*self, *other)
+
+    def _named(self) -> Iterator[tuple[str, Module]]:
+        return ((name, module) for name, module in self._modules.items() if module is not None)
+
+    def append(self, module: Module) -> Sequential:
+        """Add a module at the end."""
+        self.add_module(str(len(self)), module)
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> Sequential:
+        """Add several modules at the end."""
+        for module in modules:
+            self.append(module)
+        return self
+
+    def insert(self, index: int, module: Module) -> Sequential:
+        """Put a module in front of the one at ``index``."""
+        members = list(self)
+        if not -len(members) <= index <= len(members):
+            raise IndexError(f"Sequential.insert: index {index} is outside [{-len(members)}, {len(members)}]")
+        members.insert(index, module)
+        self._modules.clear()
+        return self.extend(members)
+
+    def pop(self, key: int) -> Module:
+        """Take the module at ``key`` out and return it."""
+        module = self[key]
+        del self[key]
+        return module
+
+
+class ModuleList(Module):
+    """A list whose modules are registered, so that their parameters are found.
+
+    Example:
+        >>> from tensorwright.nn import Linear
+        >>> layers = ModuleList(Linear(2, 2) for _ in range(3))
+        >>> len(list(layers.parameters()))
+        6
+    """
+
+    def __init__(self, modules: Iterable[Module] | None = None) -> None:
+        super().__init__()
+        self.extend(modules or ())
+
+    def _position(self, index: int) -> str:
+        index = operator.index(index)
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"ModuleList: index {index} is out of range for {len(self)} modules")
+        return str(index % len(self))
+
+    @overload
+    def __getitem__(self, index: int) -> Module: ...
+    @overload
+    def __getitem__(self, index: slice) -> ModuleList: ...
+    def __getitem__(self, index: int | slice) -> Module:
+        if isinstance(index, slice):
+            return type(self)(list(self)[index])
+        return self.get_submodule(self._position(index))
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        setattr(self, self._position(index), module)
+
+    def __delitem__(self, index: int | slice) -> None:
+        kept = list(self)
+        del kept[index]
+        self._modules.clear()
+        self.extend(kept)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[Module]:
+        return (module for module in self._modules.values() if module is not None)
+
+    def __iadd__(self, modules: Iterable[Module]) -> ModuleList:
+        return self.extend(modules)
+
+    def __add__(self, other: Iterable[Module]) -> ModuleList:
+        return ModuleList([*self, *other])
+
+    def append(self, module: Module) -> ModuleList:
+        """Add a module at the end."""
+        self.add_module(str(len(self)), module)
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> ModuleList:
+        """Add several modules at the end."""
+        for module in modules:
+            self.append(module)
+        return self
+
+    def insert(self, index: int, module: Module) -> None:
+        """Put a module in front of the one at ``index``."""
+        members = list(self)
+        members.insert(index, module)
+        self._modules.clear()
+        self.extend(members)
+
+    def pop(self, key: int = -1) -> Module:
+        """Take the module at ``key`` out and return it."""
+        module = self[key]
+        del self[key]
+        return module
+
+
+class ModuleDict(Module):
+    """A dict whose modules are registered.
+
+    Example:
+        >>> from tensorwright.nn import Linear
+        >>> heads = ModuleDict({"digit": Linear(8, 10), "sign": Linear(8, 2)})
+        >>> sorted(heads)
+        ['digit', 'sign']
+    """
+
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
+        super().__init__()
+        self.update(modules or {})
+
+    def __getitem__(self, key: str) -> Module:
+        module = self._modules[key]
+        assert module is not None
+        return module
+
+    def __setitem__(self, key: str, module: Module) -> None:
+        self.add_module(key, module)
+
+    def __delitem__(self, key: str) -> None:
+        del self._modules[key]
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._modules
+
+    def keys(self) -> Iterable[str]:
+        """Names, in the order of insertion."""
+        return self._modules.keys()
+
+    def values(self) -> Iterable[Module]:
+        """Modules, in the order of insertion."""
+        return [self[key] for key in self]
+
+    def items(self) -> Iterable[tuple[str, Module]]:
+        """Names with their modules."""
+        return [(key, self[key]) for key in self]
+
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        """Add or replace several modules."""
+        pairs = modules.items() if isinstance(modules, (Mapping, ModuleDict)) else modules
+        for key, module in pairs:
+            self[key] = module
+
+    def pop(self, key: str) -> Module:
+        """Take a module out and return it."""
+        module = self[key]
+        del self[key]
+        return module
+
+    def clear(self) -> None:
+        """Take all modules out."""
+        self._modules.clear()
+
+
+class Identity(Module):
+    """Returns its input; takes and ignores any arguments, so that it can replace any layer."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__()
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input itself."""
+        return input
+
+
+class Flatten(Module):
+    """Joins the dimensions ``start_dim`` to ``end_dim``: [N, C, H, W] becomes [N, C*H*W] by default."""
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        super().__init__()
+        self.start_dim, self.end_dim = start_dim, end_dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The flattened view."""
+        return input.flatten(self.start_dim, self.end_dim)
+
+    def extra_repr(self) -> str:
+        """Constructor arguments."""
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+
+
+class Unflatten(Module):
+    """Splits dimension ``dim`` into ``unflattened_size``."""
+
+    def __init__(self, dim: int, unflattened_size: tuple[int, ...]) -> None:
+        super().__init__()
+        self.dim, self.unflattened_size = dim, tuple(unflattened_size)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The unflattened view."""
+        return input.unflatten(self.dim, self.unflattened_size)
+
+    def extra_repr(self) -> str:
+        """Constructor arguments."""
+        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"

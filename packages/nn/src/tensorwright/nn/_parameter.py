@@ -1,0 +1,47 @@
+"""Tensors that a module owns: what an optimizer trains."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import tensorwright as tw
+from tensorwright import Tensor
+
+
+def _autograd_is_installed() -> bool:
+    return importlib.util.find_spec("tensorwright.autograd") is not None
+
+
+class Parameter(Tensor):
+    """A tensor that registers itself when assigned to a module.
+
+    Args:
+        data: tensor of any shape whose storage the parameter shares.
+        requires_grad: record operations on it. Where ``tensorwright-autograd`` is not installed (an
+            inference host) parameters are plain tensors and this flag has no effect.
+
+    Example:
+        >>> weight = Parameter(tw.ones(2))
+        >>> weight.requires_grad
+        True
+    """
+
+    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
+        source = tw.empty(0) if data is None else data.detach()
+        parameter = source.as_subclass(cls)
+        if requires_grad and _autograd_is_installed():
+            parameter.requires_grad_(True)
+        return parameter
+
+    def __repr__(self, *, tensor_contents: object = None) -> str:
+        return "Parameter containing:\n" + super().__repr__()
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Parameter:
+        if id(self) not in memo:
+            memo[id(self)] = type(self)(self.detach().clone(), self.requires_grad)
+        copied = memo[id(self)]
+        assert isinstance(copied, Parameter)
+        return copied
+
+    def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
+        return type(self), (self.detach().as_subclass(Tensor), self.requires_grad)

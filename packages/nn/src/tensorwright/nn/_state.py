@@ -1,0 +1,93 @@
+"""Saving and restoring the tensors of a module tree by their dotted names."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import tensorwright as tw
+from tensorwright import Tensor
+
+if TYPE_CHECKING:
+    from ._module import Module
+
+
+class IncompatibleKeys(NamedTuple):
+    """Names that ``load_state_dict(strict=False)`` passed over."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+def collect(module: Module, destination: OrderedDict[str, Any], prefix: str, keep_vars: bool) -> None:
+    """Put the state of ``module`` and its children into ``destination``, names beginning with ``prefix``."""
+    for hook in module._state_dict_pre_hooks.values():
+        hook(module, prefix, keep_vars)
+    for name, tensor in own_state(module).items():
+        destination[prefix + name] = tensor if keep_vars else tensor.detach()
+    for name, child in module._modules.items():
+        if child is not None:
+            collect(child, destination, prefix + name + ".", keep_vars)
+    for hook in module._state_dict_hooks.values():
+        hook(module, destination, prefix, {})
+
+
+def own_state(module: Module) -> dict[str, Tensor]:
+    """Parameters and persistent buffers that ``module`` itself holds."""
+    state: dict[str, Tensor] = {name: p for name, p in module._parameters.items() if p is not None}
+    hidden = module._non_persistent_buffers
+    return state | {name: b for name, b in module._buffers.items() if b is not None and name not in hidden}
+
+
+def restore(module: Module, state: Mapping[str, Tensor], strict: bool, assign: bool) -> IncompatibleKeys:
+    """Load ``state`` into ``module``; every difference is found before one error names them all."""
+    given = dict(state)
+    targets = {prefix + name: (owner, name) for prefix, owner in _owners(module) for name in own_state(owner)}
+    missing = [name for name in targets if name not in given]
+    unexpected = [name for name in given if name not in targets]
+    problems = _problems(targets, given)
+    if strict and unexpected:
+        problems.append("unexpected: " + ", ".join(unexpected))
+    if strict and missing:
+        problems.append("missing: " + ", ".join(missing))
+    if problems:
+        raise RuntimeError(
+            f"load_state_dict: {type(module).__name__} does not fit the state:\n  " + "\n  ".join(problems)
+        )
+    with tw.no_grad():
+        for name, (owner, attribute) in targets.items():
+            if name in given:
+                _load_one(owner, attribute, given[name], assign)
+    result = IncompatibleKeys(missing, unexpected)
+    for _, owner in _owners(module):
+        for hook in owner._load_state_dict_post_hooks.values():
+            hook(owner, result)
+    return result
+
+
+def _owners(module: Module) -> list[tuple[str, Module]]:
+    return [(name + "." if name else "", owner) for name, owner in module.named_modules(remove_duplicate=False)]
+
+
+def _problems(targets: Mapping[str, tuple[Module, str]], given: Mapping[str, object]) -> list[str]:
+    problems = []
+    for name, (owner, attribute) in targets.items():
+        if name not in given:
+            continue
+        value, current = given[name], own_state(owner)[attribute]
+        if not isinstance(value, Tensor):
+            problems.append(f"{name}: expected a Tensor, got {type(value).__name__}")
+        elif tuple(value.shape) != tuple(current.shape):
+            problems.append(f"{name}: the module has shape {list(current.shape)}, the state {list(value.shape)}")
+    return problems
+
+
+def _load_one(owner: Module, attribute: str, value: Tensor, assign: bool) -> None:
+    current = own_state(owner)[attribute]
+    if not assign:
+        current.copy_(value)
+    elif attribute in owner._parameters:
+        setattr(owner, attribute, type(owner._parameters[attribute])(value, current.requires_grad))  # type: ignore[call-arg]
+    else:
+        setattr(owner, attribute, value)

@@ -1,0 +1,104 @@
+"""Adam and AdamW."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from tensorwright import Tensor, ops, zeros_like
+
+from ._optimizer import Optimizer, Params
+
+
+class Adam(Optimizer):
+    """Steps scaled by running moments of the gradient (Kingma and Ba 2015).
+
+    Args:
+        params: parameters, or groups of them.
+        lr: step size.
+        betas: decay of the first and second moment, each in [0, 1).
+        eps: added to the denominator.
+        weight_decay: factor of the parameter that is added to its gradient.
+        amsgrad: divide by the largest second moment so far (Reddi et al. 2018).
+        maximize: ascend.
+
+    Raises:
+        ValueError: an option out of range.
+
+    Example:
+        >>> import tensorwright as tw
+        >>> w = tw.tensor([1.0], requires_grad=True)
+        >>> (w * w).sum().backward()
+        >>> Adam([w], lr=0.1).step()
+        >>> round(w.item(), 4)
+        0.9
+    """
+
+    decoupled = False  # AdamW shrinks the parameter itself instead of adding to the gradient
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, {**options, "amsgrad": amsgrad, "maximize": maximize})
+
+    def _check_options(self, options: Mapping[str, Any]) -> None:
+        super()._check_options(options)
+        for position, beta in enumerate(options["betas"]):
+            if not 0.0 <= beta < 1.0:
+                raise ValueError(f"{type(self).__name__}: betas[{position}] must be in [0, 1), got {beta}")
+
+    def _update(self, parameter: Tensor, gradient: Tensor, options: Mapping[str, Any], state: dict[str, Any]) -> None:
+        if not state:
+            state.update(step=0, exp_avg=zeros_like(parameter), exp_avg_sq=zeros_like(parameter))
+            if options["amsgrad"]:
+                state["max_exp_avg_sq"] = zeros_like(parameter)
+        state["step"] += 1
+        beta1, beta2 = options["betas"]
+        lr, weight_decay = options["lr"], options["weight_decay"]
+        scalars = (
+            -1.0 if options["maximize"] else 1.0,
+            beta1,
+            beta2,
+            options["eps"],
+            lr / (1.0 - beta1 ** state["step"]),  # step size with the first moment's bias removed
+            1.0 / math.sqrt(1.0 - beta2 ** state["step"]),  # the same for the root of the second moment
+            0.0 if self.decoupled else weight_decay,
+            1.0 - lr * weight_decay if self.decoupled else 1.0,
+        )
+        moments = (state["exp_avg"], state["exp_avg_sq"])
+        if options["amsgrad"]:
+            ops.amsgrad_step_(parameter, gradient, *moments, state["max_exp_avg_sq"], *scalars)
+        else:
+            ops.adam_step_(parameter, gradient, *moments, *scalars)
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019): the parameter shrinks by lr * weight_decay.
+
+    Arguments as ``Adam``; ``weight_decay`` is 0.01 by default.
+    """
+
+    decoupled = True
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
