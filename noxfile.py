@@ -74,15 +74,15 @@ def closure(names: Iterable[str], needs: Any) -> list[str]:
     return list(order)
 
 
-def other_pythons() -> list[str]:
+def other_pythons() -> dict[str, str]:
     """The supported Pythons of this machine besides the one that runs nox: on PATH, or known to pyenv."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    found = []
+    found = {}
     for version in SUPPORTED:
         candidates = [shutil.which(f"python{version}"), *sorted(map(str, pyenv.glob(f"{version}.*/bin/python")))]
         works = [path for path in candidates if path and runs(path)]
         if works and version != f"{sys.version_info.major}.{sys.version_info.minor}":
-            found.append(works[0])
+            found[version] = works[0]
     return found
 
 
@@ -351,7 +351,8 @@ def sanitize(session: nox.Session) -> None:
     pytest(session, *folders_of_tests, LD_PRELOAD=preload, PYTHONMALLOC="malloc", **SANITIZER_OPTIONS)
 
 
-@nox.session(python=other_pythons(), default=False)
+@nox.session(default=False)
+@nox.parametrize("python", [nox.param(path, id=version) for version, path in other_pythons().items()])
 def pythons(session: nox.Session) -> None:
     """Build for the other Pythons of this machine and run the tests of nn, optim and the README's tour."""
     build_wheels(session)

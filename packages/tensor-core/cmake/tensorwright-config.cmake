@@ -1,7 +1,7 @@
 # What find_package(tensorwright) reads: the ABI header, the helpers every native package builds with, and the folder of
 # the op facets.
 include("${CMAKE_CURRENT_LIST_DIR}/TensorwrightPackage.cmake")
-get_filename_component(tensorwright_ROOT_DIR "${CMAKE_CURRENT_LIST_DIR}/.." ABSOLUTE)
+get_filename_component(tensorwright_ROOT_DIR "${CMAKE_CURRENT_LIST_DIR}/../tensorwright" ABSOLUTE)
 set(tensorwright_OPS_DIR "${tensorwright_ROOT_DIR}/ops")
 if(NOT TARGET tensorwright::headers)
   add_library(tensorwright::headers INTERFACE IMPORTED)
