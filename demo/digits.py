@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.datasets import load_digits
-from tqdm import tqdm
-
 import tensorwright as tw
+from sklearn.datasets import load_digits
 from tensorwright import Tensor, nn
+from tqdm import tqdm
 
 SHADES = " .:-=+*#%@"
 TEST_IMAGES = 360

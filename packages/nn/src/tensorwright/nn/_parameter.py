@@ -7,9 +7,7 @@ import importlib.util
 import tensorwright as tw
 from tensorwright import Tensor
 
-
-def _autograd_is_installed() -> bool:
-    return importlib.util.find_spec("tensorwright.autograd") is not None
+AUTOGRAD_IS_INSTALLED = importlib.util.find_spec("tensorwright.autograd") is not None
 
 
 class Parameter(Tensor):
@@ -26,10 +24,15 @@ class Parameter(Tensor):
         True
     """
 
+    if not AUTOGRAD_IS_INSTALLED:
+        requires_grad = False
+        grad = None
+        is_leaf = True
+
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
         source = tw.empty(0) if data is None else data.detach()
         parameter = source.as_subclass(cls)
-        if requires_grad and _autograd_is_installed():
+        if requires_grad and AUTOGRAD_IS_INSTALLED:
             parameter.requires_grad_(True)
         return parameter
 

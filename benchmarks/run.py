@@ -52,9 +52,8 @@ def interleave(ours: Run, theirs: Run, rounds: int, seconds: float) -> dict[str,
 
 
 def compare_case(case: cases.Case, threads: int, rounds: int, seconds: float) -> dict[str, Any]:
-    import torch
-
     import tensorwright as tw
+    import torch
 
     tw.set_num_threads(threads)
     torch.set_num_threads(threads)
