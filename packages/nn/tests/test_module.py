@@ -1,4 +1,4 @@
-"""The module tree: registration, traversal, hooks, state, modes, text. Runs without autograd, as on an inference host."""
+"""The module tree: registration, traversal, hooks, state, modes, text. Runs without autograd too."""
 
 from __future__ import annotations
 
