@@ -1,0 +1,241 @@
+#include "dispatch/call.h"
+
+#include "dispatch/layers.h"
+#include "dispatch/registry.h"
+#include "runtime/device.h"
+#include "runtime/error.h"
+#include "runtime/tensor.h"
+#include "runtime/thread_state.h"
+
+namespace tw {
+
+namespace {
+
+uint64_t layers_of(const tw_value* values, uint32_t n) {
+  uint64_t layers = 0;
+  for (uint32_t i = 0; i < n; ++i) {
+    const tw_value& v = values[i];
+    if (v.tag == TW_TENSOR) {
+      layers |= v.u.t->layers;
+    } else if (__builtin_expect(v.tag == TW_TENSORS, 0)) {
+      auto* const* list = static_cast<tw_tensor* const*>(v.u.p);
+      for (uint32_t j = 0; j < v.aux; ++j)
+        if (list[j]) layers |= list[j]->layers;
+    } else if (__builtin_expect(v.tag == TW_VALUES, 0)) {
+      layers |= layers_of(static_cast<const tw_value*>(v.u.p), v.aux);
+    }
+  }
+  return layers;
+}
+
+tw_status mixed_devices(const tw_call* call, tw_device first, tw_device second, uint32_t arg) {
+  const OpSpec& spec = *call->op->spec;
+  const std::string where = arg < spec.nargs ? spec.args[arg].name : "out";
+  return set_error_text(TW_E_DEVICE, display_name(spec), ": all tensors must be on one device, but ", where, " is on ",
+                        second, " and another argument on ", first);
+}
+
+// Joins one tensor to the place of a call; false if it is on another device.
+bool join(const tw_tensor* t, bool& found, Place& place) {
+  if (!found) {
+    found = true;
+    place = {t->backend, t->dl.device};
+    return true;
+  }
+  return t->backend == place.backend && t->dl.device.index == place.device.index;
+}
+
+tw_status place_without_tensor(const tw_call* call, Place* place) {
+  *place = {kBackendCpu, {TW_DEVICE_CPU, 0}};
+  for (uint32_t i = 0; i < call->nargs; ++i) {
+    if (call->args[i].tag != TW_DEVICE) continue;
+    place->device = call->args[i].u.dev;
+    return resolve_device(place->device, &place->backend);
+  }
+  return TW_OK;
+}
+
+bool crosses_devices(const OpSpec& spec) {
+  return spec.tags && std::string_view(spec.tags).find("cross_device") != std::string_view::npos;
+}
+
+}  // namespace
+
+tw_status find_place(const tw_call* call, Place* place) {
+  bool found = false;
+  for (uint32_t i = 0; i < call->nargs + call->nrets; ++i) {
+    const tw_value& v = i < call->nargs ? call->args[i] : call->rets[i - call->nargs];
+    if (__builtin_expect(v.tag == TW_TENSOR, 1)) {
+      const tw_device before = place->device;
+      if (__builtin_expect(!join(v.u.t, found, *place), 0) && !crosses_devices(*call->op->spec))
+        return mixed_devices(call, before, v.u.t->dl.device, i);
+    } else if (__builtin_expect(v.tag == TW_TENSORS, 0)) {
+      auto* const* list = static_cast<tw_tensor* const*>(v.u.p);
+      for (uint32_t j = 0; j < v.aux; ++j)
+        if (list[j] && !join(list[j], found, *place) && !crosses_devices(*call->op->spec))
+          return mixed_devices(call, place->device, list[j]->dl.device, i);
+    }
+  }
+  return __builtin_expect(found, 1) ? TW_OK : place_without_tensor(call, place);
+}
+
+namespace {
+
+tw_status no_kernel(const tw_call* call, const Place& place, bool declined) {
+  const OpSpec& spec = *call->op->spec;
+  if (declined && error_code() != TW_OK) return error_code();  // the last kernel said why
+  return set_error_text(TW_E_UNSUPPORTED, display_name(spec), ": ",
+                        declined ? "every kernel declined these arguments on " : "there is no kernel for ", place.device);
+}
+
+}  // namespace
+
+tw_status run_chain(const KernelRecord* kernel, tw_call* call, const Place& place) {
+  if (__builtin_expect(!kernel, 0)) return no_kernel(call, place, false);
+  for (; kernel; kernel = kernel->next) {
+    const tw_status status = kernel->fn(kernel->self, call);
+    if (__builtin_expect(status != TW_DECLINE, 1)) return status;
+  }
+  return no_kernel(call, place, true);
+}
+
+namespace {
+
+bool has_preset(const tw_call* call) {
+  for (uint32_t i = 0; i < call->nrets; ++i)
+    if (call->rets[i].tag != TW_NONE) return true;
+  return false;
+}
+
+void drop_results(tw_value* rets, uint32_t n) {
+  for (uint32_t i = 0; i < n; ++i) {
+    if (rets[i].tag == TW_TENSOR) tensor_release(rets[i].u.t);
+    rets[i] = value_none();
+  }
+}
+
+tw_status allocate_results(tw_call* call, const Place& place, const tw_meta* metas) {
+  for (uint32_t i = 0; i < call->nrets; ++i) {
+    const tw_meta& m = metas[i];
+    tw_tensor* out;
+    const tw_status status = tensor_empty_on(m.shape, m.ndim, m.dtype, place.device, place.backend, &out);
+    if (__builtin_expect(status != TW_OK, 0)) {
+      drop_results(call->rets, i);
+      return status;
+    }
+    call->rets[i].tag = TW_TENSOR;
+    call->rets[i].aux = 0;
+    call->rets[i].u.t = out;
+  }
+  return TW_OK;
+}
+
+tw_status run_structured(const KernelRecord* kernel, tw_call* call, const Place& place) {
+  const OpSpec& spec = *call->op->spec;
+  tw_meta metas[kMaxReturns];
+  tw_status status = spec.infer(spec.self, call, metas);
+  if (__builtin_expect(status != TW_OK, 0)) return status;
+  if (__builtin_expect(has_preset(call), 0)) return run_structured_into(kernel, call, place, metas);
+  status = allocate_results(call, place, metas);
+  if (__builtin_expect(status != TW_OK, 0) || place.backend == kBackendMeta) return status;
+  status = run_chain(kernel, call, place);
+  if (__builtin_expect(status != TW_OK, 0)) drop_results(call->rets, call->nrets);
+  return status;
+}
+
+tw_status check_writable(const tw_call* call) {
+  const OpSpec& spec = *call->op->spec;
+  for (uint32_t i = 0; i < call->nargs; ++i)
+    if ((spec.mutated >> i & 1) && call->args[i].tag == TW_TENSOR && (call->args[i].u.t->flags & TW_F_READONLY))
+      return set_error_text(TW_E_VALUE, display_name(spec), ": ", spec.args[i].name, " is read-only memory");
+  return TW_OK;
+}
+
+void bump_mutated(const tw_call* call) {
+  for (uint32_t i = 0; i < call->nargs; ++i)
+    if ((call->op->spec->mutated >> i & 1) && call->args[i].tag == TW_TENSOR) bump_version(call->args[i].u.t);
+}
+
+tw_status run_plain(const KernelRecord* kernel, tw_call* call, const Place& place) {
+  const OpSpec& spec = *call->op->spec;
+  const bool from_spec = !kernel && (spec.flags & (kOpComposite | kOpView));
+  if (__builtin_expect(spec.mutated != 0, 0))
+    if (const tw_status status = check_writable(call)) return status;
+  tw_status status;
+  if (__builtin_expect(has_preset(call), 0))
+    status = run_plain_into(from_spec ? spec.kernel : nullptr, spec.self, kernel, call, place);
+  else
+    status = from_spec ? spec.kernel(spec.self, call) : run_chain(kernel, call, place);
+  if (__builtin_expect(status == TW_DECLINE, 0)) return no_kernel(call, place, true);
+  // A composite's writes go through ops that count them themselves.
+  if (__builtin_expect(spec.mutated != 0, 0) && status == TW_OK && !from_spec) bump_mutated(call);
+  return status;
+}
+
+tw_status run_backend(tw_call* call) {
+  Place place;
+  const tw_status status = find_place(call, &place);
+  if (__builtin_expect(status != TW_OK, 0)) return status;
+  const KernelRecord* kernel = call->op->backend[place.backend].load(std::memory_order_acquire);
+  return __builtin_expect(call->op->spec->flags & kOpStructured, 1) ? run_structured(kernel, call, place)
+                                                                    : run_plain(kernel, call, place);
+}
+
+tw_status run_layer(tw_call* call, uint64_t active) {
+  const int top = 63 - __builtin_clzll(active);
+  call->layers &= (uint64_t{1} << top) - 1;
+  const KernelRecord* kernel = call->op->layer[top].load(std::memory_order_acquire);
+  for (; kernel; kernel = kernel->next) {
+    const tw_status status = kernel->fn(kernel->self, call);
+    if (status != TW_DECLINE) return status;
+  }
+  return set_error_text(TW_E_UNSUPPORTED, display_name(*call->op->spec), ": the layer '", layer_name(top),
+                        "' does not take this call");
+}
+
+}  // namespace
+
+tw_status redispatch(tw_call* call) {
+  const uint64_t active = call->layers & call->op->layer_mask.load(std::memory_order_relaxed);
+  return __builtin_expect(active != 0, 0) ? run_layer(call, active) : run_backend(call);
+}
+
+namespace {
+
+// A caller built against an older revision gives fewer arguments: the rest take their defaults.
+tw_status call_with_defaults(const tw_op* op, const tw_value* args, uint32_t nargs, tw_value* rets, uint32_t nrets) {
+  const OpSpec& spec = *op->spec;
+  if (nrets != spec.nrets)
+    return set_error_text(TW_E_TYPE, display_name(spec), ": called for ", nrets, " results, it has ", spec.nrets);
+  if (nargs > spec.nargs)
+    return set_error_text(TW_E_TYPE, display_name(spec), ": takes ", spec.nargs, " arguments, got ", nargs);
+  tw_value full[64];
+  for (uint32_t i = 0; i < spec.nargs; ++i) {
+    if (i >= nargs && !spec.args[i].has_default)
+      return set_error_text(TW_E_TYPE, display_name(spec), ": missing argument '", spec.args[i].name, "'");
+    full[i] = i < nargs ? args[i] : spec.args[i].default_value;
+  }
+  return call_op(op, full, spec.nargs, rets, nrets);
+}
+
+}  // namespace
+
+tw_status call_op(const tw_op* op, const tw_value* args, uint32_t nargs, tw_value* rets, uint32_t nrets) {
+  const OpSpec& spec = *op->spec;
+  if (__builtin_expect(nargs != spec.nargs || nrets != spec.nrets, 0))
+    return call_with_defaults(op, args, nargs, rets, nrets);
+  tw_tls* tls = thread_state();
+  tw_call call;
+  call.size = TW_CALL_SIZE_V1;
+  call.flags = 0;
+  call.op = op;
+  call.tls = tls;
+  call.args = args;
+  call.rets = rets;
+  call.nargs = nargs;
+  call.nrets = nrets;
+  call.layers = (tls->include | layers_of(args, nargs)) & ~tls->exclude;
+  return redispatch(&call);
+}
+
+}  // namespace tw

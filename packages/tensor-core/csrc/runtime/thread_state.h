@@ -1,0 +1,39 @@
+// What the core keeps per thread: layer masks, the error slot, and the free list of tensor blocks.
+#pragma once
+
+#include <tensorwright/tw_abi.h>
+
+#include "runtime/error.h"
+
+namespace tw {
+
+struct TensorBlock;
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr int kFreeBlocks = 0;  // each block goes back to malloc, so that the sanitizer sees every use after free
+#else
+constexpr int kFreeBlocks = 256;
+#endif
+
+}  // namespace tw
+
+struct tw_tls {
+  uint64_t include = 0;
+  uint64_t exclude = 0;
+  int free_count = 0;
+  tw::TensorBlock* free_blocks[tw::kFreeBlocks + 1];
+  tw_error error;
+};
+
+namespace tw {
+
+// One pointer of static TLS: an extension module may use little of it.
+extern thread_local tw_tls* current_thread __attribute__((tls_model("initial-exec")));
+tw_tls* create_thread_state();
+
+inline tw_tls* thread_state() {
+  tw_tls* state = current_thread;
+  return __builtin_expect(state != nullptr, 1) ? state : create_thread_state();
+}
+
+}  // namespace tw
