@@ -206,7 +206,7 @@ def pytest(session: nox.Session, *arguments: str, **environment: str) -> None:
     session.run("pytest", *arguments, *session.posargs, env=environment)
 
 
-@nox.session(reuse_venv=True, default=False)
+@nox.session(default=False)
 def wheels(session: nox.Session) -> None:
     """Build the wheels whose sources have changed, into .wheels/; `-- --clean` builds all from nothing."""
     if "--clean" in session.posargs:
@@ -361,13 +361,15 @@ def pythons(session: nox.Session) -> None:
     pytest(session, *map(str, paths), str(ROOT / "tests-integration" / "test_readme.py"))
 
 
-@nox.session(reuse_venv=True, default=False)
+@nox.session(default=False)
 def dev(session: nox.Session) -> None:
     """Make .nox/dev with every package editable; then `source .nox/dev/bin/activate`."""
     session.install(*group(WORKSPACE, "wheels"), *group(WORKSPACE, "dev"))
     for name in closure(PROJECTS, build_time):
         session.install(*others(build_time(name)), *others(runtime(name)))
-        session.install("--no-build-isolation", "--no-deps", "--editable", str(ROOT / "packages" / name))
+        environment = {"SKBUILD_BUILD_DIR": str(build_folder(session, name))} if is_native(name) else {}
+        project = str(ROOT / "packages" / name)
+        session.install("--no-build-isolation", "--no-deps", "--editable", project, env=environment)
 
 
 @nox.session(default=False)

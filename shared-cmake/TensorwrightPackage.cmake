@@ -8,6 +8,12 @@ option(TW_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitizer" 
 option(TW_BUILD_TESTS "Build the C++ tests" OFF)
 option(TW_WERROR "Treat compiler warnings as errors" OFF)
 
+# Isolated builds start from an empty folder each time; ccache, where it is installed, remembers for them.
+find_program(TW_CCACHE ccache)
+if(TW_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${TW_CCACHE}")
+endif()
+
 # Flags shared by all our targets. No fast-math and no contraction: a kernel computes the same bits on every
 # instruction set, so an FMA happens exactly where the source says fma().
 function(tensorwright_compile_options target)
