@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -221,7 +222,9 @@ def wheels(session: nox.Session) -> None:
 def demo(session: nox.Session) -> None:
     """Train a small convolutional network on handwritten digits, save it, reload it, classify ten images."""
     install(session, PROJECTS, *group(WORKSPACE, "demo"))
-    session.run("python", str(ROOT / "demo" / "digits.py"), *session.posargs)
+    output = ROOT / "demo-output"
+    output.mkdir(exist_ok=True)
+    session.run("python", str(ROOT / "demo" / "digits.py"), "--output", str(output), *session.posargs)
 
 
 @nox.session(requires=["wheels"])
@@ -285,8 +288,15 @@ def typecheck(session: nox.Session) -> None:
     session.install(*group(WORKSPACE, "typecheck"))
     tree = Path(session.create_tmp()) / "tree"
     merge_sources(tree)
+    (tree / "tour.py").write_text(tour())
     environment = {"MYPYPATH": str(tree)}
     session.run("mypy", "-p", "tensorwright", "-p", "tensorwright_codegen", env=environment)
+    session.run("mypy", str(tree / "tour.py"), str(ROOT / "demo"), str(ROOT / "noxfile.py"), env=environment)
+
+
+def tour() -> str:
+    """The Python of the README."""
+    return "\n".join(re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL))
 
 
 def merge_sources(tree: Path) -> None:
