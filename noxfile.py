@@ -259,6 +259,7 @@ def test_together(session: nox.Session) -> None:
         str(ROOT / "tests-integration"),
         TENSORWRIGHT_WHEELS=os.pathsep.join(built(session, PROJECTS)),
         TENSORWRIGHT_EDITABLES=os.pathsep.join(editables(session, PROJECTS)),
+        TENSORWRIGHT_BUILD=str(build_folder(session, "tensor-core")),
     )
     if not session.posargs:
         session.run("pytest", "--doctest-modules", "--pyargs", "tensorwright", "tensorwright_codegen")
