@@ -1,8 +1,8 @@
 """Code compiled for AVX2 or AVX-512 must not leak into what runs on a machine without them.
 
-The linker keeps one copy of an inline function or template that several objects define. If one of them was compiled for
-AVX-512, that copy may be the one every caller gets. So a kernel object may share no such symbol: each must carry the name
-of its instruction set.
+The linker keeps one copy of an inline function or template that several objects define. If one of them was compiled
+for AVX-512, that copy may be the one every caller gets. So a kernel object may share no such symbol: each must carry
+the name of its instruction set.
 """
 
 from __future__ import annotations

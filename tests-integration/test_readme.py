@@ -12,5 +12,7 @@ README = Path(__file__).parents[1] / "README.md"
 
 def test_the_tour_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    [tour] = re.findall(r"^```python\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
-    exec(compile(tour, str(README), "exec"), {"__name__": "tour"})
+    text = README.read_text()
+    [tour] = re.finditer(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    lines_before = "\n" * text.count("\n", 0, tour.start(1))  # so that a traceback shows the README's lines
+    exec(compile(lines_before + tour[1], str(README), "exec"), {"__name__": "tour"})
