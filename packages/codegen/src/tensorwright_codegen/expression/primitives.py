@@ -49,7 +49,7 @@ class Primitive:
     parameters: tuple[str, ...]
     result: str
     formula: Formula | None = None
-    cpp: str = ""  # an operator where C++ has one for every type accepted; otherwise the function of the row's name
+    cpp: str = ""  # the C++ function's name where it cannot be the row's
 
     def accepts(self, index: int, scalar: ScalarType) -> bool:
         wanted = self.parameters[index]
@@ -118,7 +118,7 @@ _ROWS = (
     # bits of integers, truth of masks
     _binary("and_", ANY, _infix("∧", r"\land", AND)),
     _binary("or_", ANY, _infix("∨", r"\lor", OR)),
-    _binary("xor", ANY, _infix("⊕", r"\oplus", XOR)),
+    Primitive("xor", (ANY, ANY), SAME, _infix("⊕", r"\oplus", XOR), cpp="xor_"),  # a keyword in C++
     _unary("not_", ANY, Formula("¬{0}", r"\lnot {0}", UNARY, (UNARY,))),
     _binary("shl", INTEGER, _infix("≪", r"\ll", SHIFT)),
     _binary("shr", INTEGER, _infix("≫", r"\gg", SHIFT)),

@@ -1,0 +1,176 @@
+"""C++ of programs: one statement an instruction, over the vectors of `simd/vec.h`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from .ir import Instruction, Number, Program, ScalarType
+from .primitives import PRIMITIVES
+
+_MASK_OPERATIONS = {
+    "add": "or_({0}, {1})",
+    "mul": "and_({0}, {1})",
+    "minimum": "and_({0}, {1})",
+    "maximum": "or_({0}, {1})",
+    "eq": "not_(xor_({0}, {1}))",
+    "ne": "xor_({0}, {1})",
+    "lt": "and_(not_({0}), {1})",
+    "le": "or_(not_({0}), {1})",
+    "gt": "and_({0}, not_({1}))",
+    "ge": "or_({0}, not_({1}))",
+}
+_SHIFTS = ("shl", "shr", "ushr")
+
+
+@dataclass(frozen=True)
+class LaneWidth:
+    """How the types of a program are held in a kernel whose lanes are `bytes` wide."""
+
+    bytes: int
+    vectors: tuple[tuple[ScalarType, str], ...]
+
+    def vector(self, scalar: ScalarType) -> str:
+        return dict(self.vectors)[scalar]
+
+    def is_pair(self, scalar: ScalarType) -> bool:
+        return self.vector(scalar).endswith("x2")
+
+    @staticmethod
+    def of(compute: ScalarType) -> LaneWidth:
+        return {1: LANES_8, 4: LANES_32, 8: LANES_64}[compute.lane_bytes]
+
+
+LANES_8 = LaneWidth(1, ((ScalarType.MASK, "M8"),))
+LANES_32 = LaneWidth(
+    4,
+    (
+        (ScalarType.F32, "F32"),
+        (ScalarType.I32, "I32"),
+        (ScalarType.MASK, "M32"),
+        (ScalarType.F64, "F64x2"),
+        (ScalarType.I64, "I64x2"),
+    ),
+)
+LANES_64 = LaneWidth(8, ((ScalarType.F64, "F64"), (ScalarType.I64, "I64"), (ScalarType.MASK, "M64")))
+
+
+def number(value: Number, scalar: ScalarType) -> str:
+    """A C++ literal of exactly this value."""
+    if scalar is ScalarType.MASK:
+        return "true" if value else "false"
+    if scalar.is_integer:
+        bits = 8 * scalar.lane_bytes
+        smallest = f"INT{bits}_MIN"
+        return smallest if value == -(1 << (bits - 1)) else (f"INT64_C({value})" if bits == 64 else str(value))
+    return _real(float(value), "f" if scalar is ScalarType.F32 else "")
+
+
+def _real(value: float, suffix: str) -> str:
+    if math.isnan(value):
+        return f'__builtin_nan{suffix}("")'
+    if math.isinf(value):
+        return ("-" if value < 0 else "") + f"__builtin_inf{suffix}()"
+    return value.hex() + suffix
+
+
+def function_name(name: str, types: Sequence[ScalarType], width: LaneWidth) -> str:
+    """The C++ name of a library function: its types, and the lane width where they alone do not tell it."""
+    parts = [name, *(scalar.value for scalar in types)]
+    if all(scalar is ScalarType.MASK for scalar in types):
+        parts.append(f"lanes{8 * width.bytes}")
+    elif width is LANES_32 and any(width.is_pair(scalar) for scalar in types):
+        parts.append("wide")
+    return "_".join(parts)
+
+
+def parameters(program: Program, width: LaneWidth) -> list[str]:
+    return [f"{width.vector(operand.type)} in_{operand.name}" for operand in program.operands]
+
+
+def statements(program: Program, width: LaneWidth) -> Iterator[str]:
+    """Defines `v<i>` for every instruction but the counts of shifts by a constant, which are template arguments."""
+    used = {arg for item in program.body for arg in item.args[: 1 if _constant_count(program, item) is not None else None]}
+    for index, item in enumerate(program.body):
+        if item.op == "constant" and index not in used.union(program.results):
+            continue
+        if item.op == "lookup":
+            yield _table(index, item)
+        yield f"const {width.vector(item.type)} v{index} = {_expression(program, item, index, width)};"
+
+
+def function_body(program: Program, width: LaneWidth) -> list[str]:
+    """A body that returns the only result, or writes several to the references `out0`, `out1`, ..."""
+    lines = list(statements(program, width))
+    if len(program.results) == 1:
+        return [*lines, f"return v{program.results[0]};"]
+    return [*lines, *(f"out{k} = v{index};" for k, index in enumerate(program.results))]
+
+
+def function(name: str, program: Program, width: LaneWidth) -> str:
+    """A forced-inline C++ function of the program."""
+    several = len(program.results) > 1
+    returns = "void" if several else width.vector(program.result_types[0])
+    outs = [f"{width.vector(kind)}& out{k}" for k, kind in enumerate(program.result_types)] if several else []
+    signature = ", ".join([*parameters(program, width), *outs])
+    body = "\n".join(f"  {line}" for line in function_body(program, width))
+    unused = "".join(f"  (void)in_{name};\n" for name in _unused(program))
+    return f"TW_INLINE {returns} {name}({signature}) {{\n{unused}{body}\n}}\n"
+
+
+def _unused(program: Program) -> list[str]:
+    used = {item.value for item in program.body if item.op == "operand"}
+    return [operand.name for position, operand in enumerate(program.operands) if position not in used]
+
+
+def _table(index: int, item: Instruction) -> str:
+    assert isinstance(item.value, tuple)
+    element = {"f32": "float", "f64": "double", "i32": "int32_t", "i64": "int64_t"}[item.type.value]
+    return f"static constexpr {element} t{index}[] = {{{', '.join(number(x, item.type) for x in item.value)}}};"
+
+
+def _expression(program: Program, item: Instruction, index: int, width: LaneWidth) -> str:
+    args = [f"v{arg}" for arg in item.args]
+    if item.op == "operand":
+        assert isinstance(item.value, int)
+        return f"in_{program.operands[item.value].name}"
+    if item.op == "constant":
+        return _constant(item, width)
+    if item.op == "lookup":
+        suffix = "_pair" if width.is_pair(item.type) else ""
+        return f"lookup{suffix}<{width.vector(item.type)}>(t{index}, {args[0]})"
+    if item.callee is not None:
+        name = function_name(*item.callee.key, width)
+        return f"{name}({', '.join(args)})"
+    if item.op in _SHIFTS:
+        return _shift(program, item, args)
+    if _acts_on_masks(program, item) and item.op in _MASK_OPERATIONS:
+        return _MASK_OPERATIONS[item.op].format(*args)
+    return f"{PRIMITIVES[item.op].cpp or item.op}({', '.join(args)})"
+
+
+def _acts_on_masks(program: Program, item: Instruction) -> bool:
+    return all(program.body[arg].type is ScalarType.MASK for arg in item.args)
+
+
+def _constant(item: Instruction, width: LaneWidth) -> str:
+    assert isinstance(item.value, (bool, int, float))
+    value, vector = number(item.value, item.type), width.vector(item.type)
+    if item.type is ScalarType.MASK:
+        return f"splat_mask<{vector}>({value})"
+    return f"splat_pair<{vector.removesuffix('x2')}>({value})" if width.is_pair(item.type) else f"splat<{vector}>({value})"
+
+
+def _shift(program: Program, item: Instruction, args: Sequence[str]) -> str:
+    count = _constant_count(program, item)
+    return f"{item.op}({args[0]}, {args[1]})" if count is None else f"{item.op}_by<{count}>({args[0]})"
+
+
+def _constant_count(program: Program, item: Instruction) -> int | None:
+    """The count of a shift by a constant inside the word."""
+    if item.op not in _SHIFTS:
+        return None
+    count = program.body[item.args[1]]
+    inside = count.op == "constant" and isinstance(count.value, int) and 0 <= count.value < 8 * item.type.lane_bytes
+    return int(count.value) if inside and isinstance(count.value, int) else None

@@ -1,0 +1,250 @@
+"""Writes the C++ of kernels: the functions header, units of pointwise and reduction kernels, and their tables.
+
+The kernels' contract with the driver is `simd/kernels.h`. Every unit is compiled once for each instruction set.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from .cpp import LANES_8, LANES_32, LANES_64, LaneWidth, function, function_name
+from .ir import Function, Program, ScalarType
+from .library import Library
+
+FUNCTIONS_HEADER = "scalar_functions.h"
+
+_COMBINES = {"sum": "Sum", "prod": "Prod", "max": "Max", "min": "Min", "any": "Any", "all": "All"}
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class PointwiseKernel:
+    """One op computed in one type. Results of type mask are stored as bytes."""
+
+    op: str
+    compute: ScalarType
+    program: Program
+
+    @property
+    def symbol(self) -> str:
+        return f"pointwise_{_checked(self.op)}_{self.compute.compute_name}"
+
+
+@dataclass(frozen=True)
+class ReductionKernel:
+    """One reduction in one compute type: `program` maps the operands, `combine` folds what it gives."""
+
+    op: str
+    compute: ScalarType
+    program: Program
+    combine: str
+
+    def __post_init__(self) -> None:
+        if self.combine not in _COMBINES:
+            raise ValueError(f"{self.op}: combine must be one of {', '.join(_COMBINES)}, got {self.combine!r}")
+        (result,) = self.program.result_types
+        if (result is ScalarType.MASK) != (self.combine in ("any", "all")):
+            raise ValueError(f"{self.op}: {self.combine} does not combine values of type {result.value}")
+
+    @property
+    def symbol(self) -> str:
+        return f"{_checked(self.op)}_{self.compute.compute_name}"
+
+
+def emit_functions_header(library: Library) -> str:
+    """`scalar_functions.h`: every function of the library, for every lane width its types can appear in."""
+    parts = [function(name, item.program, width) for item in library.instances() for name, width in _forms(item)]
+    return _file(["#pragma once", "", '#include "simd/vec.h"'], parts)
+
+
+def emit_pointwise_unit(kernels: Sequence[PointwiseKernel]) -> str:
+    """`pointwise_<family>.cpp`: the kernels of some ops."""
+    includes = ['#include "simd/pointwise_loop.h"', f'#include "{FUNCTIONS_HEADER}"']
+    return _file(includes, [_pointwise(kernel) for kernel in kernels])
+
+
+def emit_reduction_unit(kernels: Sequence[ReductionKernel]) -> str:
+    """`reduction_<family>.cpp`: the row, column and combine kernels of some reductions."""
+    includes = ['#include "simd/reduction_loop.h"', f'#include "{FUNCTIONS_HEADER}"']
+    return _file(includes, [_reduction(kernel) for kernel in kernels])
+
+
+def emit_kernel_table(pointwise: Sequence[PointwiseKernel], reductions: Sequence[ReductionKernel]) -> str:
+    """`kernel_table.cpp`: kPointwise and kReductions of one instruction set, sorted by op and type."""
+    lines = ['#include "simd/kernels.h"', "", "namespace tw {", "namespace TW_ISA_NS {", ""]
+    ordered = sorted(pointwise, key=lambda kernel: (kernel.op, kernel.compute.compute_name))
+    folds = sorted(reductions, key=lambda kernel: (kernel.op, kernel.compute.compute_name))
+    lines += [f"{_pointwise_signature(kernel.symbol)};" for kernel in ordered]
+    lines += [f"{signature};" for kernel in folds for signature in _reduction_signatures(kernel.symbol)]
+    lines += _table("PointwiseEntry", "kPointwise", "kPointwiseCount", [_pointwise_row(kernel) for kernel in ordered])
+    lines += _table("ReductionEntry", "kReductions", "kReductionCount", [_reduction_row(kernel) for kernel in folds])
+    return "\n".join([*lines, "", "}  // namespace TW_ISA_NS", "}  // namespace tw", ""])
+
+
+# -- functions
+
+
+def _forms(item: Function) -> Iterable[tuple[str, LaneWidth]]:
+    """The C++ functions of one library function: one a lane width that holds all its types."""
+    used = {part.type for program in _programs(item) for part in program.body}
+    used |= {operand.type for program in _programs(item) for operand in program.operands}
+    for width in (LANES_8, LANES_32, LANES_64):
+        if used <= {scalar for scalar, _ in width.vectors}:
+            yield function_name(*item.key, width), width
+
+
+def _programs(item: Function) -> list[Program]:
+    return [item.program, *(callee.program for callee in item.program.callees())]
+
+
+# -- pointwise kernels
+
+
+def _pointwise(kernel: PointwiseKernel) -> str:
+    width, program = LaneWidth.of(kernel.compute), kernel.program
+    name = f"eval_{_checked(kernel.op)}_{kernel.compute.compute_name}"
+    unroll = _unroll(program.weight())
+    inputs = [f"in{k}" for k in range(len(program.operands))]
+    outputs = [f"to{k}" for k in range(len(program.results))]
+    body = [
+        *(f"Input<{width.vector(operand.type)}> in{k}(in[{k}], in_step[{k}]);" for k, operand in enumerate(program.operands)),
+        *(f"Output<{width.vector(kind)}> to{k}(out[{k}]);" for k, kind in enumerate(program.result_types)),
+        f"constexpr int lanes = lanes_of<{width.vector(kernel.compute)}>, unroll = {unroll};",
+        "for (; n >= unroll * lanes; n -= unroll * lanes) {",
+        *(f"  {width.vector(kind)} result{k}[unroll];" for k, kind in enumerate(program.result_types)),
+        f"#pragma GCC unroll {unroll}",
+        f"  for (int k = 0; k < unroll; ++k) {_apply(name, program, [f'{item}.load(k)' for item in inputs], '[k]')}",
+        f"#pragma GCC unroll {unroll}",
+        f"  for (int k = 0; k < unroll; ++k) {{ {' '.join(f'to{k}.store(k, result{k}[k]);' for k in range(len(outputs)))} }}",
+        f"  {' '.join(f'{item}.advance(unroll);' for item in (*inputs, *outputs))}",
+        "}",
+        "for (; n > 0; n -= lanes) {",
+        "  const int64_t count = at_most(n, lanes);",
+        *(f"  {width.vector(kind)} result{k};" for k, kind in enumerate(program.result_types)),
+        f"  {_apply(name, program, [f'{item}.first(count)' for item in inputs], '')}",
+        *(f"  to{k}.store_first(result{k}, count);" for k in range(len(outputs))),
+        f"  {' '.join(f'{item}.advance(1);' for item in (*inputs, *outputs))}",
+        "}",
+    ]
+    return function(name, program, width) + _definition(_pointwise_signature(kernel.symbol), body)
+
+
+def _apply(name: str, program: Program, arguments: Sequence[str], index: str) -> str:
+    """A statement that evaluates the program into `result<k><index>`."""
+    results = [f"result{k}{index}" for k in range(len(program.results))]
+    if len(results) == 1:
+        return f"{results[0]} = {name}({', '.join(arguments)});"
+    return f"{name}({', '.join([*arguments, *results])});"
+
+
+def _unroll(weight: int) -> int:
+    """Vectors per step: enough independent work for short programs, no copies of long ones."""
+    return 4 if weight <= 6 else 2 if weight <= 20 else 1
+
+
+def _pointwise_signature(symbol: str) -> str:
+    return f"void {symbol}(int64_t n, void* const* out, const void* const* in, const uint8_t* in_step)"
+
+
+def _pointwise_row(kernel: PointwiseKernel) -> str:
+    return f'{{"{kernel.op}", ComputeType::{kernel.compute.compute_name}, {kernel.symbol}}}'
+
+
+# -- reduction kernels
+
+
+def _reduction(kernel: ReductionKernel) -> str:
+    width, program = LaneWidth.of(kernel.compute), kernel.program
+    name = f"map_{kernel.symbol}"
+    result = width.vector(program.result_types[0])
+    stored = "M8" if program.result_types[0] is ScalarType.MASK else result
+    row, columns, combine = _reduction_signatures(kernel.symbol)
+    fold = _COMBINES[kernel.combine]
+    return "\n".join(
+        [
+            function(name, program, width),
+            _map_struct(f"Row_{kernel.symbol}", "Input", name, program, width, rows=True),
+            _map_struct(f"Columns_{kernel.symbol}", "Column", name, program, width, rows=False),
+            _definition(row, [f"reduce_row<{fold}>(n, Row_{kernel.symbol}{{{_members(program, rows=True)}}}, out);"]),
+            _definition(
+                columns,
+                [f"reduce_columns<{fold}>(n, cols, Columns_{kernel.symbol}{{{_members(program, rows=False)}}}, out);"],
+            ),
+            _definition(combine, [f"combine_columns<{fold}, {stored}>(cols, acc, other);"]),
+        ]
+    )
+
+
+def _members(program: Program, rows: bool) -> str:
+    stride = "" if rows else "row_stride[{0}], "
+    return ", ".join(f"{{in[{k}], {stride.format(k)}in_step[{k}]}}" for k in range(len(program.operands)))
+
+
+def _map_struct(struct: str, holder: str, name: str, program: Program, width: LaneWidth, *, rows: bool) -> str:
+    """The mapped elements as `reduction_loop.h` reads them."""
+    inputs = [f"in{k}" for k in range(len(program.operands))]
+    where, place = ("int k", "k") if rows else ("int64_t row, int64_t column", "row, column")
+    counted, counted_place = ("int64_t count", "count") if rows else (f"{where}, int64_t count", f"{place}, count")
+    load = ", ".join(f"{item}.load({place})" for item in inputs)
+    first = ", ".join(f"{item}.first({counted_place})" for item in inputs)
+    lines = [
+        f"struct {struct} {{",
+        f"  using Result = {width.vector(program.result_types[0])};",
+        *(f"  {holder}<{width.vector(operand.type)}> in{k};" for k, operand in enumerate(program.operands)),
+        f"  TW_INLINE_MEMBER Result at({where}) const {{ return {name}({load}); }}",
+        f"  TW_INLINE_MEMBER Result first({counted}) const {{ return {name}({first}); }}",
+    ]
+    if rows:
+        lines.append(f"  TW_INLINE_MEMBER void advance(int k) {{ {' '.join(f'{item}.advance(k);' for item in inputs)} }}")
+    return "\n".join([*lines, "};", ""])
+
+
+def _reduction_signatures(symbol: str) -> tuple[str, str, str]:
+    return (
+        f"void reduce_row_{symbol}(int64_t n, const void* const* in, const uint8_t* in_step, void* out)",
+        f"void reduce_cols_{symbol}(int64_t n, int64_t cols, const void* const* in, const int64_t* row_stride, "
+        "const uint8_t* in_step, void* out)",
+        f"void combine_{symbol}(int64_t cols, void* acc, const void* other)",
+    )
+
+
+def _reduction_row(kernel: ReductionKernel) -> str:
+    symbol = kernel.symbol
+    functions = f"reduce_row_{symbol}, reduce_cols_{symbol}, combine_{symbol}"
+    return f'{{"{kernel.op}", ComputeType::{kernel.compute.compute_name}, {functions}}}'
+
+
+# -- files
+
+
+def _definition(signature: str, body: Iterable[str]) -> str:
+    # A preprocessor line must keep its column.
+    lines = (line if line.startswith("#") else f"  {line}" for line in body)
+    return f"{signature} {{\n" + "\n".join(lines) + "\n}\n"
+
+
+def _file(head: Sequence[str], parts: Sequence[str]) -> str:
+    opening = [*head, "", "namespace tw {", "namespace TW_ISA_NS {", ""]
+    return "\n".join([*opening, *parts, "}  // namespace TW_ISA_NS", "}  // namespace tw", ""])
+
+
+def _table(entry: str, name: str, count: str, rows: Sequence[str]) -> list[str]:
+    """An array and its length; C++ has no empty arrays, so an empty table holds one row that nobody counts."""
+    body = [f"    {row}," for row in rows] or ["    {},"]
+    return [
+        "",
+        f"extern const {entry} {name}[];",
+        f"extern const int {count};",
+        f"const {entry} {name}[] = {{",
+        *body,
+        "};",
+        f"const int {count} = {len(rows)};",
+    ]
+
+
+def _checked(op: str) -> str:
+    if not _NAME.fullmatch(op):
+        raise ValueError(f"op name {op!r} is not an identifier")
+    return op

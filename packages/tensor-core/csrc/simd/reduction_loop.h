@@ -1,0 +1,220 @@
+// The reduction tree over one block, for generated reduction kernels: 16 virtual lanes, each folding every sixteenth
+// element in order, then lanes l and l + 8, l + 4, l + 2, l + 1 combined. How many lanes a register holds changes
+// nothing: the tree is the same for every instruction set. See docs/expression-language.md.
+#pragma once
+
+#include <limits>
+#include <utility>
+
+#include "pointwise_loop.h"
+
+namespace tw {
+namespace TW_ISA_NS {
+
+constexpr int kVirtualLanes = 16;
+constexpr int kStrip = 4;  // registers of columns that one pass over the rows accumulates
+
+// -- combining functions. Combining with the neutral value changes no bit, so a lane that has no element can hold it;
+// that is why sum's is -0.
+
+template <class E>
+constexpr E kHighest =
+    std::numeric_limits<E>::has_infinity ? std::numeric_limits<E>::infinity() : std::numeric_limits<E>::max();
+template <class E>
+constexpr E kLowest =
+    std::numeric_limits<E>::has_infinity ? -std::numeric_limits<E>::infinity() : std::numeric_limits<E>::min();
+
+#define TW_COMBINE(Name, neutral_value, combined)        \
+  struct Name {                                          \
+    template <class V>                                   \
+    static TW_INLINE_MEMBER V neutral() {                \
+      return neutral_value;                              \
+    }                                                    \
+    template <class V>                                   \
+    static TW_INLINE_MEMBER V of(V a, V b) {             \
+      return combined;                                   \
+    }                                                    \
+  };
+TW_COMBINE(Sum, splat<V>(Element<V>(-0.0)), add(a, b))
+TW_COMBINE(Prod, splat<V>(1), mul(a, b))
+TW_COMBINE(Max, splat<V>(kLowest<Element<V>>), maximum(a, b))
+TW_COMBINE(Min, splat<V>(kHighest<Element<V>>), minimum(a, b))
+TW_COMBINE(Any, splat_mask<V>(false), or_(a, b))
+TW_COMBINE(All, splat_mask<V>(true), and_(a, b))
+#undef TW_COMBINE
+
+// -- the lanes of one register, combined in tree order
+
+// Lane i of the result is lane i + distance of v, wrapping around.
+template <int distance, class V, int... i>
+TW_INLINE V rotate(V v, std::integer_sequence<int, i...>) {
+  return __builtin_shufflevector(v, v, ((i + distance) % int(sizeof...(i)))...);
+}
+
+template <class F, int distance, class V>
+TW_INLINE V fold_register(V v) {
+  if constexpr (distance == 0) {
+    return v;
+  } else {
+    V above = rotate<distance>(v, std::make_integer_sequence<int, lanes_of<V>>());
+    return fold_register<F, distance / 2>(F::template of<V>(v, above));
+  }
+}
+
+template <class F, class V>
+TW_INLINE void store_folded(void* out, V v) {
+  V folded = fold_register<F, lanes_of<V> / 2>(v);
+  Element<V> result = folded[0];
+  std::memcpy(out, &result, sizeof result);
+}
+
+// Truth values combine to the same whatever the order, so masks fold as bytes.
+template <class F, class M>
+TW_INLINE void store_folded_mask(void* out, M m) {
+  uint8_t bytes[TW_VBYTES];
+  store(bytes, m);
+  M8 folded = load_first<M8>(bytes, 1);
+  for (int i = 1; i < lanes_of<M>; ++i) folded = F::template of<M8>(folded, load_first<M8>(bytes + i, 1));
+  store_first(out, folded, 1);
+}
+template <class F>
+TW_INLINE void store_folded(void* out, M8 m) {
+  store_folded_mask<F>(out, m);
+}
+template <class F>
+TW_INLINE void store_folded(void* out, M32 m) {
+  store_folded_mask<F>(out, m);
+}
+template <class F>
+TW_INLINE void store_folded(void* out, M64 m) {
+  store_folded_mask<F>(out, m);
+}
+
+// -- horizontal: map.at(k) is the k-th vector of mapped elements from here, map.first(count) its first lanes
+
+template <class F, class Map>
+TW_INLINE void reduce_row(int64_t n, Map map, void* out) {
+  using V = typename Map::Result;
+  constexpr int lanes = lanes_of<V>;
+  constexpr int registers = lanes < kVirtualLanes ? kVirtualLanes / lanes : 1;
+  constexpr int rounds = registers < 4 ? 4 / registers : 1;
+  V total[registers], rest[registers];
+#pragma GCC unroll 8
+  for (int j = 0; j < registers; ++j) total[j] = F::template neutral<V>();
+  for (; n >= rounds * registers * lanes; n -= rounds * registers * lanes) {
+#pragma GCC unroll 8
+    for (int k = 0; k < rounds * registers; ++k) total[k % registers] = F::template of<V>(total[k % registers], map.at(k));
+    map.advance(rounds * registers);
+  }
+  // What is left, in memory because it is indexed by a loop that must not multiply the code.
+  while (n > 0) {
+#pragma GCC unroll 1
+    for (int j = 0; j < registers; ++j) {
+      int64_t count = at_most(n, lanes);
+      rest[j] = F::template neutral<V>();
+      if (count > 0) rest[j] = select(first_lanes<V>(count), map.first(count), rest[j]);
+      map.advance(1);
+      n -= count;
+    }
+#pragma GCC unroll 8
+    for (int j = 0; j < registers; ++j) total[j] = F::template of<V>(total[j], rest[j]);
+  }
+#pragma GCC unroll 4
+  for (int half = registers / 2; half > 0; half /= 2) {
+#pragma GCC unroll 4
+    for (int j = 0; j < half; ++j) total[j] = F::template of<V>(total[j], total[j + half]);
+  }
+  store_folded<F>(out, total[0]);
+}
+
+// -- vertical: every column has the tree of its own
+
+template <class V>
+struct Column {
+  const char* at;
+  int64_t row_bytes;
+  bool splatted;  // the row's one element serves every column
+
+  TW_INLINE_MEMBER Column(const void* from, int64_t row_stride, uint8_t in_step)
+      : at(static_cast<const char*>(from)), row_bytes(row_stride * int64_t(sizeof(Element<V>))), splatted(in_step == 0) {}
+  TW_INLINE_MEMBER V load(int64_t row, int64_t column) const {
+    const char* from = at + row * row_bytes;
+    if (splatted) return one_element(from);
+    return tw::TW_ISA_NS::load<V>(from + column * int64_t(sizeof(Element<V>)));
+  }
+  TW_INLINE_MEMBER V first(int64_t row, int64_t column, int64_t count) const {
+    const char* from = at + row * row_bytes;
+    if (splatted) return one_element(from);
+    return load_first<V>(from + column * int64_t(sizeof(Element<V>)), count);
+  }
+
+ private:
+  static TW_INLINE_MEMBER V one_element(const char* from) {
+    Element<V> element;
+    std::memcpy(&element, from, sizeof element);
+    V v;
+    splat_into(v, element);
+    return v;
+  }
+};
+
+// Columns of `width` registers: load(row, k) is register k of a row. Lane by lane, so that the sums stay in registers.
+template <class F, class V, int width, class Load>
+TW_INLINE void reduce_strip(int64_t n, V (&result)[width], Load load) {
+  V lane[kVirtualLanes][width];
+  int64_t present = at_most(n, kVirtualLanes);
+  for (int64_t l = 0; l < present; ++l) {
+    V total[width];
+#pragma GCC unroll 8
+    for (int k = 0; k < width; ++k) total[k] = F::template neutral<V>();
+    for (int64_t row = l; row < n; row += kVirtualLanes) {
+#pragma GCC unroll 8
+      for (int k = 0; k < width; ++k) total[k] = F::template of<V>(total[k], load(row, k));
+    }
+#pragma GCC unroll 8
+    for (int k = 0; k < width; ++k) lane[l][k] = total[k];
+  }
+  for (int64_t half = kVirtualLanes / 2; half > 0; half /= 2) {
+    for (int64_t l = 0; l < half && l + half < present; ++l) {
+      for (int k = 0; k < width; ++k) lane[l][k] = F::template of<V>(lane[l][k], lane[l + half][k]);
+    }
+    present = at_most(present, half);
+  }
+  for (int k = 0; k < width; ++k) result[k] = lane[0][k];
+}
+
+template <class F, class Map>
+TW_INLINE void reduce_columns(int64_t n, int64_t cols, Map map, void* out) {
+  using V = typename Map::Result;
+  constexpr int lanes = lanes_of<V>;
+  char* to = static_cast<char*>(out);
+  int64_t column = 0;
+  for (; column + kStrip * lanes <= cols; column += kStrip * lanes) {
+    V result[kStrip];
+    reduce_strip<F>(n, result, [&](int64_t row, int k) TW_INLINE_LAMBDA { return map.at(row, column + k * lanes); });
+    for (int k = 0; k < kStrip; ++k) store(to + (column + k * lanes) * int64_t(sizeof(Element<V>)), result[k]);
+  }
+  for (; column < cols; column += lanes) {
+    V result[1];
+    int64_t count = at_most(cols - column, lanes);
+    reduce_strip<F>(n, result, [&](int64_t row, int) TW_INLINE_LAMBDA { return map.first(row, column, count); });
+    store_first(to + column * int64_t(sizeof(Element<V>)), result[0], count);
+  }
+}
+
+template <class F, class V>
+TW_INLINE void combine_columns(int64_t cols, void* acc, const void* other) {
+  constexpr int lanes = lanes_of<V>;
+  Input<V> left(acc, 1), right(other, 1);
+  Output<V> to(acc);
+  for (; cols >= lanes; cols -= lanes) {
+    to.store(0, F::template of<V>(left.load(0), right.load(0)));
+    left.advance(1);
+    right.advance(1);
+    to.advance(1);
+  }
+  if (cols > 0) to.store_first(F::template of<V>(left.first(cols), right.first(cols)), cols);
+}
+
+}  // namespace TW_ISA_NS
+}  // namespace tw

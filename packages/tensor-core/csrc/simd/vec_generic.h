@@ -1,0 +1,57 @@
+// The primitives of an instruction set without a part of its own (aarch64 NEON through the compiler's vectors, and
+// x86 with TW_SIMD_PORTABLE, which the tests use). Part of vec.h.
+#pragma once
+
+#include "vec_portable.h"
+
+#if TW_VBYTES != 16
+#error "the generic vectors are 16 bytes"
+#endif
+
+namespace tw {
+namespace TW_ISA_NS {
+
+TW_INLINE F32 sqrt(F32 x) {
+  return per_lane<F32>(x, [](float e) { return __builtin_sqrtf(e); });
+}
+TW_INLINE F64 sqrt(F64 x) {
+  return per_lane<F64>(x, [](double e) { return __builtin_sqrt(e); });
+}
+TW_INLINE F32 min_(F32 a, F32 b) { return select(lt(a, b), a, b); }
+TW_INLINE F64 min_(F64 a, F64 b) { return select(lt(a, b), a, b); }
+TW_INLINE F32 max_(F32 a, F32 b) { return select(gt(a, b), a, b); }
+TW_INLINE F64 max_(F64 a, F64 b) { return select(gt(a, b), a, b); }
+
+TW_INLINE F32 fma(F32 a, F32 b, F32 c) {
+  F32 r{};
+  for (int i = 0; i < kLanes32; ++i) r[i] = __builtin_fmaf(a[i], b[i], c[i]);
+  return r;
+}
+TW_INLINE F64 fma(F64 a, F64 b, F64 c) {
+  F64 r{};
+  for (int i = 0; i < kLanes64; ++i) r[i] = __builtin_fma(a[i], b[i], c[i]);
+  return r;
+}
+
+// Conversions out of range are undefined in C++, so they are sorted out first.
+TW_INLINE I32 to_int(F32 x) {
+  return per_lane<I32>(x, [](float e) { return e >= -0x1p31f && e < 0x1p31f ? int32_t(e) : INT32_MIN; });
+}
+TW_INLINE I64 to_int(F64 x) {
+  return per_lane<I64>(x, [](double e) { return e >= -0x1p63 && e < 0x1p63 ? int64_t(e) : INT64_MIN; });
+}
+TW_INLINE F32 to_float(I32 x) { return __builtin_convertvector(x, F32); }
+TW_INLINE F64 to_float(I64 x) { return __builtin_convertvector(x, F64); }
+
+TW_INLINE F64x2 widen(F32 x) { return {F64{x[0], x[1]}, F64{x[2], x[3]}}; }
+TW_INLINE I64x2 widen(I32 x) { return {I64{x[0], x[1]}, I64{x[2], x[3]}}; }
+TW_INLINE F32 narrow(F64x2 x) { return F32{float(x.lo[0]), float(x.lo[1]), float(x.hi[0]), float(x.hi[1])}; }
+TW_INLINE I32 narrow(I64x2 x) { return __builtin_shufflevector((I32)x.lo, (I32)x.hi, 0, 2, 4, 6); }
+
+TW_INLINE void load_into(M32& m, const void* from) { load_first_into(m, from, kLanes32); }
+TW_INLINE void load_into(M64& m, const void* from) { load_first_into(m, from, kLanes64); }
+TW_INLINE void store(void* to, M32 m) { store_first(to, m, kLanes32); }
+TW_INLINE void store(void* to, M64 m) { store_first(to, m, kLanes64); }
+
+}  // namespace TW_ISA_NS
+}  // namespace tw
