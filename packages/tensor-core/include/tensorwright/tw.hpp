@@ -73,7 +73,14 @@ struct Span {
   Span() = default;
   Span(const T* p, size_t n) : first(p), count(n) {}
   Span(const std::vector<T>& v) : first(v.data()), count(v.size()) {}
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Winit-list-lifetime"
+#endif
   Span(std::initializer_list<T> v) : first(v.begin()), count(v.size()) {}  // only as a call's argument
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
   const T* begin() const { return first; }
   const T* end() const { return first + count; }
   const T* data() const { return first; }

@@ -1,0 +1,40 @@
+// The BLAS library: found by Python, opened at the first matrix product, kept for the life of the process. It runs
+// single-threaded; work is split over our own thread pool by the callers.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace tw::cpu {
+
+// The interface of cblas_?gemm with 64-bit integers; scalars are passed by value for real types and by address for complex ones.
+using SgemmFn = void (*)(int order, int trans_a, int trans_b, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
+                         int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc);
+using DgemmFn = void (*)(int order, int trans_a, int trans_b, int64_t m, int64_t n, int64_t k, double alpha, const double* a,
+                         int64_t lda, const double* b, int64_t ldb, double beta, double* c, int64_t ldc);
+using ComplexGemmFn = void (*)(int order, int trans_a, int trans_b, int64_t m, int64_t n, int64_t k, const void* alpha,
+                               const void* a, int64_t lda, const void* b, int64_t ldb, const void* beta, void* c,
+                               int64_t ldc);
+
+struct Blas {
+  SgemmFn sgemm;
+  DgemmFn dgemm;
+  ComplexGemmFn cgemm;
+  ComplexGemmFn zgemm;
+  std::string description;  // "OpenBLAS 0.3.30 ..., SkylakeX"
+};
+constexpr int kCblasRowMajor = 101;
+constexpr int kCblasNoTrans = 111;
+constexpr int kCblasTrans = 112;
+
+// Who knows where the library is; asked once, by the thread that needs the first product. It may throw.
+using BlasLocator = std::string (*)();
+void set_blas_locator(BlasLocator locator);
+
+// The library, opened if need be. Throws Error if it cannot be found or opened.
+const Blas& blas();
+
+// For show_config; opens the library if need be, and says why if it cannot be.
+std::string blas_description();
+
+}  // namespace tw::cpu
