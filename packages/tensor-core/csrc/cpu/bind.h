@@ -1,11 +1,36 @@
-// Resolves the generated kernels of a pointwise or reduction op for this machine, once, at start-up.
+// The generated kernels of pointwise and reduction ops, resolved for this machine once, at start-up.
 #pragma once
 
+#include "cpu/kernel_tables.h"
 #include "dispatch/op.h"
+#include "runtime/dtype.h"
 
 namespace tw::cpu {
 
+struct BoundPointwise {  // `self` of pointwise_run
+  const PointwiseOp* op;
+  const OpSpec* spec;
+  PointwiseKernel kernels[kComputeTypes];
+};
+struct ReductionKernels {
+  ReduceRow row;
+  ReduceCols cols;
+  Combine combine;
+};
+struct BoundReduction {  // `self` of reduction_run
+  const ReductionOp* op;
+  const OpSpec* spec;
+  ReductionKernels kernels[kComputeTypes];
+};
+
 // Gives the record of a generated op its kernels; leaves records of other ops alone.
 void bind_kernels(const OpSpec& spec, KernelRecord* record);
+
+constexpr int64_t kComputeSize[kComputeTypes] = {4, 8, 4, 8, 1};
+constexpr DtypeId kComputeDtype[kComputeTypes] = {DtypeId::kFloat32, DtypeId::kFloat64, DtypeId::kInt32, DtypeId::kInt64,
+                                                  DtypeId::kBool};
+
+// The type in which values of a dtype are computed, given the set an op has kernels for; -1 if none fits.
+int compute_type(tw_dtype dtype, uint32_t available);
 
 }  // namespace tw::cpu

@@ -1,0 +1,57 @@
+// float16 and bfloat16 as bit patterns. Conversions round to nearest even and keep NaN a NaN.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+namespace tw::cpu {
+
+struct Half { uint16_t bits; };
+struct BFloat { uint16_t bits; };
+
+inline uint32_t float_bits(float f) {
+  uint32_t u;
+  std::memcpy(&u, &f, 4);
+  return u;
+}
+inline float bits_float(uint32_t u) {
+  float f;
+  std::memcpy(&f, &u, 4);
+  return f;
+}
+
+inline float to_float(BFloat b) { return bits_float(static_cast<uint32_t>(b.bits) << 16); }
+inline BFloat to_bfloat(float f) {
+  const uint32_t u = float_bits(f);
+  if ((u & 0x7FFFFFFFu) > 0x7F800000u) return {static_cast<uint16_t>((u >> 16) | 0x40)};
+  return {static_cast<uint16_t>((u + 0x7FFFu + ((u >> 16) & 1)) >> 16)};
+}
+
+inline float to_float(Half h) {
+  const uint32_t sign = static_cast<uint32_t>(h.bits & 0x8000u) << 16, rest = h.bits & 0x7FFFu;
+  if (rest >= 0x7C00u) return bits_float(sign | 0x7F800000u | ((rest & 0x3FFu) << 13));
+  // Exponents of subnormals come out right by letting the float unit multiply: 2^112 shifts the bias.
+  return bits_float(sign | float_bits(bits_float(rest << 13) * bits_float(0x77800000u)));
+}
+inline Half to_half(float f) {
+  const uint32_t u = float_bits(f), sign = (u >> 16) & 0x8000u, rest = u & 0x7FFFFFFFu;
+  if (rest > 0x7F800000u) return {static_cast<uint16_t>(sign | 0x7E00u)};
+  if (rest >= 0x477FF000u) return {static_cast<uint16_t>(sign | 0x7C00u)};  // rounds to infinity
+  if (rest < 0x38800000u) {  // subnormal: adding 0.5 leaves the rounded mantissa in the low bits
+    return {static_cast<uint16_t>(sign | (float_bits(bits_float(rest) + 0.5f) - 0x3F000000u))};
+  }
+  return {static_cast<uint16_t>(sign | ((rest - 0x38000000u + 0xFFFu + ((rest >> 13) & 1)) >> 13))};
+}
+
+// To float with the last bit set when inexact, so that a second rounding cannot go wrong.
+inline float round_to_odd(double d) {
+  const float f = static_cast<float>(d);
+  const double back = f;
+  if (back == d || !(d - d == 0)) return f;
+  uint32_t u = float_bits(f);
+  const bool too_far = d > 0 ? back > d : back < d;
+  if (too_far) --u;
+  return bits_float(u | 1);
+}
+
+}  // namespace tw::cpu

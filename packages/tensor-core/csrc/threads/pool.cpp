@@ -1,0 +1,189 @@
+#include "threads/pool.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstdlib>
+#include <mutex>
+#include <thread>
+
+#include "runtime/error.h"
+
+namespace tw::threads {
+
+namespace {
+
+constexpr int kMaxThreads = 1024;
+constexpr int kSpins = 2000;  // a few microseconds: the next region often follows at once
+
+thread_local bool inside_chunk = false;
+
+void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#endif
+}
+
+// One parallel region. Lives on its caller's stack; workers touch it only while `active` counts them.
+struct Region {
+  void (*f)(void*, int64_t, int64_t);
+  void* context;
+  int64_t begin, end, grain, chunks;
+  std::atomic<int64_t> next{0};
+  std::atomic<bool> cancelled{false};
+
+  bool run_one() {
+    const int64_t chunk = next.fetch_add(1, std::memory_order_relaxed);
+    if (chunk >= chunks || cancelled.load(std::memory_order_relaxed)) return false;
+    const int64_t b = begin + chunk * grain;
+    inside_chunk = true;
+    f(context, b, std::min(end, b + grain));
+    inside_chunk = false;
+    return true;
+  }
+};
+
+struct Pool {
+  std::mutex mutex;                     // guards the fields below; held only to look and to sleep
+  std::condition_variable wake, done;
+  Region* region = nullptr;
+  int wanted = 0;                       // workers that may still join the region
+  int active = 0;                       // workers inside it
+  int workers = 0;                      // threads started
+  std::atomic<uint64_t> generation{0};  // of regions; what spinning workers watch
+  std::atomic<bool> busy{false};        // one region at a time; a second caller works alone
+
+  void work();
+  void start_workers(int count);
+  void run(Region& region, int helpers);
+};
+
+// Not destroyed at exit, and replaced (not reused) in a forked child, where the workers do not exist.
+std::atomic<Pool*> pool{nullptr};
+std::atomic<int> threads_wanted{0};
+std::atomic<bool (*)()> poll_hook{nullptr};
+
+void Pool::work() {
+  uint64_t seen = 0;
+  for (;;) {
+    for (int i = 0; i < kSpins && generation.load(std::memory_order_acquire) == seen; ++i) pause();
+    std::unique_lock<std::mutex> lock(mutex);
+    wake.wait(lock, [&] { return wanted > 0; });
+    seen = generation.load(std::memory_order_relaxed);
+    --wanted;
+    ++active;
+    Region* r = region;
+    lock.unlock();
+    while (r->run_one()) {}
+    lock.lock();
+    if (--active == 0) done.notify_one();
+  }
+}
+
+void Pool::start_workers(int count) {
+  while (workers < count) {
+    try {
+      std::thread([this] { work(); }).detach();
+    } catch (const std::system_error&) {
+      return;  // the system gives no more threads: the work goes on with those there are
+    }
+    ++workers;
+  }
+}
+
+void Pool::run(Region& r, int helpers) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex);
+    start_workers(helpers);
+    region = &r;
+    wanted = std::min(helpers, workers);
+    generation.fetch_add(1, std::memory_order_release);
+  }
+  helpers == 1 ? wake.notify_one() : wake.notify_all();
+  while (r.run_one())
+    if (poll() != TW_OK) r.cancelled.store(true, std::memory_order_relaxed);
+  std::unique_lock<std::mutex> lock(mutex);
+  wanted = 0;  // who has not joined by now is not needed
+  done.wait(lock, [&] { return active == 0; });
+  region = nullptr;
+}
+
+void before_fork() {
+  if (Pool* p = pool.load()) p->mutex.lock();
+}
+void after_fork_in_parent() {
+  if (Pool* p = pool.load()) p->mutex.unlock();
+}
+void after_fork_in_child() {
+  inside_chunk = false;
+  pool.store(nullptr);  // the old one is abandoned: its workers and waiters are the parent's
+}
+
+Pool& the_pool() {
+  Pool* p = pool.load(std::memory_order_acquire);
+  if (p) return *p;
+  static const int registered = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+  (void)registered;
+  auto* fresh = new Pool;
+  if (pool.compare_exchange_strong(p, fresh)) return *fresh;
+  delete fresh;
+  return *p;
+}
+
+int initial_threads() {
+  if (const char* text = std::getenv("TENSORWRIGHT_NUM_THREADS")) {
+    const int n = std::atoi(text);
+    if (n >= 1 && n <= kMaxThreads) return n;
+  }
+  return std::min(available_cpus(), kMaxThreads);
+}
+
+tw_status run_alone(Region& r) {
+  const bool outer = inside_chunk;
+  tw_status status = TW_OK;
+  while (status == TW_OK && r.run_one()) {
+    inside_chunk = outer;
+    if (!outer && r.chunks > 1) status = poll();
+  }
+  inside_chunk = outer;
+  return status;
+}
+
+}  // namespace
+
+int num_threads() {
+  int n = threads_wanted.load(std::memory_order_relaxed);
+  if (n == 0) threads_wanted.store(n = initial_threads(), std::memory_order_relaxed);
+  return n;
+}
+
+void set_num_threads(int n) {
+  if (n < 1 || n > kMaxThreads) throw fail(TW_E_VALUE, "set_num_threads: expected 1 to ", kMaxThreads, " threads, got ", n);
+  threads_wanted.store(n, std::memory_order_relaxed);
+}
+
+tw_status parallel_for(int64_t begin, int64_t end, int64_t grain, void (*f)(void*, int64_t, int64_t), void* context) {
+  if (end <= begin) return TW_OK;
+  if (grain < 1) grain = 1;
+  Region r{f, context, begin, end, grain, (end - begin - 1) / grain + 1};
+  const int threads = static_cast<int>(std::min<int64_t>(num_threads(), r.chunks));
+  if (threads == 1 || inside_chunk) return run_alone(r);
+  Pool& p = the_pool();
+  if (p.busy.exchange(true, std::memory_order_acquire)) return run_alone(r);
+  p.run(r, threads - 1);
+  p.busy.store(false, std::memory_order_release);
+  return r.cancelled.load(std::memory_order_relaxed) ? TW_E_CANCELLED : TW_OK;
+}
+
+bool in_parallel() { return inside_chunk; }
+
+void set_poll_hook(bool (*interrupted)()) { poll_hook.store(interrupted); }
+
+tw_status poll() {
+  bool (*hook)() = poll_hook.load(std::memory_order_relaxed);
+  return hook && hook() ? set_error(TW_E_CANCELLED, "interrupted") : TW_OK;
+}
+
+}  // namespace tw::threads
