@@ -36,7 +36,7 @@ SANITIZER_OPTIONS = {
     "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
     "UBSAN_OPTIONS": "print_stacktrace=1",
 }
-CODEGEN_FROM_SOURCE = {"PYTHONPATH": str(ROOT / "packages" / "codegen" / "src")}
+CODEGEN = {"PYTHONPATH": str(ROOT / "packages" / "codegen" / "src")}
 WORKSPACE = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -312,23 +312,26 @@ def merge_sources(tree: Path) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the documentation into site/; a warning is an error."""
-    session.install(*group(WORKSPACE, "docs"))
-    session.run("mkdocs", "build", "--strict", "--site-dir", str(ROOT / "site"))
+    """Build the documentation into site/, with a page per op; a warning is an error."""
+    session.install(*group(WORKSPACE, "docs"), *others(runtime("codegen")))
+    tree = Path(session.create_tmp()) / "tree"
+    merge_sources(tree)
+    session.run("python", "-m", "tensorwright_codegen", "pages", "--out", str(ROOT / "docs" / "ops"), env=CODEGEN)
+    session.run("mkdocs", "build", "--strict", env={"TENSORWRIGHT_SOURCES": str(tree)})
 
 
 @nox.session(name="coverage-of-ops", default=False)
 def coverage_of_ops(session: nox.Session) -> None:
     """Print which op lacks which facet."""
     session.install(*others(runtime("codegen")))
-    session.run("python", "-m", "tensorwright_codegen", "coverage", *session.posargs, env=CODEGEN_FROM_SOURCE)
+    session.run("python", "-m", "tensorwright_codegen", "coverage", *session.posargs, env=CODEGEN)
 
 
 @nox.session(default=False)
 def stubs(session: nox.Session) -> None:
     """Write the .pyi stubs anew from the facets; `typecheck` complains when they are stale."""
     session.install(*others(runtime("codegen")))
-    session.run("python", "-m", "tensorwright_codegen", "stubs", *session.posargs, env=CODEGEN_FROM_SOURCE)
+    session.run("python", "-m", "tensorwright_codegen", "stubs", *session.posargs, env=CODEGEN)
 
 
 # --- what takes longer ---------------------------------------------------------------------------------------------
