@@ -15,7 +15,7 @@ struct Input {
   TW_INLINE_MEMBER Input(const void* from, uint8_t in_step)
       : at(static_cast<const char*>(from)), step(in_step * int64_t(bytes_of<V>)) {}
   TW_INLINE_MEMBER V load(int k) const { return tw::TW_ISA_NS::load<V>(at + k * step); }
-  TW_INLINE_MEMBER V first(int64_t count) const { return load_first<V>(at, count); }
+  TW_INLINE_MEMBER V first(int count) const { return load_first<V>(at, count); }
   TW_INLINE_MEMBER void advance(int k) { at += k * step; }
 };
 
@@ -25,11 +25,9 @@ struct Output {
 
   TW_INLINE_MEMBER explicit Output(void* to) : at(static_cast<char*>(to)) {}
   TW_INLINE_MEMBER void store(int k, V v) const { tw::TW_ISA_NS::store(at + k * bytes_of<V>, v); }
-  TW_INLINE_MEMBER void store_first(V v, int64_t count) const { tw::TW_ISA_NS::store_first(at, v, count); }
+  TW_INLINE_MEMBER void store_first(V v, int count) const { tw::TW_ISA_NS::store_first(at, v, count); }
   TW_INLINE_MEMBER void advance(int k) { at += k * bytes_of<V>; }
 };
-
-TW_INLINE int64_t at_most(int64_t n, int64_t limit) { return n < limit ? n : limit; }
 
 }  // namespace TW_ISA_NS
 }  // namespace tw

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <limits>
-#include <utility>
 
 #include "pointwise_loop.h"
 
@@ -90,6 +89,14 @@ TW_INLINE void store_folded(void* out, M64 m) {
   store_folded_mask<F>(out, m);
 }
 
+template <class F, int half, class V, int registers>
+TW_INLINE void fold_registers(V (&total)[registers]) {
+  if constexpr (half > 0) {
+    unroll<half>([&](int j) TW_INLINE_LAMBDA { total[j] = F::template of<V>(total[j], total[j + half]); });
+    fold_registers<F, half / 2>(total);
+  }
+}
+
 // -- horizontal: map.at(k) is the k-th vector of mapped elements from here, map.first(count) its first lanes
 
 template <class F, class Map>
@@ -99,31 +106,24 @@ TW_INLINE void reduce_row(int64_t n, Map map, void* out) {
   constexpr int registers = lanes < kVirtualLanes ? kVirtualLanes / lanes : 1;
   constexpr int rounds = registers < 4 ? 4 / registers : 1;
   V total[registers], rest[registers];
-#pragma GCC unroll 8
-  for (int j = 0; j < registers; ++j) total[j] = F::template neutral<V>();
+  unroll<registers>([&](int j) TW_INLINE_LAMBDA { total[j] = F::template neutral<V>(); });
   for (; n >= rounds * registers * lanes; n -= rounds * registers * lanes) {
-#pragma GCC unroll 8
-    for (int k = 0; k < rounds * registers; ++k) total[k % registers] = F::template of<V>(total[k % registers], map.at(k));
+    unroll<rounds * registers>([&](int k) TW_INLINE_LAMBDA {
+      total[k % registers] = F::template of<V>(total[k % registers], map.at(k));
+    });
     map.advance(rounds * registers);
   }
-  // What is left, in memory because it is indexed by a loop that must not multiply the code.
-  while (n > 0) {
-#pragma GCC unroll 1
-    for (int j = 0; j < registers; ++j) {
-      int64_t count = at_most(n, lanes);
-      rest[j] = F::template neutral<V>();
-      if (count > 0) rest[j] = select(first_lanes<V>(count), map.first(count), rest[j]);
+  // What is left goes through memory: a loop over registers would need a copy of the code for each.
+  for (int left = int(n); left > 0;) {
+    for (V& value : rest) {
+      value = F::template neutral<V>();
+      if (left > 0) value = select(first_lanes<V>(left), map.first(left), value);
       map.advance(1);
-      n -= count;
+      left -= lanes;
     }
-#pragma GCC unroll 8
-    for (int j = 0; j < registers; ++j) total[j] = F::template of<V>(total[j], rest[j]);
+    unroll<registers>([&](int j) TW_INLINE_LAMBDA { total[j] = F::template of<V>(total[j], rest[j]); });
   }
-#pragma GCC unroll 4
-  for (int half = registers / 2; half > 0; half /= 2) {
-#pragma GCC unroll 4
-    for (int j = 0; j < half; ++j) total[j] = F::template of<V>(total[j], total[j + half]);
-  }
+  fold_registers<F, registers / 2>(total);
   store_folded<F>(out, total[0]);
 }
 
@@ -142,7 +142,7 @@ struct Column {
     if (splatted) return one_element(from);
     return tw::TW_ISA_NS::load<V>(from + column * int64_t(sizeof(Element<V>)));
   }
-  TW_INLINE_MEMBER V first(int64_t row, int64_t column, int64_t count) const {
+  TW_INLINE_MEMBER V first(int64_t row, int64_t column, int count) const {
     const char* from = at + row * row_bytes;
     if (splatted) return one_element(from);
     return load_first<V>(from + column * int64_t(sizeof(Element<V>)), count);
@@ -162,20 +162,18 @@ struct Column {
 template <class F, class V, int width, class Load>
 TW_INLINE void reduce_strip(int64_t n, V (&result)[width], Load load) {
   V lane[kVirtualLanes][width];
-  int64_t present = at_most(n, kVirtualLanes);
-  for (int64_t l = 0; l < present; ++l) {
+  const int rows = int(n);
+  int present = at_most(rows, kVirtualLanes);
+  for (int l = 0; l < present; ++l) {
     V total[width];
-#pragma GCC unroll 8
-    for (int k = 0; k < width; ++k) total[k] = F::template neutral<V>();
-    for (int64_t row = l; row < n; row += kVirtualLanes) {
-#pragma GCC unroll 8
-      for (int k = 0; k < width; ++k) total[k] = F::template of<V>(total[k], load(row, k));
+    unroll<width>([&](int k) TW_INLINE_LAMBDA { total[k] = F::template neutral<V>(); });
+    for (int row = l; row < rows; row += kVirtualLanes) {
+      unroll<width>([&](int k) TW_INLINE_LAMBDA { total[k] = F::template of<V>(total[k], load(row, k)); });
     }
-#pragma GCC unroll 8
-    for (int k = 0; k < width; ++k) lane[l][k] = total[k];
+    unroll<width>([&](int k) TW_INLINE_LAMBDA { lane[l][k] = total[k]; });
   }
-  for (int64_t half = kVirtualLanes / 2; half > 0; half /= 2) {
-    for (int64_t l = 0; l < half && l + half < present; ++l) {
+  for (int half = kVirtualLanes / 2; half > 0; half /= 2) {
+    for (int l = 0; l < half && l + half < present; ++l) {
       for (int k = 0; k < width; ++k) lane[l][k] = F::template of<V>(lane[l][k], lane[l + half][k]);
     }
     present = at_most(present, half);
@@ -196,7 +194,7 @@ TW_INLINE void reduce_columns(int64_t n, int64_t cols, Map map, void* out) {
   }
   for (; column < cols; column += lanes) {
     V result[1];
-    int64_t count = at_most(cols - column, lanes);
+    int count = int(cols - column < lanes ? cols - column : lanes);
     reduce_strip<F>(n, result, [&](int64_t row, int) TW_INLINE_LAMBDA { return map.first(row, column, count); });
     store_first(to + column * int64_t(sizeof(Element<V>)), result[0], count);
   }
@@ -213,7 +211,8 @@ TW_INLINE void combine_columns(int64_t cols, void* acc, const void* other) {
     right.advance(1);
     to.advance(1);
   }
-  if (cols > 0) to.store_first(F::template of<V>(left.first(cols), right.first(cols)), cols);
+  const int count = int(cols);
+  if (count > 0) to.store_first(F::template of<V>(left.first(count), right.first(count)), count);
 }
 
 }  // namespace TW_ISA_NS

@@ -148,14 +148,14 @@ TW_INLINE M8 select(M8 m, M8 a, M8 b) { return or_(and_(m, a), and_(not_(m), b))
 TW_INLINE void splat_into(M8& m, uint8_t x) { m.v = x - U8{}; }
 TW_INLINE void load_into(M8& m, const void* from) { std::memcpy(&m.v, from, sizeof m.v); }
 TW_INLINE void store(void* to, M8 m) { std::memcpy(to, &m.v, sizeof m.v); }
-TW_INLINE void load_first_into(M8& m, const void* from, int64_t count) {
+TW_INLINE void load_first_into(M8& m, const void* from, int count) {
   m.v = U8{};
-  std::memcpy(&m.v, from, size_t(count));
+  std::memcpy(&m.v, from, size_t(at_most(count, TW_VBYTES)));
 }
-TW_INLINE void store_first(void* to, M8 m, int64_t count) { std::memcpy(to, &m.v, size_t(count)); }
-TW_INLINE void first_into(M8& m, int64_t count) {
+TW_INLINE void store_first(void* to, M8 m, int count) { std::memcpy(to, &m.v, size_t(at_most(count, TW_VBYTES))); }
+TW_INLINE void first_into(M8& m, int count) {
   uint8_t ones[TW_VBYTES] = {};
-  std::memset(ones, 1, size_t(count));
+  std::memset(ones, 1, size_t(at_most(count, TW_VBYTES)));
   load_into(m, ones);
 }
 
@@ -181,7 +181,7 @@ template <class V>
 constexpr int bytes_of = lanes_of<V> * sizeof(Element<V>);
 
 template <class V>
-TW_INLINE V load_first(const void* from, int64_t count) {
+TW_INLINE V load_first(const void* from, int count) {
   V v;
   load_first_into(v, from, count);
   return v;
@@ -217,7 +217,7 @@ struct MaskFor<I64> {
 
 // The mask of V's lanes below `count`.
 template <class V>
-TW_INLINE auto first_lanes(int64_t count) {
+TW_INLINE auto first_lanes(int count) {
   typename MaskFor<V>::Type m;
   first_into(m, count);
   return m;

@@ -92,12 +92,12 @@ TW_INLINE void store(void* to, M64 m) {
 }
 
 #define TW_FIRST(V, M, suffix, type)                                              \
-  TW_INLINE void load_first_into(V& v, const void* from, int64_t count) {         \
+  TW_INLINE void load_first_into(V& v, const void* from, int count) {         \
     M m;                                                                          \
     first_into(m, count);                                                         \
     v = (V)_mm256_maskload_##suffix(static_cast<const type*>(from), (__m256i)m.v); \
   }                                                                               \
-  TW_INLINE void store_first(void* to, V v, int64_t count) {                      \
+  TW_INLINE void store_first(void* to, V v, int count) {                      \
     M m;                                                                          \
     first_into(m, count);                                                         \
     _mm256_maskstore_##suffix(static_cast<type*>(to), (__m256i)m.v, (__m256i)v);  \
@@ -106,31 +106,31 @@ TW_FIRST(I32, M32, epi32, int)
 TW_FIRST(I64, M64, epi64, long long)
 #undef TW_FIRST
 template <class V>
-TW_INLINE void load_first_into(V& v, const void* from, int64_t count) {
+TW_INLINE void load_first_into(V& v, const void* from, int count) {
   Signed<V> bits;
   load_first_into(bits, from, count);
   v = (V)bits;
 }
 template <class V>
-TW_INLINE void store_first(void* to, V v, int64_t count) {
+TW_INLINE void store_first(void* to, V v, int count) {
   store_first(to, (Signed<V>)v, count);
 }
 template <class M>
-TW_INLINE void load_first_bytes(M& m, const void* from, int64_t count) {
+TW_INLINE void load_first_bytes(M& m, const void* from, int count) {
   uint64_t bytes = 0;
-  std::memcpy(&bytes, from, size_t(count));
+  std::memcpy(&bytes, from, size_t(at_most(count, sizeof m.v / sizeof m.v[0])));
   load_into(m, &bytes);
 }
 template <class M>
-TW_INLINE void store_first_bytes(void* to, M m, int64_t count) {
+TW_INLINE void store_first_bytes(void* to, M m, int count) {
   uint64_t bytes = 0;
   store(&bytes, m);
-  std::memcpy(to, &bytes, size_t(count));
+  std::memcpy(to, &bytes, size_t(at_most(count, sizeof m.v / sizeof m.v[0])));
 }
-TW_INLINE void load_first_into(M32& m, const void* from, int64_t count) { load_first_bytes(m, from, count); }
-TW_INLINE void load_first_into(M64& m, const void* from, int64_t count) { load_first_bytes(m, from, count); }
-TW_INLINE void store_first(void* to, M32 m, int64_t count) { store_first_bytes(to, m, count); }
-TW_INLINE void store_first(void* to, M64 m, int64_t count) { store_first_bytes(to, m, count); }
+TW_INLINE void load_first_into(M32& m, const void* from, int count) { load_first_bytes(m, from, count); }
+TW_INLINE void load_first_into(M64& m, const void* from, int count) { load_first_bytes(m, from, count); }
+TW_INLINE void store_first(void* to, M32 m, int count) { store_first_bytes(to, m, count); }
+TW_INLINE void store_first(void* to, M64 m, int count) { store_first_bytes(to, m, count); }
 
 template <class V>
 TW_INLINE V gather(const Element<V>* table, I32 index) {

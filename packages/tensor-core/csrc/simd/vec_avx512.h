@@ -34,7 +34,7 @@ TW_COMPARE(ne, _CMP_NEQ_UQ, _MM_CMPINT_NE)
   TW_INLINE M select(M m, M a, M b) { return {K((m.v & a.v) | (~m.v & b.v))}; }           \
   TW_INLINE void splat_into(M& m, uint8_t x) { m.v = K(x ? -1 : 0); }                     \
   /* Lanes below `count`. */                                                              \
-  TW_INLINE void first_into(M& m, int64_t count) { m.v = K((uint64_t(1) << count) - 1); }
+  TW_INLINE void first_into(M& m, int count) { m.v = K((uint64_t(1) << count) - 1); }
 TW_MASK_LOGIC(M32, __mmask16)
 TW_MASK_LOGIC(M64, __mmask8)
 #undef TW_MASK_LOGIC
@@ -116,12 +116,12 @@ TW_INLINE void store(void* to, M64 m) {
 }
 
 #define TW_FIRST(V, M, suffix, type)                                            \
-  TW_INLINE void load_first_into(V& v, const void* from, int64_t count) {       \
+  TW_INLINE void load_first_into(V& v, const void* from, int count) {       \
     M m;                                                                        \
     first_into(m, count);                                                       \
     v = (V)_mm512_maskz_loadu_##suffix(m.v, from);                              \
   }                                                                             \
-  TW_INLINE void store_first(void* to, V v, int64_t count) {                    \
+  TW_INLINE void store_first(void* to, V v, int count) {                    \
     M m;                                                                        \
     first_into(m, count);                                                       \
     _mm512_mask_storeu_##suffix(to, m.v, (type)v);                              \
@@ -132,22 +132,22 @@ TW_FIRST(I32, M32, epi32, __m512i)
 TW_FIRST(I64, M64, epi64, __m512i)
 #undef TW_FIRST
 template <class M>
-TW_INLINE void load_first_bytes(M& m, const void* from, int64_t count) {
+TW_INLINE void load_first_bytes(M& m, const void* from, int count) {
   M first;
   first_into(first, count);
   __m128i bytes = _mm_maskz_loadu_epi8(first.v, from);
   m.v = decltype(m.v)(_mm_test_epi8_mask(bytes, bytes));
 }
 template <class M>
-TW_INLINE void store_first_bytes(void* to, M m, int64_t count) {
+TW_INLINE void store_first_bytes(void* to, M m, int count) {
   M first;
   first_into(first, count);
   _mm_mask_storeu_epi8(to, first.v, _mm_maskz_set1_epi8(m.v, 1));
 }
-TW_INLINE void load_first_into(M32& m, const void* from, int64_t count) { load_first_bytes(m, from, count); }
-TW_INLINE void load_first_into(M64& m, const void* from, int64_t count) { load_first_bytes(m, from, count); }
-TW_INLINE void store_first(void* to, M32 m, int64_t count) { store_first_bytes(to, m, count); }
-TW_INLINE void store_first(void* to, M64 m, int64_t count) { store_first_bytes(to, m, count); }
+TW_INLINE void load_first_into(M32& m, const void* from, int count) { load_first_bytes(m, from, count); }
+TW_INLINE void load_first_into(M64& m, const void* from, int count) { load_first_bytes(m, from, count); }
+TW_INLINE void store_first(void* to, M32 m, int count) { store_first_bytes(to, m, count); }
+TW_INLINE void store_first(void* to, M64 m, int count) { store_first_bytes(to, m, count); }
 
 template <class V>
 TW_INLINE V gather(const Element<V>* table, I32 index) {

@@ -114,29 +114,31 @@ TW_INLINE V shr(V a, V count) {
 // -- masks as bytes in memory
 
 template <class M, class E>
-TW_INLINE void load_bytes(M& m, const void* from, int64_t count) {
+TW_INLINE void load_bytes(M& m, const void* from, int count) {
   const uint8_t* bytes = static_cast<const uint8_t*>(from);
   m.v = decltype(m.v){};
-  for (int64_t i = 0; i < count; ++i) m.v[i] = -E(bytes[i] != 0);
+  count = at_most(count, sizeof m.v / sizeof(E));
+  for (int i = 0; i < count; ++i) m.v[i] = -E(bytes[i] != 0);
 }
 template <class M>
-TW_INLINE void store_bytes(void* to, M m, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) static_cast<uint8_t*>(to)[i] = uint8_t(m.v[i] & 1);
+TW_INLINE void store_bytes(void* to, M m, int count) {
+  count = at_most(count, sizeof m.v / sizeof m.v[0]);
+  for (int i = 0; i < count; ++i) static_cast<uint8_t*>(to)[i] = uint8_t(m.v[i] & 1);
 }
 
 template <class V>
-TW_INLINE void load_first_into(V& v, const void* from, int64_t count) {
+TW_INLINE void load_first_into(V& v, const void* from, int count) {
   v = V{};
-  std::memcpy(&v, from, size_t(count) * sizeof(Element<V>));
+  std::memcpy(&v, from, size_t(at_most(count, lanes_of<V>)) * sizeof(Element<V>));
 }
 template <class V>
-TW_INLINE void store_first(void* to, V v, int64_t count) {
-  std::memcpy(to, &v, size_t(count) * sizeof(Element<V>));
+TW_INLINE void store_first(void* to, V v, int count) {
+  std::memcpy(to, &v, size_t(at_most(count, lanes_of<V>)) * sizeof(Element<V>));
 }
-TW_INLINE void load_first_into(M32& m, const void* from, int64_t count) { load_bytes<M32, int32_t>(m, from, count); }
-TW_INLINE void load_first_into(M64& m, const void* from, int64_t count) { load_bytes<M64, int64_t>(m, from, count); }
-TW_INLINE void store_first(void* to, M32 m, int64_t count) { store_bytes(to, m, count); }
-TW_INLINE void store_first(void* to, M64 m, int64_t count) { store_bytes(to, m, count); }
+TW_INLINE void load_first_into(M32& m, const void* from, int count) { load_bytes<M32, int32_t>(m, from, count); }
+TW_INLINE void load_first_into(M64& m, const void* from, int count) { load_bytes<M64, int64_t>(m, from, count); }
+TW_INLINE void store_first(void* to, M32 m, int count) { store_bytes(to, m, count); }
+TW_INLINE void store_first(void* to, M64 m, int count) { store_bytes(to, m, count); }
 
 template <class V, class I>
 TW_INLINE V gather(const Element<V>* table, I index) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #if (defined(__x86_64__) || defined(__i386__)) && !defined(TW_SIMD_PORTABLE)
 // GCC's own header passes an undefined vector where every lane is overwritten, and warns about it.
@@ -99,7 +100,8 @@ constexpr int kLanes32 = TW_VBYTES / 4;
 constexpr int kLanes64 = TW_VBYTES / 8;
 
 // Loads, stores and splats of numbers write through a reference, so that masks (whose lanes are bytes in memory) can
-// overload them; `first` is how many lanes exist in memory, the others are loaded as anything and not stored.
+// overload them. The `first` forms take how many lanes exist in memory; the others are loaded as anything and not
+// stored. That number may be larger than the lanes of a vector, up to 63: then they mean all.
 template <class V>
 TW_INLINE void splat_into(V& v, Element<V> x) {
   v = x - V{};  // not V{} + x, which would make +0 of -0
@@ -128,6 +130,18 @@ TW_INLINE V load(const void* from) {
   load_into(v, from);
   return v;
 }
+
+// f(0), ..., f(n - 1) written out, so that arrays indexed by the argument stay in registers.
+template <class F, int... i>
+TW_INLINE void unroll_sequence(F f, std::integer_sequence<int, i...>) {
+  (f(i), ...);
+}
+template <int n, class F>
+TW_INLINE void unroll(F f) {
+  unroll_sequence(f, std::make_integer_sequence<int, n>());
+}
+
+TW_INLINE int at_most(int n, int limit) { return n < limit ? n : limit; }
 
 // f of every lane, one at a time: for what an instruction set has no vector instruction for.
 template <class R, class V, class F>

@@ -34,7 +34,7 @@ TW_COMPARE(I64, M64)
   TW_INLINE M select(M m, M a, M b) { return {(m.v & a.v) | (~m.v & b.v)}; }         \
   TW_INLINE void splat_into(M& m, uint8_t x) { m.v = -E(x) - decltype(m.v){}; }      \
   /* Lanes below `count`. */                                                         \
-  TW_INLINE void first_into(M& m, int64_t count) {                                   \
+  TW_INLINE void first_into(M& m, int count) {                                   \
     decltype(m.v) index;                                                             \
     for (int i = 0; i < int(sizeof(m.v) / sizeof(E)); ++i) index[i] = E(i);          \
     m.v = index < E(count) - decltype(m.v){};                                        \

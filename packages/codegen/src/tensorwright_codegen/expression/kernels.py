@@ -105,30 +105,31 @@ def _programs(item: Function) -> list[Program]:
 def _pointwise(kernel: PointwiseKernel) -> str:
     width, program = LaneWidth.of(kernel.compute), kernel.program
     name = f"eval_{_checked(kernel.op)}_{kernel.compute.compute_name}"
-    unroll = _unroll(program.weight())
+    unroll = _unroll(program)
     inputs = [f"in{k}" for k in range(len(program.operands))]
     outputs = [f"to{k}" for k in range(len(program.results))]
     body = [
         *(f"Input<{width.vector(operand.type)}> in{k}(in[{k}], in_step[{k}]);" for k, operand in enumerate(program.operands)),
         *(f"Output<{width.vector(kind)}> to{k}(out[{k}]);" for k, kind in enumerate(program.result_types)),
-        f"constexpr int lanes = lanes_of<{width.vector(kernel.compute)}>, unroll = {unroll};",
-        "for (; n >= unroll * lanes; n -= unroll * lanes) {",
-        *(f"  {width.vector(kind)} result{k}[unroll];" for k, kind in enumerate(program.result_types)),
-        f"#pragma GCC unroll {unroll}",
-        f"  for (int k = 0; k < unroll; ++k) {_apply(name, program, [f'{item}.load(k)' for item in inputs], '[k]')}",
-        f"#pragma GCC unroll {unroll}",
-        f"  for (int k = 0; k < unroll; ++k) {{ {' '.join(f'to{k}.store(k, result{k}[k]);' for k in range(len(outputs)))} }}",
-        f"  {' '.join(f'{item}.advance(unroll);' for item in (*inputs, *outputs))}",
+        f"constexpr int lanes = lanes_of<{width.vector(kernel.compute)}>, step = {unroll};",
+        "for (; n >= step * lanes; n -= step * lanes) {",
+        *(f"  {width.vector(kind)} result{k}[step];" for k, kind in enumerate(program.result_types)),
+        _unrolled(_apply(name, program, [f"{item}.load(k)" for item in inputs], "[k]")),
+        _unrolled(" ".join(f"to{k}.store(k, result{k}[k]);" for k in range(len(outputs)))),
+        f"  {' '.join(f'{item}.advance(step);' for item in (*inputs, *outputs))}",
         "}",
-        "for (; n > 0; n -= lanes) {",
-        "  const int64_t count = at_most(n, lanes);",
+        "for (int rest = int(n); rest > 0; rest -= lanes) {",
         *(f"  {width.vector(kind)} result{k};" for k, kind in enumerate(program.result_types)),
-        f"  {_apply(name, program, [f'{item}.first(count)' for item in inputs], '')}",
-        *(f"  to{k}.store_first(result{k}, count);" for k in range(len(outputs))),
+        f"  {_apply(name, program, [f'{item}.first(rest)' for item in inputs], '')}",
+        *(f"  to{k}.store_first(result{k}, rest);" for k in range(len(outputs))),
         f"  {' '.join(f'{item}.advance(1);' for item in (*inputs, *outputs))}",
         "}",
     ]
     return function(name, program, width) + _definition(_pointwise_signature(kernel.symbol), body)
+
+
+def _unrolled(statement: str) -> str:
+    return f"  unroll<step>([&](int k) TW_INLINE_LAMBDA {{ {statement} }});"
 
 
 def _apply(name: str, program: Program, arguments: Sequence[str], index: str) -> str:
@@ -139,9 +140,13 @@ def _apply(name: str, program: Program, arguments: Sequence[str], index: str) ->
     return f"{name}({', '.join([*arguments, *results])});"
 
 
-def _unroll(weight: int) -> int:
-    """Vectors per step: enough independent work for short programs, no copies of long ones."""
-    return 4 if weight <= 6 else 2 if weight <= 20 else 1
+def _unroll(program: Program) -> int:
+    """Vectors per step: enough to hide the loop of short programs, no copies of long ones.
+
+    Four vectors of three operands need more strides than there are registers for.
+    """
+    weight = program.weight()
+    return 4 if weight <= 6 and len(program.operands) <= 2 else 2 if weight <= 20 else 1
 
 
 def _pointwise_signature(symbol: str) -> str:
@@ -186,7 +191,7 @@ def _map_struct(struct: str, holder: str, name: str, program: Program, width: La
     """The mapped elements as `reduction_loop.h` reads them."""
     inputs = [f"in{k}" for k in range(len(program.operands))]
     where, place = ("int k", "k") if rows else ("int64_t row, int64_t column", "row, column")
-    counted, counted_place = ("int64_t count", "count") if rows else (f"{where}, int64_t count", f"{place}, count")
+    counted, counted_place = ("int count", "count") if rows else (f"{where}, int count", f"{place}, count")
     load = ", ".join(f"{item}.load({place})" for item in inputs)
     first = ", ".join(f"{item}.first({counted_place})" for item in inputs)
     lines = [
@@ -220,9 +225,7 @@ def _reduction_row(kernel: ReductionKernel) -> str:
 
 
 def _definition(signature: str, body: Iterable[str]) -> str:
-    # A preprocessor line must keep its column.
-    lines = (line if line.startswith("#") else f"  {line}" for line in body)
-    return f"{signature} {{\n" + "\n".join(lines) + "\n}\n"
+    return f"{signature} {{\n" + "\n".join(f"  {line}" for line in body) + "\n}\n"
 
 
 def _file(head: Sequence[str], parts: Sequence[str]) -> str:
