@@ -6,6 +6,7 @@ files declare. Wheels are built once, into .wheels/, and again only when their s
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
@@ -110,6 +111,7 @@ def is_native(folder: str) -> bool:
     return (ROOT / "packages" / folder / "CMakeLists.txt").exists()
 
 
+@functools.cache  # one answer per run, also when a file changes meanwhile
 def key(folder: str, variant: str) -> str:
     """A name for the wheel's folder in .wheels/: it changes when anything the wheel is made from does."""
     digest = hashlib.sha256()
@@ -176,7 +178,8 @@ def build_wheel(session: nox.Session, name: str, variant: str, defines: str) -> 
     """Build the wheel of one package, and its editable wheel, with what is installed in the session."""
     project = str(ROOT / "packages" / name)
     if is_native(name):
-        defines = f"-DTW_BUILD_TESTS=ON -DTW_WERROR=ON -DCMAKE_EXPORT_COMPILE_COMMANDS=ON {defines}"
+        strict = "ON" if "CI" in os.environ else "OFF"  # a newer compiler's new warning must not stop a newcomer
+        defines = f"-DTW_BUILD_TESTS=ON -DTW_WERROR={strict} -DCMAKE_EXPORT_COMPILE_COMMANDS=ON {defines}"
         environment = {"SKBUILD_BUILD_DIR": str(build_folder(session, name, variant)), "CMAKE_ARGS": defines}
     else:
         environment = {}
