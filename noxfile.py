@@ -159,18 +159,16 @@ def editables(session: nox.Session, names: Iterable[str]) -> list[str]:
 
 def build_wheels(session: nox.Session, variant: str = "", defines: str = "") -> None:
     """Build every wheel that is not in .wheels/ yet, in an environment that has the build tools."""
+    built_with = {sibling for name in PROJECTS for sibling in folders(build_time(name))}
+    tools = {line for name in PROJECTS for line in others(build_time(name))}
+    tools |= {line for name in built_with for line in others(runtime(name))}
+    session.install(*group(WORKSPACE, "wheels"), *sorted(tools))  # the compile commands that `lint` reads name them
     order = closure(PROJECTS, build_time)
     missing = [name for name in order if not any(wheel_folder(session, name, variant).glob("*.whl"))]
-    if not missing:
-        return
-    tools = {line for name in PROJECTS for line in others(build_time(name))}
-    built_with = {sibling for name in PROJECTS for sibling in folders(build_time(name))}
-    tools |= {line for name in built_with for line in others(runtime(name))}
-    session.install(*group(WORKSPACE, "wheels"), *sorted(tools))
     for name in order:
         if name in missing:
             build_wheel(session, name, variant, defines)
-        if name in built_with:
+        if missing and name in built_with:
             session.install("--no-deps", "--force-reinstall", *built(session, [name], variant))
 
 
