@@ -6,6 +6,7 @@
 
 #include <tensorwright/tw_abi.h>
 
+#include <atomic>
 #include <cstring>
 #include <exception>
 #include <new>
@@ -371,10 +372,50 @@ class LayerScope {
   uint64_t saved_[2];
 };
 
+// What f throws on another thread is thrown here, once all chunks that had begun are done.
+class ParallelFailure {
+ public:
+  void catch_current() noexcept {
+    if (caught_.exchange(true)) return;
+    try {
+      throw;
+    } catch (const PendingError&) {
+      g_host->err_take(&pending_);
+    } catch (...) {
+    }
+    exception_ = std::current_exception();
+  }
+  bool caught() const { return caught_.load(std::memory_order_relaxed); }
+  void rethrow() {
+    if (pending_) throw PendingError(g_host->err_restore(pending_));
+    if (exception_) std::rethrow_exception(exception_);
+  }
+
+ private:
+  std::atomic<bool> caught_{false};
+  std::exception_ptr exception_;
+  tw_error* pending_ = nullptr;
+};
+
+// f(begin, end) over [begin, end) in chunks of `grain`, on the core's threads. Chunks do not depend on the thread count.
 template <class F>
 void parallel_for(int64_t begin, int64_t end, int64_t grain, F&& f) {
-  auto trampoline = [](void* ctx, int64_t b, int64_t e) { (*static_cast<std::remove_reference_t<F>*>(ctx))(b, e); };
-  check(g_host->parallel_for(begin, end, grain, trampoline, &f));
+  struct Context {
+    std::remove_reference_t<F>* body;
+    ParallelFailure failure;
+  } context{&f, {}};
+  auto chunk = [](void* raw, int64_t b, int64_t e) {
+    Context& c = *static_cast<Context*>(raw);
+    if (c.failure.caught()) return;
+    try {
+      (*c.body)(b, e);
+    } catch (...) {
+      c.failure.catch_current();
+    }
+  };
+  const tw_status status = g_host->parallel_for(begin, end, grain, chunk, &context);
+  context.failure.rethrow();
+  check(status);
 }
 
 }  // namespace tw
