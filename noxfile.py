@@ -287,7 +287,8 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typecheck(session: nox.Session) -> None:
     """Check the types of every package, of the demo and of the README's tour: mypy --strict."""
-    session.install(*group(WORKSPACE, "typecheck"))
+    session.install(*group(WORKSPACE, "typecheck"), *others(runtime("codegen")))
+    session.run("python", "-m", "tensorwright_codegen", "stubs", "--check", env=CODEGEN)
     tree = Path(session.create_tmp()) / "tree"
     merge_sources(tree)
     (tree / "tour.py").write_text(tour())
@@ -317,7 +318,7 @@ def docs(session: nox.Session) -> None:
     session.install(*group(WORKSPACE, "docs"), *others(runtime("codegen")))
     tree = Path(session.create_tmp()) / "tree"
     merge_sources(tree)
-    session.run("python", "-m", "tensorwright_codegen", "pages", "--out", str(ROOT / "docs" / "ops"), env=CODEGEN)
+    session.run("python", "-m", "tensorwright_codegen", "reference", "--out", str(ROOT / "docs" / "ops"), env=CODEGEN)
     session.run("mkdocs", "build", "--strict", env={"TENSORWRIGHT_SOURCES": str(tree)})
 
 
