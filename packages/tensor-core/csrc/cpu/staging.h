@@ -32,6 +32,12 @@ inline Tensor expand(TensorRef t, IntList shape) {
   return as_strided(t, shape, strides, 0);
 }
 
+// A zero-dimensional tensor with one value, in the dtype of `t`.
+Tensor filled_like(TensorRef t, const Scalar& value);
+
+// Throws ShapeError unless `shape` broadcasts to `target`.
+void check_broadcast(const char* op, const char* argument, IntList shape, IntList target);
+
 // Where a kernel writes: the result itself, or, if that has another type, a tensor that `commit` casts into it.
 class StagedResult {
  public:

@@ -1,0 +1,79 @@
+// Rows of a table by index, and the gradient of that.
+#include "cpu/element_types.h"
+#include "cpu/staging.h"
+#include "kernels.h"
+
+namespace tw::cpu {
+namespace {
+
+constexpr int64_t kNoPadding = -1;
+
+void check_indices(const int64_t* indices, int64_t count, int64_t rows) {
+  for (int64_t i = 0; i < count; ++i)
+    if (indices[i] < 0 || indices[i] >= rows)
+      throw Error(TW_E_INDEX, "embedding: index " + std::to_string(indices[i]) + " is out of range for a table of " +
+                                  std::to_string(rows) + " rows");
+}
+
+int64_t padding_row(std::optional<int64_t> padding_idx, int64_t rows) {
+  if (!padding_idx) return kNoPadding;
+  return *padding_idx < 0 ? *padding_idx + rows : *padding_idx;
+}
+
+template <class T>
+std::vector<T> inverse_counts(const int64_t* indices, int64_t count, int64_t rows) {
+  std::vector<T> scale(static_cast<size_t>(rows), T(0));
+  for (int64_t i = 0; i < count; ++i) scale[static_cast<size_t>(indices[i])] += 1;
+  for (T& s : scale) s = s > 0 ? 1 / s : T(0);
+  return scale;
+}
+
+// Each chunk owns some columns and walks over all indices in order, so rows that repeat add up the same way always.
+template <class T>
+void add_rows(const T* grad, const int64_t* indices, int64_t count, int64_t width, int64_t padding,
+              const std::vector<T>& scale, T* out) {
+  parallel_for(0, width, std::max<int64_t>(grain_for(count), 16), [&](int64_t begin, int64_t end) {
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t row = indices[i];
+      if (row == padding) continue;
+      const T factor = scale.empty() ? T(1) : scale[static_cast<size_t>(row)];
+      T* to = out + row * width;
+      const T* from = grad + i * width;
+      for (int64_t c = begin; c < end; ++c) to[c] += from[c] * factor;
+    }
+  });
+}
+
+}  // namespace
+
+void embedding(TensorRef weight, TensorRef indices, std::optional<int64_t> /*padding_idx: in backward*/,
+               bool /*scale_grad_by_freq: in backward*/, TensorRef out) {
+  const Tensor table = dense(weight), places = dense(indices, kInt64);
+  check_indices(places.data<int64_t>(), places.numel(), weight.size(0));
+  const int64_t row_bytes = weight.size(1) * item_size(weight.dtype());
+  if (row_bytes == 0) return;
+  parallel_for(0, places.numel(), grain_for(row_bytes / 8), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      std::memcpy(out.data<char>() + i * row_bytes, table.data<char>() + places.data<int64_t>()[i] * row_bytes,
+                  static_cast<size_t>(row_bytes));
+  });
+}
+
+void embedding_backward(TensorRef grad, TensorRef indices, int64_t num_embeddings, std::optional<int64_t> padding_idx,
+                        bool scale_grad_by_freq, TensorRef out) {
+  const tw_dtype dtype = compute_dtype(out.dtype());
+  const Tensor grads = dense(grad, dtype), places = dense(indices, kInt64);
+  check_indices(places.data<int64_t>(), places.numel(), num_embeddings);
+  StagedResult result(out, dtype);
+  visit_floating("embedding_backward", dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    std::vector<T> scale;
+    if (scale_grad_by_freq) scale = inverse_counts<T>(places.data<int64_t>(), places.numel(), num_embeddings);
+    std::fill_n(result.data<T>(), out.numel(), T(0));
+    add_rows(grads.data<T>(), places.data<int64_t>(), places.numel(), grad.size(-1),
+             padding_row(padding_idx, num_embeddings), scale, result.data<T>());
+  });
+  result.commit();
+}
+
+}  // namespace tw::cpu
