@@ -124,15 +124,14 @@ def _fold_blocks(combine: Combine, rows: Array) -> Array:
 
 
 def _fold_lanes(combine: Combine, block: Array) -> Array:
-    lanes = [block[lane] for lane in range(min(LANES, len(block)))]
+    lanes = block[:LANES].copy()
     for start in range(LANES, len(block), LANES):
-        for lane in range(min(LANES, len(block) - start)):
-            lanes[lane] = combine(lanes[lane], block[start + lane])
+        row = block[start : start + LANES]
+        lanes[: len(row)] = combine(lanes[: len(row)], row)
     distance = LANES // 2
     while distance:
-        for lane in range(distance):
-            if lane + distance < len(lanes):
-                lanes[lane] = combine(lanes[lane], lanes[lane + distance])
+        above = lanes[distance:]
+        lanes[: len(above)] = combine(lanes[: len(above)], above)
         lanes = lanes[:distance]
         distance //= 2
-    return lanes[0]
+    return np.asarray(lanes[0])

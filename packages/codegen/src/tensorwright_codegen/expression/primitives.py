@@ -19,9 +19,13 @@ INTEGER = "i32 or i64"
 NUMBER = "f32, f64, i32 or i64"
 SINGLE = "f32 or i32"
 DOUBLE = "f64 or i64"
+BITS = "i32, i64 or mask"
 ANY = "f32, f64, i32, i64 or mask"
 
-_ACCEPTED = {text: frozenset(t for t in ScalarType if t.value in text) for text in (FLOAT, INTEGER, NUMBER, SINGLE, DOUBLE, MASK, ANY)}
+_ACCEPTED = {
+    text: frozenset(scalar for scalar in ScalarType if scalar.value in text)
+    for text in (FLOAT, INTEGER, NUMBER, SINGLE, DOUBLE, MASK, BITS, ANY)
+}
 
 # How the result's type follows from the parameters' common type.
 SAME = "same"
@@ -116,10 +120,10 @@ _ROWS = (
     _binary("eq", ANY, _compare("=", "="), TRUTH),
     _binary("ne", ANY, _compare("≠", r"\ne"), TRUTH),
     # bits of integers, truth of masks
-    _binary("and_", ANY, _infix("∧", r"\land", AND)),
-    _binary("or_", ANY, _infix("∨", r"\lor", OR)),
-    Primitive("xor", (ANY, ANY), SAME, _infix("⊕", r"\oplus", XOR), cpp="xor_"),  # a keyword in C++
-    _unary("not_", ANY, Formula("¬{0}", r"\lnot {0}", UNARY, (UNARY,))),
+    _binary("and_", BITS, _infix("∧", r"\land", AND)),
+    _binary("or_", BITS, _infix("∨", r"\lor", OR)),
+    Primitive("xor", (BITS, BITS), SAME, _infix("⊕", r"\oplus", XOR), cpp="xor_"),  # a keyword in C++
+    _unary("not_", BITS, Formula("¬{0}", r"\lnot {0}", UNARY, (UNARY,))),
     _binary("shl", INTEGER, _infix("≪", r"\ll", SHIFT)),
     _binary("shr", INTEGER, _infix("≫", r"\gg", SHIFT)),
     _binary("ushr", INTEGER),
