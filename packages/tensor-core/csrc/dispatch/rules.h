@@ -230,6 +230,7 @@ inline bool is_complex(tw_dtype d) { return tw::is_complex(d); }
 inline int64_t itemsize(tw_dtype d) { return tw::item_size(d); }
 inline tw_dtype default_dtype() { return tw::default_dtype(); }
 inline tw_dtype float_dtype(tw_dtype d) { return tw::to_float_type(d); }
+inline tw_dtype statistics_dtype(tw_dtype d) { return d.bits == 16 && tw::is_floating(d) ? kFloat32 : d; }
 tw_dtype real_dtype(tw_dtype d);
 tw_dtype complex_dtype(tw_dtype d);
 

@@ -1,0 +1,82 @@
+"""Command line: `core` writes what tensor-core's build needs, `stubs`, `reference` and `coverage` the rest."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from .emit.core import core_output
+from .emit.coverage import coverage_table
+from .emit.reference import reference_output
+from .emit.stubs import stubs_output
+from .expression import ExpressionError
+from .facets import FacetError, load_ops
+
+
+def _core(args: argparse.Namespace) -> int:
+    output = core_output(args.ops)
+    if args.list_outputs:
+        print("\n".join(str(args.out / path) for path in sorted(output.files)))
+        return 0
+    touched = output.write(args.out)
+    print(f"codegen: {len(output.files)} files, {len(touched)} changed")
+    return 0
+
+
+def _stubs(args: argparse.Namespace) -> int:
+    output = stubs_output(load_ops([args.ops]), args.out)
+    if not args.check:
+        output.write(args.out)
+        return 0
+    stale = output.changed(args.out)
+    for path in stale:
+        print(f"{path} is stale; run `python -m tensorwright_codegen stubs`", file=sys.stderr)
+    return 1 if stale else 0
+
+
+def _reference(args: argparse.Namespace) -> int:
+    reference_output(load_ops([args.ops]), args.ops).write(args.out)
+    return 0
+
+
+def _coverage(args: argparse.Namespace) -> int:
+    print(coverage_table(load_ops([args.packages / "tensor-core" / "ops"]), args.packages))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tensorwright-codegen", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    core = commands.add_parser("core", help="generated C++ of tensor-core")
+    core.add_argument("--ops", type=Path, required=True, help="folder of facet files")
+    core.add_argument("--out", type=Path, required=True, help="folder to write to; only changed files are touched")
+    core.add_argument("--list-outputs", action="store_true", help="print the paths instead of writing")
+    core.set_defaults(run=_core)
+    stubs = commands.add_parser("stubs", help=".pyi stubs of the ops and of Tensor")
+    stubs.add_argument("--ops", type=Path, default=Path("packages/tensor-core/ops"))
+    stubs.add_argument("--out", type=Path, default=Path("packages/tensor-core/src/tensorwright"))
+    stubs.add_argument("--check", action="store_true", help="write nothing; fail if a committed stub is stale")
+    stubs.set_defaults(run=_stubs)
+    reference = commands.add_parser("reference", help="one Markdown page per op")
+    reference.add_argument("--ops", type=Path, default=Path("packages/tensor-core/ops"))
+    reference.add_argument("--out", type=Path, required=True)
+    reference.set_defaults(run=_reference)
+    coverage = commands.add_parser("coverage", help="which op lacks which facet")
+    coverage.add_argument("--packages", type=Path, default=Path("packages"))
+    coverage.set_defaults(run=_coverage)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = _parser().parse_args(argv)
+    try:
+        result: int = args.run(args)
+    except (FacetError, ExpressionError) as error:
+        print(f"codegen: {error}", file=sys.stderr)
+        return 1
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,159 @@
+"""python/bindings.cpp: the Python functions, methods and operators, as tables over the one parser."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..facets import Op, OpSet
+from ..facets.model import BINARY_OPERATORS, UNARY_OPERATORS
+from ..rules.cpp import cpp_string
+from .docstrings import docstring, text_signature
+from .output import Output
+
+_COMPARISONS = {"<": "Py_LT", "<=": "Py_LE", "==": "Py_EQ", "!=": "Py_NE", ">": "Py_GT", ">=": "Py_GE"}
+_INPLACE_SLOTS = frozenset(BINARY_OPERATORS) - {"@"}
+_HEAD = """
+#include "python/bind.h"
+
+namespace tw::python {
+namespace {
+
+template <const BoundOp& op>
+PyObject* function(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  return call_function(op, args, nargs, kwnames);
+}
+template <const BoundOp& op>
+PyObject* method(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  return call_method(op, self, args, nargs, kwnames);
+}
+template <const BoundOp& op>
+PyObject* unary(PyObject* operand) {
+  return call_unary(op, operand);
+}
+template <const BoundOp& op>
+PyObject* binary(PyObject* left, PyObject* right) {
+  return call_binary(op, left, right);
+}
+// Three-argument pow() has no meaning for tensors.
+template <const BoundOp& op>
+PyObject* power(PyObject* left, PyObject* right, PyObject* modulus) {
+  if (modulus != Py_None) Py_RETURN_NOTIMPLEMENTED;
+  return call_binary(op, left, right);
+}
+
+using FastCall = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*);
+PyMethodDef define(const char* name, FastCall f, const char* doc) {
+  return {name, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f)), METH_FASTCALL | METH_KEYWORDS, doc};
+}
+
+"""
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A Python name and the overloads behind it."""
+
+    name: str
+    ops: tuple[Op, ...]
+    inplace: bool
+
+    @property
+    def symbol(self) -> str:
+        return f"bound_{self.name}"
+
+    @property
+    def is_public(self) -> bool:
+        return any(op.has("function_inplace" if self.inplace else "function") for op in self.ops)
+
+    @property
+    def is_method(self) -> bool:
+        return any(op.has("inplace" if self.inplace else "method") for op in self.ops)
+
+    def methods(self) -> tuple[Op, ...]:
+        return tuple(op for op in self.ops if self.inplace or op.has("method"))
+
+    def names(self) -> tuple[str, ...]:
+        """The name and its aliases."""
+        aliases = dict.fromkeys(alias for op in self.ops for alias in op.aliases)
+        return (self.name, *(f"{alias}_" if self.inplace else alias for alias in aliases))
+
+
+def bindings(ops: OpSet) -> list[Binding]:
+    """Every Python name, functional ones first, then those in place."""
+    overloads = ops.overloads()
+    result = [Binding(name, members, False) for name, members in overloads.items()]
+    for name, members in overloads.items():
+        inplace = tuple(op for op in members if op.has("inplace"))
+        if inplace:
+            result.append(Binding(f"{name}_", inplace, True))
+    return result
+
+
+def emit_bindings(ops: OpSet, out: Output) -> None:
+    bound = bindings(ops)
+    text = _HEAD + "\n".join(_table(ops, item) for item in bound) + "\n\n}  // namespace\n\n"
+    functions = [_row(name, "function", item, item.ops) for item in bound for name in item.names()]
+    methods = [_row(name, "method", item, item.methods()) for item in bound if item.is_method for name in item.names()]
+    public = [f"    {cpp_string(name)}," for item in bound if item.is_public for name in item.names()]
+    text += _rows("PyMethodDef kOpFunctions[]", functions, "{nullptr, nullptr, 0, nullptr}")
+    text += _rows("const char* const kPublicFunctions[]", public, "nullptr")
+    text += _rows("PyMethodDef kTensorMethods[]", methods, "{nullptr, nullptr, 0, nullptr}")
+    text += _numbers(bound) + _comparison(bound) + "\n}  // namespace tw::python\n"
+    out.cpp("python/bindings.cpp", text)
+
+
+def _table(ops: OpSet, item: Binding) -> str:
+    rows = [
+        f"{{{ops.id(op)}, {op.schema.index(op.varargs) if op.varargs else -1}, "
+        f"{str(op.has('out') and not item.inplace).lower()}}}"
+        for op in item.ops
+    ]
+    overloads = f"const BoundOverload overloads_{item.name}[] = {{{', '.join(rows)}}};"
+    flag = str(item.inplace).lower()
+    bound = f"const BoundOp {item.symbol} = {{{cpp_string(item.name)}, overloads_{item.name}, {len(rows)}, {flag}}};"
+    return f"{overloads}\n{bound}"
+
+
+def _row(name: str, kind: str, item: Binding, ops: tuple[Op, ...]) -> str:
+    doc = f"{text_signature(name, ops, kind, item.inplace)}{docstring(ops, item.inplace)}"
+    return f"    define({cpp_string(name)}, {kind}<{item.symbol}>, {cpp_string(doc)}),"
+
+
+def _rows(declaration: str, rows: list[str], end: str) -> str:
+    return f"{declaration} = {{\n" + "\n".join([*rows, f"    {end},"]) + "\n};\n\n"
+
+
+def _operators(bound: list[Binding]) -> dict[str, Binding]:
+    return {op.operator: item for item in bound if not item.inplace for op in item.ops if op.operator}
+
+
+def _numbers(bound: list[Binding]) -> str:
+    by_name = {item.name: item for item in bound}
+    slots: dict[str, str] = {}
+    for symbol, item in _operators(bound).items():
+        if symbol in UNARY_OPERATORS:
+            slots[UNARY_OPERATORS[symbol]] = f"unary<{item.symbol}>"
+        elif symbol in BINARY_OPERATORS:
+            shape = "power" if symbol == "**" else "binary"
+            slots[f"nb_{BINARY_OPERATORS[symbol]}"] = f"{shape}<{item.symbol}>"
+            inplace = by_name.get(f"{item.name}_")
+            if inplace and symbol in _INPLACE_SLOTS:
+                slots[f"nb_inplace_{BINARY_OPERATORS[symbol]}"] = f"{shape}<{inplace.symbol}>"
+    lines = "\n".join(f"  slots.{slot} = {value};" for slot, value in slots.items())
+    return (
+        "static PyNumberMethods make_numbers() {\n  PyNumberMethods slots = {};\n"
+        f"{lines}\n  return slots;\n}}\nPyNumberMethods kTensorNumbers = make_numbers();\n\n"
+    )
+
+
+def _comparison(bound: list[Binding]) -> str:
+    operators = _operators(bound)
+    cases = "\n".join(
+        f"    case {constant}: return call_binary({operators[symbol].symbol}, left, right);"
+        for symbol, constant in _COMPARISONS.items()
+        if symbol in operators
+    )
+    return (
+        "PyObject* tensor_richcompare(PyObject* left, PyObject* right, int comparison) {\n  switch (comparison) {\n"
+        f"{cases}\n    default: Py_RETURN_NOTIMPLEMENTED;\n  }}\n}}\n"
+    )

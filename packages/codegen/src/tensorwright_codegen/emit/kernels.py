@@ -1,0 +1,128 @@
+"""Kernels of pointwise and reduction ops from their expressions, in units that compile in a few seconds each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ..expression import (
+    Library,
+    PointwiseKernel,
+    Program,
+    ReductionKernel,
+    ScalarType,
+    emit_functions_header,
+    emit_pointwise_unit,
+    emit_reduction_unit,
+    parse_expression,
+    parse_function_library,
+)
+from ..expression import Location as ExpressionLocation
+from ..facets import Kind, Op, OpSet
+from .operands import is_bool_operand, operands
+from .output import Output
+
+# Scalar operations of one unit's kernels together; measured to compile in about 10 s for the widest vectors.
+UNIT_WEIGHT = 1200
+
+
+def load_library(folder: Path) -> Library:
+    """The scalar functions of `functions/*.expr`."""
+    return parse_function_library(sorted(folder.glob("functions/*.expr")))
+
+
+def program(op: Op, compute: ScalarType, library: Library) -> Program:
+    """The op's expression typed for one compute type."""
+    assert op.expression is not None
+    types = {
+        arg.name: ScalarType.MASK if is_bool_operand(op, arg) or compute is ScalarType.MASK else compute
+        for arg in operands(op)
+    }
+    rule = op.expression.results[0]
+    texts = [result.text for result in op.expression.results]
+    location = ExpressionLocation(rule.location.file, rule.location.line)
+    return parse_expression(texts if len(texts) > 1 else texts[0], types, library, location, compute=compute)
+
+
+def pointwise_kernels(op: Op, library: Library) -> list[PointwiseKernel]:
+    return [PointwiseKernel(op.symbol, kind, program(op, kind, library)) for kind in _types(op)]
+
+
+def reduction_kernels(op: Op, library: Library) -> list[ReductionKernel]:
+    assert op.expression is not None and op.expression.combine is not None
+    combine = op.expression.combine
+    return [ReductionKernel(op.symbol, kind, program(op, kind, library), combine) for kind in _types(op)]
+
+
+def _types(op: Op) -> list[ScalarType]:
+    assert op.expression is not None
+    return [ScalarType.parse(name) for name in op.expression.compute]
+
+
+def emit_kernels(ops: OpSet, folder: Path, out: Output) -> None:
+    library = load_library(folder)
+    pointwise = {op: pointwise_kernels(op, library) for op in ops if op.kind is Kind.POINTWISE}
+    reductions = {op: reduction_kernels(op, library) for op in ops if op.kind is Kind.REDUCTION}
+    out.cpp("kernels/scalar_functions.h", emit_functions_header(library))
+    for name, unit in _units(pointwise):
+        out.cpp(f"kernels/pointwise_{name}.cpp", emit_pointwise_unit(unit))
+    for op, kernels in reductions.items():
+        out.cpp(f"kernels/reduction_{op.symbol}.cpp", emit_reduction_unit(kernels))
+    table = _table([k for ks in pointwise.values() for k in ks], [k for ks in reductions.values() for k in ks])
+    out.cpp("kernels/kernel_table.cpp", table)
+
+
+def _units(kernels: dict[Op, list[PointwiseKernel]]) -> Iterator[tuple[str, list[PointwiseKernel]]]:
+    """Ops of a facet file in order, a new unit whenever the last one is heavy enough."""
+    unit: list[PointwiseKernel] = []
+    file, number = "", 0
+    for op, own in kernels.items():
+        if unit and (op.file != file or _weight(unit) + _weight(own) > UNIT_WEIGHT):
+            yield f"{file}_{number}", unit
+            unit, number = [], number + 1 if op.file == file else 0
+        file = op.file
+        unit += own
+    if unit:
+        yield f"{file}_{number}", unit
+
+
+def _weight(kernels: Sequence[PointwiseKernel]) -> int:
+    return sum(kernel.program.weight() + 10 for kernel in kernels)
+
+
+_TABLE_HEAD = """
+// Every kernel of one instruction set, as csrc/cpu/isa.h asks for them.
+#include "cpu/kernel_tables.h"
+
+#define TW_JOIN_(a, b) a##b
+#define TW_JOIN(a, b) TW_JOIN_(a, b)
+
+namespace tw::TW_ISA_NS {
+"""
+
+
+def _table(pointwise: Sequence[PointwiseKernel], reductions: Sequence[ReductionKernel]) -> str:
+    lines = [_TABLE_HEAD]
+    for kernel in pointwise:
+        lines.append(f"void {kernel.symbol}(int64_t, void* const*, const void* const*, const uint8_t*);")
+    for fold in reductions:
+        lines.append(f"void reduce_row_{fold.symbol}(int64_t, const void* const*, const uint8_t*, void*);")
+        rest = "const void* const*, const int64_t*, const uint8_t*, void*"
+        lines.append(f"void reduce_cols_{fold.symbol}(int64_t, int64_t, {rest});")
+        lines.append(f"void combine_{fold.symbol}(int64_t, void*, const void*);")
+    lines += ["}  // namespace tw::TW_ISA_NS", "", "namespace tw::cpu {", "namespace {"]
+    rows = [f'    {{"{k.op}", {_type(k.compute)}, TW_ISA_NS::{k.symbol}}},' for k in pointwise]
+    folds = [
+        f'    {{"{k.op}", {_type(k.compute)}, '
+        + ", ".join(f"TW_ISA_NS::{part}_{k.symbol}" for part in ("reduce_row", "reduce_cols", "combine")) + "},"
+        for k in reductions
+    ]  # fmt: skip
+    lines += ["const PointwiseEntry kPointwise[] = {", *rows, "};"]
+    lines += ["const ReductionEntry kReductions[] = {", *folds, "};"]
+    lines += [f"const KernelTable kTable = {{kPointwise, {len(rows)}, kReductions, {len(folds)}}};", "}  // namespace"]
+    lines += ["", "const KernelTable& TW_JOIN(TW_ISA_NS, _table)() { return kTable; }", "", "}  // namespace tw::cpu"]
+    return "\n".join(lines)
+
+
+def _type(compute: ScalarType) -> str:
+    return f"ComputeType::k{compute.compute_name.upper()}"

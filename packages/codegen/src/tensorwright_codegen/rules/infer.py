@@ -1,0 +1,94 @@
+"""An op's rules applied to the metadata of arguments, in Python: accepted with these results, or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from ..facets import Kind, Op, Rule, Schema, Type
+from .evaluate import RuleError, TensorMeta, broadcast, evaluate_rule, reduced
+from .parse import parse_rule
+from .promotion import float_dtype, is_floating, result_type
+from .tree import Term
+
+
+class Refused(Exception):
+    """Arguments that a constraint refuses; the text is the constraint's sentence, or the rule."""
+
+
+@lru_cache(maxsize=4096)
+def _parsed(rule: Rule, schema: Schema) -> Term:
+    return parse_rule(rule, schema)
+
+
+def check_arguments(op: Op, args: Mapping[str, Any]) -> None:
+    """Raises Refused at the first constraint that does not hold."""
+    for constraint in op.where:
+        try:
+            holds = evaluate_rule(_parsed(constraint.rule, op.schema), args)
+        except RuleError as error:
+            raise Refused(f"{op.name}: {error}") from None
+        if not holds:
+            raise Refused(f"{op.name}: {constraint.sentence or 'expected ' + constraint.rule.text}")
+
+
+def infer(op: Op, args: Mapping[str, Any]) -> tuple[TensorMeta, ...]:
+    """Shapes and dtypes of the results of a structured op; Refused if the arguments do not fit."""
+    check_arguments(op, args)
+    if not op.is_structured:
+        raise ValueError(f"{op.name} of kind {op.kind.value} makes its own results")
+    try:
+        return tuple(
+            TensorMeta(tuple(_shape(op, i, args)), _dtype(op, i, args)) for i in range(len(op.schema.rets))
+        )
+    except RuleError as error:
+        raise Refused(f"{op.name}: {error}") from None
+
+
+def _of_result(rules: tuple[Rule, ...], index: int) -> Rule | None:
+    return rules[index if len(rules) > 1 else 0] if rules else None
+
+
+def _tensors(op: Op, args: Mapping[str, Any]) -> list[TensorMeta]:
+    return [value for arg in op.schema.args if isinstance(value := args[arg.name], TensorMeta)]
+
+
+def _shape(op: Op, index: int, args: Mapping[str, Any]) -> list[int]:
+    rule = _of_result(op.shape, index)
+    if rule is not None:
+        shape: list[int] = evaluate_rule(_parsed(rule, op.schema), args)
+        if any(size < 0 for size in shape):
+            raise RuleError(f"the result's shape {shape} has a negative size")
+        return shape
+    if op.kind is Kind.REDUCTION:
+        return reduced(args["self"].shape, args.get("dim"), bool(args.get("keepdim", False)))
+    return broadcast(*(tensor.shape for tensor in _tensors(op, args)))
+
+
+def _dtype(op: Op, index: int, args: Mapping[str, Any]) -> str:
+    if op.expression is not None and op.expression.result_types[index] == "bool":
+        return "bool"
+    rule = _of_result(op.dtype, index)
+    if rule is not None and rule.text == "sum":
+        given = args.get("dtype")
+        return str(given) if given is not None else _sum_dtype(args["self"].dtype)
+    if rule is not None and rule.text not in ("float", "same"):
+        return str(evaluate_rule(_parsed(rule, op.schema), args))
+    promoted = _promoted(op, args)
+    return float_dtype(promoted) if rule is not None and rule.text == "float" else promoted
+
+
+def _promoted(op: Op, args: Mapping[str, Any]) -> str:
+    masks = dict(op.expression.operand_types) if op.expression else {}
+    operands = [
+        args[arg.name] for arg in op.schema.args
+        if arg.type in (Type.TENSOR, Type.OPERAND, Type.SCALAR) and masks.get(arg.name) != "bool"
+        and args[arg.name] is not None
+    ]  # fmt: skip
+    dtypes = [operand.dtype for operand in operands if isinstance(operand, TensorMeta)]
+    return result_type(dtypes, [operand for operand in operands if not isinstance(operand, TensorMeta)])
+
+
+def _sum_dtype(dtype: str) -> str:
+    return dtype if is_floating(dtype) or dtype.startswith("complex") else "int64"

@@ -1,0 +1,92 @@
+"""Type promotion by the rules of the array API standard, for the Python evaluation of rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+DEFAULT_FLOAT = "float32"
+_INTEGERS = ("int8", "int16", "int32", "int64")
+_COMPLEX_OF = {"float16": "complex64", "bfloat16": "complex64", "float32": "complex64", "float64": "complex128"}
+_REAL_OF = {"complex64": "float32", "complex128": "float64"}
+_KIND_ORDER = ("bool", "integer", "floating", "complex")
+
+
+def is_floating(dtype: str) -> bool:
+    return dtype.startswith(("float", "bfloat"))
+
+
+def is_complex(dtype: str) -> bool:
+    return dtype.startswith("complex")
+
+
+def is_integral(dtype: str) -> bool:
+    return dtype.startswith(("int", "uint"))
+
+
+def kind_of(dtype: str) -> str:
+    if dtype == "bool":
+        return "bool"
+    return "integer" if is_integral(dtype) else "complex" if is_complex(dtype) else "floating"
+
+
+def itemsize(dtype: str) -> int:
+    digits = "".join(c for c in dtype if c.isdigit())
+    return int(digits) // 8 if digits else 1
+
+
+def real_dtype(dtype: str) -> str:
+    return _REAL_OF.get(dtype, dtype)
+
+
+def complex_dtype(dtype: str) -> str:
+    return dtype if is_complex(dtype) else _COMPLEX_OF[float_dtype(dtype)]
+
+
+def float_dtype(dtype: str) -> str:
+    return dtype if is_floating(dtype) or is_complex(dtype) else DEFAULT_FLOAT
+
+
+def statistics_dtype(dtype: str) -> str:
+    """What means and variances of a dtype are kept in."""
+    return "float32" if dtype in ("float16", "bfloat16") else dtype
+
+
+def promote_types(a: str, b: str) -> str:
+    """
+    >>> promote_types("int8", "uint8"), promote_types("int64", "float16"), promote_types("float16", "bfloat16")
+    ('int16', 'float16', 'float32')
+    """
+    if a == b:
+        return a
+    low, high = sorted((a, b), key=lambda d: _KIND_ORDER.index(kind_of(d)))
+    if kind_of(low) != kind_of(high):
+        if is_complex(high) and is_floating(low):
+            return complex_dtype(low) if itemsize(high) == 8 else high
+        return high
+    if "uint8" in (a, b):
+        other = b if a == "uint8" else a
+        return "int16" if other == "int8" else other
+    if kind_of(a) == "floating" and itemsize(a) == itemsize(b):
+        return "float32"
+    return max(a, b, key=itemsize)
+
+
+def scalar_dtype(value: bool | int | float | complex, beside: str | None) -> str:
+    """What a Python scalar contributes: nothing but its kind, when it is higher than that of the tensors."""
+    kind = "bool" if isinstance(value, bool) else "integer" if isinstance(value, int) else (
+        "complex" if isinstance(value, complex) else "floating"
+    )
+    if beside is not None and _KIND_ORDER.index(kind) <= _KIND_ORDER.index(kind_of(beside)):
+        return beside
+    if kind == "complex":
+        return complex_dtype(beside or DEFAULT_FLOAT)
+    return {"bool": "bool", "integer": "int64", "floating": DEFAULT_FLOAT}[kind]
+
+
+def result_type(dtypes: Iterable[str], scalars: Iterable[bool | int | float | complex]) -> str:
+    result: str | None = None
+    for dtype in dtypes:
+        result = dtype if result is None else promote_types(result, dtype)
+    for scalar in sorted(scalars, key=lambda s: isinstance(s, (float, complex)) + isinstance(s, complex)):
+        result = scalar_dtype(scalar, result)
+    return result or DEFAULT_FLOAT
