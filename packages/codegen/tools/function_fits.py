@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mpmath import mp, mpf
-from remez import Fit
+from remez import Fit, Function
 
 LN2 = mp.log(2)
 HALF_LN2 = LN2 / 2 * mpf("1.001")  # the reduction rounds x/ln2, so r may pass ln2/2 by a little
@@ -54,4 +54,102 @@ def logarithmic() -> list[Fit]:
     ]
 
 
-FITS = [*exponential(), *logarithmic()]
+def odd_tail(function: Function, z: mpf, series: mpf) -> mpf:
+    """(function(x) - x) / x**3 with z = x**2; `series` is its value at 0."""
+    x = mp.sqrt(z)
+    return (function(x) - x) / x**3 if z else series
+
+
+def odd_weight(function: Function, z: mpf) -> mpf:
+    """Turns an error of the odd tail into a relative error of the function."""
+    x = mp.sqrt(z)
+    return x**3 / function(x) if z else mpf(0)
+
+
+def odd_fit(name: str, function: Function, series: mpf, limit: mpf | float, degree: int, bits: int) -> Fit:
+    """P with function(x) = x + x**3 P(x**2) on |x| <= limit."""
+    return Fit(
+        name,
+        lambda z: odd_tail(function, z, series),
+        (0, mpf(limit) ** 2),
+        degree,
+        bits,
+        lambda z: odd_weight(function, z),
+    )
+
+
+def hyperbolic() -> list[Fit]:
+    fits = []
+    for suffix, bits, tanh_degree, degree in (("F32", 24, 4, 2), ("F64", 53, 9, 4)):
+        fits.append(odd_fit(f"TANH_{suffix}", mp.tanh, -mpf(1) / 3, 0.56, tanh_degree, bits))
+        fits.append(odd_fit(f"SINH_{suffix}", mp.sinh, mpf(1) / 6, HALF_LN2, degree, bits))
+        fits.append(
+            Fit(
+                f"COSH_{suffix}",
+                lambda z: (mp.cosh(mp.sqrt(z)) - 1) / z if z else mpf(0.5),
+                (0, HALF_LN2**2),
+                degree,
+                bits,
+                lambda z: z,
+            )
+        )
+    return fits
+
+
+def erfcx_scaled(q: mpf, shift: mpf) -> mpf:
+    """exp(x^2) erfc(x) / q at x = 1/q - shift."""
+    x = 1 / q - shift
+    return mp.exp(x * x) * mp.erfc(x) / q
+
+
+def error() -> list[Fit]:
+    two_over_root_pi = 2 / mp.sqrt(mp.pi)
+    fits = []
+    for suffix, bits, limit, low_degree, end, high_degree in (
+        ("F32", 24, 0.9, 5, 3.95, 7),
+        ("F64", 53, 1.0, 11, 5.95, 17),
+    ):
+        fits.append(
+            Fit(
+                f"ERF_SMALL_{suffix}",
+                lambda z: mp.erf(mp.sqrt(z)) / mp.sqrt(z) - 1 if z else two_over_root_pi - 1,
+                (0, mpf(limit) ** 2),
+                low_degree,
+                bits,
+                lambda z: mp.sqrt(z) / mp.erf(mp.sqrt(z)) if z else 1 / two_over_root_pi,
+            )
+        )
+        fits.append(
+            Fit(
+                f"ERF_LARGE_{suffix}",
+                lambda x: -mp.log(mp.erfc(x)) / x,
+                (limit, end),
+                high_degree,
+                bits,
+                lambda x: x * mp.erfc(x) / mp.erf(x),
+            )
+        )
+    return fits
+
+
+def complementary_error() -> list[Fit]:
+    """The polynomial is in t = q - centre: around the middle of the range of q its value is not a small difference."""
+    fits = []
+    for suffix, bits, shift, centre, end, degree in (
+        ("F32", 24, 3, 0.1953125, 10.1, 9),
+        ("F64", 53, 4, 0.1328125, 27.3, 23),
+    ):
+        fits.append(
+            Fit(
+                f"ERFC_{suffix}",
+                lambda t, centre=centre, shift=shift: erfcx_scaled(t + centre, shift),
+                (1 / (mpf(end) + shift) - centre, mpf(1) / shift - centre),
+                degree,
+                bits,
+                lambda t, centre=centre, shift=shift: 1 / erfcx_scaled(t + centre, shift),
+            )
+        )
+    return fits
+
+
+FITS = [*exponential(), *logarithmic(), *hyperbolic(), *error(), *complementary_error()]

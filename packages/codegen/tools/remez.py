@@ -2,7 +2,7 @@
 
 A fit minimises the largest weighted error |P(t) - g(t)| * w(t) on an interval by the Remez exchange
 algorithm in 200-bit arithmetic. Coefficients are then rounded to the working precision one at a time,
-lowest order first, each time fitting the remaining ones again: they take up most of the rounding error.
+each time fitting the remaining ones again: they take up most of the rounding error.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Samples:
         count = 48 * (fit.degree + 2)
         self.t = [(lo + hi) / 2 - (hi - lo) / 2 * mp.cos(mp.pi * k / (count - 1)) for k in range(count)]
         self.g = [fit.target(t) for t in self.t]
-        self.w = [fit.weight(t) for t in self.t]
+        self.w = [abs(fit.weight(t)) for t in self.t]
 
 
 def horner(coefficients: Sequence[mpf], t: mpf) -> mpf:
@@ -68,6 +68,11 @@ def horner(coefficients: Sequence[mpf], t: mpf) -> mpf:
     for c in reversed(coefficients):
         total = total * t + c
     return total
+
+
+def alternation_sign(t: mpf, first: int) -> int:
+    """The sign that t**first has: a fit that starts at an odd power alternates after division by it."""
+    return -1 if t < 0 and first % 2 else 1
 
 
 def solve_reference(samples: Samples, residual: list[mpf], first: int, count: int, reference: list[int]) -> list[mpf]:
@@ -79,7 +84,7 @@ def solve_reference(samples: Samples, residual: list[mpf], first: int, count: in
         t = samples.t[k]
         for column in range(count):
             matrix[row, column] = t ** (first + column)
-        matrix[row, count] = (-1) ** row / samples.w[k]
+        matrix[row, count] = (-1) ** row * alternation_sign(t, first) / samples.w[k]
         right[row] = residual[k]
     solution = mp.lu_solve(matrix, right)
     return [solution[i] for i in range(count)]
@@ -99,41 +104,65 @@ def alternating_extrema(errors: list[mpf], size: int) -> list[int]:
     return extrema
 
 
-def remez(samples: Samples, residual: list[mpf], first: int, count: int) -> tuple[list[mpf], mpf]:
-    """The minimax coefficients of t**first .. t**(first + count - 1) and their largest weighted error."""
+def signed_errors(samples: Samples, residual: list[mpf], first: int, coefficients: list[mpf]) -> list[mpf]:
+    """Weighted errors, with the signs by which they alternate."""
+    return [
+        (horner(coefficients, t) * t**first - r) * w * alternation_sign(t, first)
+        for t, r, w in zip(samples.t, residual, samples.w, strict=True)
+    ]
+
+
+def remez(samples: Samples, residual: list[mpf], first: int, count: int, start: list[mpf]) -> list[mpf]:
+    """The minimax coefficients of t**first .. t**(first + count - 1); `start` if the exchange finds none better."""
     last = len(samples.t) - 1
     reference = [round(last * (1 - float(mp.cos(mp.pi * k / count))) / 2) for k in range(count + 1)]
     reference = [min(max(k, 1 if samples.w[0] == 0 else 0), last) for k in reference]
-    best: tuple[list[mpf], mpf] | None = None
+    best, smallest = start, max(abs(e) for e in signed_errors(samples, residual, first, start))
     for _ in range(30):
         coefficients = solve_reference(samples, residual, first, count, reference)
-        errors = [
-            (horner(coefficients, t) * t**first - r) * w
-            for t, r, w in zip(samples.t, residual, samples.w, strict=True)
-        ]
+        errors = signed_errors(samples, residual, first, coefficients)
         largest = max(abs(e) for e in errors)
-        if best is None or largest < best[1]:
-            best = (coefficients, largest)
+        if largest < smallest:
+            best, smallest = coefficients, largest
         extrema = alternating_extrema(errors, count + 1)
         if len(extrema) < count + 1 or extrema == reference:
             break
         reference = extrema
-    assert best is not None
     return best
 
 
+def error_bits(samples: Samples, coefficients: list[mpf]) -> float:
+    """Largest weighted error, as log2."""
+    error = max(
+        abs((horner(coefficients, t) - g) * w) for t, g, w in zip(samples.t, samples.g, samples.w, strict=True)
+    )
+    return float(mp.log(error, 2))
+
+
 def fit_polynomial(fit: Fit) -> Fitted:
-    """Fit, rounding the coefficients to working precision one after the other."""
+    """Fit; round the lowest free coefficient to working precision, fit the higher ones again, and so on."""
     samples = Samples(fit)
+    exact_weights = samples.w
+    late_weights = damped(fit, samples)
     done: list[mpf] = [mpf(c) for c in fit.fixed]
     low: list[float] = []
-    while len(done) <= fit.degree:
+    rest = [mpf(0)] * (fit.degree + 1 - len(done))
+    while rest:
         residual = [g - horner(done, t) for g, t in zip(samples.g, samples.t, strict=True)]
-        coefficients, _ = remez(samples, residual, len(done), fit.degree + 1 - len(done))
-        value = mpf(round_to(coefficients[0], fit.bits))
+        coefficient, *rest = remez(samples, residual, len(done), len(rest), rest)
+        value = mpf(round_to(coefficient, fit.bits))
         if len(low) < fit.split:
-            low.append(round_to(coefficients[0] - value, fit.bits))
+            low.append(round_to(coefficient - value, fit.bits))
             value += low[-1]
         done.append(value)
-    error = max(abs((horner(done, t) - g) * w) for t, g, w in zip(samples.t, samples.g, samples.w, strict=True))
-    return Fitted(tuple(round_to(c, fit.bits) for c in done), tuple(low), float(mp.log(error, 2)))
+        samples.w = late_weights
+    samples.w = exact_weights
+    return Fitted(tuple(round_to(c, fit.bits) for c in done), tuple(low), error_bits(samples, done))
+
+
+def damped(fit: Fit, samples: Samples) -> list[mpf]:
+    """Weights that vanish at 0 if 0 is inside the interval: there a rounded constant term cannot be made up for."""
+    if fit.fixed or not samples.t[0] < 0 < samples.t[-1] or not fit.weight(mpf(0)):
+        return samples.w
+    width = (samples.t[-1] - samples.t[0]) / 20
+    return [w * abs(t) / (abs(t) + width) for w, t in zip(samples.w, samples.t, strict=True)]
