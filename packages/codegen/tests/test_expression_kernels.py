@@ -45,7 +45,8 @@ NUMBERS = (ScalarType.F32, ScalarType.F64, ScalarType.I32, ScalarType.I64)
 BLOCK = 1024
 
 pytestmark = pytest.mark.skipif(
-    COMPILER is None or not (CSRC / "simd" / "vec.h").exists(), reason="needs g++ and tensor-core's sources beside codegen"
+    COMPILER is None or not (CSRC / "simd" / "vec.h").exists(),
+    reason="needs g++ and tensor-core's sources beside codegen",
 )
 
 FUNCTIONS = """
@@ -112,9 +113,8 @@ def _expressions(compute: ScalarType) -> Iterator[tuple[str, str]]:
             yield row.name.strip("_"), _application(row, "a < b" if compute.is_number else "a", "abc")
     if compute.is_number:
         yield from _conversions(compute)
-        yield "several_steps", "t = a * b\nu = t + c\nselect((t < u) | (a == c), t - u, a ^ b)" if compute.is_integer else (
-            "t = a * b\nu = t + c\nselect((t < u) | (a == c), t - u, sqrt(abs(a)))"
-        )
+        other = "a ^ b" if compute.is_integer else "sqrt(abs(a))"
+        yield "several_steps", f"t = a * b\nu = t + c\nselect((t < u) | (a == c), t - u, {other})"
         yield "truth", "T((a < b) ^ (b < c)) + T(~(a == b) & (mask(c) != (a <= c)))"
         yield "negative_zero", "select(a < b, T(-0.0), a)" if compute.is_float else "select(a < b, T(-1), a)"
         yield "between", "between(a, b, c)"
@@ -171,7 +171,9 @@ def _reductions() -> Iterator[ReductionKernel]:
         for combine in ("sum", "prod", "max", "min"):
             program = parse_expression("a", {"a": compute}, EMPTY_LIBRARY, Location("fold.yaml"))
             yield ReductionKernel(combine, compute, program, combine)
-        squared = parse_expression("(a - b) * (a - b)", {"a": compute, "b": compute}, EMPTY_LIBRARY, Location("sq.yaml"))
+        squared = parse_expression(
+            "(a - b) * (a - b)", {"a": compute, "b": compute}, EMPTY_LIBRARY, Location("sq.yaml")
+        )
         yield ReductionKernel("squared_deviation", compute, squared, "sum")
     for compute in ScalarType:
         for combine in ("any", "all"):
@@ -296,8 +298,8 @@ def special_values(compute: ScalarType) -> Array:
         dtype = DTYPES[compute]
         limits = np.finfo(dtype)
         subnormal = limits.smallest_subnormal
-        positive = [0, subnormal, limits.tiny, 0.3, 0.5, 1, 1.5, 2.5, 3.7, 2.0**23 - 0.5, 2.0**31, 2.0**52, 2.0**63, limits.max]
-        values = np.array([*positive, np.inf, np.nan], dtype=dtype)
+        usual = [0, 0.3, 0.5, 1, 1.5, 2.5, 3.7, 2.0**23 - 0.5, 2.0**31, 2.0**52, 2.0**63]
+        values = np.array([*usual, subnormal, limits.tiny, limits.max, np.inf, np.nan], dtype=dtype)
         return np.concatenate([values, -values])
     limits_i = np.iinfo(DTYPES[compute])
     small = [0, 1, 2, 3, 5, 7, 31, 32, 63, 64, 1000003]
@@ -369,12 +371,15 @@ def test_pointwise_kernels_equal_the_evaluator(compiled: Compiled, suite: Suite)
 
 
 def test_pointwise_lengths_and_steps(compiled: Compiled, suite: Suite) -> None:
-    for kernel in (item for item in suite.pointwise if item.op in ("mixed", "several_steps", "add", "truth", "lt", "horner")):
+    ops = ("mixed", "several_steps", "add", "truth", "lt", "horner")
+    for kernel in (item for item in suite.pointwise if item.op in ops):
         arrays = [array[-200:] for array in _inputs(kernel)]
         for steps in itertools.product((0, 1), repeat=len(arrays)):
-            effective = [array if step else np.full_like(array, array[3]) for array, step in zip(arrays, steps, strict=True)]
-            expected = evaluate(kernel.program, effective)
-            given = [array if step else splat(array[3], array.dtype) for array, step in zip(arrays, steps, strict=True)]
+            pairs = list(zip(arrays, steps, strict=True))
+            expected = evaluate(
+                kernel.program, [array if step else np.full_like(array, array[3]) for array, step in pairs]
+            )
+            given = [array if step else splat(array[3], array.dtype) for array, step in pairs]
             _check_lengths(compiled, kernel, given, steps, expected)
 
 
@@ -396,7 +401,8 @@ def test_pointwise_in_place(compiled: Compiled, suite: Suite, position: int) -> 
             continue
         arrays = [array.copy() for array in _inputs(kernel)]
         (expected,) = evaluate(kernel.program, arrays)
-        call_pointwise(compiled.pointwise[kernel.op, kernel.compute], len(expected), [arrays[position]], arrays, [1] * len(arrays))
+        address = compiled.pointwise[kernel.op, kernel.compute]
+        call_pointwise(address, len(expected), [arrays[position]], arrays, [1] * len(arrays))
         assert_same_bits(arrays[position], expected, f"{kernel.op} {kernel.compute.value} in place of {position}")
 
 

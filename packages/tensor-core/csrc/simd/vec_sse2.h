@@ -45,7 +45,7 @@ TW_INLINE F64 add_to_odd(F64 x, F64 y) {
   I64 even = (bits & 1) - 1;
   return (F64)(bits + (step & inexact & even));
 }
-static __attribute__((noinline)) F32 fma(F32 a, F32 b, F32 c) {
+inline __attribute__((noinline)) F32 fma(F32 a, F32 b, F32 c) {
   F64x2 x = widen(a), y = widen(b), z = widen(c);
   return narrow(F64x2{add_to_odd(x.lo * y.lo, z.lo), add_to_odd(x.hi * y.hi, z.hi)});
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .ir import ExpressionError, Function, Instruction, Location, Number, Operand, Program, ScalarType
@@ -60,7 +60,9 @@ def _represent_float(value: Number, scalar: ScalarType, location: Location) -> f
         wide = float(value)
         result = struct.unpack("<f", struct.pack("<f", wide))[0] if scalar is ScalarType.F32 else wide
     except OverflowError:
-        raise ExpressionError(location, f"literal {value!r} overflows {scalar.value}; write inf if that is meant") from None
+        raise ExpressionError(
+            location, f"literal {value!r} overflows {scalar.value}; write inf if that is meant"
+        ) from None
     if result == 0.0 and wide != 0.0:
         raise ExpressionError(location, f"literal {value!r} rounds to zero in {scalar.value}")
     return float(result)
@@ -83,7 +85,9 @@ class ProgramBuilder:
         if isinstance(value, Literal):
             return self.constant(value.value, scalar, location)
         if value.type is not scalar:
-            raise ExpressionError(location, f"{what}: expected {scalar.value}, got {value.type.value}{_hint(value.type, scalar)}")
+            raise ExpressionError(
+                location, f"{what}: expected {scalar.value}, got {value.type.value}{_hint(value.type, scalar)}"
+            )
         return value
 
     def primitive(self, name: str, values: Sequence[Value], location: Location) -> Typed:
@@ -92,14 +96,20 @@ class ProgramBuilder:
             raise ExpressionError(location, f"{name} takes {len(row.parameters)} arguments, got {len(values)}")
         common = self._common_type(row, values, location)
         args = [
-            self.coerce(value, ScalarType.MASK if wanted == MASK else common, location, f"argument {position} of {name}")
+            self.coerce(
+                value, ScalarType.MASK if wanted == MASK else common, location, f"argument {position} of {name}"
+            )
             for position, (wanted, value) in enumerate(zip(row.parameters, values, strict=True), 1)
         ]
         for position, (wanted, arg) in enumerate(zip(row.parameters, args, strict=True)):
             if not row.accepts(position, arg.type):
                 hint = _hint(arg.type, ScalarType.F32)
-                raise ExpressionError(location, f"argument {position + 1} of {name}: expected {wanted}, got {arg.type.value}{hint}")
-        return self._add(Instruction(name, row.result_type(common), tuple(arg.index for arg in args), None, None, location))
+                raise ExpressionError(
+                    location, f"argument {position + 1} of {name}: expected {wanted}, got {arg.type.value}{hint}"
+                )
+        return self._add(
+            Instruction(name, row.result_type(common), tuple(arg.index for arg in args), None, None, location)
+        )
 
     def lookup(self, table: Sequence[Number], index: Value, location: Location) -> Typed:
         if not isinstance(index, Typed) or not index.type.is_integer:
@@ -113,7 +123,9 @@ class ProgramBuilder:
             self.coerce(value, operand.type, location, f"argument {operand.name} of {callee.name}")
             for operand, value in zip(callee.program.operands, values, strict=True)
         ]
-        return self._add(Instruction("call", callee.result_type, tuple(arg.index for arg in args), None, callee, location))
+        return self._add(
+            Instruction("call", callee.result_type, tuple(arg.index for arg in args), None, callee, location)
+        )
 
     def finish(self, results: Sequence[Typed], text: str) -> Program:
         """The program of what the results need; instructions nobody uses are dropped."""
@@ -136,7 +148,9 @@ class ProgramBuilder:
         for wanted, value in zip(row.parameters, values, strict=True):
             if wanted != MASK and isinstance(value, Typed):
                 return value.type
-        literals = ", ".join(describe(value) for wanted, value in zip(row.parameters, values, strict=True) if wanted != MASK)
+        literals = ", ".join(
+            describe(value) for wanted, value in zip(row.parameters, values, strict=True) if wanted != MASK
+        )
         raise ExpressionError(location, f"{row.name} has no typed argument ({literals}); give one a type, as in T(1)")
 
     def _add(self, item: Instruction) -> Typed:
@@ -178,7 +192,7 @@ def _divide(a: Number, b: Number) -> float:
     return a / b
 
 
-_FOLD = {
+_FOLD: dict[str, Callable[..., Number]] = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
     "mul": lambda a, b: a * b,

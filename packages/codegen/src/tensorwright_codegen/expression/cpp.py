@@ -91,7 +91,9 @@ def parameters(program: Program, width: LaneWidth) -> list[str]:
 
 def statements(program: Program, width: LaneWidth) -> Iterator[str]:
     """Defines `v<i>` for every instruction but the counts of shifts by a constant, which are template arguments."""
-    used = {arg for item in program.body for arg in item.args[: 1 if _constant_count(program, item) is not None else None]}
+    used = {
+        arg for item in program.body for arg in item.args[: 1 if _constant_count(program, item) is not None else None]
+    }
     for index, item in enumerate(program.body):
         if item.op == "constant" and index not in used.union(program.results):
             continue
@@ -159,7 +161,9 @@ def _constant(item: Instruction, width: LaneWidth) -> str:
     value, vector = number(item.value, item.type), width.vector(item.type)
     if item.type is ScalarType.MASK:
         return f"splat_mask<{vector}>({value})"
-    return f"splat_pair<{vector.removesuffix('x2')}>({value})" if width.is_pair(item.type) else f"splat<{vector}>({value})"
+    return (
+        f"splat_pair<{vector.removesuffix('x2')}>({value})" if width.is_pair(item.type) else f"splat<{vector}>({value})"
+    )
 
 
 def _shift(program: Program, item: Instruction, args: Sequence[str]) -> str:

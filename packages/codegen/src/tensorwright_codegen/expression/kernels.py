@@ -109,7 +109,10 @@ def _pointwise(kernel: PointwiseKernel) -> str:
     inputs = [f"in{k}" for k in range(len(program.operands))]
     outputs = [f"to{k}" for k in range(len(program.results))]
     body = [
-        *(f"Input<{width.vector(operand.type)}> in{k}(in[{k}], in_step[{k}]);" for k, operand in enumerate(program.operands)),
+        *(
+            f"Input<{width.vector(operand.type)}> in{k}(in[{k}], in_step[{k}]);"
+            for k, operand in enumerate(program.operands)
+        ),
         *(f"Output<{width.vector(kind)}> to{k}(out[{k}]);" for k, kind in enumerate(program.result_types)),
         f"constexpr int lanes = lanes_of<{width.vector(kernel.compute)}>, step = {unroll};",
         "for (; n >= step * lanes; n -= step * lanes) {",
@@ -202,7 +205,9 @@ def _map_struct(struct: str, holder: str, name: str, program: Program, width: La
         f"  TW_INLINE_MEMBER Result first({counted}) const {{ return {name}({first}); }}",
     ]
     if rows:
-        lines.append(f"  TW_INLINE_MEMBER void advance(int k) {{ {' '.join(f'{item}.advance(k);' for item in inputs)} }}")
+        lines.append(
+            f"  TW_INLINE_MEMBER void advance(int k) {{ {' '.join(f'{item}.advance(k);' for item in inputs)} }}"
+        )
     return "\n".join([*lines, "};", ""])
 
 

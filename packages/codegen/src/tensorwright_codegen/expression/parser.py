@@ -48,9 +48,7 @@ def _compute_type(operands: Sequence[Operand]) -> ScalarType:
     return next((operand.type for operand in operands if operand.type.is_number), ScalarType.MASK)
 
 
-def _lower_text(
-    text: str, builder: ProgramBuilder, main: ScalarType, library: Library, location: Location
-) -> Typed:
+def _lower_text(text: str, builder: ProgramBuilder, main: ScalarType, library: Library, location: Location) -> Typed:
     statements, shift = _statements(text, location)
 
     def locate(node: ast.AST) -> Location:
@@ -102,4 +100,6 @@ def _check_lanes(program: Program, main: ScalarType) -> None:
     for owner in (*(callee.program for callee in program.callees()), program):
         for item in owner.body:
             if item.type not in allowed:
-                raise ExpressionError(item.location, f"{item.type.value} value in an expression over {main.value} lanes")
+                raise ExpressionError(
+                    item.location, f"{item.type.value} value in an expression over {main.value} lanes"
+                )

@@ -89,7 +89,9 @@ def _unary(name: str, parameter: str, formula: Formula | None = None, result: st
 
 _FRACTION = Formula("{0} / {1}", r"\frac{{{0}}}{{{1}}}", PRODUCT, (PRODUCT, UNARY))
 _FUSED = Formula("{0} · {1} + {2}", r"{0} \cdot {1} + {2}", SUM, (PRODUCT, UNARY, SUM))
-_SELECT = Formula("{{ {1} if {0}; {2} otherwise }}", r"\begin{{cases}} {1} & {0} \\ {2} & \text{{otherwise}} \end{{cases}}")
+_SELECT = Formula(
+    "{{ {1} if {0}; {2} otherwise }}", r"\begin{{cases}} {1} & {0} \\ {2} & \text{{otherwise}} \end{{cases}}"
+)
 
 _ROWS = (
     # arithmetic; on masks add is or, mul is and
@@ -128,7 +130,9 @@ _ROWS = (
     _binary("shr", INTEGER, _infix("≫", r"\gg", SHIFT)),
     _binary("ushr", INTEGER),
     # integer division; a zero divisor gives 0
-    _binary("idiv_floor", INTEGER, Formula("⌊{0} / {1}⌋", r"\left\lfloor {0} / {1} \right\rfloor", ATOM, (PRODUCT, UNARY))),
+    _binary(
+        "idiv_floor", INTEGER, Formula("⌊{0} / {1}⌋", r"\left\lfloor {0} / {1} \right\rfloor", ATOM, (PRODUCT, UNARY))
+    ),
     _binary("imod_floor", INTEGER, _infix("mod", r"\bmod", PRODUCT)),
     _binary("idiv_trunc", INTEGER),
     _binary("irem_trunc", INTEGER),

@@ -24,20 +24,20 @@ DTYPES: dict[ScalarType, np.dtype[Any]] = {
     ScalarType.I64: np.dtype(np.int64),
     ScalarType.MASK: np.dtype(np.bool_),
 }
-_TWIN = {"f4": np.int32, "f8": np.int64, "i4": np.float32, "i8": np.float64}
-_RESIZED = {"f4": np.float64, "f8": np.float32, "i4": np.int64, "i8": np.int32}
 
 
-def _kind(x: Array) -> str:
-    return x.dtype.str[1:]
+def _twin(x: Array) -> np.dtype[Any]:
+    """The other number type of the same width."""
+    return np.dtype(f"{'i' if x.dtype.kind == 'f' else 'f'}{x.dtype.itemsize}")
+
+
+def _resized(x: Array) -> np.dtype[Any]:
+    """The number type of the same kind and the other width."""
+    return np.dtype(f"{x.dtype.kind}{12 - x.dtype.itemsize}")
 
 
 def _unsigned(x: Array) -> Array:
     return x.view(np.dtype(f"u{x.dtype.itemsize}"))
-
-
-def _is_mask(x: Array) -> bool:
-    return x.dtype == np.bool_
 
 
 def fma(a: Array, b: Array, c: Array) -> Array:
@@ -58,9 +58,8 @@ def maximum(a: Array, b: Array) -> Array:
 
 
 def copysign(a: Array, b: Array) -> Array:
-    sign = np.array(np.iinfo(_TWIN[_kind(a)]).min, dtype=_TWIN[_kind(a)])
-    bits = (a.view(sign.dtype) & ~sign) | (b.view(sign.dtype) & sign)
-    return bits.view(a.dtype)
+    magnitude, sign = np.abs(a).view(_twin(a)), b.view(_twin(b))
+    return np.asarray((magnitude | (sign & np.iinfo(sign.dtype).min)).view(a.dtype))
 
 
 def _shift(count: Array) -> tuple[Array, Array]:
@@ -113,14 +112,18 @@ def idiv_trunc(a: Array, b: Array) -> Array:
 
 def to_int(x: Array) -> Array:
     """Truncation; NaN and what does not fit give the smallest integer."""
-    target = np.dtype(_TWIN[_kind(x)])
-    lowest = np.iinfo(target).min
+    target = _twin(x)
+    lowest = int(np.iinfo(target).min)
     fits = (x >= float(lowest)) & (x < -float(lowest))
     return np.where(fits, np.where(fits, x, 0).astype(target), lowest).astype(target)
 
 
 def lookup(table: Array, index: Array) -> Array:
-    return table[np.clip(index, 0, len(table) - 1)]
+    return np.asarray(table[np.clip(index, 0, len(table) - 1)])
+
+
+def select(condition: Array, a: Array, b: Array) -> Array:
+    return np.asarray(np.where(condition, a, b))
 
 
 SEMANTICS: dict[str, Callable[..., Array]] = {
@@ -134,8 +137,8 @@ SEMANTICS: dict[str, Callable[..., Array]] = {
     "fma": fma,
     "minimum": minimum,
     "maximum": maximum,
-    "min_": lambda a, b: np.where(a < b, a, b),
-    "max_": lambda a, b: np.where(a > b, a, b),
+    "min_": lambda a, b: select(a < b, a, b),  # the second of equals and of the unordered, as x86 has it
+    "max_": lambda a, b: select(a > b, a, b),
     "floor": np.floor,
     "ceil": np.ceil,
     "trunc": np.trunc,
@@ -158,10 +161,10 @@ SEMANTICS: dict[str, Callable[..., Array]] = {
     "imod_floor": imod_floor,
     "idiv_trunc": idiv_trunc,
     "irem_trunc": irem_trunc,
-    "select": np.where,
-    "bitcast": lambda x: x.view(_TWIN[_kind(x)]),
-    "to_float": lambda x: x.astype(_TWIN[_kind(x)]),
+    "select": select,
+    "bitcast": lambda x: x.view(_twin(x)),
+    "to_float": lambda x: x.astype(_twin(x)),
     "to_int": to_int,
-    "widen": lambda x: x.astype(_RESIZED[_kind(x)]),
-    "narrow": lambda x: x.astype(_RESIZED[_kind(x)]),
+    "widen": lambda x: x.astype(_resized(x)),
+    "narrow": lambda x: x.astype(_resized(x)),
 }
