@@ -1,0 +1,173 @@
+// What a tensor says about itself: shape, dtype, strides, storage.
+#include "python/device_object.h"
+#include "python/dtype_object.h"
+#include "python/errors.h"
+#include "python/size_object.h"
+#include "python/tensor_object.h"
+
+namespace tw::python {
+
+namespace {
+
+TensorRef ref(PyObject* self) { return tensor_of(self); }
+
+// ---- attributes -----------------------------------------------------------------------------------------------
+
+PyObject* get_shape(PyObject* self, void*) { return size_object(ref(self).shape()); }
+PyObject* get_dtype(PyObject* self, void*) { return dtype_object(ref(self).dtype()); }
+PyObject* get_device(PyObject* self, void*) { return device_object(ref(self).device()); }
+PyObject* get_ndim(PyObject* self, void*) { return PyLong_FromLong(ref(self).ndim()); }
+PyObject* get_item_size(PyObject* self, void*) { return PyLong_FromLongLong(item_size(ref(self).dtype())); }
+PyObject* get_nbytes(PyObject* self, void*) {
+  return PyLong_FromLongLong(ref(self).numel() * item_size(ref(self).dtype()));
+}
+PyObject* get_version(PyObject* self, void*) { return PyLong_FromUnsignedLongLong(storage_version(tensor_of(self))); }
+PyObject* get_is_cpu(PyObject* self, void*) { return PyBool_FromLong(ref(self).device().type == TW_DEVICE_CPU); }
+PyObject* get_is_meta(PyObject* self, void*) { return PyBool_FromLong(ref(self).device().type == TW_DEVICE_META); }
+
+PyObject* permuted(PyObject* self, const std::vector<int64_t>& dims) {
+  return translate([&] {
+    static const OpHandle permute("tw::permute");
+    return wrap(permute.call({to_value(ref(self)), to_value(IntList(dims))}));
+  });
+}
+
+PyObject* get_transposed(PyObject* self, void*) {
+  std::vector<int64_t> dims;
+  for (int64_t d = ref(self).ndim(); d-- > 0;) dims.push_back(d);
+  return permuted(self, dims);
+}
+
+PyObject* get_matrix_transposed(PyObject* self, void*) {
+  const int n = ref(self).ndim();
+  if (n < 2) return value_error("mT: the tensor must have at least 2 dimensions, it has ", n);
+  std::vector<int64_t> dims;
+  for (int64_t d = 0; d < n; ++d) dims.push_back(d);
+  std::swap(dims[static_cast<size_t>(n) - 1], dims[static_cast<size_t>(n) - 2]);
+  return permuted(self, dims);
+}
+
+// The real or the imaginary parts, sharing memory.
+PyObject* complex_part(PyObject* self, int part) {
+  const TensorRef t = ref(self);
+  if (!is_complex(t.dtype())) {
+    if (part == 0) return Py_NewRef(self);
+    return type_error("imag: a ", t.dtype(), " tensor has no imaginary part");
+  }
+  const tw_dtype real = t.dtype() == kComplex64 ? kFloat32 : kFloat64;
+  return translate([&] {
+    std::vector<int64_t> strides = t.strides().vec();
+    for (int64_t& stride : strides) stride *= 2;
+    tw_tensor* out = nullptr;
+    check(tensor_view(t.get(), t.shape().data(), strides.data(), t.ndim(), t.data<char>() + part * item_size(real), real, &out));
+    return wrap(out);
+  });
+}
+PyObject* get_real(PyObject* self, void*) { return complex_part(self, 0); }
+PyObject* get_imag(PyObject* self, void*) { return complex_part(self, 1); }
+
+PyObject* get_adjoint(PyObject* self, void*) {
+  if (ref(self).ndim() < 2 || !is_complex(ref(self).dtype())) return get_matrix_transposed(self, nullptr);
+  Ref transposed(get_matrix_transposed(self, nullptr));
+  return transposed ? PyObject_CallMethod(transposed.get(), "conj", nullptr) : nullptr;
+}
+
+PyObject* get_data(PyObject* self, void*) {
+  return translate([&] { return wrap(alias(tensor_of(self))); });
+}
+int set_data(PyObject* self, PyObject* value, void*) {
+  if (!value) return type_error("data: the attribute cannot be deleted"), -1;
+  if (!is_tensor(value)) return type_error("data: must be set to a Tensor, got ", type_name(value)), -1;
+  if (tw_status status = g_host->set_data(tensor_of(self), tensor_of(value))) return raise(status), -1;
+  return 0;
+}
+
+// ---- methods --------------------------------------------------------------------------------------------------
+
+PyObject* dim(PyObject* self, PyObject*) { return get_ndim(self, nullptr); }
+PyObject* numel(PyObject* self, PyObject*) { return PyLong_FromLongLong(ref(self).numel()); }
+PyObject* element_size(PyObject* self, PyObject*) { return get_item_size(self, nullptr); }
+PyObject* is_contiguous_(PyObject* self, PyObject*) { return PyBool_FromLong(ref(self).is_contiguous()); }
+PyObject* is_floating_(PyObject* self, PyObject*) { return PyBool_FromLong(is_floating(ref(self).dtype())); }
+PyObject* is_complex_(PyObject* self, PyObject*) { return PyBool_FromLong(is_complex(ref(self).dtype())); }
+PyObject* data_ptr(PyObject* self, PyObject*) { return PyLong_FromVoidPtr(ref(self).data<void>()); }
+PyObject* storage_offset(PyObject* self, PyObject*) {
+  const auto* base = static_cast<const char*>(storage_of(tensor_of(self))->allocation);
+  if (!base) return PyLong_FromLong(0);
+  return PyLong_FromLongLong((ref(self).data<char>() - base) / item_size(ref(self).dtype()));
+}
+
+// size() and stride(): all of them, or one.
+PyObject* one_of(PyObject* self, IntList list, const char* name, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  const Py_ssize_t nkw = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
+  const bool named = nkw == 1 && (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), "dim") == 0 ||
+                                  PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), "axis") == 0);
+  if (nargs + nkw > 1 || (nkw && !named)) return type_error(name, "(): takes at most one argument, 'dim'");
+  if (nargs + nkw == 0 || args[0] == Py_None) return name[1] == 'i' ? size_object(list) : int_tuple(list);
+  Ref number(PyNumber_Index(args[0]));
+  if (!number) return PyErr_Clear(), type_error(name, "(): argument 'dim' must be int or None, got ", type_name(args[0]));
+  const Py_ssize_t given = PyNumber_AsSsize_t(number.get(), nullptr);  // clips
+  const int64_t n = ref(self).ndim(), d = given < 0 ? given + n : given;
+  if (d < 0 || d >= n)
+    return fail_with(PyExc_IndexError, name, "(): dim ", static_cast<int64_t>(given), " is out of range for a tensor of ", n, n == 1 ? " dimension" : " dimensions");
+  return PyLong_FromLongLong(list[static_cast<size_t>(d)]);
+}
+PyObject* size(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  return one_of(self, ref(self).shape(), "size", args, nargs, kwnames);
+}
+PyObject* stride(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  return one_of(self, ref(self).strides(), "stride", args, nargs, kwnames);
+}
+
+PyObject* as_subclass(PyObject* self, PyObject* cls) {
+  if (!PyType_Check(cls) || !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(cls), &TensorType))
+    return type_error("as_subclass(): argument 'cls' must be a subclass of Tensor, got ",
+                      PyType_Check(cls) ? reinterpret_cast<PyTypeObject*>(cls)->tp_name : type_name(cls));
+  return translate([&] { return wrap_as(reinterpret_cast<PyTypeObject*>(cls), alias(tensor_of(self)).release()); });
+}
+
+// Whether two tensors share storage, for copies that keep sharing and for tests.
+PyObject* shares_storage(PyObject* self, PyObject* other) {
+  if (!is_tensor(other)) return type_error("shares_storage(): argument 'other' must be Tensor, got ", type_name(other));
+  return PyBool_FromLong(storage_of(tensor_of(self)) == storage_of(tensor_of(other)));
+}
+
+}  // namespace
+
+PyGetSetDef kAttributes[] = {
+    {"shape", get_shape, nullptr, "Sizes of the dimensions, as a Size.", nullptr},
+    {"dtype", get_dtype, nullptr, "Type of the elements.", nullptr},
+    {"device", get_device, nullptr, "Where the data lies.", nullptr},
+    {"ndim", get_ndim, nullptr, "Number of dimensions.", nullptr},
+    {"itemsize", get_item_size, nullptr, "Bytes of one element.", nullptr},
+    {"nbytes", get_nbytes, nullptr, "Bytes of all elements.", nullptr},
+    {"T", get_transposed, nullptr, "A view with the dimensions in reverse order.", nullptr},
+    {"mT", get_matrix_transposed, nullptr, "A view with the last two dimensions swapped.", nullptr},
+    {"H", get_adjoint, nullptr, "The last two dimensions swapped, complex numbers conjugated.", nullptr},
+    {"real", get_real, nullptr, "The real parts, sharing memory.", nullptr},
+    {"imag", get_imag, nullptr, "The imaginary parts, sharing memory.", nullptr},
+    {"data", get_data, set_data, "The same storage without gradient history; assigning makes the tensor use other storage.", nullptr},
+    {"is_cpu", get_is_cpu, nullptr, "Whether the data lies in host memory.", nullptr},
+    {"is_meta", get_is_meta, nullptr, "Whether the tensor has a shape but no data.", nullptr},
+    {"_version", get_version, nullptr, "How often the storage has been written in place.", nullptr},
+    {},
+};
+
+PyMethodDef kAttributeMethods[] = {
+    {"dim", dim, METH_NOARGS, "dim()\n--\n\nNumber of dimensions."},
+    {"numel", numel, METH_NOARGS, "numel()\n--\n\nNumber of elements."},
+    {"nelement", numel, METH_NOARGS, "nelement()\n--\n\nNumber of elements."},
+    {"element_size", element_size, METH_NOARGS, "element_size()\n--\n\nBytes of one element."},
+    {"is_contiguous", is_contiguous_, METH_NOARGS, "is_contiguous()\n--\n\nWhether the elements lie in row-major order without gaps."},
+    {"is_floating_point", is_floating_, METH_NOARGS, "is_floating_point()\n--\n\nWhether the dtype is a real floating-point type."},
+    {"is_complex", is_complex_, METH_NOARGS, "is_complex()\n--\n\nWhether the dtype is complex."},
+    {"data_ptr", data_ptr, METH_NOARGS, "data_ptr()\n--\n\nAddress of the first element."},
+    {"storage_offset", storage_offset, METH_NOARGS, "storage_offset()\n--\n\nElements between the start of the storage and the first element."},
+    {"size", as_method(size), METH_FASTCALL | METH_KEYWORDS, "size(dim=None)\n--\n\nThe shape, or the size of one dimension."},
+    {"stride", as_method(stride), METH_FASTCALL | METH_KEYWORDS, "stride(dim=None)\n--\n\nSteps between elements along each dimension, or along one."},
+    {"as_subclass", as_subclass, METH_O, "as_subclass(cls)\n--\n\nThe same storage as an instance of a subclass of Tensor."},
+    {"shares_storage", shares_storage, METH_O, "shares_storage(other)\n--\n\nWhether both tensors lie in the same storage."},
+    {},
+};
+
+}  // namespace tw::python

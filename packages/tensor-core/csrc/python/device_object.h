@@ -1,0 +1,23 @@
+// tensorwright.device: a device type by name and an index.
+#pragma once
+
+#include "python/errors.h"
+#include "python/python.h"
+#include "runtime/device.h"
+
+namespace tw::python {
+
+struct DeviceObject {
+  PyObject_HEAD
+  tw_device device;
+};
+extern PyTypeObject DeviceType;
+
+PyObject* device_object(tw_device device);  // new reference
+inline bool is_device(PyObject* o) { return Py_TYPE(o) == &DeviceType; }
+// A device or a string such as "cpu", "npu:1". Plugins are looked up for a name that nobody has registered yet.
+Conversion device_from_python(PyObject* o, tw_device* out);
+
+bool add_device_type(PyObject* module);
+
+}  // namespace tw::python

@@ -1,0 +1,149 @@
+#include "python/tensor_object.h"
+
+#include "python/bind.h"
+#include "python/lazy.h"
+
+namespace tw::python {
+
+namespace {
+
+constexpr int kFreeWrappers = 64;
+TensorObject* g_free[kFreeWrappers];
+int g_free_count = 0;
+
+TensorObject* new_wrapper(PyTypeObject* type) {
+  if (__builtin_expect(type == &TensorType && g_free_count > 0, 1)) {
+    TensorObject* self = g_free[--g_free_count];
+    return reinterpret_cast<TensorObject*>(PyObject_Init(reinterpret_cast<PyObject*>(self), type));
+  }
+  if (type == &TensorType) return PyObject_New(TensorObject, type);
+  return reinterpret_cast<TensorObject*>(type->tp_alloc(type, 0));
+}
+
+void dealloc(PyObject* o) {
+  auto* self = reinterpret_cast<TensorObject*>(o);
+  if (self->weakrefs) PyObject_ClearWeakRefs(o);
+  if (tw_tensor* t = self->tensor) {
+    if (python_wrapper(t) == o) python_wrapper(t) = nullptr;
+    tensor_release(t);
+  }
+  if (Py_TYPE(o) != &TensorType) return Py_TYPE(o)->tp_free(o);
+  if (g_free_count < kFreeWrappers) g_free[g_free_count++] = self;
+  else PyObject_Free(o);
+}
+
+// Tensor(data) is for subclasses: an existing tensor under their class, or what tensor() makes of the data.
+PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+  static const char* const names[] = {"data", nullptr};
+  PyObject* data = nullptr;
+  if (type == &TensorType) {
+    if (PyTuple_GET_SIZE(args) != 1 || (kwargs && PyDict_GET_SIZE(kwargs)))
+      return type_error("Tensor() takes one argument, the data; tensorwright.tensor() and tensorwright.empty() take more");
+    data = PyTuple_GET_ITEM(args, 0);
+  } else if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:Tensor", const_cast<char**>(names), &data)) {
+    return nullptr;
+  }
+  Ref made;
+  if (!data) data = (made = Ref(PyTuple_New(0))).get();
+  if (!data) return nullptr;
+  if (!is_tensor(data)) {
+    made = call_lazy("tensorwright", "tensor", data);
+    if (!(data = made.get())) return nullptr;
+  }
+  return translate([&] { return wrap_as(type, alias(tensor_of(data)).release()); });
+}
+
+PyObject* repr(PyObject* self) { return call_lazy("tensorwright._printing", "tensor_repr", self).release(); }
+PyObject* to_str(PyObject* self) { return PyObject_Repr(self); }
+
+PyObject* getattr(PyObject* self, PyObject* name) {
+  PyObject* found = PyObject_GenericGetAttr(self, name);
+  if (found || !PyErr_ExceptionMatches(PyExc_AttributeError)) return found;
+  return load_sibling_of(name) ? PyObject_GenericGetAttr(self, name) : nullptr;
+}
+
+int setattr(PyObject* self, PyObject* name, PyObject* value) {
+  if (!_PyType_Lookup(Py_TYPE(self), name) && is_sibling_attribute(name) && !load_sibling_of(name)) return -1;
+  return PyObject_GenericSetAttr(self, name, value);
+}
+
+Py_hash_t identity_hash(PyObject* self) { return _Py_HashPointer(self); }
+
+bool add_methods(PyMethodDef* methods) {
+  for (PyMethodDef* m = methods; m->ml_name; ++m) {
+    Ref descriptor(m->ml_flags & METH_STATIC ? PyCFunction_NewEx(m, nullptr, nullptr) : PyDescr_NewMethod(&TensorType, m));
+    if (!descriptor || PyDict_SetItemString(TensorType.tp_dict, m->ml_name, descriptor.get()) < 0) return false;
+  }
+  return true;
+}
+
+const char kDoc[] =
+    "An n-dimensional array of one dtype on one device.\n\n"
+    "Made by tensorwright.tensor(), by the creation functions (zeros, arange, randn, ...) and by every op.";
+
+}  // namespace
+
+PyTypeObject TensorType = [] {
+  PyTypeObject type = static_type("tensorwright.Tensor", kDoc, sizeof(TensorObject), Py_TPFLAGS_BASETYPE);
+  type.tp_weaklistoffset = offsetof(TensorObject, weakrefs);
+  type.tp_dealloc = dealloc;
+  type.tp_new = tensor_new;
+  type.tp_repr = repr;
+  type.tp_str = to_str;
+  type.tp_hash = identity_hash;
+  type.tp_getattro = getattr;
+  type.tp_setattro = setattr;
+  type.tp_richcompare = tensor_richcompare;
+  type.tp_as_number = &kTensorNumbers;
+  type.tp_as_mapping = &kMappingSlots;
+  type.tp_as_sequence = &kSequenceSlots;
+  type.tp_iter = iterate;
+  type.tp_as_buffer = &kBufferSlots;
+  type.tp_methods = kTensorMethods;
+  type.tp_getset = kAttributes;
+  return type;
+}();
+
+PyObject* wrap(tw_tensor* owned) {
+  if (auto* existing = static_cast<PyObject*>(python_wrapper(owned))) {
+    tensor_release(owned);
+    return Py_NewRef(existing);
+  }
+  return wrap_as(&TensorType, owned);
+}
+
+PyObject* wrap_as(PyTypeObject* type, tw_tensor* owned) {
+  TensorObject* self = new_wrapper(type);
+  if (!self) return tensor_release(owned), nullptr;
+  self->tensor = owned;
+  self->weakrefs = nullptr;
+  python_wrapper(owned) = self;
+  return reinterpret_cast<PyObject*>(self);
+}
+
+Tensor alias(TensorRef tensor) {
+  tw_tensor* out = nullptr;
+  check(tensor_view(tensor.get(), tensor.shape().data(), tensor.strides().data(), tensor.ndim(),
+                    tensor.data<void>(), tensor.dtype(), &out));
+  return Tensor::steal(out);
+}
+
+bool requires_grad(PyObject* tensor) {
+  if (!(tensor_of(tensor)->layers >> TW_L_AUTOGRAD & 1)) return false;
+  Ref answer(PyObject_GetAttrString(tensor, "requires_grad"));
+  if (!answer) PyErr_Clear();
+  return answer.get() == Py_True;
+}
+
+bool add_tensor_type(PyObject* module) {
+  fill_scalar_slots(&kTensorNumbers);
+  if (PyType_Ready(&TensorType) < 0) return false;
+  for (PyMethodDef* methods : {kAttributeMethods, kScalarMethods, kDlpackMethods})
+    if (!add_methods(methods)) return false;
+  // NumPy hands `array + tensor` to Tensor.__radd__, which says what to do, and does not try by itself.
+  if (PyDict_SetItemString(TensorType.tp_dict, "__array_ufunc__", Py_None) < 0) return false;
+  PyType_Modified(&TensorType);
+  return PyModule_AddObjectRef(module, "Tensor", reinterpret_cast<PyObject*>(&TensorType)) == 0;
+}
+
+}  // namespace tw::python
