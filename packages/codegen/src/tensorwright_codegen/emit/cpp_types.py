@@ -82,7 +82,8 @@ def default_expression(arg: Arg) -> str:
     assert arg.default is not None
     value = arg.default.value
     if value is None:
-        return {Type.TENSOR: "TensorRef()", Type.OBJECT: "nullptr"}.get(arg.type, "std::nullopt")
+        empty = {Type.TENSOR: "TensorRef()", Type.OBJECT: "nullptr", Type.OPERAND: "Operand(value_none())"}
+        return empty.get(arg.type, "std::nullopt")
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int) and arg.type is Type.INTS:
