@@ -67,6 +67,10 @@ To convert(From x) {
 template <class To, class From>
 void cast_run(int64_t n, const char* from, int64_t from_step, char* to, int64_t to_step) {
   if (from_step == sizeof(From) && to_step == sizeof(To)) {
+    if constexpr (std::is_same_v<To, From> && !std::is_same_v<To, Bool>) {
+      std::memmove(to, from, n * sizeof(To));
+      return;
+    }
     for (int64_t i = 0; i < n; ++i) {
       From x;
       std::memcpy(&x, from + i * sizeof(From), sizeof x);

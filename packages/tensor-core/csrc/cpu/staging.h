@@ -5,10 +5,9 @@
 
 #include <cstring>
 
-namespace tw::cpu {
+#include "cpu/copy.h"
 
-// dst[...] = src[...] with a cast; any strides, equal shapes.
-void copy_elements(TensorRef dst, TensorRef src);
+namespace tw::cpu {
 
 // `t` itself if it is contiguous and of that dtype, else a copy that is.
 inline Tensor dense(TensorRef t, tw_dtype dtype) {

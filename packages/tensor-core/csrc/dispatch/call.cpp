@@ -55,9 +55,7 @@ tw_status place_without_tensor(const tw_call* call, Place* place) {
   return TW_OK;
 }
 
-bool crosses_devices(const OpSpec& spec) {
-  return spec.tags && std::string_view(spec.tags).find("cross_device") != std::string_view::npos;
-}
+bool crosses_devices(const tw_call* call) { return call->op->traits & kTraitCrossDevice; }
 
 }  // namespace
 
@@ -67,12 +65,12 @@ tw_status find_place(const tw_call* call, Place* place) {
     const tw_value& v = i < call->nargs ? call->args[i] : call->rets[i - call->nargs];
     if (__builtin_expect(v.tag == TW_TENSOR, 1)) {
       const tw_device before = place->device;
-      if (__builtin_expect(!join(v.u.t, found, *place), 0) && !crosses_devices(*call->op->spec))
+      if (__builtin_expect(!join(v.u.t, found, *place), 0) && !crosses_devices(call))
         return mixed_devices(call, before, v.u.t->dl.device, i);
     } else if (__builtin_expect(v.tag == TW_TENSORS, 0)) {
       auto* const* list = static_cast<tw_tensor* const*>(v.u.p);
       for (uint32_t j = 0; j < v.aux; ++j)
-        if (list[j] && !join(list[j], found, *place) && !crosses_devices(*call->op->spec))
+        if (list[j] && !join(list[j], found, *place) && !crosses_devices(call))
           return mixed_devices(call, place->device, list[j]->dl.device, i);
     }
   }

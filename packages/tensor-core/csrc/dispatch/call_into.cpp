@@ -66,13 +66,13 @@ Overlap overlap_with_args(const tw_call* call, const tw_tensor* out) {
 // and may write over an operand that lies exactly on the result; other kernels get what they would allocate.
 bool writes_directly(const tw_call* call, const tw_tensor* out, tw_dtype dtype) {
   const Overlap overlap = overlap_with_args(call, out);
-  if (call->op->spec->flags & kOpPointwise) return overlap != Overlap::kPartial;
+  if ((call->op->spec->flags & kOpPointwise) || (call->op->traits & kTraitAnyLayout)) return overlap != Overlap::kPartial;
   const bool takes_any_layout = call->op->spec->flags & kOpReduction;
   return overlap == Overlap::kNone && (takes_any_layout || ((out->flags & TW_F_CONTIGUOUS) && out->dl.dtype == dtype));
 }
 
 tw_status copy_into(tw_call* call, tw_tensor* dst, tw_tensor* src, bool through_layers) {
-  static const tw_op* copy = find_op("tw::copy_");
+  static const tw_op* copy = find_op("tw::copy");
   const tw_value args[] = {to_value(TensorRef(dst)), to_value(TensorRef(src)), to_value(false)};
   tw_value ret = value_none();
   tw_status status;

@@ -77,7 +77,7 @@ constexpr uint32_t bit(uint32_t tag) { return 1u << tag; }
 constexpr uint32_t kScalarTags = bit(TW_BOOL) | bit(TW_INT) | bit(TW_FLOAT) | bit(TW_COMPLEX);
 constexpr uint32_t kTagsOf[] = {
     bit(TW_TENSOR), bit(TW_TENSOR) | kScalarTags, kScalarTags, bit(TW_INT) | bit(TW_BOOL), bit(TW_FLOAT) | bit(TW_INT) | bit(TW_BOOL),
-    bit(TW_BOOL), bit(TW_STR), bit(TW_DTYPE), bit(TW_DEVICE), bit(TW_INTS), bit(TW_FLOATS) | bit(TW_INTS), bit(TW_TENSORS), bit(TW_OBJECT),
+    bit(TW_BOOL), bit(TW_STR), bit(TW_DTYPE), bit(TW_DEVICE), bit(TW_INTS), bit(TW_FLOATS), bit(TW_TENSORS), bit(TW_OBJECT),
 };
 
 tw_status wrong_argument(const OpSpec& spec, uint32_t i, const tw_value& v) {

@@ -71,6 +71,12 @@ struct KernelRecord {
 
 constexpr int kMaxBackends = 32;
 
+// What an op's tags say to the dispatcher.
+enum OpTraits : uint32_t {
+  kTraitCrossDevice = 1u,  // "cross_device": its kernel takes tensors of any device, several in one call included
+  kTraitAnyLayout = 2u,    // "any_layout": its kernel writes results of any strides and dtype, also over an argument
+};
+
 }  // namespace tw
 
 struct tw_op {
@@ -79,6 +85,7 @@ struct tw_op {
   std::atomic<uint64_t> layer_mask;                        // layers with an override or a fallback for this op
   std::atomic<const tw::KernelRecord*> layer[64];
   std::atomic<const tw::KernelRecord*> backend[tw::kMaxBackends];
+  uint32_t traits;                                         // OpTraits
 };
 
 namespace tw {

@@ -68,9 +68,19 @@ std::mutex& registry_mutex() { return registry().mutex; }
 
 namespace {
 
+uint32_t traits_of(const char* tags) {
+  const std::string_view all = tags ? tags : "";
+  const auto has = [&](std::string_view tag) { return all.find(tag) != std::string_view::npos; };
+  uint32_t traits = 0;
+  if (has("cross_device")) traits |= kTraitCrossDevice;
+  if (has("any_layout")) traits |= kTraitAnyLayout;
+  return traits;
+}
+
 void enter(tw_op* op, const OpSpec* spec) {
   Registry& r = registry();
   op->spec = spec;
+  op->traits = traits_of(spec->tags);
   op->id = static_cast<uint32_t>(r.ops.size());
   for (uint32_t layer = 0; layer < kMaxLayers; ++layer)
     if (r.fallback[layer]) set_fallback(*op, layer, r.fallback[layer]);
@@ -98,6 +108,13 @@ void register_builtin_ops() {
     cpu::bind_kernels(spec, record);
     op->backend[kBackendCpu].store(record, std::memory_order_release);
   }
+  add_cross_device_kernels(kBackendMeta);
+}
+
+void add_cross_device_kernels(uint32_t backend) {
+  for (tw_op* op : registry().ops)
+    if ((op->traits & kTraitCrossDevice) && !op->backend[backend].load(std::memory_order_relaxed))
+      op->backend[backend].store(op->backend[kBackendCpu].load(std::memory_order_relaxed), std::memory_order_release);
 }
 
 tw_op* find_op_locked(std::string_view name) {

@@ -22,6 +22,8 @@ tw_op* find_op_locked(std::string_view name);
 void add_backend_kernel(tw_op* op, uint32_t backend, KernelRecord* record);
 void add_layer_kernel(tw_op* op, uint32_t layer, KernelRecord* record);
 void add_layer_fallback(uint32_t layer, KernelRecord* record);   // for all ops, those yet to come included
+// Gives a new backend the kernels of the ops that work on any device.
+void add_cross_device_kernels(uint32_t backend);
 // The record of the same priority that stands in the way of a new one, or null.
 const KernelRecord* rival(const KernelRecord* chain, int32_t priority);
 const KernelRecord* layer_fallback(uint32_t layer);
