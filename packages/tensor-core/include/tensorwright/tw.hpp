@@ -260,6 +260,7 @@ inline tw_value to_value(const Scalar& s) { return s.value(); }
 class Operand {
  public:
   Operand(tw_value v) : v_(v) {}
+  Operand(std::nullopt_t) : v_(value_none()) {}  // an optional operand that is absent
   Operand(TensorRef t) : v_(to_value(t)) {}
   Operand(const Scalar& s) : v_(s.value()) {}
   Operand(int i) : Operand(Scalar(i)) {}
