@@ -75,11 +75,12 @@ class Adam(Optimizer):
             0.0 if self.decoupled else weight_decay,
             1.0 - lr * weight_decay if self.decoupled else 1.0,
         )
-        moments = (state["exp_avg"], state["exp_avg_sq"])
+        moments: tuple[Tensor, ...] = (state["exp_avg"], state["exp_avg_sq"])
         if options["amsgrad"]:
-            ops.amsgrad_step_(parameter, gradient, *moments, state["max_exp_avg_sq"], *scalars)
+            moments = (*moments, state["max_exp_avg_sq"])
+            ops.amsgrad_step(parameter, gradient, *moments, *scalars, out=(parameter, *moments))
         else:
-            ops.adam_step_(parameter, gradient, *moments, *scalars)
+            ops.adam_step(parameter, gradient, *moments, *scalars, out=(parameter, *moments))
 
 
 class AdamW(Adam):

@@ -67,14 +67,16 @@ class SGD(Optimizer):
         if state.get("momentum_buffer") is None:
             state["momentum_buffer"] = zeros_like(parameter)
             dampening = 0.0  # the first buffer is the gradient itself
-        ops.sgd_momentum_step_(
+        buffer = state["momentum_buffer"]
+        ops.sgd_momentum_step(
             parameter,
             gradient,
-            state["momentum_buffer"],
+            buffer,
             options["lr"],
             momentum,
             dampening,
             options["weight_decay"],
             float(options["nesterov"]),
             sign,
+            out=(parameter, buffer),
         )
