@@ -1,0 +1,11 @@
+// Nodes as Python sees them: attributes `name`, `next_functions`, `register_hook`, saved values.
+#pragma once
+
+#include "node.h"
+#include "object.h"
+
+namespace tw::autograd {
+
+ObjectRef object_of_node(const NodeRef& node);
+
+}  // namespace tw::autograd

@@ -1,0 +1,167 @@
+#include "op_node.h"
+
+#include "backward.h"
+#include "meta.h"
+#include "tensor_ops.h"
+#include "text.h"
+
+namespace tw::autograd {
+namespace {
+
+uint32_t count_edges(const Derivative& derivative, const tw_call& call) {
+  const uint32_t inputs = derivative.input_count;
+  if (inputs == 0 || !derivative.inputs[inputs - 1].list) return inputs;
+  return inputs - 1 + call.args[derivative.inputs[inputs - 1].arg].aux;
+}
+
+bool reads_results(SaveKind kind) {
+  return kind == SaveKind::kResult || kind == SaveKind::kResultShape || kind == SaveKind::kResultGeometry ||
+         kind == SaveKind::kShapeIfChanged;
+}
+
+TensorRef tensor_in(const tw_value& value) { return From<TensorRef>::get(value); }
+
+}  // namespace
+
+TensorRef written_tensor(const Derivative& derivative, const tw_call& call) {
+  if (derivative.written >= 0) return tensor_in(call.args[derivative.written]);
+  if (call.nrets == 0 || call.nargs == 0 || call.rets[0].tag != TW_TENSOR) return nullptr;
+  const TensorRef first = tensor_in(call.args[0]);
+  return first.get() == call.rets[0].u.t ? first : nullptr;
+}
+
+OpNode* OpNode::make(const Derivative& derivative, const tw_call& call) {
+  const uint32_t saves = derivative.save_count;
+  auto* node = make_node<OpNode>(count_edges(derivative, call), saves * sizeof(SavedValue), derivative);
+  for (uint32_t i = 0; i < saves; ++i) new (node->saves() + i) SavedValue();
+  return node;
+}
+
+OpNode::~OpNode() {
+  for (uint32_t i = 0; i < derivative_.save_count; ++i) saves()[i].~SavedValue();
+}
+
+SavedValue* OpNode::saves() const {
+  return reinterpret_cast<SavedValue*>(const_cast<Edge*>(edges().begin()) + edge_count());
+}
+
+bool OpNode::needs(uint32_t input, const uint8_t* wanted) const {
+  for (uint32_t i = first_edge(input); i < first_edge(input + 1); ++i)
+    if (edge(i).node && (!wanted || wanted[i])) return true;
+  return false;
+}
+
+void OpNode::save_argument(SavedValue& slot, const SaveRule& rule, const tw_call& call, TensorRef original) {
+  const tw_value& value = call.args[rule.index];
+  switch (rule.kind) {
+    case SaveKind::kArgument:
+      if (value.tag != TW_TENSOR) return slot.save_plain(value);
+      has_tensors_ = true;
+      return slot.save_tensor(original && value.u.t == written_tensor(derivative_, call).get() ? original : TensorRef(value.u.t));
+    case SaveKind::kArgumentShape: return slot.save_shape(tensor_in(value));
+    case SaveKind::kArgumentShapes: return slot.save_shapes(From<TensorList>::get(value));
+    case SaveKind::kArgumentGeometry: return slot.save_geometry(tensor_in(value));
+    default: return;
+  }
+}
+
+void OpNode::save_arguments(const tw_call& call, uint64_t needed, TensorRef original) {
+  for (uint32_t i = 0; i < derivative_.save_count; ++i) {
+    const SaveRule& rule = derivative_.saves[i];
+    if ((rule.wanted_by & needed) && !reads_results(rule.kind)) save_argument(saves()[i], rule, call, original);
+  }
+}
+
+void OpNode::save_results(const tw_call& call, uint64_t needed) {
+  for (uint32_t i = 0; i < derivative_.save_count; ++i) {
+    const SaveRule& rule = derivative_.saves[i];
+    if (!(rule.wanted_by & needed) || !reads_results(rule.kind)) continue;
+    if (rule.kind == SaveKind::kShapeIfChanged) {
+      const TensorRef argument = tensor_in(call.args[rule.index]), result = tensor_in(call.rets[0]);
+      if (argument && (!same_shape(argument, result) || argument.dtype() != result.dtype())) saves()[i].save_shape(argument);
+      continue;
+    }
+    const tw_value& value = call.rets[rule.index];
+    if (rule.kind == SaveKind::kResultShape) saves()[i].save_shape(tensor_in(value));
+    else if (rule.kind == SaveKind::kResultGeometry) saves()[i].save_geometry(tensor_in(value));
+    else if (value.tag != TW_TENSOR) saves()[i].save_plain(value);
+    else saves()[i].save_output(tensor_in(value), rule.index), has_tensors_ = true;
+  }
+}
+
+void OpNode::unpack(Tensor* tensors, bool history) {
+  SavedLock lock(*this);
+  if (released_ && has_tensors_)
+    throw Error(TW_E_UNKNOWN, text("backward through ", short_name(derivative_.op), " a second time: the values that ", name(),
+                                   " saved were freed by the first pass; give it retain_graph=True to keep them"));
+  for (uint32_t i = 0; i < derivative_.save_count; ++i)
+    if (saves()[i].holds_tensor())
+      tensors[i] = saves()[i].unpack(*this, history, {derivative_.op, derivative_.node, derivative_.saves[i].name});
+}
+
+void OpNode::apply(Tensor* grads, Tensor* results, const PassOptions& options) {
+  if (!derivative_.formula) return;  // the op wrote over its argument with values that have no gradient
+  Backward backward(*this, grads, results, options);
+  derivative_.formula(backward);
+}
+
+// Only tensors: plain values are small, and another thread may be reading them.
+void OpNode::release_saved() {
+  SavedLock lock(*this);
+  released_ = true;
+  for (uint32_t i = 0; i < derivative_.save_count; ++i)
+    if (saves()[i].holds_tensor()) saves()[i].reset();
+}
+
+bool OpNode::saved_value(std::string_view wanted, tw_value* result) {
+  for (uint32_t i = 0; i < derivative_.save_count; ++i) {
+    const SaveRule& rule = derivative_.saves[i];
+    if (wanted != rule.name || (rule.kind != SaveKind::kArgument && rule.kind != SaveKind::kResult)) continue;
+    if (released_ && has_tensors_)
+      throw Error(TW_E_UNKNOWN, text(name(), ": its saved values were freed by a backward pass without retain_graph=True"));
+    const tw_value& value = saves()[i].value();
+    if (value.tag == TW_TENSOR) give(result, saves()[i].unpack(*this, true, {derivative_.op, derivative_.node, rule.name}));
+    else if (value.tag == TW_INTS) give(result, From<IntList>::get(value));
+    else if (value.tag == TW_STR) give(result, std::string(From<std::string_view>::get(value)));
+    else if (value.tag == TW_FLOATS || value.tag == TW_COMPLEX || value.tag == TW_OBJECT) *result = value_none();
+    else *result = value;
+    return true;
+  }
+  return false;
+}
+
+// ---- what formulas see ------------------------------------------------------------------------------------
+
+Backward::Backward(OpNode& node, Tensor* grads, Tensor* results, const PassOptions& options)
+    : node_(node), grads_(grads), results_(results), wanted_(options.wanted) {
+  node.unpack(unpacked_, options.create_graph);
+}
+
+TensorList Backward::grads() {
+  grad_pointers_.clear();
+  for (uint32_t i = 0; i < node_.output_count(); ++i) grad_pointers_.push_back(grads_[i].get());
+  return grad_pointers_;
+}
+
+Operand Backward::operand(uint32_t save) const {
+  return unpacked_[save] ? Operand(static_cast<TensorRef>(unpacked_[save])) : Operand(node_.saved(save).value());
+}
+
+TensorRef Backward::grad_or_zeros(uint32_t i, uint32_t save) {
+  uint32_t given = 0;  // a formula runs only if somebody gave a gradient
+  while (!grads_[given]) ++given;
+  if (!grads_[i]) grads_[i] = zeros(shape(save), dtype(save), grads_[given].device());
+  return grads_[i];
+}
+
+void Backward::give_reduced(uint32_t input, uint32_t save, Tensor grad) {
+  if (!grad) return;
+  give(input, node_.saved(save).empty() ? std::move(grad) : sum_to(grad, shape(save), dtype(save)));
+}
+
+void Backward::give_list(uint32_t input, std::vector<Tensor> grads) {
+  Tensor* target = results_ + node_.first_edge(input);
+  for (size_t i = 0; i < grads.size(); ++i) target[i] = std::move(grads[i]);
+}
+
+}  // namespace tw::autograd

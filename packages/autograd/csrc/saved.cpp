@@ -1,0 +1,168 @@
+#include "saved.h"
+
+#include "meta.h"
+#include "tensor_ops.h"
+#include "text.h"
+
+namespace tw::autograd {
+namespace {
+
+// The op that last wrote the tensor, if its write was recorded; null otherwise.
+const char* last_writer(tw_tensor* t, uint64_t version) {
+  const auto written_by = [version](const tw_tensor* candidate) -> const char* {
+    const Meta* meta = meta_of(candidate);
+    return meta && meta->last_in_place_version == version ? meta->last_in_place : nullptr;
+  };
+  if (const char* op = written_by(t)) return op;
+  if (!(t->flags & TW_F_VIEW) || !TW_HAS(g_host, tw_host, view_base)) return nullptr;
+  tw_tensor* base = nullptr;
+  check(g_host->view_base(t, &base));
+  const Tensor held = Tensor::steal(base);
+  return base ? written_by(base) : nullptr;
+}
+
+constexpr size_t kGeometryWords = 4;  // address, dtype, device type, device index; then sizes and strides
+
+int64_t dtype_word(tw_dtype dtype) {
+  int64_t word = 0;
+  std::memcpy(&word, &dtype, sizeof dtype);
+  return word;
+}
+
+tw_dtype dtype_of_word(int64_t word) {
+  tw_dtype dtype;
+  std::memcpy(&dtype, &word, sizeof dtype);
+  return dtype;
+}
+
+size_t item_bytes(uint32_t tag) {
+  switch (tag) {
+    case TW_STR: return 1;
+    case TW_INTS: return sizeof(int64_t);
+    case TW_FLOATS: return sizeof(double);
+    case TW_COMPLEX: return 2 * sizeof(double);
+    default: return 0;
+  }
+}
+
+size_t list_bytes(const tw_value& value) {
+  if (value.tag == TW_COMPLEX) return item_bytes(TW_COMPLEX);  // aux of a complex number is no length
+  return value.aux * item_bytes(value.tag);
+}
+
+}  // namespace
+
+void SavedValue::reset() {
+  const tw_value old = std::exchange(value_, value_none());
+  if (old.tag == TW_TENSOR) g_host->release(old.u.t);
+  else if (old.tag == TW_OBJECT) g_host->object_release(old.u.o);
+  else if (const size_t bytes = list_bytes(old)) pool_free(old.u.p, bytes);
+}
+
+void SavedValue::save_tensor(TensorRef t) {
+  reset();
+  if (!t) return;
+  g_host->retain(t.get());
+  value_ = to_value(t);
+  version_ = version_of(t.get());
+}
+
+void SavedValue::save_output(TensorRef t, uint32_t slot) {
+  reset();
+  tw_tensor* alias = nullptr;
+  check(g_host->as_strided(t.get(), t.shape().data(), t.strides().data(), t.ndim(), 0, &alias));
+  value_ = to_value(TensorRef(alias));
+  value_.aux = slot + 1;
+  version_ = version_of(alias);
+}
+
+void SavedValue::save_shape(TensorRef t) {
+  reset();
+  if (!t) return;
+  copy_list(TW_INTS, t.shape().data(), t.shape().size(), sizeof(int64_t));
+  dtype_ = t.dtype();
+}
+
+void SavedValue::save_shapes(TensorList tensors) {
+  reset();
+  std::vector<int64_t> words{static_cast<int64_t>(tensors.size())};
+  for (const TensorRef t : tensors) {
+    words.push_back(dtype_word(t.dtype()));
+    words.push_back(t.ndim());
+    words.insert(words.end(), t.shape().begin(), t.shape().end());
+  }
+  copy_list(TW_INTS, words.data(), words.size(), sizeof(int64_t));
+}
+
+void SavedValue::save_geometry(TensorRef t) {
+  reset();
+  std::vector<int64_t> words{static_cast<int64_t>(reinterpret_cast<intptr_t>(t.data<char>())), dtype_word(t.dtype()),
+                             t.device().type, t.device().index};
+  words.insert(words.end(), t.shape().begin(), t.shape().end());
+  words.insert(words.end(), t.strides().begin(), t.strides().end());
+  copy_list(TW_INTS, words.data(), words.size(), sizeof(int64_t));
+}
+
+void SavedValue::save_plain(const tw_value& value) {
+  reset();
+  if (const size_t bytes = list_bytes(value)) {
+    copy_list(value.tag, value.u.p, bytes / item_bytes(value.tag), item_bytes(value.tag));
+    value_.aux = value.aux;
+  } else {
+    value_ = value;
+    if (value.tag == TW_OBJECT) g_host->object_retain(value.u.o);
+  }
+}
+
+void SavedValue::copy_list(uint32_t tag, const void* items, size_t count, size_t size) {
+  tw_value copy{tag, static_cast<uint32_t>(count), {0}};
+  if (const size_t bytes = count * size; bytes != 0) {
+    copy.u.p = pool_allocate(bytes);
+    std::memcpy(copy.u.p, items, bytes);
+  }
+  value_ = copy;
+}
+
+Tensor SavedValue::unpack(Node& node, bool history, const SavedName& name) const {
+  if (value_.tag != TW_TENSOR) return Tensor();
+  tw_tensor* t = value_.u.t;
+  const uint64_t version = version_of(t);
+  if (version != version_) refuse_modified(version, name);
+  if (value_.aux == kInput || !history) return Tensor::retain(t);
+  Tensor result = as_strided(t, TensorRef(t).shape(), TensorRef(t).strides(), 0);
+  set_history(result.get(), NodeRef::retain(&node), value_.aux - 1);
+  return result;
+}
+
+void SavedValue::refuse_modified(uint64_t version, const SavedName& name) const {
+  const TensorRef t(value_.u.t);
+  const char* writer = last_writer(t.get(), version);
+  std::string cause = writer ? text("the last write was ", short_name(writer), "_")
+                             : "the last write was not recorded (under no_grad or through a detached tensor)";
+  throw Error(TW_E_UNKNOWN,
+              text(short_name(name.op), ": ", name.value, " (", t.dtype(), " ", t.shape(), "), which ", name.node,
+                   " needs for the gradient, was modified in place (version ", version, ", expected ", version_, "); ", cause,
+                   ". Clone it before the write, or write out of place"));
+}
+
+const int64_t* SavedShapes::entry(size_t i) const {
+  const int64_t* at = words_ + 1;
+  while (i--) at += 2 + at[1];
+  return at;
+}
+IntList SavedShapes::shape(size_t i) const { return {entry(i) + 2, static_cast<size_t>(entry(i)[1])}; }
+tw_dtype SavedShapes::dtype(size_t i) const { return dtype_of_word(entry(i)[0]); }
+
+SavedGeometry SavedGeometry::of(const SavedValue& saved) {
+  const auto* words = static_cast<const int64_t*>(saved.value().u.p);
+  const size_t ndim = (saved.value().aux - kGeometryWords) / 2;
+  SavedGeometry geometry;
+  geometry.data = reinterpret_cast<const char*>(static_cast<intptr_t>(words[0]));
+  geometry.dtype = dtype_of_word(words[1]);
+  geometry.device = {static_cast<int32_t>(words[2]), static_cast<int32_t>(words[3])};
+  geometry.shape = {words + kGeometryWords, ndim};
+  geometry.strides = {words + kGeometryWords + ndim, ndim};
+  return geometry;
+}
+
+}  // namespace tw::autograd

@@ -1,0 +1,20 @@
+// Small tensor computations of the engine, made of ops.
+#pragma once
+
+#include <tensorwright/tw.hpp>
+
+#include "text.h"
+
+namespace tw::autograd {
+
+Tensor ones(TensorRef like);
+Tensor zeros(IntList shape, tw_dtype dtype, tw_device device);
+Tensor cast(TensorRef t, tw_dtype dtype);      // the tensor itself if it has that dtype
+// Undoes broadcasting and promotion: sums over the dimensions that `shape` lacks or has as 1.
+Tensor sum_to(TensorRef grad, IntList shape, tw_dtype dtype);
+
+bool has_nan(TensorRef t);
+// Whether nobody else holds the tensor or sees its memory.
+bool is_unique(TensorRef t);
+
+}  // namespace tw::autograd
