@@ -18,8 +18,8 @@ struct DimIndex {
 void add_mask(const char* op, TensorRef self, TensorRef mask, int64_t dim, std::vector<DimIndex>* out) {
   for (int d = 0; d < mask.ndim(); ++d)
     if (dim + d >= self.ndim() || mask.size(d) != self.size(static_cast<int>(dim) + d))
-      throw Error(TW_E_INDEX, text(op, ": the mask of shape ", mask.shape(), " does not fit dimensions ", dim, " to ",
-                                   dim + mask.ndim() - 1, " of a tensor of shape ", self.shape()));
+      throw fail(TW_E_INDEX, op, ": the mask of shape ", mask.shape(), " does not fit dimensions ", dim, " to ",
+                 dim + mask.ndim() - 1, " of a tensor of shape ", self.shape());
   const Tensor places = nonzero(mask);
   for (int64_t d = 0; d < mask.ndim(); ++d) {
     const int64_t shape[] = {places.size(0)}, strides[] = {mask.ndim()};
@@ -40,11 +40,10 @@ std::vector<DimIndex> index_by_dim(const char* op, TensorRef self, TensorList in
     } else if (is_integral(index.dtype())) {
       result.push_back({dim++, Tensor::retain(index)});
     } else {
-      throw Error(TW_E_TYPE, text(op, ": indices must be integers or bool, got ", index.dtype()));
+      throw fail(TW_E_TYPE, op, ": indices must be integers or bool, got ", index.dtype());
     }
   }
-  if (dim > self.ndim())
-    throw Error(TW_E_INDEX, text(op, ": ", dim, " indices for a tensor of ", self.ndim(), " dimensions"));
+  if (dim > self.ndim()) throw fail(TW_E_INDEX, op, ": ", dim, " indices for a tensor of ", self.ndim(), " dimensions");
   return result;
 }
 
@@ -56,9 +55,11 @@ std::vector<int64_t> common_shape(const char* op, const std::vector<DimIndex>& i
     for (size_t d = 0; d < ndim; ++d) {
       int64_t& size = shape[shape.size() - ndim + d];
       const int64_t mine = i.index.size(static_cast<int>(d));
-      if (size == 1) size = mine;
+      if (size == 1)
+        size = mine;
       else if (mine != 1 && mine != size)
-        throw Error(TW_E_SHAPE, text(op, ": index tensors do not broadcast together: ", IntList(shape), " and ", i.index.shape()));
+        throw fail(TW_E_SHAPE, op, ": index tensors do not broadcast together: ", IntList(shape), " and ",
+                   i.index.shape());
     }
   }
   return shape;
@@ -77,7 +78,8 @@ std::vector<int64_t> offsets_of(TensorRef self, const std::vector<int>& dims) {
   return offsets;
 }
 
-std::vector<int64_t> chosen_offsets(const char* op, TensorRef self, const std::vector<DimIndex>& indices, IntList shape) {
+std::vector<int64_t> chosen_offsets(const char* op, TensorRef self, const std::vector<DimIndex>& indices,
+                                    IntList shape) {
   int64_t count = 1;
   for (int64_t n : shape) count *= n;
   std::vector<int64_t> offsets(static_cast<size_t>(count), 0);
@@ -110,8 +112,10 @@ IndexPlan plan_index(const char* op, TensorRef self, TensorList indices) {
   std::vector<int> before, after;
   size_t next = 0;
   for (int d = 0; d < self.ndim(); ++d) {
-    if (next < by_dim.size() && by_dim[next].dim == d) ++next;
-    else (adjacent && next == 0 ? before : after).push_back(d);
+    if (next < by_dim.size() && by_dim[next].dim == d)
+      ++next;
+    else
+      (adjacent && next == 0 ? before : after).push_back(d);
   }
   IndexPlan plan;
   for (int d : before) plan.shape.push_back(self.size(d));
@@ -137,8 +141,10 @@ void for_each_choice(const IndexPlan& plan, bool repeats_matter, F&& f) {
   };
   if (choices == 0 || run == 0) return;
   if (repeats_matter)
-    parallel_for(0, rows, grain_for(choices * run), [&](int64_t begin, int64_t end) { visit(begin * choices, end * choices); });
-  else parallel_for(0, rows * choices, grain_for(run), visit);
+    parallel_for(0, rows, grain_for(choices * run),
+                 [&](int64_t begin, int64_t end) { visit(begin * choices, end * choices); });
+  else
+    parallel_for(0, rows * choices, grain_for(run), visit);
 }
 
 template <class T, class Write>
@@ -160,8 +166,10 @@ Tensor index(TensorRef self, TensorList indices) {
     for_each_choice(plan, false, [&](int64_t from, int64_t to) {
       const T* source = self.data<T>() + from;
       T* target = out.data<T>() + to;
-      if (plan.after_is_run) std::memcpy(target, source, static_cast<size_t>(run) * sizeof(T));
-      else for (int64_t k = 0; k < run; ++k) target[k] = source[plan.after[static_cast<size_t>(k)]];
+      if (plan.after_is_run)
+        std::memcpy(target, source, static_cast<size_t>(run) * sizeof(T));
+      else
+        for (int64_t k = 0; k < run; ++k) target[k] = source[plan.after[static_cast<size_t>(k)]];
     });
   });
   return out;
@@ -171,7 +179,9 @@ void index_put(TensorRef self, TensorList indices, TensorRef values, bool accumu
   const tw_dtype dtype = accumulate ? compute_dtype(self.dtype()) : self.dtype();
   StagedResult result(out, dtype);
   const IndexPlan plan = plan_index("index_put", result.tensor(), indices);
-  check_broadcast("index_put", "values", values.shape(), plan.shape);
+  if (!broadcasts_to(values.shape(), plan.shape))
+    throw fail(TW_E_SHAPE, "index_put: values of shape ", values.shape(),
+               " do not broadcast to the indexed part, which is ", IntList(plan.shape));
   const Tensor source = dense(expand(values, plan.shape), dtype);
   copy_unless_in_place(result.tensor(), self);
   if (accumulate && dtype != kBool)

@@ -9,7 +9,7 @@ namespace tw::cpu {
 struct IndexPlan {
   std::vector<int64_t> shape;  // of self[indices]
   std::vector<int64_t> before, chosen, after;
-  bool after_is_run;           // `after` is 0, 1, 2, ...: elements that lie side by side
+  bool after_is_run;  // `after` is 0, 1, 2, ...: elements that lie side by side
 };
 
 // Throws Error (IndexError, ShapeError, TypeError) for indices that do not fit.

@@ -7,11 +7,13 @@
 
 namespace tw::cpu {
 
-// The interface of cblas_?gemm with 64-bit integers; scalars are passed by value for real types and by address for complex ones.
-using SgemmFn = void (*)(int order, int trans_a, int trans_b, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
-                         int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc);
-using DgemmFn = void (*)(int order, int trans_a, int trans_b, int64_t m, int64_t n, int64_t k, double alpha, const double* a,
-                         int64_t lda, const double* b, int64_t ldb, double beta, double* c, int64_t ldc);
+// The interface of cblas_?gemm with 64-bit integers; scalars are passed by value for real types and by address for
+// complex ones.
+using SgemmFn = void (*)(int order, int trans_a, int trans_b, int64_t m, int64_t n, int64_t k, float alpha,
+                         const float* a, int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc);
+using DgemmFn = void (*)(int order, int trans_a, int trans_b, int64_t m, int64_t n, int64_t k, double alpha,
+                         const double* a, int64_t lda, const double* b, int64_t ldb, double beta, double* c,
+                         int64_t ldc);
 using ComplexGemmFn = void (*)(int order, int trans_a, int trans_b, int64_t m, int64_t n, int64_t k, const void* alpha,
                                const void* a, int64_t lda, const void* b, int64_t ldb, const void* beta, void* c,
                                int64_t ldc);

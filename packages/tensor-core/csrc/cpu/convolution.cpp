@@ -21,8 +21,8 @@ struct Tiling {
     const int64_t most_columns = std::max<int64_t>(kTileElements / std::max<int64_t>(g.taps(), 1), 64);
     const int64_t columns = std::min(most_columns, kWantedColumns);
     images_per_tile = std::max<int64_t>(columns / std::max<int64_t>(g.out_pixels(), 1), 1);
-    rows_per_tile = std::clamp<int64_t>(most_columns / std::max<int64_t>(g.out_width, 1), 1,
-                                        std::max<int64_t>(g.out_height, 1));
+    rows_per_tile =
+        std::clamp<int64_t>(most_columns / std::max<int64_t>(g.out_width, 1), 1, std::max<int64_t>(g.out_height, 1));
     if (images_per_tile > 1) rows_per_tile = g.out_height;
   }
   int64_t image_tiles(const ConvolutionGeometry& g) const { return (g.images + images_per_tile - 1) / images_per_tile; }
@@ -189,8 +189,9 @@ void backward_weight(const ConvolutionGeometry& g, const T* grad, const T* input
       const int64_t first = slot * tiles / slots, last = (slot + 1) * tiles / slots;
       for (int64_t t = first; t < last; ++t)
         backward_weight_tile(g, tiling.tile(g, t / row_tiles, t % row_tiles), grad + g.output_offset(0, group),
-                             input + g.input_offset(0, group), partial.data<T>() + slot * count + g.weight_offset(group),
-                             t == first, columns.data<T>(), grads.data<T>());
+                             input + g.input_offset(0, group),
+                             partial.data<T>() + slot * count + g.weight_offset(group), t == first, columns.data<T>(),
+                             grads.data<T>());
     }
   });
   add_slots(partial.data<T>(), slots, count, weight);

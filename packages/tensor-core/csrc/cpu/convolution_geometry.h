@@ -15,9 +15,15 @@ struct ConvolutionGeometry {
 
   ConvolutionGeometry(IntList input, IntList weight, IntList output, IntList strides, IntList paddings,
                       IntList dilations, int64_t group_count)
-      : images(input.size() == 4 ? input[0] : 1), groups(group_count), in_channels(weight[1]),
-        out_channels(weight[0] / group_count), height(input[input.size() - 2]), width(input[input.size() - 1]),
-        kernel_height(weight[2]), kernel_width(weight[3]), out_height(output[output.size() - 2]),
+      : images(input.size() == 4 ? input[0] : 1),
+        groups(group_count),
+        in_channels(weight[1]),
+        out_channels(weight[0] / group_count),
+        height(input[input.size() - 2]),
+        width(input[input.size() - 1]),
+        kernel_height(weight[2]),
+        kernel_width(weight[3]),
+        out_height(output[output.size() - 2]),
         out_width(output[output.size() - 1]) {
     for (int d = 0; d < 2; ++d) stride[d] = strides[d], padding[d] = paddings[d], dilation[d] = dilations[d];
   }

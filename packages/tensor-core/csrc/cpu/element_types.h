@@ -24,9 +24,12 @@ struct Type {
 template <class F>
 void visit_floating(const char* op, tw_dtype dtype, F&& f) {
   switch (dtype_id(dtype)) {
-    case DtypeId::kFloat32: return f(Type<float>());
-    case DtypeId::kFloat64: return f(Type<double>());
-    default: unsupported_dtype(op, dtype);
+    case DtypeId::kFloat32:
+      return f(Type<float>());
+    case DtypeId::kFloat64:
+      return f(Type<double>());
+    default:
+      unsupported_dtype(op, dtype);
   }
 }
 
@@ -35,14 +38,22 @@ template <class F>
 void visit_ordered(const char* op, tw_dtype dtype, F&& f) {
   switch (dtype_id(dtype)) {
     case DtypeId::kBool:
-    case DtypeId::kUInt8: return f(Type<uint8_t>());
-    case DtypeId::kInt8: return f(Type<int8_t>());
-    case DtypeId::kInt16: return f(Type<int16_t>());
-    case DtypeId::kInt32: return f(Type<int32_t>());
-    case DtypeId::kInt64: return f(Type<int64_t>());
-    case DtypeId::kFloat32: return f(Type<float>());
-    case DtypeId::kFloat64: return f(Type<double>());
-    default: unsupported_dtype(op, dtype);
+    case DtypeId::kUInt8:
+      return f(Type<uint8_t>());
+    case DtypeId::kInt8:
+      return f(Type<int8_t>());
+    case DtypeId::kInt16:
+      return f(Type<int16_t>());
+    case DtypeId::kInt32:
+      return f(Type<int32_t>());
+    case DtypeId::kInt64:
+      return f(Type<int64_t>());
+    case DtypeId::kFloat32:
+      return f(Type<float>());
+    case DtypeId::kFloat64:
+      return f(Type<double>());
+    default:
+      unsupported_dtype(op, dtype);
   }
 }
 
@@ -51,15 +62,24 @@ template <class F>
 void visit_arithmetic(const char* op, tw_dtype dtype, F&& f) {
   switch (dtype_id(dtype)) {
     case DtypeId::kUInt8:
-    case DtypeId::kInt8: return f(Type<uint8_t>());
-    case DtypeId::kInt16: return f(Type<uint16_t>());
-    case DtypeId::kInt32: return f(Type<uint32_t>());
-    case DtypeId::kInt64: return f(Type<uint64_t>());
-    case DtypeId::kFloat32: return f(Type<float>());
-    case DtypeId::kFloat64: return f(Type<double>());
-    case DtypeId::kComplex64: return f(Type<std::complex<float>>());
-    case DtypeId::kComplex128: return f(Type<std::complex<double>>());
-    default: unsupported_dtype(op, dtype);
+    case DtypeId::kInt8:
+      return f(Type<uint8_t>());
+    case DtypeId::kInt16:
+      return f(Type<uint16_t>());
+    case DtypeId::kInt32:
+      return f(Type<uint32_t>());
+    case DtypeId::kInt64:
+      return f(Type<uint64_t>());
+    case DtypeId::kFloat32:
+      return f(Type<float>());
+    case DtypeId::kFloat64:
+      return f(Type<double>());
+    case DtypeId::kComplex64:
+      return f(Type<std::complex<float>>());
+    case DtypeId::kComplex128:
+      return f(Type<std::complex<double>>());
+    default:
+      unsupported_dtype(op, dtype);
   }
 }
 
@@ -70,11 +90,16 @@ struct Bytes16 {
 template <class F>
 void visit_item(tw_dtype dtype, F&& f) {
   switch (item_size(dtype)) {
-    case 1: return f(Type<uint8_t>());
-    case 2: return f(Type<uint16_t>());
-    case 4: return f(Type<uint32_t>());
-    case 8: return f(Type<uint64_t>());
-    default: return f(Type<Bytes16>());
+    case 1:
+      return f(Type<uint8_t>());
+    case 2:
+      return f(Type<uint16_t>());
+    case 4:
+      return f(Type<uint32_t>());
+    case 8:
+      return f(Type<uint64_t>());
+    default:
+      return f(Type<Bytes16>());
   }
 }
 

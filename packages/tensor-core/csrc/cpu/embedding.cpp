@@ -11,8 +11,7 @@ constexpr int64_t kNoPadding = -1;
 void check_indices(const int64_t* indices, int64_t count, int64_t rows) {
   for (int64_t i = 0; i < count; ++i)
     if (indices[i] < 0 || indices[i] >= rows)
-      throw Error(TW_E_INDEX, "embedding: index " + std::to_string(indices[i]) + " is out of range for a table of " +
-                                  std::to_string(rows) + " rows");
+      throw fail(TW_E_INDEX, "embedding: index ", indices[i], " is out of range for a table of ", rows, " rows");
 }
 
 int64_t padding_row(std::optional<int64_t> padding_idx, int64_t rows) {

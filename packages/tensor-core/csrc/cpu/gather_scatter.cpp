@@ -66,7 +66,8 @@ void scatter_lines(const char* op, TensorRef result, int64_t dim, TensorRef inde
   const T* source = src.data<T>();
   for_each_line(lines, [&](int64_t at, int64_t to, int64_t from) {
     for (int64_t k = 0; k < lines.length; ++k)
-      write(out[to + wrapped(index_data[at + k * lines.stride(0)], size) * lines.stride(1)], source[from + k * lines.stride(2)]);
+      write(out[to + wrapped(index_data[at + k * lines.stride(0)], size) * lines.stride(1)],
+            source[from + k * lines.stride(2)]);
   });
 }
 
@@ -100,14 +101,16 @@ void scatter(TensorRef self, int64_t dim, TensorRef index, TensorRef src, Tensor
 
 void scatter_value(TensorRef self, int64_t dim, TensorRef index, const Scalar& value, TensorRef out) {
   dim = normalized_dim(dim, self.ndim());
-  const Tensor source = filled_like(out, value);
+  Bytes16 bytes;
+  scalar_bytes("scatter", value, self.dtype(), &bytes);
   copy_unless_in_place(out, self);
   const int64_t size = dim_size(self, dim);
   const Tensor indices = checked_indices("scatter", index, dim, size);
   const Lines lines(index.shape(), out.shape(), index.shape(), dim);
   visit_item(self.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
-    const T element = *source.data<T>();
+    T element;
+    std::memcpy(&element, &bytes, sizeof element);
     const int64_t* index_data = indices.data<int64_t>();
     for_each_line(lines, [&](int64_t at, int64_t to, int64_t) {
       for (int64_t k = 0; k < lines.length; ++k)

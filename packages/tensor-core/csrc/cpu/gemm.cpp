@@ -8,7 +8,7 @@
 namespace tw::cpu {
 namespace {
 
-constexpr int64_t kTinyProduct = 512;              // multiplications below which a call of BLAS costs more than the work
+constexpr int64_t kTinyProduct = 512;  // multiplications below which a call of BLAS costs more than the work
 constexpr int64_t kBlockProduct = int64_t{1} << 23;  // multiplications that are worth a block of their own
 constexpr int64_t kMaxBlocks = 64;
 
@@ -52,9 +52,12 @@ T* result_of(const Gemm& p, const Block& b) {
 
 template <class T>
 T scalar_as(const Scalar& s) {
-  if constexpr (std::is_integral_v<T>) return static_cast<T>(s.integer());
-  else if constexpr (std::is_floating_point_v<T>) return static_cast<T>(s.real());
-  else return T(static_cast<typename T::value_type>(s.real()), static_cast<typename T::value_type>(s.imag()));
+  if constexpr (std::is_integral_v<T>)
+    return static_cast<T>(s.integer());
+  else if constexpr (std::is_floating_point_v<T>)
+    return static_cast<T>(s.real());
+  else
+    return T(static_cast<typename T::value_type>(s.real()), static_cast<typename T::value_type>(s.imag()));
 }
 
 // Row by row, adding multiples of rows of `right`: good for small matrices and for types that BLAS does not know.
@@ -66,13 +69,17 @@ void plain_block(const Gemm& p, const Block& b) {
   const T alpha = scalar_as<T>(p.alpha), beta = scalar_as<T>(p.beta);
   for (int64_t i = 0; i < b.rows; ++i) {
     T* row = result + i * p.result_row_stride;
-    if (beta == T(0)) std::fill(row, row + b.cols, T(0));
-    else if (beta != T(1)) for (int64_t j = 0; j < b.cols; ++j) row[j] *= beta;
+    if (beta == T(0))
+      std::fill(row, row + b.cols, T(0));
+    else if (beta != T(1))
+      for (int64_t j = 0; j < b.cols; ++j) row[j] *= beta;
     for (int64_t k = 0; k < p.depth; ++k) {
       const T factor = static_cast<T>(alpha * left[i * p.left.row_stride + k * p.left.col_stride]);
       const T* other = right + k * p.right.row_stride;
-      if (p.right.col_stride == 1) for (int64_t j = 0; j < b.cols; ++j) row[j] += factor * other[j];
-      else for (int64_t j = 0; j < b.cols; ++j) row[j] += factor * other[j * p.right.col_stride];
+      if (p.right.col_stride == 1)
+        for (int64_t j = 0; j < b.cols; ++j) row[j] += factor * other[j];
+      else
+        for (int64_t j = 0; j < b.cols; ++j) row[j] += factor * other[j * p.right.col_stride];
     }
   }
 }
@@ -95,8 +102,8 @@ void blas_block(const Gemm& p, const Block& b, Fn fn) {
   const T alpha = scalar_as<T>(p.alpha), beta = scalar_as<T>(p.beta);
   const int64_t ld = std::max(p.result_row_stride, b.cols);
   if constexpr (std::is_floating_point_v<T>)
-    fn(kCblasRowMajor, left.transposed, right.transposed, b.rows, b.cols, p.depth, alpha, left_of<T>(p, b), left.leading,
-       right_of<T>(p, b), right.leading, beta, result_of<T>(p, b), ld);
+    fn(kCblasRowMajor, left.transposed, right.transposed, b.rows, b.cols, p.depth, alpha, left_of<T>(p, b),
+       left.leading, right_of<T>(p, b), right.leading, beta, result_of<T>(p, b), ld);
   else
     fn(kCblasRowMajor, left.transposed, right.transposed, b.rows, b.cols, p.depth, &alpha, left_of<T>(p, b),
        left.leading, right_of<T>(p, b), right.leading, &beta, result_of<T>(p, b), ld);
@@ -105,13 +112,16 @@ void blas_block(const Gemm& p, const Block& b, Fn fn) {
 void compute_block(const Gemm& p, const Block& b) {
   const bool tiny = p.depth == 0 || b.rows * b.cols * p.depth <= kTinyProduct;
   switch (dtype_id(p.dtype)) {
-    case DtypeId::kFloat32: return tiny ? plain_block<float>(p, b) : blas_block<float>(p, b, blas().sgemm);
-    case DtypeId::kFloat64: return tiny ? plain_block<double>(p, b) : blas_block<double>(p, b, blas().dgemm);
+    case DtypeId::kFloat32:
+      return tiny ? plain_block<float>(p, b) : blas_block<float>(p, b, blas().sgemm);
+    case DtypeId::kFloat64:
+      return tiny ? plain_block<double>(p, b) : blas_block<double>(p, b, blas().dgemm);
     case DtypeId::kComplex64:
       return tiny ? plain_block<std::complex<float>>(p, b) : blas_block<std::complex<float>>(p, b, blas().cgemm);
     case DtypeId::kComplex128:
       return tiny ? plain_block<std::complex<double>>(p, b) : blas_block<std::complex<double>>(p, b, blas().zgemm);
-    default: break;
+    default:
+      break;
   }
   visit_arithmetic("matrix product", p.dtype, [&](auto type) { plain_block<typename decltype(type)::type>(p, b); });
 }
@@ -138,8 +148,8 @@ void gemm(const Gemm& p) {
       const int64_t batch = task / blocking.count(), block = task % blocking.count();
       const int64_t row = block / blocking.col_blocks * blocking.row_block;
       const int64_t col = block % blocking.col_blocks * blocking.col_block;
-      compute_block(p, {batch, row, col, std::min(blocking.row_block, p.rows - row),
-                        std::min(blocking.col_block, p.cols - col)});
+      compute_block(
+          p, {batch, row, col, std::min(blocking.row_block, p.rows - row), std::min(blocking.col_block, p.cols - col)});
     }
   });
 }

@@ -36,8 +36,10 @@ void for_each_tap(const ConvolutionGeometry& g, F&& f) {
 
 template <class T>
 void copy_taps(T* to, const T* from, int64_t count, int64_t stride) {
-  if (stride == 1) std::memcpy(to, from, static_cast<size_t>(count) * sizeof(T));
-  else for (int64_t i = 0; i < count; ++i) to[i] = from[i * stride];
+  if (stride == 1)
+    std::memcpy(to, from, static_cast<size_t>(count) * sizeof(T));
+  else
+    for (int64_t i = 0; i < count; ++i) to[i] = from[i * stride];
 }
 
 // columns[taps, tile.columns] of the images of one group; `input` points at that group's channels of image 0.

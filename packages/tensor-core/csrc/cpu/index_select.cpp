@@ -25,15 +25,18 @@ void add_slices(const DimSplit& s, const int64_t* index, int64_t count, T alpha,
 
 template <class T>
 T scalar_as(const Scalar& s) {
-  if constexpr (std::is_integral_v<T>) return static_cast<T>(s.integer());
-  else return static_cast<T>(s.real());
+  if constexpr (std::is_integral_v<T>)
+    return static_cast<T>(s.integer());
+  else
+    return static_cast<T>(s.real());
 }
 
 }  // namespace
 
 void index_select(TensorRef self, int64_t dim, TensorRef index, TensorRef out) {
   const DimSplit s(self.shape(), dim);
-  const Tensor input = dense(self), indices = checked_indices("index_select", index, normalized_dim(dim, self.ndim()), s.size);
+  const Tensor input = dense(self),
+               indices = checked_indices("index_select", index, normalized_dim(dim, self.ndim()), s.size);
   const int64_t count = indices.numel(), unit = s.inner * item_size(self.dtype());
   if (unit == 0) return;
   parallel_for(0, s.outer * count, grain_for(unit / 8), [&](int64_t begin, int64_t end) {
@@ -47,7 +50,8 @@ void index_select(TensorRef self, int64_t dim, TensorRef index, TensorRef out) {
 void index_add(TensorRef self, int64_t dim, TensorRef index, TensorRef source, const Scalar& alpha, TensorRef out) {
   const DimSplit s(self.shape(), dim);
   const tw_dtype dtype = compute_dtype(self.dtype());
-  const Tensor indices = checked_indices("index_add", index, normalized_dim(dim, self.ndim()), s.size), values = dense(source, dtype);
+  const Tensor indices = checked_indices("index_add", index, normalized_dim(dim, self.ndim()), s.size),
+               values = dense(source, dtype);
   StagedResult result(out, dtype);
   copy_unless_in_place(result.tensor(), self);
   visit_arithmetic("index_add", dtype, [&](auto type) {

@@ -7,8 +7,7 @@ namespace tw::cpu {
 
 inline void check_index(const char* op, int64_t index, int64_t dim, int64_t size) {
   if (index >= -size && index < size) return;
-  throw Error(TW_E_INDEX, std::string(op) + ": index " + std::to_string(index) + " is out of range for dimension " +
-                              std::to_string(dim) + " of size " + std::to_string(size));
+  throw fail(TW_E_INDEX, op, ": index ", index, " is out of range for dimension ", dim, " of size ", size);
 }
 
 // All indices, contiguous and checked against the size of the dimension they are for.

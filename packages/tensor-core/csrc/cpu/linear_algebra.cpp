@@ -38,10 +38,11 @@ void multiply(TensorRef left, TensorRef right, TensorRef out, const Scalar& alph
   gemm(p);
 }
 
-void add_product(TensorRef self, TensorRef left, TensorRef right, const Scalar& beta, const Scalar& alpha, TensorRef out) {
+void add_product(TensorRef self, TensorRef left, TensorRef right, const Scalar& beta, const Scalar& alpha,
+                 TensorRef out) {
   StagedResult result(out, compute_dtype(out.dtype()));
   const bool reads_self = !beta.equals(0.0);
-  if (reads_self && result.data<void>() != self.data<void>()) copy_elements(result.tensor(), expand(self, out.shape()));
+  if (reads_self && result.data<void>() != self.data<void>()) copy_elements(result.tensor(), self);
   multiply(left, right, result.tensor(), alpha, beta);
   result.commit();
 }
@@ -55,7 +56,8 @@ void addmm(TensorRef self, TensorRef mat1, TensorRef mat2, const Scalar& beta, c
   add_product(self, mat1, mat2, beta, alpha, out);
 }
 
-void baddbmm(TensorRef self, TensorRef batch1, TensorRef batch2, const Scalar& beta, const Scalar& alpha, TensorRef out) {
+void baddbmm(TensorRef self, TensorRef batch1, TensorRef batch2, const Scalar& beta, const Scalar& alpha,
+             TensorRef out) {
   add_product(self, batch1, batch2, beta, alpha, out);
 }
 
@@ -64,7 +66,7 @@ void linear(TensorRef self, TensorRef weight, TensorRef bias, TensorRef out) {
   const Tensor input = dense(self, dtype);
   const Operand3d w = matrix_operand(weight, dtype);
   StagedResult result(out, dtype);
-  if (bias) copy_elements(result.tensor(), expand(bias, out.shape()));
+  if (bias) copy_elements(result.tensor(), bias);
   Gemm p(dtype);
   p.depth = weight.size(1), p.cols = weight.size(0);
   p.rows = p.cols > 0 ? out.numel() / p.cols : 0;

@@ -31,8 +31,7 @@ Problem problem_of(IntList shape, int64_t ignore_index) {
 void check_targets(const Problem& p, const int64_t* targets) {
   for (int64_t i = 0; i < p.targets(); ++i)
     if (targets[i] != p.ignore_index && (targets[i] < 0 || targets[i] >= p.classes))
-      throw Error(TW_E_INDEX, "nll_loss: target " + std::to_string(targets[i]) + " is out of range for " +
-                                  std::to_string(p.classes) + " classes");
+      throw fail(TW_E_INDEX, "nll_loss: target ", targets[i], " is out of range for ", p.classes, " classes");
 }
 
 enum class Reduction { kNone, kMean, kSum };

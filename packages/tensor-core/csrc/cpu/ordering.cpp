@@ -100,8 +100,10 @@ void sort_lines(const DimSplit& s, int64_t wanted, bool descending, const T* in,
       const T* line = in + outer * s.size * s.inner + inner;
       for (int64_t k = 0; k < s.size; ++k) items[static_cast<size_t>(k)] = {line[k * s.inner], k};
       const auto order = descending ? before_descending<T> : before<T>;
-      if (wanted == s.size) std::sort(items.begin(), items.end(), order);
-      else std::partial_sort(items.begin(), items.begin() + wanted, items.end(), order);
+      if (wanted == s.size)
+        std::sort(items.begin(), items.end(), order);
+      else
+        std::partial_sort(items.begin(), items.begin() + wanted, items.end(), order);
       for (int64_t k = 0; k < wanted; ++k) {
         const int64_t at = (outer * wanted + k) * s.inner + inner;
         values[at] = items[static_cast<size_t>(k)].value;
@@ -118,7 +120,8 @@ void sort_along(const char* op, TensorRef self, int64_t dim, int64_t wanted, boo
   StagedResult result(values, dtype);
   visit_ordered(op, dtype, [&](auto type) {
     using T = typename decltype(type)::type;
-    sort_lines(DimSplit(self.shape(), dim), wanted, descending, input.data<T>(), result.data<T>(), indices.data<int64_t>());
+    sort_lines(DimSplit(self.shape(), dim), wanted, descending, input.data<T>(), result.data<T>(),
+               indices.data<int64_t>());
   });
   result.commit();
 }
@@ -142,7 +145,8 @@ void sort(TensorRef self, int64_t dim, bool descending, bool /*stable: always*/,
   if (values.numel() > 0) sort_along("sort", self, dim, DimSplit(self.shape(), dim).size, descending, values, indices);
 }
 
-void topk(TensorRef self, int64_t k, int64_t dim, bool largest, bool /*sorted: always*/, TensorRef values, TensorRef indices) {
+void topk(TensorRef self, int64_t k, int64_t dim, bool largest, bool /*sorted: always*/, TensorRef values,
+          TensorRef indices) {
   if (values.numel() > 0) sort_along("topk", self, dim, k, largest, values, indices);
 }
 

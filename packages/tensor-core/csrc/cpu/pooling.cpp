@@ -48,8 +48,8 @@ void for_each_plane(int64_t planes, int64_t work_per_plane, F&& f) {
 // ---- maxima -----------------------------------------------------------------------------------------------
 
 template <class T>
-constexpr T kLeast = std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
-                                                          : std::numeric_limits<T>::min();
+constexpr T kLeast =
+    std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::min();
 
 template <class T>
 void max_of_plane(const Window& w, const T* in, T* values, int64_t* indices) {
@@ -134,7 +134,9 @@ struct MeanPlan {
   std::vector<MeanRange> rows, cols;
   std::optional<int64_t> divisor;
   MeanPlan(const Window& w, bool adaptive, bool count_padding, std::optional<int64_t> divisor_override)
-      : window(w), rows(ranges_of(w.y, adaptive, count_padding)), cols(ranges_of(w.x, adaptive, count_padding)),
+      : window(w),
+        rows(ranges_of(w.y, adaptive, count_padding)),
+        cols(ranges_of(w.x, adaptive, count_padding)),
         divisor(divisor_override) {}
   template <class T>
   T divisor_at(const MeanRange& row, const MeanRange& col) const {
@@ -174,8 +176,10 @@ void run_mean(const char* op, const MeanPlan& plan, TensorRef from, TensorRef to
     const T* in = source.data<T>();
     T* out = result.data<T>();
     for_each_plane(w.planes, w.in_plane() + w.out_plane(), [&](int64_t p) {
-      if (backward) spread_over_plane(plan, in + p * w.out_plane(), out + p * w.in_plane());
-      else mean_of_plane(plan, in + p * w.in_plane(), out + p * w.out_plane());
+      if (backward)
+        spread_over_plane(plan, in + p * w.out_plane(), out + p * w.in_plane());
+      else
+        mean_of_plane(plan, in + p * w.in_plane(), out + p * w.out_plane());
     });
   });
   result.commit();
@@ -222,8 +226,8 @@ void max_pool2d_backward(TensorRef grad, TensorRef indices, IntList input_shape,
       const int64_t* place = places.data<int64_t>() + p * w.out_plane();
       for (int64_t i = 0; i < w.out_plane(); ++i) {
         if (place[i] < 0 || place[i] >= w.in_plane())
-          throw Error(TW_E_INDEX, "max_pool2d_backward: index " + std::to_string(place[i]) +
-                                      " is out of range for a plane of " + std::to_string(w.in_plane()) + " pixels");
+          throw fail(TW_E_INDEX, "max_pool2d_backward: index ", place[i], " is out of range for a plane of ",
+                     w.in_plane(), " pixels");
         plane[place[i]] += from[i];
       }
     });
@@ -231,8 +235,8 @@ void max_pool2d_backward(TensorRef grad, TensorRef indices, IntList input_shape,
   result.commit();
 }
 
-void avg_pool2d(TensorRef self, IntList kernel_size, std::optional<IntList> stride, IntList padding,
-                bool /*ceil_mode*/, bool count_include_pad, std::optional<int64_t> divisor_override, TensorRef out) {
+void avg_pool2d(TensorRef self, IntList kernel_size, std::optional<IntList> stride, IntList padding, bool /*ceil_mode*/,
+                bool count_include_pad, std::optional<int64_t> divisor_override, TensorRef out) {
   const Window w = window_of(self.shape(), out.shape(), kernel_size, stride, padding, {kOnes, 2});
   run_mean("avg_pool2d", MeanPlan(w, false, count_include_pad, divisor_override), self, out, false);
 }

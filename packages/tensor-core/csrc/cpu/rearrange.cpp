@@ -18,7 +18,8 @@ struct Rows {
   }
 };
 
-// Which row comes to row i if each coordinate c of a dimension of size n is taken from (reversed ? n - 1 - c : c - shift).
+// Which row comes to row i if each coordinate c of a dimension of size n is taken from (reversed ? n - 1 - c : c -
+// shift).
 class RowOrder {
  public:
   explicit RowOrder(IntList shape) : shape_(shape.vec()), reversed(shape.size(), false), shift(shape.size(), 0) {}
@@ -118,12 +119,16 @@ void roll(TensorRef self, IntList shifts, IntList dims, TensorRef out) {
 
 void tril(TensorRef self, int64_t diagonal, TensorRef out) {
   const int64_t cols = self.size(-1), offset = std::clamp(diagonal, -self.size(-2) - 1, cols + 1);
-  keep_columns(self, out, [=](int64_t row) { return std::pair<int64_t, int64_t>(0, std::clamp<int64_t>(row + offset + 1, 0, cols)); });
+  keep_columns(self, out, [=](int64_t row) {
+    return std::pair<int64_t, int64_t>(0, std::clamp<int64_t>(row + offset + 1, 0, cols));
+  });
 }
 
 void triu(TensorRef self, int64_t diagonal, TensorRef out) {
   const int64_t cols = self.size(-1), offset = std::clamp(diagonal, -self.size(-2) - 1, cols + 1);
-  keep_columns(self, out, [=](int64_t row) { return std::pair<int64_t, int64_t>(std::clamp<int64_t>(row + offset, 0, cols), cols); });
+  keep_columns(self, out, [=](int64_t row) {
+    return std::pair<int64_t, int64_t>(std::clamp<int64_t>(row + offset, 0, cols), cols);
+  });
 }
 
 }  // namespace tw::cpu

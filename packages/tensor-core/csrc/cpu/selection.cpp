@@ -62,7 +62,7 @@ Tensor run_indices(TensorRef repeats, int64_t count) {
   const auto run = [&](int64_t i) { return runs.data<int64_t>()[one_for_all ? 0 : i]; };
   int64_t total = 0;
   for (int64_t i = 0; i < count; ++i) {
-    if (run(i) < 0) throw Error(TW_E_VALUE, "repeat_interleave: repeats must not be negative, got " + std::to_string(run(i)));
+    if (run(i) < 0) throw fail(TW_E_VALUE, "repeat_interleave: repeats must not be negative, got ", run(i));
     total += run(i);
   }
   Tensor out = empty({total}, kInt64, repeats.device());
@@ -76,7 +76,7 @@ Tensor bincount(TensorRef self, TensorRef weights, int64_t minlength) {
   int64_t bins = minlength;
   for (int64_t i = 0; i < values.numel(); ++i) {
     const int64_t value = values.data<int64_t>()[i];
-    if (value < 0) throw Error(TW_E_VALUE, "bincount: values must not be negative, got " + std::to_string(value));
+    if (value < 0) throw fail(TW_E_VALUE, "bincount: values must not be negative, got ", value);
     bins = std::max(bins, value + 1);
   }
   const tw_dtype dtype = !weights ? kInt64 : weights.dtype() == kFloat32 ? kFloat32 : kFloat64;
@@ -85,7 +85,8 @@ Tensor bincount(TensorRef self, TensorRef weights, int64_t minlength) {
   visit_arithmetic("bincount", dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     std::fill_n(out.data<T>(), bins, T(0));
-    add_to_bins(values.data<int64_t>(), amounts ? amounts.data<T>() : static_cast<const T*>(nullptr), values.numel(), out.data<T>());
+    add_to_bins(values.data<int64_t>(), amounts ? amounts.data<T>() : static_cast<const T*>(nullptr), values.numel(),
+                out.data<T>());
   });
   return out;
 }

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "cpu/copy.h"
+#include "runtime/text.h"
 
 namespace tw::cpu {
 
@@ -31,16 +32,18 @@ inline Tensor expand(TensorRef t, IntList shape) {
   return as_strided(t, shape, strides, 0);
 }
 
-// A zero-dimensional tensor with one value, in the dtype of `t`.
-Tensor filled_like(TensorRef t, const Scalar& value);
-
-// Throws ShapeError unless `shape` broadcasts to `target`.
-void check_broadcast(const char* op, const char* argument, IntList shape, IntList target);
+inline bool broadcasts_to(IntList shape, IntList target) {
+  if (shape.size() > target.size()) return false;
+  for (size_t d = 1; d <= shape.size(); ++d)
+    if (shape[shape.size() - d] != 1 && shape[shape.size() - d] != target[target.size() - d]) return false;
+  return true;
+}
 
 // Where a kernel writes: the result itself, or, if that has another type, a tensor that `commit` casts into it.
 class StagedResult {
  public:
-  StagedResult(TensorRef out, tw_dtype dtype) : out_(out), staged_(out.dtype() == dtype ? Tensor() : empty(out.shape(), dtype)) {}
+  StagedResult(TensorRef out, tw_dtype dtype)
+      : out_(out), staged_(out.dtype() == dtype ? Tensor() : empty(out.shape(), dtype)) {}
   TensorRef tensor() const { return staged_ ? TensorRef(staged_) : out_; }
   template <class T>
   T* data() const {

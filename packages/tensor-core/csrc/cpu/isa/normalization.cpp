@@ -1,0 +1,116 @@
+// Rows of layer_norm and channels of batch_norm.
+#include "cpu/isa/row.h"
+#include "cpu/isa_kernels.h"
+
+namespace tw {
+namespace TW_ISA_NS {
+namespace {
+
+using cpu::Segments;
+
+template <class V>
+using T = Element<V>;
+
+template <class V, class F>
+TW_INLINE void for_segments(Segments s, F body) {
+  for (int64_t i = 0; i < s.count; ++i) for_range<V>(i * s.stride, i * s.stride + s.length, body);
+}
+
+// Sums of value and of its squared deviations, in two passes.
+template <class V>
+TW_INLINE void moments_of(Segments s, const T<V>* x, T<V>* mean, T<V>* variance) {
+  const T<V> size = T<V>(s.count * s.length);
+  const T<V> sum =
+      reduce_segments<Sum, V>(s.count, s.length, s.stride, [=](auto at) TW_INLINE_LAMBDA { return at(x); });
+  *mean = sum / size;
+  const V center = splat<V>(*mean);
+  *variance = reduce_segments<Sum, V>(s.count, s.length, s.stride,
+                                      [=](auto at) TW_INLINE_LAMBDA {
+                                        const V d = sub(at(x), center);
+                                        return mul(d, d);
+                                      }) /
+              size;
+}
+
+// ---- layer_norm -------------------------------------------------------------------------------------------
+
+template <class V>
+void layer_norm(int64_t n, const T<V>* x, const T<V>* weight, const T<V>* bias, T<V> eps, T<V>* y, T<V>* mean,
+                T<V>* rstd) {
+  T<V> variance;
+  moments_of<V>({1, n, 0}, x, mean, &variance);
+  *rstd = T<V>(1) / sqrt(splat<V>(variance + eps))[0];
+  const V center = splat<V>(*mean), scale = splat<V>(*rstd);
+  for_row<V>(n, [=](auto at) TW_INLINE_LAMBDA {
+    V value = mul(sub(at(x), center), scale);
+    if (weight) value = mul(value, at(weight));
+    if (bias) value = add(value, at(bias));
+    at.store(y, value);
+  });
+}
+
+template <class V>
+void layer_norm_backward(int64_t n, const T<V>* grad, const T<V>* x, const T<V>* weight, T<V> mean, T<V> rstd,
+                         T<V>* out) {
+  const V center = splat<V>(mean), scale = splat<V>(rstd);
+  const auto scaled = [=](auto at) TW_INLINE_LAMBDA { return weight ? mul(at(grad), at(weight)) : at(grad); };
+  const auto normal = [=](auto at) TW_INLINE_LAMBDA { return mul(sub(at(x), center), scale); };
+  const T<V> sum = reduce_row<Sum, V>(n, scaled);
+  const T<V> product = reduce_row<Sum, V>(n, [=](auto at) TW_INLINE_LAMBDA { return mul(scaled(at), normal(at)); });
+  const V a = splat<V>(sum / T<V>(n)), b = splat<V>(product / T<V>(n));
+  for_row<V>(n,
+             [=](auto at) TW_INLINE_LAMBDA { at.store(out, mul(sub(sub(scaled(at), a), mul(normal(at), b)), scale)); });
+}
+
+template <class V>
+void accumulate(int64_t n, const T<V>* grad, const T<V>* x, T<V> mean, T<V> rstd, T<V>* grad_weight, T<V>* grad_bias) {
+  const V center = splat<V>(mean), scale = splat<V>(rstd);
+  for_row<V>(n, [=](auto at) TW_INLINE_LAMBDA {
+    const V g = at(grad);
+    at.store(grad_weight, add(at(grad_weight), mul(g, mul(sub(at(x), center), scale))));
+    at.store(grad_bias, add(at(grad_bias), g));
+  });
+}
+
+// ---- batch_norm -------------------------------------------------------------------------------------------
+
+template <class V>
+void moments(Segments s, const T<V>* x, T<V>* mean, T<V>* variance) {
+  moments_of<V>(s, x, mean, variance);
+}
+
+template <class V>
+void apply(Segments s, const T<V>* x, T<V> mean, T<V> scale, T<V> shift, T<V>* y) {
+  const V center = splat<V>(mean), factor = splat<V>(scale), offset = splat<V>(shift);
+  for_segments<V>(s, [=](auto at) TW_INLINE_LAMBDA { at.store(y, add(mul(sub(at(x), center), factor), offset)); });
+}
+
+template <class V>
+void backward_sums(Segments s, const T<V>* grad, const T<V>* x, T<V> mean, T<V>* sum, T<V>* product_sum) {
+  const V center = splat<V>(mean);
+  *sum = reduce_segments<Sum, V>(s.count, s.length, s.stride, [=](auto at) TW_INLINE_LAMBDA { return at(grad); });
+  *product_sum = reduce_segments<Sum, V>(s.count, s.length, s.stride,
+                                         [=](auto at) TW_INLINE_LAMBDA { return mul(at(grad), sub(at(x), center)); });
+}
+
+template <class V>
+void backward_apply(Segments s, const T<V>* grad, const T<V>* x, T<V> mean, T<V> a, T<V> b, T<V> scale, T<V>* out) {
+  const V center = splat<V>(mean), first = splat<V>(a), second = splat<V>(b), factor = splat<V>(scale);
+  for_segments<V>(s, [=](auto at) TW_INLINE_LAMBDA {
+    at.store(out, mul(sub(sub(at(grad), first), mul(sub(at(x), center), second)), factor));
+  });
+}
+
+}  // namespace
+
+extern const cpu::LayerNormKernels<float> kLayerNormF32;
+extern const cpu::LayerNormKernels<double> kLayerNormF64;
+extern const cpu::BatchNormKernels<float> kBatchNormF32;
+extern const cpu::BatchNormKernels<double> kBatchNormF64;
+const cpu::LayerNormKernels<float> kLayerNormF32 = {layer_norm<F32>, layer_norm_backward<F32>, accumulate<F32>};
+const cpu::LayerNormKernels<double> kLayerNormF64 = {layer_norm<F64>, layer_norm_backward<F64>, accumulate<F64>};
+const cpu::BatchNormKernels<float> kBatchNormF32 = {moments<F32>, apply<F32>, backward_sums<F32>, backward_apply<F32>};
+const cpu::BatchNormKernels<double> kBatchNormF64 = {moments<F64>, apply<F64>, backward_sums<F64>, backward_apply<F64>};
+
+}  // namespace TW_ISA_NS
+}  // namespace tw

@@ -1,0 +1,49 @@
+#include "cpu/isa_kernels.h"
+
+#if defined(__x86_64__)
+#define TW_FOR_EACH_ISA(DECLARE) DECLARE(baseline) DECLARE(avx2) DECLARE(avx512)
+#else
+#define TW_FOR_EACH_ISA(DECLARE) DECLARE(baseline)
+#endif
+
+namespace tw {
+
+#define TW_DECLARE_TABLES(ns)                                      \
+  namespace ns {                                                   \
+  extern const cpu::SoftmaxKernels<float> kSoftmaxF32;             \
+  extern const cpu::SoftmaxKernels<double> kSoftmaxF64;            \
+  extern const cpu::LayerNormKernels<float> kLayerNormF32;         \
+  extern const cpu::LayerNormKernels<double> kLayerNormF64;        \
+  extern const cpu::BatchNormKernels<float> kBatchNormF32;         \
+  extern const cpu::BatchNormKernels<double> kBatchNormF64;        \
+  extern const cpu::PhiloxKernel kPhilox;                          \
+  extern const cpu::DistributionKernels<float> kDistributionsF32;  \
+  extern const cpu::DistributionKernels<double> kDistributionsF64; \
+  }
+TW_FOR_EACH_ISA(TW_DECLARE_TABLES)
+
+namespace cpu {
+
+#if defined(__x86_64__)
+#define TW_CHOOSE(name) (isa() == Isa::kAvx512 ? avx512::name : isa() == Isa::kAvx2 ? avx2::name : baseline::name)
+#else
+#define TW_CHOOSE(name) baseline::name
+#endif
+
+#define TW_DEFINE_TABLE(Table, name) \
+  template <>                        \
+  const Table& isa_table<Table>() {  \
+    return TW_CHOOSE(name);          \
+  }
+TW_DEFINE_TABLE(SoftmaxKernels<float>, kSoftmaxF32)
+TW_DEFINE_TABLE(SoftmaxKernels<double>, kSoftmaxF64)
+TW_DEFINE_TABLE(LayerNormKernels<float>, kLayerNormF32)
+TW_DEFINE_TABLE(LayerNormKernels<double>, kLayerNormF64)
+TW_DEFINE_TABLE(BatchNormKernels<float>, kBatchNormF32)
+TW_DEFINE_TABLE(BatchNormKernels<double>, kBatchNormF64)
+TW_DEFINE_TABLE(PhiloxKernel, kPhilox)
+TW_DEFINE_TABLE(DistributionKernels<float>, kDistributionsF32)
+TW_DEFINE_TABLE(DistributionKernels<double>, kDistributionsF64)
+
+}  // namespace cpu
+}  // namespace tw
