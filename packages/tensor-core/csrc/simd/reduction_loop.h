@@ -4,6 +4,7 @@
 #pragma once
 
 #include <limits>
+#include <type_traits>
 
 #include "pointwise_loop.h"
 
@@ -14,7 +15,7 @@ constexpr int kVirtualLanes = 16;
 constexpr int kStrip = 4;  // registers of columns that one pass over the rows accumulates
 
 // -- combining functions. Combining with the neutral value changes no bit, so a lane that has no element can hold it;
-// that is why sum's is -0.
+// that is why sum's is -0. What is order-free gives the same bits by any tree, so more chains may run side by side.
 
 template <class E>
 constexpr E kHighest =
@@ -23,23 +24,25 @@ template <class E>
 constexpr E kLowest =
     std::numeric_limits<E>::has_infinity ? -std::numeric_limits<E>::infinity() : std::numeric_limits<E>::min();
 
-#define TW_COMBINE(Name, neutral_value, combined)        \
-  struct Name {                                          \
-    template <class V>                                   \
-    static TW_INLINE_MEMBER V neutral() {                \
-      return neutral_value;                              \
-    }                                                    \
-    template <class V>                                   \
-    static TW_INLINE_MEMBER V of(V a, V b) {             \
-      return combined;                                   \
-    }                                                    \
+#define TW_COMBINE(Name, order_free, neutral_value, combined) \
+  struct Name {                                               \
+    template <class E>                                        \
+    static constexpr bool kOrderFree = order_free;            \
+    template <class V>                                        \
+    static TW_INLINE_MEMBER V neutral() {                     \
+      return neutral_value;                                   \
+    }                                                         \
+    template <class V>                                        \
+    static TW_INLINE_MEMBER V of(V a, V b) {                  \
+      return combined;                                        \
+    }                                                         \
   };
-TW_COMBINE(Sum, splat<V>(Element<V>(-0.0)), add(a, b))
-TW_COMBINE(Prod, splat<V>(1), mul(a, b))
-TW_COMBINE(Max, splat<V>(kLowest<Element<V>>), maximum(a, b))
-TW_COMBINE(Min, splat<V>(kHighest<Element<V>>), minimum(a, b))
-TW_COMBINE(Any, splat_mask<V>(false), or_(a, b))
-TW_COMBINE(All, splat_mask<V>(true), and_(a, b))
+TW_COMBINE(Sum, std::is_integral<E>::value, splat<V>(Element<V>(-0.0)), add(a, b))
+TW_COMBINE(Prod, std::is_integral<E>::value, splat<V>(1), mul(a, b))
+TW_COMBINE(Max, true, splat<V>(kLowest<Element<V>>), maximum(a, b))
+TW_COMBINE(Min, true, splat<V>(kHighest<Element<V>>), minimum(a, b))
+TW_COMBINE(Any, true, splat_mask<V>(false), or_(a, b))
+TW_COMBINE(All, true, splat_mask<V>(true), and_(a, b))
 #undef TW_COMBINE
 
 // -- the lanes of one register, combined in tree order
@@ -103,14 +106,14 @@ template <class F, class Map>
 TW_INLINE void reduce_row(int64_t n, Map map, void* out) {
   using V = typename Map::Result;
   constexpr int lanes = lanes_of<V>;
-  constexpr int registers = lanes < kVirtualLanes ? kVirtualLanes / lanes : 1;
+  constexpr int in_tree = lanes < kVirtualLanes ? kVirtualLanes / lanes : 1;
+  constexpr int registers = F::template kOrderFree<Element<V>> && in_tree < 4 ? 4 : in_tree;
   constexpr int rounds = registers < 4 ? 4 / registers : 1;
   V total[registers], rest[registers];
   unroll<registers>([&](int j) TW_INLINE_LAMBDA { total[j] = F::template neutral<V>(); });
   for (; n >= rounds * registers * lanes; n -= rounds * registers * lanes) {
-    unroll<rounds * registers>([&](int k) TW_INLINE_LAMBDA {
-      total[k % registers] = F::template of<V>(total[k % registers], map.at(k));
-    });
+    unroll<rounds * registers>(
+        [&](int k) TW_INLINE_LAMBDA { total[k % registers] = F::template of<V>(total[k % registers], map.at(k)); });
     map.advance(rounds * registers);
   }
   // What is left goes through memory: a loop over registers would need a copy of the code for each.
@@ -136,7 +139,9 @@ struct Column {
   bool splatted;  // the row's one element serves every column
 
   TW_INLINE_MEMBER Column(const void* from, int64_t row_stride, uint8_t in_step)
-      : at(static_cast<const char*>(from)), row_bytes(row_stride * int64_t(sizeof(Element<V>))), splatted(in_step == 0) {}
+      : at(static_cast<const char*>(from)),
+        row_bytes(row_stride * int64_t(sizeof(Element<V>))),
+        splatted(in_step == 0) {}
   TW_INLINE_MEMBER V load(int64_t row, int64_t column) const {
     const char* from = at + row * row_bytes;
     if (splatted) return one_element(from);

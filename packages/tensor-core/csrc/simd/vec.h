@@ -76,22 +76,22 @@ TW_INLINE F64 bitcast(I64 x) { return (F64)x; }
 TW_INLINE I32 sign_bit(F32) { return splat<I32>(INT32_MIN); }
 TW_INLINE I64 sign_bit(F64) { return splat<I64>(INT64_MIN); }
 
-#define TW_FLOAT_SIGN(V)                                                                                           \
-  TW_INLINE V neg(V x) { return bitcast(bitcast(x) ^ sign_bit(x)); }                                               \
-  TW_INLINE V abs(V x) { return bitcast(bitcast(x) & ~sign_bit(x)); }                                              \
-  TW_INLINE V copysign(V a, V b) { return bitcast((bitcast(a) & ~sign_bit(a)) | (bitcast(b) & sign_bit(b))); }     \
+#define TW_FLOAT_SIGN(V)                                                                                            \
+  TW_INLINE V neg(V x) { return bitcast(bitcast(x) ^ sign_bit(x)); }                                                \
+  TW_INLINE V abs(V x) { return bitcast(bitcast(x) & ~sign_bit(x)); }                                               \
+  TW_INLINE V copysign(V a, V b) { return bitcast((bitcast(a) & ~sign_bit(a)) | (bitcast(b) & sign_bit(b))); }      \
   /* min_ gives its second argument for NaN and for zeros of both signs, so the two orders differ just there: or */ \
-  /* keeps a NaN and prefers -0. */                                                                                \
-  TW_INLINE V minimum(V a, V b) { return bitcast(bitcast(min_(a, b)) | bitcast(min_(b, a))); }                     \
+  /* keeps a NaN and prefers -0. */                                                                                 \
+  TW_INLINE V minimum(V a, V b) { return bitcast(bitcast(min_(a, b)) | bitcast(min_(b, a))); }                      \
   TW_INLINE V maximum(V a, V b) { return neg(minimum(neg(a), neg(b))); }
 TW_FLOAT_SIGN(F32)
 TW_FLOAT_SIGN(F64)
 #undef TW_FLOAT_SIGN
 
-#define TW_INTEGER_SIGN(V)                                           \
-  TW_INLINE V neg(V x) { return sub(V{}, x); }                       \
-  TW_INLINE V abs(V x) { return select(lt(x, V{}), neg(x), x); }     \
-  TW_INLINE V minimum(V a, V b) { return min_(a, b); }               \
+#define TW_INTEGER_SIGN(V)                                       \
+  TW_INLINE V neg(V x) { return sub(V{}, x); }                   \
+  TW_INLINE V abs(V x) { return select(lt(x, V{}), neg(x), x); } \
+  TW_INLINE V minimum(V a, V b) { return min_(a, b); }           \
   TW_INLINE V maximum(V a, V b) { return max_(a, b); }
 TW_INTEGER_SIGN(I32)
 TW_INTEGER_SIGN(I64)

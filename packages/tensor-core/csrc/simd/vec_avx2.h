@@ -24,7 +24,7 @@ TW_INLINE I64 max_(I64 a, I64 b) { return select(gt(a, b), a, b); }
 TW_INLINE F32 fma(F32 a, F32 b, F32 c) { return (F32)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
 TW_INLINE F64 fma(F64 a, F64 b, F64 c) { return (F64)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c); }
 
-#define TW_ROUND(name, mode)                                                                            \
+#define TW_ROUND(name, mode)                                                                        \
   TW_INLINE F32 name(F32 x) { return (F32)_mm256_round_ps((__m256)x, (mode) | _MM_FROUND_NO_EXC); } \
   TW_INLINE F64 name(F64 x) { return (F64)_mm256_round_pd((__m256d)x, (mode) | _MM_FROUND_NO_EXC); }
 TW_ROUND(rint, _MM_FROUND_TO_NEAREST_INT)
@@ -53,9 +53,7 @@ TW_INLINE I64x2 widen(I32 x) {
 TW_INLINE F32 narrow(F64x2 x) {
   return (F32)_mm256_set_m128(_mm256_cvtpd_ps((__m256d)x.hi), _mm256_cvtpd_ps((__m256d)x.lo));
 }
-TW_INLINE I32 narrow(I64x2 x) {
-  return __builtin_shufflevector((I32)x.lo, (I32)x.hi, 0, 2, 4, 6, 8, 10, 12, 14);
-}
+TW_INLINE I32 narrow(I64x2 x) { return __builtin_shufflevector((I32)x.lo, (I32)x.hi, 0, 2, 4, 6, 8, 10, 12, 14); }
 
 // The variable shifts of AVX2 treat counts as unsigned and shift everything out when they are too large.
 TW_INLINE I32 shl(I32 a, I32 n) { return (I32)_mm256_sllv_epi32((__m256i)a, (__m256i)n); }
@@ -91,16 +89,16 @@ TW_INLINE void store(void* to, M64 m) {
   std::memcpy(to, &bytes, sizeof bytes);
 }
 
-#define TW_FIRST(V, M, suffix, type)                                              \
-  TW_INLINE void load_first_into(V& v, const void* from, int count) {         \
-    M m;                                                                          \
-    first_into(m, count);                                                         \
+#define TW_FIRST(V, M, suffix, type)                                               \
+  TW_INLINE void load_first_into(V& v, const void* from, int count) {              \
+    M m;                                                                           \
+    first_into(m, count);                                                          \
     v = (V)_mm256_maskload_##suffix(static_cast<const type*>(from), (__m256i)m.v); \
-  }                                                                               \
-  TW_INLINE void store_first(void* to, V v, int count) {                      \
-    M m;                                                                          \
-    first_into(m, count);                                                         \
-    _mm256_maskstore_##suffix(static_cast<type*>(to), (__m256i)m.v, (__m256i)v);  \
+  }                                                                                \
+  TW_INLINE void store_first(void* to, V v, int count) {                           \
+    M m;                                                                           \
+    first_into(m, count);                                                          \
+    _mm256_maskstore_##suffix(static_cast<type*>(to), (__m256i)m.v, (__m256i)v);   \
   }
 TW_FIRST(I32, M32, epi32, int)
 TW_FIRST(I64, M64, epi64, long long)

@@ -13,10 +13,10 @@ struct M64 {
   __mmask8 v;
 };
 
-#define TW_COMPARE(name, real, integral)                                                              \
-  TW_INLINE M32 name(F32 a, F32 b) { return {_mm512_cmp_ps_mask((__m512)a, (__m512)b, real)}; }           \
-  TW_INLINE M64 name(F64 a, F64 b) { return {_mm512_cmp_pd_mask((__m512d)a, (__m512d)b, real)}; }         \
-  TW_INLINE M32 name(I32 a, I32 b) { return {_mm512_cmp_epi32_mask((__m512i)a, (__m512i)b, integral)}; }  \
+#define TW_COMPARE(name, real, integral)                                                                 \
+  TW_INLINE M32 name(F32 a, F32 b) { return {_mm512_cmp_ps_mask((__m512)a, (__m512)b, real)}; }          \
+  TW_INLINE M64 name(F64 a, F64 b) { return {_mm512_cmp_pd_mask((__m512d)a, (__m512d)b, real)}; }        \
+  TW_INLINE M32 name(I32 a, I32 b) { return {_mm512_cmp_epi32_mask((__m512i)a, (__m512i)b, integral)}; } \
   TW_INLINE M64 name(I64 a, I64 b) { return {_mm512_cmp_epi64_mask((__m512i)a, (__m512i)b, integral)}; }
 TW_COMPARE(lt, _CMP_LT_OQ, _MM_CMPINT_LT)
 TW_COMPARE(le, _CMP_LE_OQ, _MM_CMPINT_LE)
@@ -26,14 +26,14 @@ TW_COMPARE(eq, _CMP_EQ_OQ, _MM_CMPINT_EQ)
 TW_COMPARE(ne, _CMP_NEQ_UQ, _MM_CMPINT_NE)
 #undef TW_COMPARE
 
-#define TW_MASK_LOGIC(M, K)                                                               \
-  TW_INLINE M and_(M a, M b) { return {K(a.v & b.v)}; }                                   \
-  TW_INLINE M or_(M a, M b) { return {K(a.v | b.v)}; }                                    \
-  TW_INLINE M xor_(M a, M b) { return {K(a.v ^ b.v)}; }                                   \
-  TW_INLINE M not_(M a) { return {K(~a.v)}; }                                             \
-  TW_INLINE M select(M m, M a, M b) { return {K((m.v & a.v) | (~m.v & b.v))}; }           \
-  TW_INLINE void splat_into(M& m, uint8_t x) { m.v = K(x ? -1 : 0); }                     \
-  /* Lanes below `count`. */                                                              \
+#define TW_MASK_LOGIC(M, K)                                                     \
+  TW_INLINE M and_(M a, M b) { return {K(a.v & b.v)}; }                         \
+  TW_INLINE M or_(M a, M b) { return {K(a.v | b.v)}; }                          \
+  TW_INLINE M xor_(M a, M b) { return {K(a.v ^ b.v)}; }                         \
+  TW_INLINE M not_(M a) { return {K(~a.v)}; }                                   \
+  TW_INLINE M select(M m, M a, M b) { return {K((m.v & a.v) | (~m.v & b.v))}; } \
+  TW_INLINE void splat_into(M& m, uint8_t x) { m.v = K(x ? -1 : 0); }           \
+  /* Lanes below `count`. */                                                    \
   TW_INLINE void first_into(M& m, int count) { m.v = K((uint64_t(1) << count) - 1); }
 TW_MASK_LOGIC(M32, __mmask16)
 TW_MASK_LOGIC(M64, __mmask8)
@@ -108,23 +108,19 @@ TW_INLINE void load_into(M64& m, const void* from) {
   __m128i bytes = _mm_loadl_epi64(static_cast<const __m128i*>(from));
   m.v = __mmask8(_mm_test_epi8_mask(bytes, bytes));
 }
-TW_INLINE void store(void* to, M32 m) {
-  _mm_storeu_si128(static_cast<__m128i*>(to), _mm_maskz_set1_epi8(m.v, 1));
-}
-TW_INLINE void store(void* to, M64 m) {
-  _mm_storel_epi64(static_cast<__m128i*>(to), _mm_maskz_set1_epi8(m.v, 1));
-}
+TW_INLINE void store(void* to, M32 m) { _mm_storeu_si128(static_cast<__m128i*>(to), _mm_maskz_set1_epi8(m.v, 1)); }
+TW_INLINE void store(void* to, M64 m) { _mm_storel_epi64(static_cast<__m128i*>(to), _mm_maskz_set1_epi8(m.v, 1)); }
 
-#define TW_FIRST(V, M, suffix, type)                                            \
-  TW_INLINE void load_first_into(V& v, const void* from, int count) {       \
-    M m;                                                                        \
-    first_into(m, count);                                                       \
-    v = (V)_mm512_maskz_loadu_##suffix(m.v, from);                              \
-  }                                                                             \
-  TW_INLINE void store_first(void* to, V v, int count) {                    \
-    M m;                                                                        \
-    first_into(m, count);                                                       \
-    _mm512_mask_storeu_##suffix(to, m.v, (type)v);                              \
+#define TW_FIRST(V, M, suffix, type)                                  \
+  TW_INLINE void load_first_into(V& v, const void* from, int count) { \
+    M m;                                                              \
+    first_into(m, count);                                             \
+    v = (V)_mm512_maskz_loadu_##suffix(m.v, from);                    \
+  }                                                                   \
+  TW_INLINE void store_first(void* to, V v, int count) {              \
+    M m;                                                              \
+    first_into(m, count);                                             \
+    _mm512_mask_storeu_##suffix(to, m.v, (type)v);                    \
   }
 TW_FIRST(F32, M32, ps, __m512)
 TW_FIRST(F64, M64, pd, __m512d)

@@ -4,25 +4,25 @@
 namespace tw {
 namespace TW_ISA_NS {
 
-#define TW_PAIR_UNARY(name)                   \
-  template <class V>                          \
-  TW_INLINE Pair<V> name(Pair<V> a) {         \
-    return {name(a.lo), name(a.hi)};          \
+#define TW_PAIR_UNARY(name)           \
+  template <class V>                  \
+  TW_INLINE Pair<V> name(Pair<V> a) { \
+    return {name(a.lo), name(a.hi)};  \
   }
-#define TW_PAIR_BINARY(name)                  \
-  template <class V>                          \
+#define TW_PAIR_BINARY(name)                     \
+  template <class V>                             \
   TW_INLINE Pair<V> name(Pair<V> a, Pair<V> b) { \
     return {name(a.lo, b.lo), name(a.hi, b.hi)}; \
   }
-#define TW_PAIR_COMPARE(name)                 \
-  template <class V>                          \
-  TW_INLINE M32 name(Pair<V> a, Pair<V> b) {  \
+#define TW_PAIR_COMPARE(name)                        \
+  template <class V>                                 \
+  TW_INLINE M32 name(Pair<V> a, Pair<V> b) {         \
     return join(name(a.lo, b.lo), name(a.hi, b.hi)); \
   }
-#define TW_PAIR_SHIFT_BY(name)                \
-  template <int n, class V>                   \
-  TW_INLINE Pair<V> name(Pair<V> a) {         \
-    return {name<n>(a.lo), name<n>(a.hi)};    \
+#define TW_PAIR_SHIFT_BY(name)             \
+  template <int n, class V>                \
+  TW_INLINE Pair<V> name(Pair<V> a) {      \
+    return {name<n>(a.lo), name<n>(a.hi)}; \
   }
 TW_PAIR_UNARY(neg)
 TW_PAIR_UNARY(abs)

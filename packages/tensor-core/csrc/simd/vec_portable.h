@@ -7,10 +7,8 @@
 namespace tw {
 namespace TW_ISA_NS {
 
-#define TW_SELECT(V, M)                                            \
-  TW_INLINE V select(M m, V a, V b) {                              \
-    return (V)((m.v & (Signed<V>)a) | (~m.v & (Signed<V>)b));      \
-  }
+#define TW_SELECT(V, M) \
+  TW_INLINE V select(M m, V a, V b) { return (V)((m.v & (Signed<V>)a) | (~m.v & (Signed<V>)b)); }
 TW_SELECT(F32, M32)
 TW_SELECT(I32, M32)
 TW_SELECT(F64, M64)

@@ -28,9 +28,7 @@ TW_INLINE I64x2 widen(I32 x) {
   __m128i sign = _mm_srai_epi32((__m128i)x, 31);
   return {(I64)_mm_unpacklo_epi32((__m128i)x, sign), (I64)_mm_unpackhi_epi32((__m128i)x, sign)};
 }
-TW_INLINE F32 narrow(F64x2 x) {
-  return (F32)_mm_movelh_ps(_mm_cvtpd_ps((__m128d)x.lo), _mm_cvtpd_ps((__m128d)x.hi));
-}
+TW_INLINE F32 narrow(F64x2 x) { return (F32)_mm_movelh_ps(_mm_cvtpd_ps((__m128d)x.lo), _mm_cvtpd_ps((__m128d)x.hi)); }
 TW_INLINE I32 narrow(I64x2 x) { return __builtin_shufflevector((I32)x.lo, (I32)x.hi, 0, 2, 4, 6); }
 
 // There is no fused multiply-add: the f32 product is exact in f64, its sum with c is rounded to odd there (to the
@@ -49,9 +47,7 @@ inline __attribute__((noinline)) F32 fma(F32 a, F32 b, F32 c) {
   F64x2 x = widen(a), y = widen(b), z = widen(c);
   return narrow(F64x2{add_to_odd(x.lo * y.lo, z.lo), add_to_odd(x.hi * y.hi, z.hi)});
 }
-TW_INLINE F64 fma(F64 a, F64 b, F64 c) {
-  return F64{__builtin_fma(a[0], b[0], c[0]), __builtin_fma(a[1], b[1], c[1])};
-}
+TW_INLINE F64 fma(F64 a, F64 b, F64 c) { return F64{__builtin_fma(a[0], b[0], c[0]), __builtin_fma(a[1], b[1], c[1])}; }
 
 TW_INLINE void load_into(M32& m, const void* from) {
   int32_t bytes;

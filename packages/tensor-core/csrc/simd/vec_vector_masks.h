@@ -13,10 +13,10 @@ struct M64 {
   I64 v;
 };
 
-#define TW_COMPARE(V, M)                       \
-  TW_INLINE M lt(V a, V b) { return {a < b}; } \
+#define TW_COMPARE(V, M)                        \
+  TW_INLINE M lt(V a, V b) { return {a < b}; }  \
   TW_INLINE M le(V a, V b) { return {a <= b}; } \
-  TW_INLINE M gt(V a, V b) { return {a > b}; } \
+  TW_INLINE M gt(V a, V b) { return {a > b}; }  \
   TW_INLINE M ge(V a, V b) { return {a >= b}; } \
   TW_INLINE M eq(V a, V b) { return {a == b}; } \
   TW_INLINE M ne(V a, V b) { return {a != b}; }
@@ -26,18 +26,18 @@ TW_COMPARE(F64, M64)
 TW_COMPARE(I64, M64)
 #undef TW_COMPARE
 
-#define TW_MASK_LOGIC(M, E)                                                          \
-  TW_INLINE M and_(M a, M b) { return {a.v & b.v}; }                                 \
-  TW_INLINE M or_(M a, M b) { return {a.v | b.v}; }                                  \
-  TW_INLINE M xor_(M a, M b) { return {a.v ^ b.v}; }                                 \
-  TW_INLINE M not_(M a) { return {~a.v}; }                                           \
-  TW_INLINE M select(M m, M a, M b) { return {(m.v & a.v) | (~m.v & b.v)}; }         \
-  TW_INLINE void splat_into(M& m, uint8_t x) { m.v = -E(x) - decltype(m.v){}; }      \
-  /* Lanes below `count`. */                                                         \
-  TW_INLINE void first_into(M& m, int count) {                                   \
-    decltype(m.v) index;                                                             \
-    for (int i = 0; i < int(sizeof(m.v) / sizeof(E)); ++i) index[i] = E(i);          \
-    m.v = index < E(count) - decltype(m.v){};                                        \
+#define TW_MASK_LOGIC(M, E)                                                     \
+  TW_INLINE M and_(M a, M b) { return {a.v & b.v}; }                            \
+  TW_INLINE M or_(M a, M b) { return {a.v | b.v}; }                             \
+  TW_INLINE M xor_(M a, M b) { return {a.v ^ b.v}; }                            \
+  TW_INLINE M not_(M a) { return {~a.v}; }                                      \
+  TW_INLINE M select(M m, M a, M b) { return {(m.v & a.v) | (~m.v & b.v)}; }    \
+  TW_INLINE void splat_into(M& m, uint8_t x) { m.v = -E(x) - decltype(m.v){}; } \
+  /* Lanes below `count`. */                                                    \
+  TW_INLINE void first_into(M& m, int count) {                                  \
+    decltype(m.v) index;                                                        \
+    for (int i = 0; i < int(sizeof(m.v) / sizeof(E)); ++i) index[i] = E(i);     \
+    m.v = index < E(count) - decltype(m.v){};                                   \
   }
 TW_MASK_LOGIC(M32, int32_t)
 TW_MASK_LOGIC(M64, int64_t)

@@ -22,6 +22,7 @@ from .kernels import emit_reduction_unit as emit_reduction_unit
 from .library import EMPTY_LIBRARY as EMPTY_LIBRARY
 from .library import Library as Library
 from .library import parse_function_library as parse_function_library
+from .notation import formula as formula
 from .parser import parse_expression as parse_expression
 
 if TYPE_CHECKING:

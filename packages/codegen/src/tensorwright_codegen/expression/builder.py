@@ -127,7 +127,7 @@ class ProgramBuilder:
             Instruction("call", callee.result_type, tuple(arg.index for arg in args), None, callee, location)
         )
 
-    def finish(self, results: Sequence[Typed], text: str) -> Program:
+    def finish(self, results: Sequence[Typed], texts: Sequence[str]) -> Program:
         """The program of what the results need; instructions nobody uses are dropped."""
         needed: set[int] = set()
         pending = [result.index for result in results]
@@ -142,7 +142,7 @@ class ProgramBuilder:
             item = self._body[old]
             args = tuple(place[arg] for arg in item.args)
             body.append(Instruction(item.op, item.type, args, item.value, item.callee, item.location))
-        return Program(self.operands, tuple(body), tuple(place[result.index] for result in results), text)
+        return Program(self.operands, tuple(body), tuple(place[result.index] for result in results), tuple(texts))
 
     def _common_type(self, row: Primitive, values: Sequence[Value], location: Location) -> ScalarType:
         for wanted, value in zip(row.parameters, values, strict=True):

@@ -123,12 +123,16 @@ class Operand:
 
 @dataclass(frozen=True)
 class Program:
-    """Instructions in order, and which of them are the results. `text` is the source it was parsed from."""
+    """Instructions in order, and which of them are the results. `texts` is what they were parsed from."""
 
     operands: tuple[Operand, ...]
     body: tuple[Instruction, ...]
     results: tuple[int, ...]
-    text: str = field(default="", compare=False)
+    texts: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def text(self) -> str:
+        return "; ".join(text.strip() for text in self.texts)
 
     @property
     def result_types(self) -> tuple[ScalarType, ...]:

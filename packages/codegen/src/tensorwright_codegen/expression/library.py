@@ -140,7 +140,7 @@ class Library:
             suffix = f" [in {item.name}({', '.join(scalar.value for scalar in types)})]"
             message = error.message if " [in " in error.message else error.message + suffix
             raise ExpressionError(error.location, message) from None
-        return Function(item.name, builder.finish([typed], ast.unparse(item.node)), item.doc, item.location)
+        return Function(item.name, builder.finish([typed], [ast.unparse(item.node)]), item.doc, item.location)
 
     def _lower_body(self, item: Definition, lowering: Lowering) -> Value:
         statements = item.node.body[1:] if item.doc else item.node.body

@@ -35,7 +35,7 @@ def parse_expression(
     texts = (text,) if isinstance(text, str) else tuple(text)
     builder = ProgramBuilder(operands)
     results = [_lower_text(item, builder, main, library, location) for item in texts]
-    program = builder.finish(results, "; ".join(item.strip() for item in texts))
+    program = builder.finish(results, texts)
     _check_lanes(program, main)
     return program
 
@@ -49,7 +49,7 @@ def _compute_type(operands: Sequence[Operand]) -> ScalarType:
 
 
 def _lower_text(text: str, builder: ProgramBuilder, main: ScalarType, library: Library, location: Location) -> Typed:
-    statements, shift = _statements(text, location)
+    statements, shift = parse_statements(text, location)
 
     def locate(node: ast.AST) -> Location:
         return _place(location, getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1, shift)
@@ -71,15 +71,18 @@ def _result(builder: ProgramBuilder, value: Value, main: ScalarType, location: L
     return builder.constant(value.value, ScalarType.MASK if isinstance(value.value, bool) else main, location)
 
 
-def _statements(text: str, location: Location) -> tuple[list[ast.stmt], int]:
+def parse_statements(text: str, location: Location) -> tuple[list[ast.stmt], int]:
     """The statements of the text and how many columns were put in front of its first line."""
     block = _ASSIGNMENT.search(text) is not None
     # Brackets let one expression run over several lines.
-    source, shift = (text, 0) if block else (f"({text}\n)", 1)
+    source, shift = (text.strip(), 0) if block else (f"({text}\n)", 1)
     try:
-        tree = ast.parse(source.strip() if block else source)
+        tree = ast.parse(source)
     except SyntaxError as error:
-        raise ExpressionError(_place(location, error.lineno or 1, error.offset or 1, shift), error.msg) from None
+        # What is missing at the end is reported behind the last line that was written.
+        line = min(error.lineno or 1, text.count("\n") + 1)
+        column = error.offset or 1 if line == error.lineno else len(text.splitlines()[-1]) + 1 + shift
+        raise ExpressionError(_place(location, line, column, shift), f"not an expression: {error.msg}") from None
     if not tree.body or not text.strip():
         raise ExpressionError(location, "expected an expression, got nothing")
     return tree.body, shift

@@ -38,13 +38,18 @@ CASES, OR, XOR, AND, COMPARE, SHIFT, SUM, PRODUCT, UNARY, ATOM = range(10)
 
 
 @dataclass(frozen=True)
-class Formula:
+class Notation:
     """How a primitive prints. `{0}` is an argument; it gets brackets if it binds weaker than `needs` says."""
 
-    unicode: str
-    latex: str
+    text: str
     binds: int = ATOM
     needs: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Formula:
+    unicode: Notation
+    latex: Notation
 
 
 @dataclass(frozen=True)
@@ -67,16 +72,27 @@ class Primitive:
         return common.resized if self.result == RESIZED else common
 
 
-def _infix(symbol: str, latex: str, binds: int) -> Formula:
-    return Formula(f"{{0}} {symbol} {{1}}", f"{{0}} {latex} {{1}}", binds, (binds, binds + 1))
+def _infix(symbol: str, latex: str, binds: int, needs: tuple[int, int] | None = None) -> Formula:
+    sides = needs or (binds, binds + 1)
+    return Formula(Notation(f"{{0}} {symbol} {{1}}", binds, sides), Notation(f"{{0}} {latex} {{1}}", binds, sides))
 
 
 def _compare(symbol: str, latex: str) -> Formula:
-    return Formula(f"{{0}} {symbol} {{1}}", f"{{0}} {latex} {{1}}", COMPARE, (SHIFT, SHIFT))
+    return _infix(symbol, latex, COMPARE, (SHIFT, SHIFT))
 
 
 def _around(left: str, right: str, latex_left: str, latex_right: str) -> Formula:
-    return Formula(f"{left}{{0}}{right}", f"{latex_left} {{0}} {latex_right}", ATOM, (CASES,))
+    unicode, latex = f"{left}{{0}}{right}", f"{latex_left} {{0}} {latex_right}"
+    return Formula(Notation(unicode, ATOM, (CASES,)), Notation(latex, ATOM, (CASES,)))
+
+
+def _prefix(symbol: str, latex: str) -> Formula:
+    return Formula(Notation(f"{symbol}{{0}}", UNARY, (UNARY,)), Notation(f"{latex}{{0}}", UNARY, (UNARY,)))
+
+
+def _named(name: str, arguments: int, latex: str) -> Formula:
+    listed, needs = ", ".join(f"{{{k}}}" for k in range(arguments)), (CASES,) * arguments
+    return Formula(Notation(f"{name}({listed})", ATOM, needs), Notation(f"{latex}\\left({listed}\\right)", ATOM, needs))
 
 
 def _binary(name: str, parameter: str, formula: Formula | None = None, result: str = SAME) -> Primitive:
@@ -87,10 +103,19 @@ def _unary(name: str, parameter: str, formula: Formula | None = None, result: st
     return Primitive(name, (parameter,), result, formula)
 
 
-_FRACTION = Formula("{0} / {1}", r"\frac{{{0}}}{{{1}}}", PRODUCT, (PRODUCT, UNARY))
-_FUSED = Formula("{0} · {1} + {2}", r"{0} \cdot {1} + {2}", SUM, (PRODUCT, UNARY, SUM))
+_FRACTION = Formula(
+    Notation("{0} / {1}", PRODUCT, (PRODUCT, UNARY)), Notation(r"\frac{{{0}}}{{{1}}}", ATOM, (CASES, CASES))
+)
+_FUSED = Formula(
+    Notation("{0} · {1} + {2}", SUM, (PRODUCT, UNARY, SUM)),
+    Notation(r"{0} \cdot {1} + {2}", SUM, (PRODUCT, UNARY, SUM)),
+)
 _SELECT = Formula(
-    "{{ {1} if {0}; {2} otherwise }}", r"\begin{{cases}} {1} & {0} \\ {2} & \text{{otherwise}} \end{{cases}}"
+    Notation("{{{1} if {0}, else {2}}}", ATOM, (CASES, CASES, CASES)),
+    Notation(r"\begin{{cases}} {1} & {0} \\ {2} & \text{{otherwise}} \end{{cases}}", ATOM, (CASES, CASES, CASES)),
+)
+_QUOTIENT = Formula(
+    Notation("⌊{0} / {1}⌋", ATOM, (PRODUCT, UNARY)), Notation(r"\left\lfloor \frac{{{0}}}{{{1}}} \right\rfloor")
 )
 
 _ROWS = (
@@ -99,20 +124,20 @@ _ROWS = (
     _binary("sub", NUMBER, _infix("-", "-", SUM)),
     _binary("mul", ANY, _infix("·", r"\cdot", PRODUCT)),
     _binary("div", FLOAT, _FRACTION),
-    _unary("neg", NUMBER, Formula("-{0}", "-{0}", UNARY, (UNARY,))),
+    _unary("neg", NUMBER, _prefix("-", "-")),
     _unary("abs", NUMBER, _around("|", "|", r"\left|", r"\right|")),
     _unary("sqrt", FLOAT, _around("√(", ")", r"\sqrt{{", "}}")),
     Primitive("fma", (FLOAT, FLOAT, FLOAT), SAME, _FUSED),
     # minimum and maximum propagate NaN and order -0 below +0; min_ is a < b ? a : b, max_ is a > b ? a : b
-    _binary("minimum", ANY, Formula("min({0}, {1})", r"\min\left({0}, {1}\right)", ATOM, (CASES, CASES))),
-    _binary("maximum", ANY, Formula("max({0}, {1})", r"\max\left({0}, {1}\right)", ATOM, (CASES, CASES))),
-    _binary("min_", NUMBER, Formula("min({0}, {1})", r"\min\left({0}, {1}\right)", ATOM, (CASES, CASES))),
-    _binary("max_", NUMBER, Formula("max({0}, {1})", r"\max\left({0}, {1}\right)", ATOM, (CASES, CASES))),
+    _binary("minimum", ANY, _named("min", 2, r"\min")),
+    _binary("maximum", ANY, _named("max", 2, r"\max")),
+    _binary("min_", NUMBER, _named("min", 2, r"\min")),
+    _binary("max_", NUMBER, _named("max", 2, r"\max")),
     # rounding to an integral value of the same type
     _unary("floor", FLOAT, _around("⌊", "⌋", r"\left\lfloor", r"\right\rfloor")),
     _unary("ceil", FLOAT, _around("⌈", "⌉", r"\left\lceil", r"\right\rceil")),
     _unary("trunc", FLOAT),
-    _unary("rint", FLOAT, Formula("round({0})", r"\operatorname{{round}}\left({0}\right)", ATOM, (CASES,))),
+    _unary("rint", FLOAT, _named("round", 1, r"\operatorname{{round}}")),
     _binary("copysign", FLOAT),
     # comparisons
     _binary("lt", ANY, _compare("<", "<"), TRUTH),
@@ -125,14 +150,12 @@ _ROWS = (
     _binary("and_", BITS, _infix("∧", r"\land", AND)),
     _binary("or_", BITS, _infix("∨", r"\lor", OR)),
     Primitive("xor", (BITS, BITS), SAME, _infix("⊕", r"\oplus", XOR), cpp="xor_"),  # a keyword in C++
-    _unary("not_", BITS, Formula("¬{0}", r"\lnot {0}", UNARY, (UNARY,))),
+    _unary("not_", BITS, _prefix("¬", r"\lnot ")),
     _binary("shl", INTEGER, _infix("≪", r"\ll", SHIFT)),
     _binary("shr", INTEGER, _infix("≫", r"\gg", SHIFT)),
     _binary("ushr", INTEGER),
     # integer division; a zero divisor gives 0
-    _binary(
-        "idiv_floor", INTEGER, Formula("⌊{0} / {1}⌋", r"\left\lfloor {0} / {1} \right\rfloor", ATOM, (PRODUCT, UNARY))
-    ),
+    _binary("idiv_floor", INTEGER, _QUOTIENT),
     _binary("imod_floor", INTEGER, _infix("mod", r"\bmod", PRODUCT)),
     _binary("idiv_trunc", INTEGER),
     _binary("irem_trunc", INTEGER),
