@@ -19,6 +19,7 @@ from tensorwright_codegen.expression import (
     parse_expression,
     parse_function_library,
 )
+from tensorwright_codegen.expression.primitives import PRIMITIVES
 
 F32, F64, I32, MASK = ScalarType.F32, ScalarType.F64, ScalarType.I32, ScalarType.MASK
 HERE = Location("ops/pointwise.yaml", 12, 17)
@@ -272,3 +273,14 @@ def test_formula_of_a_program_with_several_results() -> None:
 
 def test_formula_examples_run() -> None:
     assert doctest.testmod(notation).failed == 0
+
+
+# -- the specification
+
+SPECIFICATION = Path(__file__).parents[3] / "docs" / "expression-language.md"
+
+
+@pytest.mark.skipif(not SPECIFICATION.exists(), reason="needs the documentation beside the packages")
+def test_the_specification_lists_every_primitive() -> None:
+    text = SPECIFICATION.read_text(encoding="utf-8")
+    assert [name for name in PRIMITIVES if f"`{name}(" not in text] == []
