@@ -84,9 +84,7 @@ def _body(op: Op) -> str:
         return f"    {call};\n"
     if len(rets) == 1:
         return f"    {_give(0, rets[0].type, call)};\n"
-    gives = "".join(
-        f"    {_give(i, ret.type, f'std::move(std::get<{i}>(results))')};\n" for i, ret in enumerate(rets)
-    )
+    gives = "".join(f"    {_give(i, ret.type, f'std::move(std::get<{i}>(results))')};\n" for i, ret in enumerate(rets))
     return f"    auto results = {call};\n{gives}"
 
 

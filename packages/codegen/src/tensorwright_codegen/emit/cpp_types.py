@@ -74,7 +74,7 @@ def arguments(op: Op, call: str = "c") -> list[str]:
 def cpp_float(value: float) -> str:
     if math.isinf(value):
         return f"{'-' if value < 0 else ''}__builtin_inf()"
-    return "__builtin_nan(\"\")" if math.isnan(value) else repr(value)
+    return '__builtin_nan("")' if math.isnan(value) else repr(value)
 
 
 def default_expression(arg: Arg) -> str:

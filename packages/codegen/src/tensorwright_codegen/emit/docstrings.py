@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 
-from ..facets import Arg, Default, Dtype, Op, Type
+from ..facets import Arg, Default, Dtype, Op
 
 
 def default_text(default: Default, arg: Arg) -> str:
@@ -52,10 +52,8 @@ def docstring(ops: tuple[Op, ...], inplace: bool) -> str:
         return f"In-place version of `{ops[0].base_name}`."
     if len(ops) == 1:
         return ops[0].doc.strip()
-    return "\n\n".join(f"{op.base_name}{signature_text(op, method=False, inplace=False)}\n" + textwrap.indent(op.doc.strip(), "    ") for op in ops)
+    return "\n\n".join(f"{_heading(op)}\n{textwrap.indent(op.doc.strip(), '    ')}" for op in ops)
 
 
-def is_factory(op: Op) -> bool:
-    """Makes tensors from no tensor."""
-    takes = any(arg.type in (Type.TENSOR, Type.OPERAND, Type.TENSORS) for arg in op.schema.args)
-    return not takes and any(ret.type is Type.TENSOR for ret in op.schema.rets)
+def _heading(op: Op) -> str:
+    return f"{op.base_name}{signature_text(op, method=False, inplace=False)}"

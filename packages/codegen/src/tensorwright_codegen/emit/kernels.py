@@ -22,8 +22,8 @@ from ..facets import Kind, Op, OpSet
 from .operands import is_bool_operand, operands
 from .output import Output
 
-# Scalar operations of one unit's kernels together; measured to compile in about 10 s for the widest vectors.
-UNIT_WEIGHT = 1200
+# Scalar operations of all kernels of a unit: about 3 s of compile time for the widest vectors.
+UNIT_WEIGHT = 4000
 
 
 def load_library(folder: Path) -> Library:
@@ -33,13 +33,12 @@ def load_library(folder: Path) -> Library:
 
 def program(op: Op, compute: ScalarType, library: Library) -> Program:
     """The op's expression typed for one compute type."""
-    assert op.expression is not None
     types = {
         arg.name: ScalarType.MASK if is_bool_operand(op, arg) or compute is ScalarType.MASK else compute
         for arg in operands(op)
     }
-    rule = op.expression.results[0]
-    texts = [result.text for result in op.expression.results]
+    rule = op.math.results[0]
+    texts = [result.text for result in op.math.results]
     location = ExpressionLocation(rule.location.file, rule.location.line)
     return parse_expression(texts if len(texts) > 1 else texts[0], types, library, location, compute=compute)
 
@@ -49,14 +48,11 @@ def pointwise_kernels(op: Op, library: Library) -> list[PointwiseKernel]:
 
 
 def reduction_kernels(op: Op, library: Library) -> list[ReductionKernel]:
-    assert op.expression is not None and op.expression.combine is not None
-    combine = op.expression.combine
-    return [ReductionKernel(op.symbol, kind, program(op, kind, library), combine) for kind in _types(op)]
+    return [ReductionKernel(op.symbol, kind, program(op, kind, library), op.combine) for kind in _types(op)]
 
 
 def _types(op: Op) -> list[ScalarType]:
-    assert op.expression is not None
-    return [ScalarType.parse(name) for name in op.expression.compute]
+    return [ScalarType.parse(name) for name in op.math.compute]
 
 
 def emit_kernels(ops: OpSet, folder: Path, out: Output) -> None:
@@ -66,8 +62,8 @@ def emit_kernels(ops: OpSet, folder: Path, out: Output) -> None:
     out.cpp("kernels/scalar_functions.h", emit_functions_header(library))
     for name, unit in _units(pointwise):
         out.cpp(f"kernels/pointwise_{name}.cpp", emit_pointwise_unit(unit))
-    for op, kernels in reductions.items():
-        out.cpp(f"kernels/reduction_{op.symbol}.cpp", emit_reduction_unit(kernels))
+    for file, folds in _by_file(reductions).items():
+        out.cpp(f"kernels/reduction_{file}.cpp", emit_reduction_unit(folds))
     table = _table([k for ks in pointwise.values() for k in ks], [k for ks in reductions.values() for k in ks])
     out.cpp("kernels/kernel_table.cpp", table)
 
@@ -84,6 +80,13 @@ def _units(kernels: dict[Op, list[PointwiseKernel]]) -> Iterator[tuple[str, list
         unit += own
     if unit:
         yield f"{file}_{number}", unit
+
+
+def _by_file(kernels: dict[Op, list[ReductionKernel]]) -> dict[str, list[ReductionKernel]]:
+    files: dict[str, list[ReductionKernel]] = {}
+    for op, own in kernels.items():
+        files.setdefault(op.file, []).extend(own)
+    return files
 
 
 def _weight(kernels: Sequence[PointwiseKernel]) -> int:
@@ -103,8 +106,7 @@ namespace tw::TW_ISA_NS {
 
 def _table(pointwise: Sequence[PointwiseKernel], reductions: Sequence[ReductionKernel]) -> str:
     lines = [_TABLE_HEAD]
-    for kernel in pointwise:
-        lines.append(f"void {kernel.symbol}(int64_t, void* const*, const void* const*, const uint8_t*);")
+    lines += [f"void {k.symbol}(int64_t, void* const*, const void* const*, const uint8_t*);" for k in pointwise]
     for fold in reductions:
         lines.append(f"void reduce_row_{fold.symbol}(int64_t, const void* const*, const uint8_t*, void*);")
         rest = "const void* const*, const int64_t*, const uint8_t*, void*"

@@ -10,7 +10,8 @@ from ..rules.cpp import cpp_string
 _NUMERIC = (Type.TENSOR, Type.OPERAND, Type.SCALAR, Type.FLOAT, Type.INT, Type.BOOL)
 _RULES = {"float": "DtypeRule::kFloat", "same": "DtypeRule::kPromote", "bool": "DtypeRule::kPromote"}
 _REDUCTION_DTYPES = {"same": "kSame", "sum": "kSum", "float": "kFloat", "bool": "kBool"}
-_IDENTITY = {"sum": "0.0", "prod": "1.0", "max": "-__builtin_inf()", "min": "__builtin_inf()", "any": "0.0", "all": "1.0"}
+_INFINITY = "__builtin_inf()"
+_IDENTITY = {"sum": "0.0", "prod": "1.0", "any": "0.0", "all": "1.0", "max": f"-{_INFINITY}", "min": _INFINITY}
 _COMPUTE = {"f32": "kF32", "f64": "kF64", "i32": "kI32", "i64": "kI64", "b8": "kB8"}
 
 
@@ -25,9 +26,8 @@ def operand_names(op: Op) -> tuple[str, ...]:
 
 
 def _names(op: Op) -> frozenset[str]:
-    assert op.expression is not None
     names: set[str] = set()
-    for rule in op.expression.results:
+    for rule in op.math.results:
         try:
             tree = ast.parse(rule.text.strip(), mode="eval")
         except SyntaxError as error:
@@ -37,13 +37,11 @@ def _names(op: Op) -> frozenset[str]:
 
 
 def is_bool_operand(op: Op, arg: Arg) -> bool:
-    assert op.expression is not None
-    return dict(op.expression.operand_types).get(arg.name) == "bool" or arg.type is Type.BOOL
+    return dict(op.math.operand_types).get(arg.name) == "bool" or arg.type is Type.BOOL
 
 
 def _compute_mask(op: Op) -> str:
-    assert op.expression is not None
-    return " | ".join(f"1u << int(cpu::ComputeType::{_COMPUTE[c]})" for c in op.expression.compute)
+    return " | ".join(f"1u << int(cpu::ComputeType::{_COMPUTE[c]})" for c in op.math.compute)
 
 
 def _bits(flags: list[bool]) -> int:
@@ -51,14 +49,13 @@ def _bits(flags: list[bool]) -> int:
 
 
 def pointwise_table(op: Op) -> str:
-    assert op.expression is not None
     args = operands(op)
     if not 1 <= len(args) <= 16 or len(op.schema.rets) > 8:
         raise FacetError(op.location, f"op {op.name}: a pointwise op has 1 to 16 operands and at most 8 results")
     rule = _RULES.get(op.dtype[0].text, "DtypeRule::kRule") if op.dtype else "DtypeRule::kPromote"
     indices = ", ".join(str(op.schema.index(arg.name)) for arg in args)
     bool_operands = _bits([is_bool_operand(op, arg) for arg in args])
-    bool_results = _bits([kind == "bool" for kind in op.expression.result_types])
+    bool_results = _bits([kind == "bool" for kind in op.math.result_types])
     return (
         f"cpu::PointwiseOp pointwise_{op.symbol} = {{{cpp_string(op.symbol)}, {len(args)}, {len(op.schema.rets)}, "
         f"{{{indices}}}, {bool_operands}, {bool_results}, cpu::{rule}, {_compute_mask(op)}}};"
@@ -66,9 +63,8 @@ def pointwise_table(op: Op) -> str:
 
 
 def reduction_table(op: Op) -> str:
-    assert op.expression is not None and op.expression.combine is not None
     args = operands(op)
-    combine = op.expression.combine
+    combine = op.combine
     indices = ", ".join(str(op.schema.index(arg.name)) for arg in args)
     named = {name: op.schema.index(name) if op.schema.arg(name) else -1 for name in ("dim", "keepdim", "dtype")}
     dtype = op.dtype[0].text if op.dtype else "same"
@@ -80,4 +76,3 @@ def reduction_table(op: Op) -> str:
         f"{named['dim']}, {named['keepdim']}, {named['dtype']}, cpu::ReductionDtype::{_REDUCTION_DTYPES[dtype]}, "
         f"cpu::Empty::{empty}, {_IDENTITY[combine]}, {_compute_mask(op)}}};"
     )
-

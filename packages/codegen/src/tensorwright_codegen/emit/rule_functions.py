@@ -72,10 +72,11 @@ def _driver_infers(op: Op) -> bool:
 def _results(op: Op) -> list[str]:
     if not op.is_structured or _driver_infers(op):
         return []
-    lines = ["const tw_device device_of_results = rules::result_device(call);"]
-    for i in range(len(op.schema.rets)):
-        lines.append(f"rules::set_result(&metas[{i}], {_shape(op, i)}, {_dtype(op, i)}, device_of_results);")
-    return lines
+    results = [
+        f"rules::set_result(&metas[{i}], {_shape(op, i)}, {_dtype(op, i)}, device_of_results);"
+        for i in range(len(op.schema.rets))
+    ]
+    return ["const tw_device device_of_results = rules::result_device(call);", *results]
 
 
 def _of_result(rules: tuple[Rule, ...], index: int) -> Rule | None:

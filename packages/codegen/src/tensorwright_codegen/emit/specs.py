@@ -129,4 +129,3 @@ def _functions(ops: OpSet) -> str:
         if op.kind not in (Kind.POINTWISE, Kind.REDUCTION):
             lines.append(f"tw_status call_{op.symbol}(void* self, tw_call* call);")
     return "\n".join([*lines, "", "}  // namespace tw::generated", ""])
-

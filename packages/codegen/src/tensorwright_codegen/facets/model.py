@@ -112,6 +112,20 @@ class Op:
         return self.kind in (Kind.POINTWISE, Kind.REDUCTION) or (self.kind is Kind.KERNEL and not self.is_dynamic)
 
     @property
+    def math(self) -> Expression:
+        """The expression of a pointwise or reduction op; ValueError for other kinds."""
+        if self.expression is None:
+            raise ValueError(f"op {self.name} of kind {self.kind.value} has no expression")
+        return self.expression
+
+    @property
+    def combine(self) -> str:
+        """How a reduction folds; ValueError for other kinds."""
+        if self.math.combine is None:
+            raise ValueError(f"op {self.name} of kind {self.kind.value} combines nothing")
+        return self.math.combine
+
+    @property
     def summary(self) -> str:
         return self.doc.strip().splitlines()[0]
 

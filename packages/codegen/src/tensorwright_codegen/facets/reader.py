@@ -7,16 +7,26 @@ from pathlib import Path
 
 from .errors import FacetError
 from .model import (
-    COMBINES, COMPUTE_TYPES, DYNAMIC, OPERATORS, VARIANTS, Constraint, Expression, Kind, Op, OpSet, Rule, Sample,
+    COMBINES,
+    COMPUTE_TYPES,
+    DYNAMIC,
+    OPERATORS,
+    VARIANTS,
+    Constraint,
+    Expression,
+    Kind,
+    Op,
+    OpSet,
+    Rule,
+    Sample,
 )  # fmt: skip
 from .nodes import Node, read_entries
 from .schema import Schema, Type, parse_schema
 
-KEYS = frozenset(
-    "op schema kind variants operator where shape dtype doc formula example varargs aliases tags revision samples "
-    "expression map combine compute operand_types result".split()
-)
 _EXPRESSION_KEYS = ("expression", "map", "combine", "compute", "operand_types", "result")
+_OP_KEYS = ("op", "schema", "kind", "variants", "operator", "where", "shape", "dtype", "varargs", "aliases", "tags")
+_DOC_KEYS = ("doc", "formula", "example", "samples", "revision")
+KEYS = frozenset({*_OP_KEYS, *_EXPRESSION_KEYS, *_DOC_KEYS})
 
 
 def load_ops(paths: Iterable[Path | str]) -> OpSet:
@@ -118,7 +128,7 @@ def _constraint(node: Node) -> Constraint:
         return Constraint(Rule(node.text().strip(), node.location))
     pairs = list(node.pairs())
     if len(pairs) != 1:
-        raise node.error(f"expected `rule: \"sentence\"`, got {len(pairs)} keys")
+        raise node.error(f'expected `rule: "sentence"`, got {len(pairs)} keys')
     rule, sentence = pairs[0]
     return Constraint(Rule(rule.text().strip(), rule.location), sentence.text())
 

@@ -29,7 +29,8 @@ def write_op(op: Op) -> str:
         "samples": [dict(sample.args) for sample in op.samples],
     }
     entry |= {key: value for key, value in optional.items() if value not in (None, [], 0)}
-    return yaml.safe_dump([entry], sort_keys=False, width=100000, allow_unicode=True)
+    text: str = yaml.safe_dump([entry], sort_keys=False, width=100000, allow_unicode=True)
+    return text
 
 
 def _constraint(rule: Rule, sentence: str | None) -> Any:

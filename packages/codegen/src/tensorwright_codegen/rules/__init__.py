@@ -13,7 +13,7 @@ evaluated in Python (generators of test cases) from the same typed tree.
 from .evaluate import RuleError as RuleError
 from .evaluate import TensorMeta as TensorMeta
 from .evaluate import evaluate_rule as evaluate_rule
-from .infer import Refused as Refused
+from .infer import RefusedError as RefusedError
 from .infer import check_arguments as check_arguments
 from .infer import infer as infer
 from .parse import parse_rule as parse_rule

@@ -147,9 +147,7 @@ def _isnone(term: IsNone) -> str:
 
 def _compare(term: Compare) -> str:
     lefts = (term.left, *term.rights[:-1])
-    pairs = [
-        _comparison(left, op, right) for left, op, right in zip(lefts, term.operators, term.rights, strict=True)
-    ]
+    pairs = [_comparison(left, op, right) for left, op, right in zip(lefts, term.operators, term.rights, strict=True)]
     return pairs[0] if len(pairs) == 1 else f"({' && '.join(pairs)})"
 
 

@@ -35,9 +35,7 @@ FUNCTIONS: dict[str, Function] = {
     "distinct": Function((_INTS,), T.BOOL, doc="no value twice"),
     "broadcast": Function((_INTS, _INTS), T.INTS, variadic=True, doc="the shape that all broadcast to, or an error"),
     "broadcasts": Function((_INTS, _INTS), T.BOOL, doc="whether the first shape broadcasts to the second"),
-    "reduced": Function(
-        (_INTS, _DIMS, _INT), T.INTS, optional=(1,), doc="shape after reduction; no dims: all of them"
-    ),
+    "reduced": Function((_INTS, _DIMS, _INT), T.INTS, optional=(1,), doc="shape after reduction; no dims: all of them"),
     "normalize_dim": Function((_INT, _INT), T.INT, doc="negative counts from the end; IndexError if out of range"),
     "normalize_dims": Function((_DIMS, _INT), T.INTS, doc="normalize_dim of each; refuses a dim given twice"),
     "without": Function((_INTS, _INT), T.INTS, doc="the list without the element at an index"),

@@ -13,7 +13,7 @@ from .promotion import float_dtype, is_floating, result_type
 from .tree import Term
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """Arguments that a constraint refuses; the text is the constraint's sentence, or the rule."""
 
 
@@ -23,27 +23,25 @@ def _parsed(rule: Rule, schema: Schema) -> Term:
 
 
 def check_arguments(op: Op, args: Mapping[str, Any]) -> None:
-    """Raises Refused at the first constraint that does not hold."""
+    """Raises RefusedError at the first constraint that does not hold."""
     for constraint in op.where:
         try:
             holds = evaluate_rule(_parsed(constraint.rule, op.schema), args)
         except RuleError as error:
-            raise Refused(f"{op.name}: {error}") from None
+            raise RefusedError(f"{op.name}: {error}") from None
         if not holds:
-            raise Refused(f"{op.name}: {constraint.sentence or 'expected ' + constraint.rule.text}")
+            raise RefusedError(f"{op.name}: {constraint.sentence or 'expected ' + constraint.rule.text}")
 
 
 def infer(op: Op, args: Mapping[str, Any]) -> tuple[TensorMeta, ...]:
-    """Shapes and dtypes of the results of a structured op; Refused if the arguments do not fit."""
+    """Shapes and dtypes of the results of a structured op; RefusedError if the arguments do not fit."""
     check_arguments(op, args)
     if not op.is_structured:
         raise ValueError(f"{op.name} of kind {op.kind.value} makes its own results")
     try:
-        return tuple(
-            TensorMeta(tuple(_shape(op, i, args)), _dtype(op, i, args)) for i in range(len(op.schema.rets))
-        )
+        return tuple(TensorMeta(tuple(_shape(op, i, args)), _dtype(op, i, args)) for i in range(len(op.schema.rets)))
     except RuleError as error:
-        raise Refused(f"{op.name}: {error}") from None
+        raise RefusedError(f"{op.name}: {error}") from None
 
 
 def _of_result(rules: tuple[Rule, ...], index: int) -> Rule | None:

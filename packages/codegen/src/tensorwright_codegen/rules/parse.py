@@ -175,7 +175,7 @@ class _Parser:
 
     def check_arguments(self, node: ast.Call, name: str, function: Function, args: tuple[Term, ...]) -> None:
         declared = function.parameters
-        fits = 1 <= len(args) if function.variadic else len(args) == len(declared)
+        fits = len(args) >= 1 if function.variadic else len(args) == len(declared)
         if not fits:
             raise self.error(node, f"{name} takes {len(declared)} arguments, got {len(args)}")
         for i, arg in enumerate(args):

@@ -8,6 +8,7 @@ DEFAULT_FLOAT = "float32"
 _INTEGERS = ("int8", "int16", "int32", "int64")
 _COMPLEX_OF = {"float16": "complex64", "bfloat16": "complex64", "float32": "complex64", "float64": "complex128"}
 _REAL_OF = {"complex64": "float32", "complex128": "float64"}
+_SCALAR_KINDS = ((bool, "bool"), (int, "integer"), (float, "floating"), (complex, "complex"))
 _KIND_ORDER = ("bool", "integer", "floating", "complex")
 
 
@@ -73,9 +74,7 @@ def promote_types(a: str, b: str) -> str:
 
 def scalar_dtype(value: bool | int | float | complex, beside: str | None) -> str:
     """What a Python scalar contributes: nothing but its kind, when it is higher than that of the tensors."""
-    kind = "bool" if isinstance(value, bool) else "integer" if isinstance(value, int) else (
-        "complex" if isinstance(value, complex) else "floating"
-    )
+    kind = next(name for type_, name in _SCALAR_KINDS if isinstance(value, type_))
     if beside is not None and _KIND_ORDER.index(kind) <= _KIND_ORDER.index(kind_of(beside)):
         return beside
     if kind == "complex":
