@@ -70,6 +70,14 @@ def between(x: T, low: T, high: T) -> mask:
 """
 
 
+RARE = """shared = a + b
+inner = shared * c
+nested = select(unlikely(a == b), INNER, inner - a)
+first = select(unlikely(a < b), nested * b, shared)
+first - select(unlikely(c > a), inner + nested, c)
+"""
+
+
 @dataclass(frozen=True)
 class InstructionSet:
     name: str
@@ -108,7 +116,7 @@ AVAILABLE = [item for item in INSTRUCTION_SETS if item.needs <= _machine_feature
 def _expressions(compute: ScalarType) -> Iterator[tuple[str, str]]:
     """Name and text of an expression for every primitive that has one in this compute type."""
     for row in PRIMITIVES.values():
-        number = next(item for item in row.parameters if item != MASK)
+        number = next((item for item in row.parameters if item != MASK), MASK)
         if row.accepts(row.parameters.index(number), compute) and row.result in (SAME, TRUTH):
             yield row.name.strip("_"), _application(row, "a < b" if compute.is_number else "a", "abc")
     if compute.is_number:
@@ -118,6 +126,7 @@ def _expressions(compute: ScalarType) -> Iterator[tuple[str, str]]:
         yield "truth", "T((a < b) ^ (b < c)) + T(~(a == b) & (mask(c) != (a <= c)))"
         yield "negative_zero", "select(a < b, T(-0.0), a)" if compute.is_float else "select(a < b, T(-1), a)"
         yield "between", "between(a, b, c)"
+        yield "rare", RARE.replace("INNER", "minimum(a, b)" if compute.is_float else "a ^ b")
 
 
 def _application(row: Primitive, condition: str, names: str) -> str:
@@ -141,7 +150,7 @@ def _conversions(compute: ScalarType) -> Iterator[tuple[str, str]]:
 def _wide(compute: ScalarType) -> Iterator[tuple[str, str]]:
     """Every primitive on 64-bit values in a kernel of 32-bit lanes."""
     for row in PRIMITIVES.values():
-        number = next(item for item in row.parameters if item != MASK)
+        number = next((item for item in row.parameters if item != MASK), MASK)
         if row.accepts(row.parameters.index(number), compute.resized) and row.result in (SAME, TRUTH):
             call = _application(row, "a < b", "xyz")
             names = f"x = widen(a) * {'1.0000001' if compute.is_float else '77777777777'}\ny = widen(b)\nz = widen(c)\n"

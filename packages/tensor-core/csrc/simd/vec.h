@@ -153,6 +153,12 @@ TW_INLINE void load_first_into(M8& m, const void* from, int count) {
   std::memcpy(&m.v, from, size_t(at_most(count, TW_VBYTES)));
 }
 TW_INLINE void store_first(void* to, M8 m, int count) { std::memcpy(to, &m.v, size_t(at_most(count, TW_VBYTES))); }
+TW_INLINE bool any(M8 m) {
+  uint64_t words[TW_VBYTES / 8], found = 0;
+  std::memcpy(words, &m.v, sizeof words);
+  for (uint64_t word : words) found |= word;
+  return found != 0;
+}
 TW_INLINE void first_into(M8& m, int count) {
   uint8_t ones[TW_VBYTES] = {};
   std::memset(ones, 1, size_t(at_most(count, TW_VBYTES)));
@@ -190,6 +196,12 @@ template <class M>
 TW_INLINE M splat_mask(bool x) {
   M m;
   splat_into(m, uint8_t(x));
+  return m;
+}
+
+// The mask itself: the generated code branches on it.
+template <class M>
+TW_INLINE M unlikely(M m) {
   return m;
 }
 

@@ -11,6 +11,9 @@ TW_INLINE F64 select(M64 m, F64 a, F64 b) { return (F64)_mm256_blendv_pd((__m256
 TW_INLINE I32 select(M32 m, I32 a, I32 b) { return (I32)_mm256_blendv_epi8((__m256i)b, (__m256i)a, (__m256i)m.v); }
 TW_INLINE I64 select(M64 m, I64 a, I64 b) { return (I64)_mm256_blendv_epi8((__m256i)b, (__m256i)a, (__m256i)m.v); }
 
+TW_INLINE bool any(M32 m) { return _mm256_movemask_ps((__m256)m.v) != 0; }
+TW_INLINE bool any(M64 m) { return _mm256_movemask_pd((__m256d)m.v) != 0; }
+
 TW_INLINE F32 sqrt(F32 x) { return (F32)_mm256_sqrt_ps((__m256)x); }
 TW_INLINE F64 sqrt(F64 x) { return (F64)_mm256_sqrt_pd((__m256d)x); }
 TW_INLINE F32 min_(F32 a, F32 b) { return (F32)_mm256_min_ps((__m256)a, (__m256)b); }

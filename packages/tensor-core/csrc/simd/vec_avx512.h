@@ -39,6 +39,9 @@ TW_MASK_LOGIC(M32, __mmask16)
 TW_MASK_LOGIC(M64, __mmask8)
 #undef TW_MASK_LOGIC
 
+TW_INLINE bool any(M32 m) { return m.v != 0; }
+TW_INLINE bool any(M64 m) { return m.v != 0; }
+
 TW_INLINE M32 join(M64 lo, M64 hi) { return {__mmask16(unsigned(lo.v) | unsigned(hi.v) << 8)}; }
 TW_INLINE M64 low(M32 m) { return {__mmask8(m.v)}; }
 TW_INLINE M64 high(M32 m) { return {__mmask8(m.v >> 8)}; }

@@ -11,6 +11,15 @@
 namespace tw {
 namespace TW_ISA_NS {
 
+template <class M>
+TW_INLINE bool any_lane(M m) {
+  bool found = false;
+  for (int i = 0; i < int(sizeof m.v / sizeof m.v[0]); ++i) found |= m.v[i] != 0;
+  return found;
+}
+TW_INLINE bool any(M32 m) { return any_lane(m); }
+TW_INLINE bool any(M64 m) { return any_lane(m); }
+
 TW_INLINE F32 sqrt(F32 x) {
   return per_lane<F32>(x, [](float e) { return __builtin_sqrtf(e); });
 }

@@ -6,6 +6,9 @@
 namespace tw {
 namespace TW_ISA_NS {
 
+TW_INLINE bool any(M32 m) { return _mm_movemask_ps((__m128)m.v) != 0; }
+TW_INLINE bool any(M64 m) { return _mm_movemask_pd((__m128d)m.v) != 0; }
+
 TW_INLINE F32 sqrt(F32 x) { return (F32)_mm_sqrt_ps((__m128)x); }
 TW_INLINE F64 sqrt(F64 x) { return (F64)_mm_sqrt_pd((__m128d)x); }
 TW_INLINE F32 min_(F32 a, F32 b) { return (F32)_mm_min_ps((__m128)a, (__m128)b); }

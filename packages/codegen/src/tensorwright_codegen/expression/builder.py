@@ -148,6 +148,8 @@ class ProgramBuilder:
         for wanted, value in zip(row.parameters, values, strict=True):
             if wanted != MASK and isinstance(value, Typed):
                 return value.type
+        if all(wanted == MASK for wanted in row.parameters):
+            return ScalarType.MASK
         literals = ", ".join(
             describe(value) for wanted, value in zip(row.parameters, values, strict=True) if wanted != MASK
         )

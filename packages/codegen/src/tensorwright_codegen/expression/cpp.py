@@ -91,15 +91,74 @@ def parameters(program: Program, width: LaneWidth) -> list[str]:
 
 def statements(program: Program, width: LaneWidth) -> Iterator[str]:
     """Defines `v<i>` for every instruction but the counts of shifts by a constant, which are template arguments."""
-    used = {
-        arg for item in program.body for arg in item.args[: 1 if _constant_count(program, item) is not None else None]
-    }
+    counts = {item.args[1] for item in program.body if _constant_count(program, item) is not None}
+    needed = set(program.results)
+    for item in program.body:
+        needed.update(item.args[:1] if _constant_count(program, item) is not None else item.args)
+    indices = [index for index in range(len(program.body)) if index in needed or index not in counts]
+    yield from _block(program, width, indices, _users(program))
+
+
+def _users(program: Program) -> list[set[int]]:
+    """The instructions that use each one; a result is also used by the end of the program."""
+    users: list[set[int]] = [set() for _ in program.body]
     for index, item in enumerate(program.body):
-        if item.op == "constant" and index not in used.union(program.results):
+        for arg in item.args:
+            users[arg].add(index)
+    for index in program.results:
+        users[index].add(len(program.body))
+    return users
+
+
+def _block(program: Program, width: LaneWidth, indices: Sequence[int], users: Sequence[set[int]]) -> Iterator[str]:
+    """Statements of some instructions, those that only a rare case needs inside a branch of their own."""
+    rare = {index: _needed_rarely(program, index, users) for index in indices if _is_rare_select(program, index)}
+    inside = set().union(*rare.values())
+    for index in indices:
+        if index in inside:
             continue
-        if item.op == "lookup":
-            yield _table(index, item)
-        yield f"const {width.vector(item.type)} v{index} = {_expression(program, item, index, width)};"
+        if rare.get(index):
+            mine = [item for item in indices if item in rare[index]]
+            yield from _rare_select(program, width, index, mine, users)
+        else:
+            yield from _statement(program, width, index)
+
+
+def _statement(program: Program, width: LaneWidth, index: int) -> Iterator[str]:
+    item = program.body[index]
+    if item.op == "lookup":
+        yield _table(index, item)
+    yield f"const {width.vector(item.type)} v{index} = {_expression(program, item, index, width)};"
+
+
+def _rare_select(
+    program: Program, width: LaneWidth, index: int, inside: Sequence[int], users: Sequence[set[int]]
+) -> Iterator[str]:
+    """Skips the rare value where no lane needs it: which lanes are selected stays the same."""
+    item = program.body[index]
+    condition, value, other = item.args
+    yield f"{width.vector(item.type)} v{index} = v{other};"
+    yield f"if (__builtin_expect(any(v{condition}), 0)) {{"
+    for line in _block(program, width, inside, users):
+        yield f"  {line}"
+    yield f"  v{index} = select(v{condition}, v{value}, v{other});"
+    yield "}"
+
+
+def _is_rare_select(program: Program, index: int) -> bool:
+    item = program.body[index]
+    return item.op == "select" and program.body[item.args[0]].op == "unlikely"
+
+
+def _needed_rarely(program: Program, select: int, users: Sequence[set[int]]) -> set[int]:
+    """The instructions that nothing but the selected value of this select needs."""
+    condition, value, other = program.body[select].args
+    found: set[int] = set()
+    for index in range(select - 1, -1, -1):
+        through_value = index == value and index not in (condition, other)
+        if users[index] and users[index] <= (found | {select} if through_value else found):
+            found.add(index)
+    return found
 
 
 def function_body(program: Program, width: LaneWidth) -> list[str]:

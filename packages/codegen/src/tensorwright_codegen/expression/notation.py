@@ -100,7 +100,7 @@ class _Printer:
             return self._power(*args)
         if name in _TYPES and len(args) == 1:
             return self._conversion(args[0])
-        if name in ("bitcast", "to_float", "widen", "narrow") and len(args) == 1:
+        if name in ("unlikely", "bitcast", "to_float", "widen", "narrow") and len(args) == 1:
             return self.print(args[0])
         if name in PRIMITIVES and PRIMITIVES[name].formula is not None:
             return self._primitive(name, args)

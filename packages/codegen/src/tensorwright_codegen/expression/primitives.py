@@ -159,7 +159,8 @@ _ROWS = (
     _binary("imod_floor", INTEGER, _infix("mod", r"\bmod", PRODUCT)),
     _binary("idiv_trunc", INTEGER),
     _binary("irem_trunc", INTEGER),
-    # selection and conversion
+    # selection and conversion; unlikely(m) is m, and tells that select(unlikely(m), a, b) rarely needs a
+    Primitive("unlikely", (MASK,), SAME, Formula(Notation("{0}", CASES), Notation("{0}", CASES))),
     Primitive("select", (MASK, ANY, ANY), SAME, _SELECT),
     _unary("bitcast", NUMBER, None, TWIN),
     _unary("to_float", INTEGER, None, TWIN),

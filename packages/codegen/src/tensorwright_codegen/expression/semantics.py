@@ -161,6 +161,7 @@ SEMANTICS: dict[str, Callable[..., Array]] = {
     "imod_floor": imod_floor,
     "idiv_trunc": idiv_trunc,
     "irem_trunc": irem_trunc,
+    "unlikely": lambda condition: condition,
     "select": select,
     "bitcast": lambda x: x.view(_twin(x)),
     "to_float": lambda x: x.astype(_twin(x)),
