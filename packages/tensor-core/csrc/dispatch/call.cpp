@@ -175,7 +175,9 @@ tw_status run_backend(tw_call* call) {
   const tw_status status = find_place(call, &place);
   if (__builtin_expect(status != TW_OK, 0)) return status;
   const KernelRecord* kernel = call->op->backend[place.backend].load(std::memory_order_acquire);
-  return __builtin_expect(call->op->spec->flags & kOpStructured, 1) ? run_structured(kernel, call, place)
+  const uint32_t flags = call->op->spec->flags;
+  const bool composite = !kernel && (flags & kOpComposite) && place.backend != kBackendMeta;
+  return __builtin_expect((flags & kOpStructured) && !composite, 1) ? run_structured(kernel, call, place)
                                                                     : run_plain(kernel, call, place);
 }
 
