@@ -1,0 +1,155 @@
+// Indexing and rearranging written over gather, index, index_put, index_select and views.
+#include <kernels.h>
+#include <tensorwright/ops.hpp>
+
+#include <algorithm>
+
+#include "runtime/text.h"
+
+namespace tw::composite {
+
+namespace {
+
+Tensor flat(TensorRef t) { return ops::reshape(t, {t.numel()}); }
+
+size_t position(int64_t dim, int64_t ndim) { return static_cast<size_t>(dim < 0 ? dim + ndim : dim); }
+
+// Indices of one dimension: None for those before it.
+std::vector<tw_tensor*> index_of_dim(TensorRef index, int64_t dim, int64_t ndim) {
+  std::vector<tw_tensor*> indices(position(dim, ndim), nullptr);
+  indices.push_back(index.get());
+  return indices;
+}
+
+Tensor as_vector(TensorRef index) { return index.ndim() == 0 ? ops::unsqueeze(index, 0) : Tensor::retain(index); }
+
+}  // namespace
+
+Tensor index_copy(TensorRef self, int64_t dim, TensorRef index, TensorRef source) {
+  const Tensor vector = as_vector(index);
+  return ops::index_put(self, index_of_dim(vector, dim, self.ndim()), source);
+}
+
+Tensor index_fill(TensorRef self, int64_t dim, TensorRef index, const Scalar& value) {
+  const Tensor vector = as_vector(index);
+  return ops::index_put(self, index_of_dim(vector, dim, self.ndim()),
+                        ops::full(IntList(), value, self.dtype(), self.device()));
+}
+
+Tensor take_along_dim(TensorRef self, TensorRef indices, std::optional<int64_t> dim) {
+  if (!dim) return ops::gather(flat(self), 0, flat(indices));
+  std::vector<int64_t> shape = self.shape().vec(), index_shape = indices.shape().vec();
+  const size_t along = position(*dim, self.ndim());
+  for (size_t d = 0; d < shape.size(); ++d) {
+    if (d == along) continue;
+    int64_t &a = shape[d], &b = index_shape[d];
+    if (a != b && a != 1 && b != 1)
+      throw fail(TW_E_SHAPE, "take_along_dim: self of shape ", self.shape(), " and indices of shape ", indices.shape(),
+                 " do not broadcast in dimension ", d);
+    a = b = a == 1 ? b : a;
+  }
+  return ops::gather(ops::expand(self, shape), *dim, ops::expand(indices, index_shape));
+}
+
+Tensor take(TensorRef self, TensorRef index) {
+  return ops::reshape(ops::index_select(flat(self), 0, flat(index)), index.shape());
+}
+
+Tensor masked_select(TensorRef self, TensorRef mask) {
+  tw_tensor* both[] = {self.get(), mask.get()};
+  const std::vector<Tensor> broadcast = ops::broadcast_tensors({both, 2});
+  if (self.ndim() == 0 && mask.ndim() == 0) return ops::masked_select(ops::unsqueeze(self, 0), ops::unsqueeze(mask, 0));
+  tw_tensor* indices[] = {broadcast[1].get()};
+  return ops::index(broadcast[0], {indices, 1});
+}
+
+std::vector<Tensor> where_condition(TensorRef condition) { return ops::unbind(ops::nonzero(condition), 1); }
+
+Tensor count_nonzero(TensorRef self, std::optional<IntList> dim) {
+  return ops::sum(ops::ne(self, 0), dim, false, kInt64);
+}
+
+Tensor rot90(TensorRef self, int64_t k, IntList dims) {
+  const int64_t second[] = {dims[1]};
+  switch (((k % 4) + 4) % 4) {
+    case 0:
+      return ops::clone(self);
+    case 1:
+      return ops::transpose(ops::flip(self, {second, 1}), dims[0], dims[1]);
+    case 2:
+      return ops::flip(self, dims);
+    default:
+      return ops::flip(ops::transpose(self, dims[0], dims[1]), {second, 1});
+  }
+}
+
+Tensor repeat(TensorRef self, IntList repeats) {
+  const size_t added = repeats.size() - static_cast<size_t>(self.ndim());
+  std::vector<int64_t> split, stretched, merged;  // [1, size, ...], [repeats, size, ...], [repeats * size, ...]
+  for (size_t d = 0; d < repeats.size(); ++d) {
+    const int64_t size = d < added ? 1 : self.size(static_cast<int>(d - added));
+    split.insert(split.end(), {1, size});
+    stretched.insert(stretched.end(), {repeats[d], size});
+    merged.push_back(repeats[d] * size);
+  }
+  return ops::reshape(ops::expand(ops::reshape(self, split), stretched), merged);
+}
+
+Tensor tile(TensorRef self, IntList dims) {
+  std::vector<int64_t> repeats = dims.vec();
+  const size_t ndim = static_cast<size_t>(self.ndim());
+  if (repeats.size() < ndim) repeats.insert(repeats.begin(), ndim - repeats.size(), 1);
+  return ops::repeat(self, repeats);
+}
+
+Tensor repeat_interleave(TensorRef self, int64_t repeats, std::optional<int64_t> dim) {
+  const Tensor source = dim ? Tensor::retain(self) : flat(self);
+  const size_t d = position(dim.value_or(0), source.ndim());
+  std::vector<int64_t> stretched = source.shape().vec(), merged = stretched;
+  stretched.insert(stretched.begin() + static_cast<std::ptrdiff_t>(d) + 1, repeats);
+  merged[d] *= repeats;
+  return ops::reshape(ops::expand(ops::unsqueeze(source, static_cast<int64_t>(d) + 1), stretched), merged);
+}
+
+Tensor repeat_interleave_tensor(TensorRef self, TensorRef repeats, std::optional<int64_t> dim) {
+  const Tensor source = dim ? Tensor::retain(self) : flat(self);
+  const int64_t d = dim.value_or(0);
+  return ops::index_select(source, d, ops::run_indices(repeats, source.size(static_cast<int>(d))));
+}
+
+namespace {
+
+// The square matrix with `v` on the diagonal numbered `k`: v stretched over rows or columns, and a mask.
+Tensor matrix_with_diagonal(TensorRef v, int64_t k) {
+  const int64_t missing = k < 0 ? -k : k, size = v.numel() + missing;
+  const Tensor zeros = ops::zeros({missing}, v.dtype(), v.device());
+  tw_tensor* parts[] = {v.get(), zeros.get()};
+  const Tensor padded = ops::unsqueeze(ops::cat({parts, 2}), k < 0 ? 0 : 1);
+  const Tensor place = ops::arange(size, std::nullopt, 1, kInt64, v.device());
+  const Tensor mask = ops::eq(ops::sub(ops::unsqueeze(place, 0), ops::unsqueeze(place, 1)), k);
+  return ops::where(mask, padded, ops::zeros(IntList(), v.dtype(), v.device()));
+}
+
+}  // namespace
+
+Tensor diag(TensorRef self, int64_t diagonal) {
+  return self.ndim() == 1 ? matrix_with_diagonal(self, diagonal) : ops::clone(ops::diagonal(self, diagonal));
+}
+
+Tensor one_hot(TensorRef self, int64_t num_classes) {
+  if (num_classes < -1 || num_classes == 0)
+    throw fail(TW_E_VALUE, "one_hot: num_classes must be positive, got ", num_classes);
+  const Tensor indices = ops::to_dtype(self, kInt64);
+  if (self.numel() > 0 && self.device().type == TW_DEVICE_CPU) {
+    const int64_t least = *ops::amin(indices).data<int64_t>(), most = *ops::amax(indices).data<int64_t>();
+    if (num_classes == -1) num_classes = most + 1;
+    if (least < 0 || most >= num_classes)
+      throw fail(TW_E_INDEX, "one_hot: index ", least < 0 ? least : most, " is out of range for ", num_classes,
+                 " classes");
+  }
+  if (num_classes == -1) throw fail(TW_E_VALUE, "one_hot: num_classes cannot be guessed from an empty tensor");
+  const Tensor classes = ops::arange(num_classes, std::nullopt, 1, kInt64, self.device());
+  return ops::to_dtype(ops::eq(ops::unsqueeze(indices, -1), classes), kInt64);
+}
+
+}  // namespace tw::composite
