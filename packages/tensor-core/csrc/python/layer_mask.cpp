@@ -2,6 +2,7 @@
 #include "python/layer_mask.h"
 
 #include "python/errors.h"
+#include "python/tensor_object.h"
 
 namespace tw::python {
 
@@ -76,18 +77,33 @@ PyObject* set_layer_masks(PyObject*, PyObject* args) {
   Py_RETURN_NONE;
 }
 
+PyObject* has_layer(PyObject*, PyObject* args) {
+  PyObject* tensor;
+  unsigned layer;
+  if (!PyArg_ParseTuple(args, "O!I:has_layer", &TensorType, &tensor, &layer)) return nullptr;
+  return PyBool_FromLong(layer < 64 && tensor_of(tensor)->layers >> layer & 1);
+}
+
+PyObject* requires_grad_function(PyObject*, PyObject* tensor) {
+  if (!is_tensor(tensor)) return type_error("requires_grad(): expected a Tensor, got ", type_name(tensor));
+  return PyBool_FromLong(requires_grad(tensor));
+}
+
 }  // namespace
 
 PyMethodDef kLayerFunctions[] = {
     {"get_layer_masks", get_layer_masks, METH_NOARGS, "The thread's (included, excluded) dispatch layers as bits."},
     {"set_layer_masks", set_layer_masks, METH_VARARGS, "set_layer_masks(included, excluded)"},
+    {"has_layer", has_layer, METH_VARARGS, "has_layer(tensor, layer): whether the tensor switches the layer on."},
+    {"requires_grad", requires_grad_function, METH_O, "requires_grad(tensor): False where autograd is not installed."},
     {},
 };
 
 bool add_layer_mask_type(PyObject* module) {
   return PyType_Ready(&LayerMaskType) == 0 &&
          PyModule_AddObjectRef(module, "LayerMask", reinterpret_cast<PyObject*>(&LayerMaskType)) == 0 &&
-         PyModule_AddIntConstant(module, "AUTOGRAD_LAYER", TW_L_AUTOGRAD) == 0;
+         PyModule_AddIntConstant(module, "AUTOGRAD_LAYER", TW_L_AUTOGRAD) == 0 &&
+         PyModule_AddObjectRef(module, "ALL_LAYERS", Ref(PyLong_FromUnsignedLongLong(~0ull)).get()) == 0;
 }
 
 }  // namespace tw::python

@@ -1,23 +1,121 @@
 """Tensors, and the root under which the sibling distributions put autograd, nn, optim and the rest."""
 
+from math import e as e
+from math import inf as inf
+from math import nan as nan
+from math import pi as pi
 from pkgutil import extend_path
 from typing import TYPE_CHECKING
 
 __path__ = extend_path(__path__, __name__)  # sibling distributions installed elsewhere on sys.path
 
-from tensorwright import _siblings
+from tensorwright import _C, _siblings, _tensor_methods
+from tensorwright._C import AbiError as AbiError
+from tensorwright._C import Op as Op
+from tensorwright._C import ShapeError as ShapeError
+from tensorwright._C import Size as Size
+from tensorwright._C import Tensor as Tensor
+from tensorwright._C import bfloat16 as bfloat16
+from tensorwright._C import bool as bool
+from tensorwright._C import cdouble as cdouble
+from tensorwright._C import cfloat as cfloat
+from tensorwright._C import complex64 as complex64
+from tensorwright._C import complex128 as complex128
+from tensorwright._C import device as device
+from tensorwright._C import double as double
+from tensorwright._C import dtype as dtype
+from tensorwright._C import finfo as finfo
+from tensorwright._C import float as float
+from tensorwright._C import float16 as float16
+from tensorwright._C import float32 as float32
+from tensorwright._C import float64 as float64
+from tensorwright._C import half as half
+from tensorwright._C import iinfo as iinfo
+from tensorwright._C import int as int
+from tensorwright._C import int8 as int8
+from tensorwright._C import int16 as int16
+from tensorwright._C import int32 as int32
+from tensorwright._C import int64 as int64
+from tensorwright._C import long as long
+from tensorwright._C import short as short
+from tensorwright._C import uint8 as uint8
+from tensorwright._creation import as_tensor as as_tensor
+from tensorwright._creation import asarray as asarray
+from tensorwright._creation import from_dlpack as from_dlpack
+from tensorwright._creation import from_numpy as from_numpy
+from tensorwright._creation import frombuffer as frombuffer
+from tensorwright._creation import tensor as tensor
+from tensorwright._dtypes import can_cast as can_cast
+from tensorwright._dtypes import get_default_dtype as get_default_dtype
+from tensorwright._dtypes import is_complex as is_complex
+from tensorwright._dtypes import is_floating_point as is_floating_point
+from tensorwright._dtypes import is_tensor as is_tensor
+from tensorwright._dtypes import numel as numel
+from tensorwright._dtypes import promote_types as promote_types
+from tensorwright._dtypes import result_type as result_type
+from tensorwright._dtypes import set_default_dtype as set_default_dtype
+from tensorwright._grad_mode import enable_grad as enable_grad
+from tensorwright._grad_mode import inference_mode as inference_mode
+from tensorwright._grad_mode import is_grad_enabled as is_grad_enabled
+from tensorwright._grad_mode import is_inference_mode_enabled as is_inference_mode_enabled
+from tensorwright._grad_mode import no_grad as no_grad
+from tensorwright._grad_mode import set_grad_enabled as set_grad_enabled
+from tensorwright._random import Generator as Generator
+from tensorwright._random import default_generator as default_generator
+from tensorwright._random import get_rng_state as get_rng_state
+from tensorwright._random import initial_seed as initial_seed
+from tensorwright._random import manual_seed as manual_seed
+from tensorwright._random import seed as seed
+from tensorwright._random import set_rng_state as set_rng_state
+
+if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
+    from tensorwright import autograd as autograd
+    from tensorwright import extend as extend
+    from tensorwright import nn as nn
+    from tensorwright import ops as ops
+    from tensorwright import optim as optim
+    from tensorwright._config import get_num_threads as get_num_threads
+    from tensorwright._config import set_num_threads as set_num_threads
+    from tensorwright._config import show_config as show_config
+    from tensorwright._plugins import plugins as plugins
+    from tensorwright._printing import get_printoptions as get_printoptions
+    from tensorwright._printing import set_printoptions as set_printoptions
+    from tensorwright._public_ops import *
+    from tensorwright._serialization import load as load
+    from tensorwright._serialization import load_metadata as load_metadata
+    from tensorwright._serialization import save as save
 
 _siblings.install_finder()
+_tensor_methods.install()
+globals().update({name: _C.op_functions[name] for name in _C.public_op_names})
 
-if TYPE_CHECKING:  # the parts load on first use; type checkers follow these lines
-    from tensorwright import autograd as autograd
-    from tensorwright import nn as nn
-    from tensorwright import optim as optim
+newaxis = None
+
+_LAZY = {
+    "get_num_threads": "_config",
+    "set_num_threads": "_config",
+    "show_config": "_config",
+    "plugins": "_plugins",
+    "get_printoptions": "_printing",
+    "set_printoptions": "_printing",
+    "load": "_serialization",
+    "load_metadata": "_serialization",
+    "save": "_serialization",
+}
+_LAZY_MODULES = ("extend", "ops")
 
 
 def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    if name in _LAZY:
+        value = getattr(import_module(f"tensorwright.{_LAZY[name]}"), name)
+        globals()[name] = value
+        return value
+    if name in _LAZY_MODULES:
+        return import_module(f"tensorwright.{name}")
     return _siblings.load_part(name)  # `tw.nn` works without `import tensorwright.nn`
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_siblings.DISTRIBUTIONS})
+    return sorted({*globals(), *_LAZY, *_LAZY_MODULES, *_siblings.DISTRIBUTIONS})

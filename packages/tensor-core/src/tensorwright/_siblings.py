@@ -12,6 +12,15 @@ DISTRIBUTIONS = {
     "optim": "tensorwright-optim",
 }
 
+# Attributes of Tensor that a part brings: the first use of one imports the part.
+TENSOR_ATTRIBUTES = dict.fromkeys(
+    (
+        "backward", "detach_", "grad", "grad_fn", "is_leaf", "output_nr", "register_hook",
+        "register_post_accumulate_grad_hook", "requires_grad", "requires_grad_", "retain_grad", "retains_grad",
+    ),
+    "autograd",
+)  # fmt: skip
+
 
 class PartNotInstalledError(ModuleNotFoundError):
     """A part of tensorwright that another distribution brings was asked for, and is not installed.
@@ -51,3 +60,15 @@ def load_part(name: str) -> ModuleType:
         if error.name != DISTRIBUTIONS[name]:
             raise  # this part is there; one that it needs is not
         raise AttributeError(str(error)) from None
+
+
+def load_for_attribute(name: str) -> None:
+    """Import the part that brings an attribute of Tensor; without it an ``AttributeError`` says what to install."""
+    part = TENSOR_ATTRIBUTES[name]
+    try:
+        import_module(f"tensorwright.{part}")
+    except PartNotInstalledError as error:
+        if error.name != DISTRIBUTIONS[part]:
+            raise
+        distribution = DISTRIBUTIONS[part]
+        raise AttributeError(f"`{name}` needs {distribution} (pip install {distribution})") from None

@@ -1,0 +1,50 @@
+"""For the packages that add to tensorwright: layers, native plugins, and what these bring to Tensor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tensorwright import _C
+from tensorwright._grad_mode import LayerMask as LayerMask
+
+__all__ = ["LayerMask", "attribute", "load_plugin", "method", "property"]
+
+
+def method(name: str, op: str) -> None:
+    """Let ``tensor.<name>(...)`` call an op, with the tensor as its first argument.
+
+    Example:
+        >>> import tensorwright as tw
+        >>> tw.extend.method("plus", "tw::add")
+        >>> tw.ones(1).plus(2).item()
+        3.0
+    """
+    _C.extend_tensor(name, _C.find_op(op))
+
+
+def property(name: str, getter: str, setter: str | None = None, doc: str = "") -> None:
+    """Let reading ``tensor.<name>`` call the op ``getter(tensor)`` and assigning call ``setter(tensor, value)``.
+
+    Deleting the attribute assigns None.
+
+    Example:
+        >>> import tensorwright as tw
+        >>> tw.extend.property("negated", getter="tw::neg")
+        >>> tw.ones(1).negated.item()
+        -1.0
+    """
+    _C.extend_tensor(name, _C.op_property(name, getter, setter, doc))
+
+
+def attribute(name: str, value: Any) -> None:
+    """Set an attribute of the Tensor type: a function becomes a method, a descriptor is asked, all else is a constant."""
+    _C.extend_tensor(name, value)
+
+
+def load_plugin(path: str) -> None:
+    """Load a native plugin, a shared library with the symbol ``tw_plugin_entry_1``.
+
+    Raises:
+        AbiError: if it is no plugin, or needs another ABI; nothing of it stays registered.
+    """
+    _C.load_plugin(path)
