@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 from function_fits import FITS
-from remez import Fit, Fitted, fit_polynomial
+from reduction_tables import TABLES, Table
+from remez import Fit, fit_polynomial
 
 
 def literal(value: float, bits: int) -> str:
@@ -26,46 +27,50 @@ def literal(value: float, bits: int) -> str:
     return re.sub(r"np\.float\d+\((.*)\)", r"\1", text)
 
 
-def table_text(fit: Fit, fitted: Fitted) -> str:
-    """The line(s) `NAME = (...)` as they stand in an .expr file."""
-    entries = [literal(c, fit.bits) for c in fitted.coefficients]
-    lines, line = [], f"{fit.name} = ("
+def table_text(name: str, entries: list[str]) -> str:
+    """The lines `NAME = (...)` as they stand in an .expr file."""
+    lines, line = [], f"{name} = ("
     for entry in entries:
         if len(line) + len(entry) > 116:
             lines.append(line.rstrip())
             line = "    "
         line += entry + ", "
-    text = "\n".join([*lines, line.rstrip(", ") + ")"])
-    for k, low in enumerate(fitted.low_parts):
-        text += f"\n{fit.name}_LOW{k + len(fit.fixed)} = {literal(low, fit.bits)}"
-    return text
+    return "\n".join([*lines, line.rstrip(", ") + ")"])
 
 
-def replace_table(source: str, fit: Fit, text: str) -> tuple[str, bool]:
-    """`source` with the table of `fit` (and its low parts) replaced; False if it has no such table."""
-    pattern = re.compile(rf"^{fit.name} = \([^)]*\)(\n{fit.name}_LOW\d+ = \S+)*", re.MULTILINE)
+def definition(item: Fit | Table) -> tuple[str, str]:
+    """What stands in the .expr file, and a remark about its accuracy."""
+    if isinstance(item, Table):
+        return table_text(item.name, [literal(value, 53) for value in item.values]), "exact to the last place"
+    fitted = fit_polynomial(item)
+    entries = [literal(value, item.bits) for value in fitted.coefficients]
+    return table_text(item.name, entries), f"{fitted.error_bits:.1f} bits"
+
+
+def replace_table(source: str, name: str, text: str) -> tuple[str, bool]:
+    """`source` with the table of that name replaced; False if it has no such table."""
+    pattern = re.compile(rf"^{name} = \([^)]*\)", re.MULTILINE)
     return pattern.subn(lambda _: text, source)[0], bool(pattern.search(source))
 
 
+def selected(names: list[str]) -> list[Fit | Table]:
+    return [item for item in (*FITS, *TABLES) if not names or item.name in names]
+
+
 def update(directory: Path, names: list[str], write: bool) -> list[str]:
-    """Compare (and with `write` replace) the tables of all .expr files; returns the stale table names."""
-    stale, missing = [], []
+    """Compare (and with `write` replace) the tables of all .expr files; returns the names of those that differ."""
+    stale = []
     sources = {path: path.read_text() for path in sorted(directory.glob("*.expr"))}
-    for fit in (f for f in FITS if not names or f.name in names):
-        text, found = table_text(fit, fit_polynomial(fit)), False
-        for path, source in sources.items():
-            sources[path], here = replace_table(source, fit, text)
-            found |= here
-            if sources[path] != source:
-                stale.append(fit.name)
-        if not found:
-            missing.append(fit.name)
+    for item in selected(names):
+        text, _ = definition(item)
+        replaced = {path: replace_table(source, item.name, text) for path, source in sources.items()}
+        if not any(found for _, found in replaced.values()) or any(replaced[path][0] != sources[path] for path in sources):
+            stale.append(item.name)
+        sources = {path: source for path, (source, _) in replaced.items()}
     if write:
         for path, source in sources.items():
             path.write_text(source)
-    if missing:
-        print("no such table in any .expr file:", ", ".join(missing))
-    return stale + missing
+    return stale
 
 
 def main() -> int:
@@ -78,9 +83,9 @@ def main() -> int:
         stale = update(options.write or options.check, options.names, write=bool(options.write))
         print("replaced:" if options.write else "stale:", ", ".join(stale) or "none")
         return int(bool(stale) and not options.write)
-    for fit in (f for f in FITS if not options.names or f.name in options.names):
-        fitted = fit_polynomial(fit)
-        print(f"# {fitted.error_bits:.1f} bits\n{table_text(fit, fitted)}")
+    for item in selected(options.names):
+        text, accuracy = definition(item)
+        print(f"# {accuracy}\n{text}")
     return 0
 
 

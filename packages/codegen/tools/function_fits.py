@@ -96,10 +96,10 @@ def hyperbolic() -> list[Fit]:
     return fits
 
 
-def erfcx_scaled(q: mpf, shift: mpf) -> mpf:
-    """exp(x^2) erfc(x) / q at x = 1/q - shift."""
+def erfcx_excess(q: mpf, shift: mpf) -> mpf:
+    """(1 + 1.25 x) exp(x^2) erfc(x) - 1 at x = 1/q - shift: between -0.3 and 0.01 for all x >= 0."""
     x = 1 / q - shift
-    return mp.exp(x * x) * mp.erfc(x) / q
+    return (1 + mpf(1.25) * x) * mp.exp(x * x) * mp.erfc(x) - 1
 
 
 def error() -> list[Fit]:
@@ -133,23 +133,43 @@ def error() -> list[Fit]:
 
 
 def complementary_error() -> list[Fit]:
-    """The polynomial is in t = q - centre: around the middle of the range of q its value is not a small difference."""
+    """In t = q - centre, so that Horner's scheme adds small terms to larger ones."""
     fits = []
     for suffix, bits, shift, centre, end, degree in (
-        ("F32", 24, 3, 0.1953125, 10.1, 9),
-        ("F64", 53, 4, 0.1328125, 27.3, 23),
+        ("F32", 24, 2.5, 0.25, 10.1, 9),
+        ("F64", 53, 3.5, 0.15625, 27.3, 23),
     ):
         fits.append(
             Fit(
                 f"ERFC_{suffix}",
-                lambda t, centre=centre, shift=shift: erfcx_scaled(t + centre, shift),
-                (1 / (mpf(end) + shift) - centre, mpf(1) / shift - centre),
+                lambda t, centre=centre, shift=shift: erfcx_excess(t + centre, shift),
+                (1 / (mpf(end) + shift) - centre, 1 / mpf(shift) - centre),
                 degree,
                 bits,
-                lambda t, centre=centre, shift=shift: 1 / erfcx_scaled(t + centre, shift),
+                lambda t, centre=centre, shift=shift: 1 / (1 + erfcx_excess(t + centre, shift)),
             )
         )
     return fits
 
 
-FITS = [*exponential(), *logarithmic(), *hyperbolic(), *error(), *complementary_error()]
+def trigonometric() -> list[Fit]:
+    limit = mp.pi / 4 * mpf("1.01")  # the quotient by pi/2 is rounded, so the remainder may pass pi/4 by a little
+    fits = []
+    for suffix, bits, sin_degree, asin_degree, atan_degree in (("F32", 24, 2, 4, 8), ("F64", 53, 5, 11, 19)):
+        fits.append(odd_fit(f"SIN_{suffix}", mp.sin, -mpf(1) / 6, limit, sin_degree, bits))
+        fits.append(
+            Fit(
+                f"COS_{suffix}",
+                lambda z: (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2 if z else mpf(1) / 24,
+                (0, limit**2),
+                sin_degree,
+                bits,
+                lambda z: z**2 / mp.cos(mp.sqrt(z)),
+            )
+        )
+        fits.append(odd_fit(f"ASIN_{suffix}", mp.asin, mpf(1) / 6, 0.5, asin_degree, bits))
+        fits.append(odd_fit(f"ATAN_{suffix}", mp.atan, -mpf(1) / 3, 1, atan_degree, bits))
+    return fits
+
+
+FITS = [*exponential(), *logarithmic(), *hyperbolic(), *error(), *complementary_error(), *trigonometric()]

@@ -23,8 +23,7 @@ class Fit:
     """One polynomial: P(t) = sum of c[k] * t**k for k = 0..degree, close to `target` on [lo, hi].
 
     `weight` turns an error of P into a relative error of the function that P is part of. `fixed` holds
-    leading coefficients that are given (a leading 1, say), `free` is how many of the others are wanted in
-    more than working precision (0: none); such coefficients are printed as a high and a low part.
+    leading coefficients that are given (a leading 1, say).
     """
 
     name: str
@@ -33,16 +32,14 @@ class Fit:
     degree: int
     bits: int
     weight: Function = lambda t: mpf(1)
-    fixed: tuple[float | mpf, ...] = ()
-    split: int = 0
+    fixed: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """Coefficients (lowest order first; split ones as extra low parts) and the weighted error in bits."""
+    """Coefficients, lowest order first, and the weighted error in bits."""
 
     coefficients: tuple[float, ...]
-    low_parts: tuple[float, ...]
     error_bits: float
 
 
@@ -145,19 +142,14 @@ def fit_polynomial(fit: Fit) -> Fitted:
     exact_weights = samples.w
     late_weights = damped(fit, samples)
     done: list[mpf] = [mpf(c) for c in fit.fixed]
-    low: list[float] = []
     rest = [mpf(0)] * (fit.degree + 1 - len(done))
     while rest:
         residual = [g - horner(done, t) for g, t in zip(samples.g, samples.t, strict=True)]
         coefficient, *rest = remez(samples, residual, len(done), len(rest), rest)
-        value = mpf(round_to(coefficient, fit.bits))
-        if len(low) < fit.split:
-            low.append(round_to(coefficient - value, fit.bits))
-            value += low[-1]
-        done.append(value)
+        done.append(mpf(round_to(coefficient, fit.bits)))
         samples.w = late_weights
     samples.w = exact_weights
-    return Fitted(tuple(round_to(c, fit.bits) for c in done), tuple(low), error_bits(samples, done))
+    return Fitted(tuple(float(c) for c in done), error_bits(samples, done))
 
 
 def damped(fit: Fit, samples: Samples) -> list[mpf]:
