@@ -65,11 +65,14 @@ std::tuple<Tensor, Tensor> std_mean(TensorRef self, std::optional<IntList> dim, 
 
 namespace {
 
+// Of numbers that are not negative.
+Tensor power(TensorRef x, double exponent) { return ops::exp(ops::mul(ops::log(x), exponent)); }
+
 // Roots that have gradient 0 at 0, as a norm has.
 Tensor safe_power(TensorRef x, double exponent) {
   const Tensor is_zero = ops::eq(x, 0);
   const Tensor base = ops::masked_fill(x, is_zero, 1);
-  const Tensor root = exponent == 0.5 ? ops::sqrt(base) : ops::pow(base, exponent);
+  const Tensor root = exponent == 0.5 ? ops::sqrt(base) : power(base, exponent);
   return ops::masked_fill(root, is_zero, 0);
 }
 
@@ -82,7 +85,7 @@ Tensor norm(TensorRef self, const Scalar& p, std::optional<IntList> dim, bool ke
   const Tensor magnitude = ops::abs(self);
   if (order == 1) return ops::sum(magnitude, dim, keepdim);
   if (std::isinf(order)) return order > 0 ? ops::amax(magnitude, dim, keepdim) : ops::amin(magnitude, dim, keepdim);
-  return safe_power(ops::sum(ops::pow(magnitude, order), dim, keepdim), 1 / order);
+  return safe_power(ops::sum(power(magnitude, order), dim, keepdim), 1 / order);
 }
 
 Tensor cosine_similarity(TensorRef self, TensorRef other, int64_t dim, double eps) {
