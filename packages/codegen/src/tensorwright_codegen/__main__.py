@@ -25,7 +25,7 @@ def _core(args: argparse.Namespace) -> int:
 
 
 def _stubs(args: argparse.Namespace) -> int:
-    output = stubs_output(load_ops([args.ops]), args.head)
+    output = stubs_output(load_ops([args.ops]))
     if not args.check:
         output.write(args.out)
         return 0
@@ -56,7 +56,6 @@ def _parser() -> argparse.ArgumentParser:
     stubs = commands.add_parser("stubs", help=".pyi stubs of the ops and of Tensor")
     stubs.add_argument("--ops", type=Path, default=Path("packages/tensor-core/ops"))
     stubs.add_argument("--out", type=Path, default=Path("packages/tensor-core/src/tensorwright"))
-    stubs.add_argument("--head", type=Path, default=Path("packages/tensor-core/stubs/_C.pyi.in"))
     stubs.add_argument("--check", action="store_true", help="write nothing; fail if a committed stub is stale")
     stubs.set_defaults(run=_stubs)
     reference = commands.add_parser("reference", help="one Markdown page per op")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ..facets import Arg, Op, OpSet, Type
 
 _TYPES: dict[Type, str] = {
     Type.TENSOR: "Tensor",
-    Type.OPERAND: "Tensor | Scalar",
-    Type.SCALAR: "Scalar",
-    Type.DTYPE: "_dtype",
-    Type.DEVICE: "_device | builtins.str",
+    Type.OPERAND: "Tensor | Number",
+    Type.SCALAR: "Number",
+    Type.DTYPE: "DtypeLike",
+    Type.DEVICE: "DeviceLike",
     Type.OBJECT: "object",
 }
 # In full, because ops and methods are called int, float and bool too.
@@ -44,8 +46,9 @@ def result_annotation(op: Op) -> str:
 
 
 def _result(kind: Type) -> str:
+    exact = {Type.DTYPE: "dtype", Type.DEVICE: "device"}
     lists = {Type.TENSORS: "tuple[Tensor, ...]", Type.INTS: "tuple[builtins.int, ...]"}
-    return {**_TYPES, **_PLAIN, **lists}[kind]
+    return {**_TYPES, **_PLAIN, **exact, **lists}[kind]
 
 
 def result_class(op: Op) -> str:
@@ -71,13 +74,32 @@ def makes_tensors(op: Op) -> bool:
     return Type.DTYPE in keyword and (Type.DEVICE in keyword or op.base_name.endswith("_like"))
 
 
-def signature(op: Op, *, method: bool, inplace: bool) -> str:
+LINE = 120
+
+
+@dataclass(frozen=True)
+class Signature:
+    parameters: tuple[str, ...]
+    result: str
+
+    def define(self, name: str, indent: str, body: str) -> str:
+        """`def name(...) -> result:` with the body on the same line, wrapped as ruff's formatter does."""
+        line = f"{indent}def {name}({', '.join(self.parameters)}) -> {self.result}:{body}"
+        if len(line) <= LINE:
+            return line
+        inner = f"{indent}    {', '.join(self.parameters)}"
+        if len(inner) > LINE:
+            inner = "\n".join(f"{indent}    {parameter}," for parameter in self.parameters)
+        return f"{indent}def {name}(\n{inner}\n{indent}) -> {self.result}:{body}"
+
+
+def signature(op: Op, *, method: bool, inplace: bool) -> Signature:
     """`(self, other: Tensor, *, out: Tensor | None = ...) -> Tensor`."""
     args = op.schema.args[1:] if method else op.schema.args
     return _signature(op, [_parameter(arg) for arg in args if not arg.keyword_only], method, inplace)
 
 
-def variadic_signature(op: Op, *, method: bool, inplace: bool) -> str | None:
+def variadic_signature(op: Op, *, method: bool, inplace: bool) -> Signature | None:
     """With the list given as separate positionals: `(self, *shape: int)`; if nothing positional follows it."""
     args = [arg for arg in (op.schema.args[1:] if method else op.schema.args) if not arg.keyword_only]
     if op.varargs is None or not args or args[-1].name != op.varargs:
@@ -92,7 +114,7 @@ def _parameter(arg: Arg) -> str:
     return f"{text} = ..." if arg.default is not None else text
 
 
-def _signature(op: Op, positional: list[str], method: bool, inplace: bool) -> str:
+def _signature(op: Op, positional: list[str], method: bool, inplace: bool) -> Signature:
     keywords = [_parameter(arg) for arg in op.schema.args if arg.keyword_only]
     if op.has("out") and not inplace:
         keywords.append(f"out: {_out_type(op)} | None = ...")
@@ -101,7 +123,7 @@ def _signature(op: Op, positional: list[str], method: bool, inplace: bool) -> st
     star = ["*"] if keywords and not any(text.startswith("*") for text in positional) else []
     parts = [*(["self"] if method else []), *positional, *star, *keywords]
     result = ("Self" if method else "Tensor") if inplace else result_annotation(op)
-    return f"({', '.join(parts)}) -> {result}"
+    return Signature(tuple(parts), result)
 
 
 def _out_type(op: Op) -> str:

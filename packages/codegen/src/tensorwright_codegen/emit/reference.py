@@ -61,7 +61,7 @@ def _arguments(op: Op) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    for private, public in (("builtins.", ""), ("_dtype", "dtype"), ("_device", "device"), ("|", "\\|")):
+    for private, public in (("builtins.", ""), ("DtypeLike", "dtype"), ("DeviceLike", "device"), ("|", "\\|")):
         text = text.replace(private, public)
     return f"`{text}`"
 
