@@ -144,6 +144,7 @@ from tensorwright.ops import hardshrink as hardshrink
 from tensorwright.ops import heaviside as heaviside
 from tensorwright.ops import hstack as hstack
 from tensorwright.ops import huber_loss as huber_loss
+from tensorwright.ops import hypot as hypot
 from tensorwright.ops import index as index
 from tensorwright.ops import index_add as index_add
 from tensorwright.ops import index_copy as index_copy
@@ -228,6 +229,7 @@ from tensorwright.ops import ones_like as ones_like
 from tensorwright.ops import outer as outer
 from tensorwright.ops import permute as permute
 from tensorwright.ops import permute_dims as permute_dims
+from tensorwright.ops import pow as pow
 from tensorwright.ops import prod as prod
 from tensorwright.ops import rad2deg as rad2deg
 from tensorwright.ops import rad2deg_ as rad2deg_

@@ -1474,6 +1474,15 @@ def heaviside(self: Tensor | Number, other: Tensor | Number, *, out: Tensor | No
 def rsub(self: Tensor | Number, other: Tensor | Number, *, alpha: Number = ...) -> Tensor:
     """Difference with the operands exchanged."""
 
+def pow(self: Tensor | Number, exponent: Tensor | Number, *, out: Tensor | None = ...) -> Tensor:
+    """Power; of integers with wraparound, and an error for a negative integer exponent given as a number."""
+
+def pow_float(self: Tensor | Number, exponent: Tensor | Number) -> Tensor:
+    """Power of floats, with the special cases of IEEE 754-2019 section 9.2."""
+
+def hypot(self: Tensor | Number, other: Tensor | Number, *, out: Tensor | None = ...) -> Tensor:
+    """sqrt(self^2 + other^2) without overflow."""
+
 def max_pool2d_with_indices(
     self: Tensor,
     kernel_size: builtins.int | Sequence[builtins.int],
@@ -2387,6 +2396,12 @@ def threshold_(self: Tensor, threshold: Number, value: Number) -> Tensor:
 
 def heaviside_(self: Tensor | Number, other: Tensor | Number) -> Tensor:
     """In-place version of `heaviside`."""
+
+def pow_(self: Tensor | Number, exponent: Tensor | Number) -> Tensor:
+    """In-place version of `pow`."""
+
+def hypot_(self: Tensor | Number, other: Tensor | Number) -> Tensor:
+    """In-place version of `hypot`."""
 
 def uniform_(
     self: Tensor, low: builtins.float = ..., high: builtins.float = ..., *, generator: object | None = ...
