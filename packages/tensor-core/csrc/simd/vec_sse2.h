@@ -40,9 +40,9 @@ TW_INLINE F64 add_to_odd(F64 x, F64 y) {
   F64 total = x + y, part = total - x;
   F64 error = (x - (total - part)) + (y - part);
   I64 inexact = (error > 0.0) | (error < 0.0);  // false for NaN: the sum is infinite or NaN
-  I64 outward = (error > 0.0) == (total > 0.0);
-  I64 step = (outward & 2) - 1;
   I64 bits = (I64)total;
+  I64 inward = (I64)((U64)((I64)error ^ bits) >> 63);  // the signs differ
+  I64 step = 1 - (inward + inward);
   I64 even = (bits & 1) - 1;
   return (F64)(bits + (step & inexact & even));
 }

@@ -5,6 +5,7 @@ The language is specified in docs/expression-language.md.
 
 from typing import TYPE_CHECKING, Any
 
+from .derivative import derivative as derivative
 from .ir import ExpressionError as ExpressionError
 from .ir import Function as Function
 from .ir import Instruction as Instruction
@@ -24,6 +25,7 @@ from .library import Library as Library
 from .library import parse_function_library as parse_function_library
 from .notation import formula as formula
 from .parser import parse_expression as parse_expression
+from .printer import expression_text as expression_text
 
 if TYPE_CHECKING:
     from .evaluator import evaluate as evaluate
