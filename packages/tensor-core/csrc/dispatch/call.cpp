@@ -154,6 +154,20 @@ void bump_mutated(const tw_call* call) {
     if ((call->op->spec->mutated >> i & 1) && call->args[i].tag == TW_TENSOR) bump_version(call->args[i].u.t);
 }
 
+std::atomic<uint64_t> view_layers{0};
+const tw_op* detach_op = nullptr;
+
+// A layer that follows writes through views must see every view, and the owner for as long as the view lives.
+void mark_views(const tw_call* call) {
+  const uint64_t layers = view_layers.load(std::memory_order_relaxed) & ~call->tls->exclude;
+  if (layers == 0 || call->op == detach_op) return;
+  for (uint32_t i = 0; i < call->nrets; ++i) {
+    if (call->rets[i].tag != TW_TENSOR || !(call->rets[i].u.t->flags & TW_F_VIEW)) continue;
+    call->rets[i].u.t->layers |= layers;
+    hold_owner(call->rets[i].u.t);
+  }
+}
+
 tw_status run_plain(const KernelRecord* kernel, tw_call* call, const Place& place) {
   const OpSpec& spec = *call->op->spec;
   const bool from_spec = !kernel && (spec.flags & (kOpComposite | kOpView));
@@ -165,6 +179,7 @@ tw_status run_plain(const KernelRecord* kernel, tw_call* call, const Place& plac
   else
     status = from_spec ? spec.kernel(spec.self, call) : run_chain(kernel, call, place);
   if (__builtin_expect(status == TW_DECLINE, 0)) return no_kernel(call, place, true);
+  if ((spec.flags & kOpView) && status == TW_OK) mark_views(call);
   // A composite's writes go through ops that count them themselves.
   if (__builtin_expect(spec.mutated != 0, 0) && status == TW_OK && !from_spec) bump_mutated(call);
   return status;
@@ -194,6 +209,11 @@ tw_status run_layer(tw_call* call, uint64_t active) {
 }
 
 }  // namespace
+
+void set_view_layers(uint64_t mask) {
+  detach_op = find_op("tw::detach");
+  view_layers.store(mask, std::memory_order_relaxed);
+}
 
 tw_status redispatch(tw_call* call) {
   const uint64_t active = call->layers & call->op->layer_mask.load(std::memory_order_relaxed);

@@ -26,6 +26,9 @@ tw_status run_structured_into(const KernelRecord* kernel, tw_call* call, const P
 // Any other op whose results were given: computed apart, then copied.
 tw_status run_plain_into(tw_kernel_fn fn, void* self, const KernelRecord* chain, tw_call* call, const Place& place);
 
+// Layers that results of view ops get; that of tw::detach stays without.
+void set_view_layers(uint64_t mask);
+
 // Memory beyond what a call usually needs.
 constexpr uint32_t kMaxReturns = 16;
 

@@ -126,6 +126,21 @@ tw_status reserve(uint64_t n, uint64_t* key, uint64_t* counter) {
   return TW_OK;
 }
 
+tw_status change_view_layers(uint64_t mask) {
+  set_view_layers(mask);
+  return TW_OK;
+}
+
+tw_status view_base(const tw_tensor* t, tw_tensor** out) {
+  *out = held_owner(t);
+  return TW_OK;
+}
+
+tw_status unique(const tw_tensor* t, int32_t* out) {
+  *out = is_unique(t);
+  return TW_OK;
+}
+
 tw_tls* tls() { return thread_state(); }
 
 const tw_host kHost = {
@@ -137,6 +152,7 @@ const tw_host kHost = {
     storage_key, version, bump, set_layers, meta_get, tensor_set_meta,
     op_find, op_info, call, redispatch, layer_find, tls, tls_mask, tls_get_mask,
     parallel, threads::poll, reserve,
+    change_view_layers, view_base, unique,
 };
 
 }  // namespace

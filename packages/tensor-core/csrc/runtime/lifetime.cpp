@@ -72,6 +72,7 @@ void tensor_release(tw_tensor* t) {
     recycle_block(b);
     return;
   }
+  if (b->holds_owner) tensor_release(&b->owner->pub);
   release_storage(b->owner);
   release_block(b);
 }

@@ -30,7 +30,8 @@ struct alignas(64) TensorBlock {
   TensorBlock* owner;     // whose storage this tensor uses
   void* python;           // weak: the Python wrapper, cleared by it when it dies
   uint32_t storage_users; // live tensors that use this block's storage
-  uint16_t block_users;   // 1 for the handles + 1 for the storage users
+  uint8_t block_users;    // 1 for the handles + 1 for the storage users
+  bool holds_owner;       // of a view: it has a handle of its owner too, see hold_owner
   StorageKind kind;       // of this block's own storage
   uint64_t version;       // of this block's storage: raised by every write
   MetaEntry* more_meta;
@@ -68,6 +69,27 @@ tw_status tensor_set_data(tw_tensor* t, tw_tensor* source);
 inline uint32_t* handle_count(tw_tensor* t) { return reinterpret_cast<uint32_t*>(&t->_private[0]); }
 inline void tensor_retain(tw_tensor* t) { __atomic_fetch_add(handle_count(t), 1, __ATOMIC_RELAXED); }
 void tensor_release(tw_tensor* t);
+
+// Gives a view a handle of its storage owner until the view dies: the owner's metadata lives as long.
+inline void hold_owner(tw_tensor* view) {
+  TensorBlock* b = block_of(view);
+  if (b->owner == b || b->holds_owner) return;
+  tensor_retain(&b->owner->pub);
+  b->holds_owner = true;
+}
+// The owner that a view holds, with one more handle; null if it holds none.
+inline tw_tensor* held_owner(const tw_tensor* view) {
+  const TensorBlock* b = block_of(view);
+  if (!b->holds_owner) return nullptr;
+  tensor_retain(&b->owner->pub);
+  return &b->owner->pub;
+}
+// One handle, and no other tensor on the storage.
+inline bool is_unique(const tw_tensor* t) {
+  const TensorBlock* b = block_of(t);
+  return b->owner == b && __atomic_load_n(handle_count(const_cast<tw_tensor*>(t)), __ATOMIC_ACQUIRE) == 1 &&
+         __atomic_load_n(&b->storage_users, __ATOMIC_ACQUIRE) == 1;
+}
 
 // The Python object that wraps this tensor, or null. Only csrc/python reads and writes it, under its lock.
 inline void*& python_wrapper(tw_tensor* t) { return block_of(t)->python; }

@@ -289,9 +289,14 @@ struct tw_host {
   tw_status(TW_CALL* poll)(void);                  /* TW_E_CANCELLED once the user pressed Ctrl-C */
   /* counter-based randomness (Philox4x32-10): reserves n counters of the default generator */
   tw_status(TW_CALL* philox_reserve)(uint64_t n, uint64_t* key, uint64_t* counter);
+  /* views: results of view ops get these layers (except where the thread excludes them), and keep a handle of the
+   * tensor whose storage they use, which view_base gives (owned; null for a tensor that keeps none) */
+  tw_status(TW_CALL* set_view_layers)(uint64_t mask);
+  tw_status(TW_CALL* view_base)(const tw_tensor* t, tw_tensor** out);
+  tw_status(TW_CALL* is_unique)(const tw_tensor* t, int32_t* out);   /* 1: one handle, and no other tensor on its storage */
 };
-#define TW_HOST_SIZE_V1 288u
-TW_STATIC_ASSERT(TW_END_OF(struct tw_host, philox_reserve) == TW_HOST_SIZE_V1);
+#define TW_HOST_SIZE_V1 312u
+TW_STATIC_ASSERT(TW_END_OF(struct tw_host, is_unique) == TW_HOST_SIZE_V1);
 
 /* fills the negotiation fields of a zeroed tw_plugin; `capacity` is the size that the host offered */
 #define TW_PLUGIN_INIT(p, capacity) \
