@@ -31,6 +31,7 @@ class Backward {
   void give_reduced(uint32_t input, uint32_t save, Tensor grad);
 
   TensorRef tensor(uint32_t save) const { return unpacked_[save]; }
+  TensorList tensors(uint32_t save);  // valid until the next call; codegen refuses formulas that save two lists
   Operand operand(uint32_t save) const;
   template <class T>
   T plain(uint32_t save) const {
@@ -46,7 +47,8 @@ class Backward {
   Tensor* grads_;
   Tensor* results_;
   const uint8_t* wanted_;
-  std::vector<tw_tensor*> grad_pointers_;
+  std::vector<tw_tensor*> grad_pointers_, list_pointers_;
+  std::vector<Tensor> list_;
   Tensor unpacked_[kMaxSaves];
 };
 

@@ -16,6 +16,7 @@ struct InputRule {
 
 enum class SaveKind : uint8_t {
   kArgument,           // an argument as it is
+  kUnchecked,          // a tensor that may be written before backward
   kResult,             // a result
   kArgumentShape,      // shape and dtype of an argument
   kResultShape,

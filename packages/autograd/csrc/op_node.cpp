@@ -54,9 +54,11 @@ bool OpNode::needs(uint32_t input, const uint8_t* wanted) const {
 void OpNode::save_argument(SavedValue& slot, const SaveRule& rule, const tw_call& call, TensorRef original) {
   const tw_value& value = call.args[rule.index];
   switch (rule.kind) {
+    case SaveKind::kUnchecked: return slot.save_unchecked(tensor_in(value));
     case SaveKind::kArgument:
-      if (value.tag != TW_TENSOR) return slot.save_plain(value);
+      if (value.tag != TW_TENSOR && value.tag != TW_TENSORS) return slot.save_plain(value);
       has_tensors_ = true;
+      if (value.tag == TW_TENSORS) return slot.save_tensors(From<TensorList>::get(value));
       return slot.save_tensor(original && value.u.t == written_tensor(derivative_, call).get() ? original : TensorRef(value.u.t));
     case SaveKind::kArgumentShape: return slot.save_shape(tensor_in(value));
     case SaveKind::kArgumentShapes: return slot.save_shapes(From<TensorList>::get(value));
@@ -99,6 +101,11 @@ void OpNode::unpack(Tensor* tensors, bool history) {
       tensors[i] = saves()[i].unpack(*this, history, {derivative_.op, derivative_.node, derivative_.saves[i].name});
 }
 
+std::vector<Tensor> OpNode::unpack_list(uint32_t i) {
+  SavedLock lock(*this);
+  return saves()[i].unpack_list({derivative_.op, derivative_.node, derivative_.saves[i].name});
+}
+
 void OpNode::apply(Tensor* grads, Tensor* results, const PassOptions& options) {
   if (!derivative_.formula) return;  // the op wrote over its argument with values that have no gradient
   Backward backward(*this, grads, results, options);
@@ -110,7 +117,7 @@ void OpNode::release_saved() {
   SavedLock lock(*this);
   released_ = true;
   for (uint32_t i = 0; i < derivative_.save_count; ++i)
-    if (saves()[i].holds_tensor()) saves()[i].reset();
+    if (saves()[i].holds_tensor() || saves()[i].holds_tensors()) saves()[i].reset();
 }
 
 bool OpNode::saved_value(std::string_view wanted, tw_value* result) {
@@ -121,6 +128,7 @@ bool OpNode::saved_value(std::string_view wanted, tw_value* result) {
       throw Error(TW_E_UNKNOWN, text(name(), ": its saved values were freed by a backward pass without retain_graph=True"));
     const tw_value& value = saves()[i].value();
     if (value.tag == TW_TENSOR) give(result, saves()[i].unpack(*this, true, {derivative_.op, derivative_.node, rule.name}));
+    else if (value.tag == TW_TENSORS) give(result, saves()[i].unpack_list({derivative_.op, derivative_.node, rule.name}));
     else if (value.tag == TW_INTS) give(result, From<IntList>::get(value));
     else if (value.tag == TW_STR) give(result, std::string(From<std::string_view>::get(value)));
     else if (value.tag == TW_FLOATS || value.tag == TW_COMPLEX || value.tag == TW_OBJECT) *result = value_none();
@@ -157,6 +165,13 @@ TensorRef Backward::grad_or_zeros(uint32_t i, uint32_t save) {
 void Backward::give_reduced(uint32_t input, uint32_t save, Tensor grad) {
   if (!grad) return;
   give(input, node_.saved(save).empty() ? std::move(grad) : sum_to(grad, shape(save), dtype(save)));
+}
+
+TensorList Backward::tensors(uint32_t save) {
+  list_ = node_.unpack_list(save);
+  list_pointers_.clear();
+  for (const Tensor& t : list_) list_pointers_.push_back(t.get());
+  return list_pointers_;
 }
 
 void Backward::give_list(uint32_t input, std::vector<Tensor> grads) {

@@ -31,6 +31,7 @@ class OpNode final : public Node {
   void save_results(const tw_call& call, uint64_t needed);
   // Handles of all saved tensors, after their versions were checked; null for other values.
   void unpack(Tensor* tensors, bool history);
+  std::vector<Tensor> unpack_list(uint32_t i);
 
  private:
   SavedValue* saves() const;

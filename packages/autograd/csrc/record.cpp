@@ -157,12 +157,10 @@ void forget_results(tw_call& call) {
 void record_call(const Derivative& derivative, tw_call& call) {
   const TensorRef target = written_tensor(derivative, call);
   const uint64_t needed = find_needed(derivative, call);
-  if (target) {
-    if (!needed && !requires_grad(target.get())) return run_below(derivative, call);
-    if (!is_floating(target.dtype())) return run_below(derivative, call);
-    return record_in_place(derivative, call, needed, target);
-  }
-  if (!needed || (derivative.flags & kNoDerivative)) return run_below(derivative, call);
+  const bool recorded = target ? (needed || requires_grad(target.get())) && is_floating(target.dtype())
+                               : needed && !(derivative.flags & kNoDerivative);
+  if (!recorded) return check(g_host->redispatch(&call));
+  if (target) return record_in_place(derivative, call, needed, target);
   if (gives_out(call)) refuse_out(derivative);
   if (derivative.flags & kDetaches) return run_below(derivative, call), forget_results(call);
   record_result(derivative, call, needed);

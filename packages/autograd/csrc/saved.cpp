@@ -35,14 +35,31 @@ tw_dtype dtype_of_word(int64_t word) {
   return dtype;
 }
 
+// A saved list of tensors: their handles, then their versions.
+struct SavedTensor {
+  tw_tensor* tensor;
+  uint64_t version;
+};
+
 size_t item_bytes(uint32_t tag) {
   switch (tag) {
     case TW_STR: return 1;
     case TW_INTS: return sizeof(int64_t);
     case TW_FLOATS: return sizeof(double);
     case TW_COMPLEX: return 2 * sizeof(double);
+    case TW_TENSORS: return sizeof(SavedTensor);
     default: return 0;
   }
+}
+
+[[noreturn]] void refuse_modified(TensorRef t, uint64_t version, uint64_t expected, const SavedName& name) {
+  const char* writer = last_writer(t.get(), version);
+  const std::string cause = writer ? text("the last write was ", short_name(writer), "_")
+                                   : "the last write was not recorded (under no_grad or through a detached tensor)";
+  throw Error(TW_E_UNKNOWN,
+              text(short_name(name.op), ": ", name.value, " (", t.dtype(), " ", t.shape(), "), which ", name.node,
+                   " needs for the gradient, was modified in place (version ", version, ", expected ", expected, "); ", cause,
+                   ". Clone it before the write, or write out of place"));
 }
 
 size_t list_bytes(const tw_value& value) {
@@ -54,6 +71,9 @@ size_t list_bytes(const tw_value& value) {
 
 void SavedValue::reset() {
   const tw_value old = std::exchange(value_, value_none());
+  if (old.tag == TW_TENSORS)
+    for (uint32_t i = 0; i < old.aux; ++i)
+      if (tw_tensor* t = static_cast<SavedTensor*>(old.u.p)[i].tensor) g_host->release(t);
   if (old.tag == TW_TENSOR) g_host->release(old.u.t);
   else if (old.tag == TW_OBJECT) g_host->object_release(old.u.o);
   else if (const size_t bytes = list_bytes(old)) pool_free(old.u.p, bytes);
@@ -65,6 +85,21 @@ void SavedValue::save_tensor(TensorRef t) {
   g_host->retain(t.get());
   value_ = to_value(t);
   version_ = version_of(t.get());
+}
+
+void SavedValue::save_unchecked(TensorRef t) {
+  save_tensor(t);
+  value_.aux = kUncheckedInput;
+}
+
+void SavedValue::save_tensors(TensorList tensors) {
+  reset();
+  std::vector<SavedTensor> entries;
+  for (tw_tensor* t : tensors) {
+    if (t) g_host->retain(t);
+    entries.push_back({t, t ? version_of(t) : 0});
+  }
+  copy_list(TW_TENSORS, entries.data(), entries.size(), sizeof(SavedTensor));
 }
 
 void SavedValue::save_output(TensorRef t, uint32_t slot) {
@@ -127,22 +162,23 @@ Tensor SavedValue::unpack(Node& node, bool history, const SavedName& name) const
   if (value_.tag != TW_TENSOR) return Tensor();
   tw_tensor* t = value_.u.t;
   const uint64_t version = version_of(t);
-  if (version != version_) refuse_modified(version, name);
+  if (value_.aux == kUncheckedInput) return Tensor::retain(t);
+  if (version != version_) refuse_modified(t, version, version_, name);
   if (value_.aux == kInput || !history) return Tensor::retain(t);
   Tensor result = as_strided(t, TensorRef(t).shape(), TensorRef(t).strides(), 0);
   set_history(result.get(), NodeRef::retain(&node), value_.aux - 1);
   return result;
 }
 
-void SavedValue::refuse_modified(uint64_t version, const SavedName& name) const {
-  const TensorRef t(value_.u.t);
-  const char* writer = last_writer(t.get(), version);
-  std::string cause = writer ? text("the last write was ", short_name(writer), "_")
-                             : "the last write was not recorded (under no_grad or through a detached tensor)";
-  throw Error(TW_E_UNKNOWN,
-              text(short_name(name.op), ": ", name.value, " (", t.dtype(), " ", t.shape(), "), which ", name.node,
-                   " needs for the gradient, was modified in place (version ", version, ", expected ", version_, "); ", cause,
-                   ". Clone it before the write, or write out of place"));
+std::vector<Tensor> SavedValue::unpack_list(const SavedName& name) const {
+  std::vector<Tensor> tensors;
+  const auto* entries = static_cast<const SavedTensor*>(value_.u.p);
+  for (uint32_t i = 0; i < value_.aux; ++i) {
+    tw_tensor* t = entries[i].tensor;
+    if (t && version_of(t) != entries[i].version) refuse_modified(t, version_of(t), entries[i].version, name);
+    tensors.push_back(Tensor::retain(t));
+  }
+  return tensors;
 }
 
 const int64_t* SavedShapes::entry(size_t i) const {

@@ -22,6 +22,9 @@ class SavedValue {
 
   // A tensor that others made: kept as it is, with its history.
   void save_tensor(TensorRef t);
+  // As save_tensor, but the tensor may be written before it is read.
+  void save_unchecked(TensorRef t);
+  void save_tensors(TensorList tensors);
   // A result of the node itself: kept without the result's history, which would keep the node alive for ever.
   void save_output(TensorRef t, uint32_t slot);
   // Shape and dtype only.
@@ -36,17 +39,19 @@ class SavedValue {
 
   bool empty() const { return value_.tag == TW_NONE; }
   bool holds_tensor() const { return value_.tag == TW_TENSOR; }
+  bool holds_tensors() const { return value_.tag == TW_TENSORS; }
   const tw_value& value() const { return value_; }
   tw_dtype dtype() const { return dtype_; }
 
   // The tensor, after its version was checked. With `history`, a saved output is a result of `node` again.
   Tensor unpack(Node& node, bool history, const SavedName& name) const;
+  std::vector<Tensor> unpack_list(const SavedName& name) const;
 
  private:
   void copy_list(uint32_t tag, const void* items, size_t count, size_t item_bytes);
-  [[noreturn]] void refuse_modified(uint64_t version, const SavedName& name) const;
 
-  static constexpr uint32_t kInput = 0;  // aux of a saved tensor: kInput, or 1 + slot of a saved output
+  // aux of a saved tensor: one of these, or 1 + slot of a saved output
+  static constexpr uint32_t kInput = 0, kUncheckedInput = ~uint32_t{0};
   tw_value value_ = value_none();
   union {
     uint64_t version_ = 0;  // of a tensor

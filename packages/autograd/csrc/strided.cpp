@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "formulas.h"
 #include "meta.h"
 #include "tensor_ops.h"
 
@@ -17,12 +18,6 @@ bool is_dense(IntList shape, IntList strides) {
     expected *= shape[d];
   }
   return true;
-}
-
-int64_t product(IntList shape) {
-  int64_t n = 1;
-  for (const int64_t size : shape) n *= size;
-  return n;
 }
 
 // One past the furthest element that the strides reach.

@@ -1,4 +1,4 @@
-"""Command line: `core` writes what tensor-core's build needs, `stubs`, `reference` and `coverage` the rest."""
+"""Command line: `core` and `autograd` write what those packages' builds need, `stubs`, `reference` and `coverage` the rest."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from .autograd import autograd_output
 from .emit.core import core_output
 from .emit.coverage import coverage_table
 from .emit.reference import reference_output
@@ -19,6 +20,13 @@ def _core(args: argparse.Namespace) -> int:
     if args.list_outputs:
         print("\n".join(str(args.out / path) for path in sorted(output.files)))
         return 0
+    touched = output.write(args.out)
+    print(f"codegen: {len(output.files)} files, {len(touched)} changed")
+    return 0
+
+
+def _autograd(args: argparse.Namespace) -> int:
+    output = autograd_output([args.ops], [args.derivatives])
     touched = output.write(args.out)
     print(f"codegen: {len(output.files)} files, {len(touched)} changed")
     return 0
@@ -53,6 +61,11 @@ def _parser() -> argparse.ArgumentParser:
     core.add_argument("--out", type=Path, required=True, help="folder to write to; only changed files are touched")
     core.add_argument("--list-outputs", action="store_true", help="print the paths instead of writing")
     core.set_defaults(run=_core)
+    autograd = commands.add_parser("autograd", help="generated C++ of autograd: one node per derivative facet")
+    autograd.add_argument("--ops", type=Path, required=True, help="folder of op facets")
+    autograd.add_argument("--derivatives", type=Path, required=True, help="folder of derivative facets")
+    autograd.add_argument("--out", type=Path, required=True, help="folder to write to; only changed files are touched")
+    autograd.set_defaults(run=_autograd)
     stubs = commands.add_parser("stubs", help=".pyi stubs of the ops and of Tensor")
     stubs.add_argument("--ops", type=Path, default=Path("packages/tensor-core/ops"))
     stubs.add_argument("--out", type=Path, default=Path("packages/tensor-core/src/tensorwright"))

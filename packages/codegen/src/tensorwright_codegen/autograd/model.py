@@ -1,0 +1,48 @@
+"""A derivative as its facet declares it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..facets import Location
+from ..facets.errors import UNKNOWN
+
+ZERO = "zero"  # a formula: no gradient flows to the argument, which counts as differentiable all the same
+
+
+@dataclass(frozen=True)
+class Formula:
+    """The gradient of one argument, or of several at once (the expression then gives a tuple)."""
+
+    inputs: tuple[str, ...]
+    text: str
+    location: Location = field(default=UNKNOWN, compare=False)
+
+    @property
+    def is_zero(self) -> bool:
+        return self.text == ZERO
+
+
+@dataclass(frozen=True)
+class DerivativeFacet:
+    """How one op differentiates.
+
+    `broadcast` names arguments whose gradient is summed to their shape and cast to their dtype; for pointwise ops that
+    is all of them. `unchecked` names saved arguments that may be written before backward (running statistics).
+    `samples` are calls for the generated gradient check; `domain` is where pointwise ops are checked.
+    """
+
+    op: str
+    formulas: tuple[Formula, ...] = ()
+    not_differentiable: bool = False
+    detaches: bool = False
+    results: tuple[str, ...] | None = None
+    broadcast: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
+    samples: tuple[tuple[tuple[str, str], ...], ...] = ()
+    domain: str | None = None
+    file: str = field(default="", compare=False)
+    location: Location = field(default=UNKNOWN, compare=False)
+
+    def formula_of(self, name: str) -> Formula | None:
+        return next((formula for formula in self.formulas if name in formula.inputs), None)
