@@ -60,14 +60,14 @@ void destroy_meta(TensorBlock* b) {
 }
 
 void tensor_release(tw_tensor* t) {
-  // A count of one that we own cannot change under us, so the common last release needs no locked instruction.
-  if (__atomic_load_n(handle_count(t), __ATOMIC_ACQUIRE) != 1 &&
-      __atomic_sub_fetch(handle_count(t), 1, __ATOMIC_ACQ_REL) != 0)
-    return;
   TensorBlock* b = block_of(t);
+  // With one handle, ours, and no view, nobody else can reach the block: no locked instruction is needed.
+  const bool sole = __atomic_load_n(handle_count(t), __ATOMIC_ACQUIRE) == 1 && b->owner == b &&
+                    __atomic_load_n(&b->storage_users, __ATOMIC_ACQUIRE) == 1;
+  if (!sole && __atomic_sub_fetch(handle_count(t), 1, __ATOMIC_ACQ_REL) != 0) return;
   if (__builtin_expect(t->_private[1] != 0 || b->more_meta, 0)) destroy_meta(b);
   free_long_dims(b);
-  if (__builtin_expect(b->owner == b && __atomic_load_n(&b->storage_users, __ATOMIC_ACQUIRE) == 1, 1)) {
+  if (__builtin_expect(sole, 1)) {
     if (b->kind != StorageKind::kInline) free_storage(b);
     recycle_block(b);
     return;

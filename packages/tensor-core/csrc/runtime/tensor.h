@@ -70,12 +70,15 @@ inline uint32_t* handle_count(tw_tensor* t) { return reinterpret_cast<uint32_t*>
 inline void tensor_retain(tw_tensor* t) { __atomic_fetch_add(handle_count(t), 1, __ATOMIC_RELAXED); }
 void tensor_release(tw_tensor* t);
 
-// Gives a view a handle of its storage owner until the view dies: the owner's metadata lives as long.
+// Gives a view a handle of its storage owner until the view dies: the owner's metadata lives as long. An owner whose
+// last handle is gone already has no metadata, and stays dead.
 inline void hold_owner(tw_tensor* view) {
   TensorBlock* b = block_of(view);
   if (b->owner == b || b->holds_owner) return;
-  tensor_retain(&b->owner->pub);
-  b->holds_owner = true;
+  uint32_t* count = handle_count(&b->owner->pub);
+  uint32_t seen = __atomic_load_n(count, __ATOMIC_RELAXED);
+  while (seen != 0 && !b->holds_owner)
+    b->holds_owner = __atomic_compare_exchange_n(count, &seen, seen + 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 // The owner that a view holds, with one more handle; null if it holds none.
 inline tw_tensor* held_owner(const tw_tensor* view) {
