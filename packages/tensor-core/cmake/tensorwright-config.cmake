@@ -2,7 +2,7 @@
 # the op facets.
 include("${CMAKE_CURRENT_LIST_DIR}/TensorwrightPackage.cmake")
 get_filename_component(tensorwright_ROOT_DIR "${CMAKE_CURRENT_LIST_DIR}/../tensorwright" ABSOLUTE)
-set(tensorwright_OPS_DIR "${tensorwright_ROOT_DIR}/ops")
+set(tensorwright_OPS_DIR "${tensorwright_ROOT_DIR}/facets")
 if(NOT TARGET tensorwright::headers)
   add_library(tensorwright::headers INTERFACE IMPORTED)
   target_include_directories(tensorwright::headers INTERFACE "${tensorwright_ROOT_DIR}/include")
