@@ -172,4 +172,28 @@ def trigonometric() -> list[Fit]:
     return fits
 
 
-FITS = [*exponential(), *logarithmic(), *hyperbolic(), *error(), *complementary_error(), *trigonometric()]
+def atanh_third_order(z: mpf) -> mpf:
+    """((atanh(s)/s - 1)/z - 1/3)/z with z = s^2."""
+    s = mp.sqrt(z)
+    return ((mp.atanh(s) / s - 1) / z - mpf(1) / 3) / z if z else mpf(1) / 5
+
+
+def power() -> list[Fit]:
+    largest = (mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)
+    fits = []
+    for suffix, bits, degree, root_degree in (("F32", 24, 2, 7), ("F64", 53, 6, 18)):
+        fits.append(Fit(f"POW_LOG_{suffix}", atanh_third_order, (0, largest**2), degree, bits, lambda z: z**2))
+        fits.append(
+            Fit(
+                f"CBRT_{suffix}",
+                lambda f: (mp.cbrt(1 + f) - 1) / f if f else mpf(1) / 3,
+                LOG_INTERVAL,
+                root_degree,
+                bits,
+                lambda f: f / mp.cbrt(1 + f),
+            )
+        )
+    return fits
+
+
+FITS = [*exponential(), *logarithmic(), *hyperbolic(), *error(), *complementary_error(), *trigonometric(), *power()]
