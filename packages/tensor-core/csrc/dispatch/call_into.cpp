@@ -26,23 +26,21 @@ std::string given_name(const tw_call* call, uint32_t ret) {
 
 tw_status check_given(const tw_call* call, uint32_t ret, IntList shape, tw_dtype dtype) {
   const tw_value& v = call->rets[ret];
-  const OpSpec& spec = *call->op->spec;
-  const std::string name = given_name(call, ret);
-  const char* op = display_name(spec);
-  if (v.tag != TW_TENSOR) return set_error_text(TW_E_TYPE, op, ": ", name, " must be a tensor");
+  const auto named = [&] { return text(display_name(*call->op->spec), ": ", given_name(call, ret)); };
+  if (v.tag != TW_TENSOR) return set_error_text(TW_E_TYPE, named(), " must be a tensor");
   const tw_tensor* t = v.u.t;
   const IntList given{t->dl.shape, size_t(t->dl.ndim)};
-  if (t->flags & TW_F_READONLY) return set_error_text(TW_E_VALUE, op, ": ", name, " is read-only memory");
+  if (t->flags & TW_F_READONLY) return set_error_text(TW_E_VALUE, named(), " is read-only memory");
   if (given.size() != shape.size() || std::memcmp(given.data(), shape.data(), shape.size() * sizeof(int64_t)))
-    return set_error_text(TW_E_SHAPE, op, ": the result has shape ", shape, ", but ", name, " is ", given);
+    return set_error_text(TW_E_SHAPE, named(), " has shape ", given, ", but the result has shape ", shape);
   if (!can_store(dtype, t->dl.dtype))
-    return set_error_text(TW_E_TYPE, op, ": the result is ", dtype, " and cannot be stored in ", name, ", which is ", t->dl.dtype);
+    return set_error_text(TW_E_TYPE, named(), " is ", t->dl.dtype, " and cannot hold the result, which is ", dtype);
   if (may_overlap_itself(t))
-    return set_error_text(TW_E_VALUE, op, ": several elements of ", name, " (shape ", given, ", strides ",
-                          IntList{t->dl.strides, given.size()}, ") share one address, so it cannot be written; clone it first");
+    return set_error_text(TW_E_VALUE, named(), " (shape ", given, ", strides ", IntList{t->dl.strides, given.size()},
+                          ") has several elements at one address, so it cannot be written; clone it first");
   for (uint32_t other = 0; other < ret; ++other)
     if (overlap_of(call->rets[other].u.t, t) != Overlap::kNone)
-      return set_error_text(TW_E_VALUE, op, ": two of the tensors given as out share memory");
+      return set_error_text(TW_E_VALUE, named(), " shares memory with another result");
   return TW_OK;
 }
 
@@ -74,7 +72,7 @@ bool writes_directly(const tw_call* call, const tw_tensor* out, tw_dtype dtype) 
 tw_status copy_into(tw_call* call, tw_tensor* dst, tw_tensor* src, bool through_layers) {
   static const tw_op* copy = find_op("tw::copy");
   const tw_value args[] = {to_value(TensorRef(dst)), to_value(TensorRef(src)), to_value(false)};
-  tw_value ret = value_none();
+  tw_value ret = to_value(TensorRef(dst));  // in place
   tw_status status;
   if (through_layers) {
     status = call_op(copy, args, 3, &ret, 1);
@@ -83,7 +81,7 @@ tw_status copy_into(tw_call* call, tw_tensor* dst, tw_tensor* src, bool through_
     inner.op = copy, inner.args = args, inner.nargs = 3, inner.rets = &ret, inner.nrets = 1;
     status = redispatch(&inner);
   }
-  if (ret.tag == TW_TENSOR) tensor_release(ret.u.t);
+  if (status == TW_OK) tensor_release(ret.u.t);
   return status;
 }
 
