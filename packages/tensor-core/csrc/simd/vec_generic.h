@@ -52,9 +52,21 @@ TW_INLINE I64 to_int(F64 x) {
 TW_INLINE F32 to_float(I32 x) { return __builtin_convertvector(x, F32); }
 TW_INLINE F64 to_float(I64 x) { return __builtin_convertvector(x, F64); }
 
-TW_INLINE F64x2 widen(F32 x) { return {F64{x[0], x[1]}, F64{x[2], x[3]}}; }
-TW_INLINE I64x2 widen(I32 x) { return {I64{x[0], x[1]}, I64{x[2], x[3]}}; }
-TW_INLINE F32 narrow(F64x2 x) { return F32{float(x.lo[0]), float(x.lo[1]), float(x.hi[0]), float(x.hi[1])}; }
+// By halves and not lane by lane: from lanes written out, GCC 12 drops a narrowing that is widened again.
+typedef float HalfF32 __attribute__((vector_size(TW_VBYTES / 2)));
+typedef int32_t HalfI32 __attribute__((vector_size(TW_VBYTES / 2)));
+TW_INLINE F64x2 widen(F32 x) {
+  HalfF32 lo = __builtin_shufflevector(x, x, 0, 1), hi = __builtin_shufflevector(x, x, 2, 3);
+  return {__builtin_convertvector(lo, F64), __builtin_convertvector(hi, F64)};
+}
+TW_INLINE I64x2 widen(I32 x) {
+  HalfI32 lo = __builtin_shufflevector(x, x, 0, 1), hi = __builtin_shufflevector(x, x, 2, 3);
+  return {__builtin_convertvector(lo, I64), __builtin_convertvector(hi, I64)};
+}
+TW_INLINE F32 narrow(F64x2 x) {
+  HalfF32 lo = __builtin_convertvector(x.lo, HalfF32), hi = __builtin_convertvector(x.hi, HalfF32);
+  return __builtin_shufflevector(lo, hi, 0, 1, 2, 3);
+}
 TW_INLINE I32 narrow(I64x2 x) { return __builtin_shufflevector((I32)x.lo, (I32)x.hi, 0, 2, 4, 6); }
 
 TW_INLINE void load_into(M32& m, const void* from) { load_first_into(m, from, kLanes32); }

@@ -1,0 +1,189 @@
+"""Compiles generated kernels with the system's compiler and calls them on NumPy arrays, for tests.
+
+The sources, flags and kernel contract are those of tensor-core's build; only the driver is missing.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .ir import ScalarType
+from .kernels import (
+    FUNCTIONS_HEADER,
+    PointwiseKernel,
+    ReductionKernel,
+    emit_functions_header,
+    emit_kernel_table,
+    emit_pointwise_unit,
+    emit_reduction_unit,
+)
+from .library import Library
+
+Array = npt.NDArray[Any]
+Key = tuple[str, ScalarType]
+
+FLAGS = ("-std=c++17", "-O2", "-ffp-contract=off", "-fno-math-errno", "-fPIC", "-Wall", "-Wextra", "-Werror")
+
+
+@dataclass(frozen=True)
+class InstructionSet:
+    name: str
+    vector_bytes: int
+    flags: tuple[str, ...]
+    needs: frozenset[str]
+
+
+INSTRUCTION_SETS = (
+    InstructionSet("portable", 16, ("-DTW_SIMD_PORTABLE",), frozenset()),
+    InstructionSet("baseline", 16, (), frozenset()),
+    InstructionSet("avx2", 32, ("-mavx2", "-mfma", "-mf16c"), frozenset({"avx2", "fma", "f16c"})),
+    InstructionSet(
+        "avx512",
+        64,
+        ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"),
+        frozenset({"avx512f", "avx512bw", "avx512dq", "avx512vl"}),
+    ),
+)
+
+
+def available_instruction_sets() -> list[InstructionSet]:
+    """Those this machine can run. `portable` is the code for processors that have no part of their own."""
+    return [item for item in INSTRUCTION_SETS if item.needs <= _machine_features()]
+
+
+def _machine_features() -> set[str]:
+    info = Path("/proc/cpuinfo")
+    if platform.machine() not in ("x86_64", "AMD64") or not info.exists():
+        return set()
+    line = next((line for line in info.read_text().splitlines() if line.startswith("flags")), "")
+    return set(line.split())
+
+
+class _PointwiseEntry(ctypes.Structure):
+    _fields_ = (("op", ctypes.c_char_p), ("type", ctypes.c_uint8), ("fn", ctypes.c_void_p))
+
+
+class _ReductionEntry(ctypes.Structure):
+    _fields_ = (
+        ("op", ctypes.c_char_p),
+        ("type", ctypes.c_uint8),
+        ("row", ctypes.c_void_p),
+        ("cols", ctypes.c_void_p),
+        ("combine", ctypes.c_void_p),
+    )
+
+
+_ACCESS = """
+#include "simd/kernels.h"
+namespace tw { namespace TW_ISA_NS {
+extern const PointwiseEntry kPointwise[]; extern const int kPointwiseCount;
+extern const ReductionEntry kReductions[]; extern const int kReductionCount;
+} }
+extern "C" const void* pointwise_table() { return tw::TW_ISA_NS::kPointwise; }
+extern "C" const void* reduction_table() { return tw::TW_ISA_NS::kReductions; }
+extern "C" int pointwise_count() { return tw::TW_ISA_NS::kPointwiseCount; }
+extern "C" int reduction_count() { return tw::TW_ISA_NS::kReductionCount; }
+"""
+# ComputeType's order in kernels.h.
+_TYPES = (ScalarType.F32, ScalarType.F64, ScalarType.I32, ScalarType.I64, ScalarType.MASK)
+_POINTER = ctypes.c_void_p
+_POINTWISE = ctypes.CFUNCTYPE(None, ctypes.c_int64, _POINTER, _POINTER, _POINTER)
+_ROW = ctypes.CFUNCTYPE(None, ctypes.c_int64, _POINTER, _POINTER, _POINTER)
+_COLUMNS = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, _POINTER, _POINTER, _POINTER, _POINTER)
+_COMBINE = ctypes.CFUNCTYPE(None, ctypes.c_int64, _POINTER, _POINTER)
+
+
+@dataclass(frozen=True)
+class CompiledKernels:
+    """The kernels of one instruction set. Methods take contiguous arrays and check nothing, as the driver does."""
+
+    library: ctypes.CDLL
+    pointwise_address: dict[Key, int]
+    reduction_addresses: dict[Key, tuple[int, int, int]]
+
+    def pointwise(
+        self, kernel: PointwiseKernel, n: int, out: Sequence[Array], operands: Sequence[Array], steps: Sequence[int]
+    ) -> None:
+        """Operands of step 0 are `splat`s."""
+        targets, sources, step = _addresses(out), _addresses(operands), _bytes(steps)
+        function = _POINTWISE(self.pointwise_address[kernel.op, kernel.compute])
+        function(n, targets.ctypes.data, sources.ctypes.data, step.ctypes.data)
+
+    def row(self, kernel: ReductionKernel, n: int, out: Array, operands: Sequence[Array], steps: Sequence[int]) -> None:
+        """One block: at most 1024 elements to one result."""
+        sources, step = _addresses(operands), _bytes(steps)
+        function = _ROW(self.reduction_addresses[kernel.op, kernel.compute][0])
+        function(n, sources.ctypes.data, step.ctypes.data, out.ctypes.data)
+
+    def columns(
+        self,
+        kernel: ReductionKernel,
+        shape: tuple[int, int],
+        out: Array,
+        operands: Sequence[Array],
+        strides: Sequence[int],
+        steps: Sequence[int],
+    ) -> None:
+        """At most 1024 rows to one result a column."""
+        sources, stride, step = _addresses(operands), np.array(strides, dtype=np.int64), _bytes(steps)
+        function = _COLUMNS(self.reduction_addresses[kernel.op, kernel.compute][1])
+        function(*shape, sources.ctypes.data, stride.ctypes.data, step.ctypes.data, out.ctypes.data)
+
+    def combine(self, kernel: ReductionKernel, acc: Array, other: Array) -> None:
+        function = _COMBINE(self.reduction_addresses[kernel.op, kernel.compute][2])
+        function(len(acc), acc.ctypes.data, other.ctypes.data)
+
+
+def splat(value: Any, dtype: np.dtype[Any]) -> Array:
+    """The 64 bytes that an operand of step 0 points at."""
+    return np.full(64 // dtype.itemsize, value, dtype=dtype)
+
+
+def write_sources(
+    folder: Path, library: Library, pointwise: Sequence[PointwiseKernel], reductions: Sequence[ReductionKernel]
+) -> None:
+    """Writes the header, a unit for each compute type, one of reductions, and the tables."""
+    (folder / FUNCTIONS_HEADER).write_text(emit_functions_header(library))
+    for compute in ScalarType:
+        unit = emit_pointwise_unit([kernel for kernel in pointwise if kernel.compute is compute])
+        (folder / f"pointwise_{compute.value}.cpp").write_text(unit)
+    (folder / "reduction_all.cpp").write_text(emit_reduction_unit(reductions))
+    (folder / "kernel_table.cpp").write_text(emit_kernel_table(pointwise, reductions))
+    (folder / "access.cpp").write_text(_ACCESS)
+
+
+def compile_kernels(folder: Path, isa: InstructionSet, simd_include: Path, compiler: str = "g++") -> CompiledKernels:
+    """Compiles and loads what `write_sources` wrote. RuntimeError with the compiler's words if it does not compile."""
+    target = folder / f"{isa.name}.so"
+    define = [f"-DTW_ISA_NS={isa.name}", f"-DTW_VBYTES={isa.vector_bytes}", f"-I{simd_include}", f"-I{folder}"]
+    sources = [str(path) for path in sorted(folder.glob("*.cpp"))]
+    command = [compiler, *FLAGS, *isa.flags, *define, "-shared", *sources, "-o", str(target)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise RuntimeError(result.stderr[:4000])
+    library = ctypes.CDLL(str(target))
+    library.pointwise_table.restype = library.reduction_table.restype = ctypes.c_void_p
+    points = (_PointwiseEntry * library.pointwise_count()).from_address(library.pointwise_table())
+    folds = (_ReductionEntry * library.reduction_count()).from_address(library.reduction_table())
+    return CompiledKernels(
+        library,
+        {(row.op.decode(), _TYPES[row.type]): row.fn for row in points},
+        {(row.op.decode(), _TYPES[row.type]): (row.row, row.cols, row.combine) for row in folds},
+    )
+
+
+def _addresses(arrays: Sequence[Array]) -> Array:
+    return np.array([array.ctypes.data for array in arrays], dtype=np.uintp)
+
+
+def _bytes(values: Sequence[int]) -> Array:
+    return np.array(values, dtype=np.uint8)
