@@ -112,12 +112,12 @@ def test_wrappers(files: dict[str, str]) -> None:
 
 def test_bindings(files: dict[str, str]) -> None:
     bindings = files["python/bindings.cpp"]
-    assert 'const BoundOp bound_add_ = {"add_", overloads_add_, 1, true};' in bindings
+    assert 'const BoundOp bound_add_ = {"add_", bound_add__overloads, 1, true};' in bindings
     assert "slots.nb_add = binary<bound_add>;" in bindings
     assert "slots.nb_inplace_add = binary<bound_add_>;" in bindings
     assert "case Py_LT: return call_binary(bound_lt, left, right);" in bindings
     assert 'define("plus", function<bound_add>' in bindings
-    assert "const BoundOverload overloads_split[] = {{4, 1, false}};" in bindings
+    assert "const BoundOverload bound_split_overloads[] = {{4, 1, false}};" in bindings
 
 
 def test_kernels(files: dict[str, str]) -> None:

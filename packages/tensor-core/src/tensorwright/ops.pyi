@@ -1671,20 +1671,6 @@ def uniform(
 
 @overload
 def normal(
-    self: Tensor, mean: builtins.float = ..., std: builtins.float = ..., *, generator: object | None = ...
-) -> Tensor:
-    """normal(self, mean=0.0, std=1.0, *, generator=None)
-        Fills with normal random numbers.
-
-    normal(mean, std, size, *, generator=None, dtype=None, device=None)
-        Normal random numbers of one mean and standard deviation.
-
-    normal(mean, std=1.0, *, generator=None)
-        Normal random numbers, each with its own mean and standard deviation, which broadcast.
-    """
-
-@overload
-def normal(
     mean: builtins.float,
     std: builtins.float,
     size: Sequence[builtins.int],
@@ -1693,23 +1679,22 @@ def normal(
     dtype: DtypeLike | None = ...,
     device: DeviceLike | None = ...,
     requires_grad: builtins.bool = ...,
-) -> Tensor: ...
+) -> Tensor:
+    """normal(mean, std, size, *, generator=None, dtype=None, device=None)
+        Normal random numbers of one mean and standard deviation.
+
+    normal(mean, std=1.0, *, generator=None)
+        Normal random numbers, each with its own mean and standard deviation, which broadcast.
+    """
+
 @overload
 def normal(mean: Tensor, std: Tensor | Number = ..., *, generator: object | None = ...) -> Tensor: ...
 def exponential(self: Tensor, lambd: builtins.float = ..., *, generator: object | None = ...) -> Tensor:
     """Fills with exponentially distributed random numbers of rate `lambd` (mean 1 / lambd)."""
 
-@overload
 def bernoulli(self: Tensor, *, generator: object | None = ...) -> Tensor:
-    """bernoulli(self, *, generator=None)
-        Draws 1 with the probability that each element gives, else 0. A probability outside [0, 1] raises ValueError.
+    """Draws 1 with the probability that each element gives, else 0. A probability outside [0, 1] raises ValueError."""
 
-    bernoulli(self, p=0.5, *, generator=None)
-        Fills with 1 with probability p, else 0.
-    """
-
-@overload
-def bernoulli(self: Tensor, p: builtins.float = ..., *, generator: object | None = ...) -> Tensor: ...
 def multinomial(
     self: Tensor, num_samples: builtins.int, replacement: builtins.bool = ..., *, generator: object | None = ...
 ) -> Tensor:

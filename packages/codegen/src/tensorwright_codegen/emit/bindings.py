@@ -58,19 +58,28 @@ class Binding:
     inplace: bool
 
     @property
-    def symbol(self) -> str:
-        return f"bound_{self.name}"
-
-    @property
     def is_public(self) -> bool:
         return any(op.has("function_inplace" if self.inplace else "function") for op in self.ops)
 
     @property
     def is_method(self) -> bool:
-        return any(op.has("inplace" if self.inplace else "method") for op in self.ops)
+        return bool(self.methods())
+
+    def functions(self) -> tuple[Op, ...]:
+        """Overloads of the function; all of them where none is public, because tensorwright.ops has every op."""
+        public = tuple(op for op in self.ops if op.has("function"))
+        return self.ops if self.inplace or not public else public
 
     def methods(self) -> tuple[Op, ...]:
         return tuple(op for op in self.ops if self.inplace or op.has("method"))
+
+    def operators(self) -> tuple[Op, ...]:
+        return tuple(op for op in self.ops if op.operator)
+
+    def symbol(self, ops: tuple[Op, ...]) -> str:
+        """The C++ name of the table of some of the overloads."""
+        variants = {self.functions(): "", self.operators(): "_operator", self.methods(): "_method"}
+        return f"bound_{self.name}{'' if ops == self.functions() else variants[ops]}"
 
     def names(self) -> tuple[str, ...]:
         """The name and its aliases."""
@@ -92,7 +101,7 @@ def bindings(ops: OpSet) -> list[Binding]:
 def emit_bindings(ops: OpSet, out: Output) -> None:
     bound = bindings(ops)
     text = _HEAD + "\n".join(_table(ops, item) for item in bound) + "\n\n}  // namespace\n\n"
-    functions = [_row(name, "function", item, item.ops) for item in bound for name in item.names()]
+    functions = [_row(name, "function", item, item.functions()) for item in bound for name in item.names()]
     methods = [_row(name, "method", item, item.methods()) for item in bound if item.is_method for name in item.names()]
     public = [f"    {cpp_string(name)}," for item in bound if item.is_public for name in item.names()]
     text += _rows("PyMethodDef kOpFunctions[]", functions, "{nullptr, nullptr, 0, nullptr}")
@@ -103,42 +112,54 @@ def emit_bindings(ops: OpSet, out: Output) -> None:
 
 
 def _table(ops: OpSet, item: Binding) -> str:
+    """One BoundOp for each different set of overloads: as a function, as a method, as an operator."""
+    sets = dict.fromkeys(members for members in (item.functions(), item.methods(), item.operators()) if members)
+    return "\n".join(_bound(ops, item, members) for members in sets)
+
+
+def _bound(ops: OpSet, item: Binding, members: tuple[Op, ...]) -> str:
     rows = [
         f"{{{ops.id(op)}, {op.schema.index(op.varargs) if op.varargs else -1}, "
         f"{str(op.has('out') and not item.inplace).lower()}}}"
-        for op in item.ops
+        for op in members
     ]
-    overloads = f"const BoundOverload overloads_{item.name}[] = {{{', '.join(rows)}}};"
-    flag = str(item.inplace).lower()
-    bound = f"const BoundOp {item.symbol} = {{{cpp_string(item.name)}, overloads_{item.name}, {len(rows)}, {flag}}};"
-    return f"{overloads}\n{bound}"
+    symbol, flag = item.symbol(members), str(item.inplace).lower()
+    overloads = f"const BoundOverload {symbol}_overloads[] = {{{', '.join(rows)}}};"
+    return (
+        f"{overloads}\nconst BoundOp {symbol} = {{{cpp_string(item.name)}, {symbol}_overloads, {len(rows)}, {flag}}};"
+    )
 
 
 def _row(name: str, kind: str, item: Binding, ops: tuple[Op, ...]) -> str:
     doc = f"{text_signature(name, ops, kind, item.inplace)}{docstring(ops, item.inplace)}"
-    return f"    define({cpp_string(name)}, {kind}<{item.symbol}>, {cpp_string(doc)}),"
+    return f"    define({cpp_string(name)}, {kind}<{item.symbol(ops)}>, {cpp_string(doc)}),"
 
 
 def _rows(declaration: str, rows: list[str], end: str) -> str:
     return f"{declaration} = {{\n" + "\n".join([*rows, f"    {end},"]) + "\n};\n\n"
 
 
-def _operators(bound: list[Binding]) -> dict[str, Binding]:
-    return {op.operator: item for item in bound if not item.inplace for op in item.ops if op.operator}
+def _operators(bound: list[Binding], *, inplace: bool) -> dict[str, str]:
+    """The BoundOp of each operator."""
+    return {
+        op.operator: item.symbol(item.operators())
+        for item in bound
+        if item.inplace is inplace
+        for op in item.operators()
+        if op.operator
+    }
 
 
 def _numbers(bound: list[Binding]) -> str:
-    by_name = {item.name: item for item in bound}
     slots: dict[str, str] = {}
-    for symbol, item in _operators(bound).items():
+    for symbol, name in _operators(bound, inplace=False).items():
         if symbol in UNARY_OPERATORS:
-            slots[UNARY_OPERATORS[symbol]] = f"unary<{item.symbol}>"
+            slots[UNARY_OPERATORS[symbol]] = f"unary<{name}>"
         elif symbol in BINARY_OPERATORS:
-            shape = "power" if symbol == "**" else "binary"
-            slots[f"nb_{BINARY_OPERATORS[symbol]}"] = f"{shape}<{item.symbol}>"
-            inplace = by_name.get(f"{item.name}_")
-            if inplace and symbol in _INPLACE_SLOTS:
-                slots[f"nb_inplace_{BINARY_OPERATORS[symbol]}"] = f"{shape}<{inplace.symbol}>"
+            slots[f"nb_{BINARY_OPERATORS[symbol]}"] = f"{_shape(symbol)}<{name}>"
+    for symbol, name in _operators(bound, inplace=True).items():
+        if symbol in _INPLACE_SLOTS:
+            slots[f"nb_inplace_{BINARY_OPERATORS[symbol]}"] = f"{_shape(symbol)}<{name}>"
     lines = "\n".join(f"  slots.{slot} = {value};" for slot, value in slots.items())
     return (
         "static PyNumberMethods make_numbers() {\n  PyNumberMethods slots = {};\n"
@@ -146,10 +167,14 @@ def _numbers(bound: list[Binding]) -> str:
     )
 
 
+def _shape(symbol: str) -> str:
+    return "power" if symbol == "**" else "binary"
+
+
 def _comparison(bound: list[Binding]) -> str:
-    operators = _operators(bound)
+    operators = _operators(bound, inplace=False)
     cases = "\n".join(
-        f"    case {constant}: return call_binary({operators[symbol].symbol}, left, right);"
+        f"    case {constant}: return call_binary({operators[symbol]}, left, right);"
         for symbol, constant in _COMPARISONS.items()
         if symbol in operators
     )

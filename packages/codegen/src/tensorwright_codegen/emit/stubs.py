@@ -92,8 +92,8 @@ def _methods(ops: OpSet, bound: list[Binding]) -> str:
 
 
 def _function(name: str, item: Binding) -> str:
-    doc = docstring(item.ops, item.inplace)
-    signatures = [text for op in item.ops for text in _signatures(op, item, method=False)]
+    doc = docstring(item.functions(), item.inplace)
+    signatures = [text for op in item.functions() for text in _signatures(op, item, method=False)]
     return _definitions(name, signatures, doc, "")
 
 
