@@ -10,6 +10,8 @@ namespace tw::cpu {
 struct BoundPointwise {  // `self` of pointwise_run
   const PointwiseOp* op;
   const OpSpec* spec;
+  bool quick;        // no rules of its own: pointwise_quick may take its calls
+  bool floats_only;  // integers are converted first
   PointwiseKernel kernels[kComputeTypes];
 };
 struct ReductionKernels {
@@ -22,6 +24,9 @@ struct BoundReduction {  // `self` of reduction_run
   const OpSpec* spec;
   ReductionKernels kernels[kComputeTypes];
 };
+
+// Takes the simplest calls of a bound op without the general machinery; TW_DECLINE, with nothing done, for others.
+tw_status pointwise_quick(void* self, tw_call* call);
 
 // Gives the record of a generated op its kernels; leaves records of other ops alone.
 void bind_kernels(const OpSpec& spec, KernelRecord* record);

@@ -1,5 +1,6 @@
 #include "dispatch/call.h"
 
+#include "cpu/bind.h"
 #include "dispatch/layers.h"
 #include "dispatch/registry.h"
 #include "runtime/device.h"
@@ -130,6 +131,10 @@ tw_status allocate_results(tw_call* call, const Place& place, const tw_meta* met
 
 tw_status run_structured(const KernelRecord* kernel, tw_call* call, const Place& place) {
   const OpSpec& spec = *call->op->spec;
+  if (kernel && kernel->fn == cpu::pointwise_run) {
+    const tw_status quick = cpu::pointwise_quick(kernel->self, call);
+    if (quick != TW_DECLINE) return quick;
+  }
   tw_meta metas[kMaxReturns];
   tw_status status = spec.infer(spec.self, call, metas);
   if (__builtin_expect(status != TW_OK, 0)) return status;
