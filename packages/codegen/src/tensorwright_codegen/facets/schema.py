@@ -116,8 +116,8 @@ class Ret:
 class Schema:
     """Typed arguments and results.
 
-    >>> str(parse_schema("(Tensor self, int[2] size=1, *, dtype? dtype=None)->(Tensor(a) x, Tensor y)"))
-    '(Tensor self, int[2] size=1, *, dtype? dtype=None) -> (Tensor(a) x, Tensor y)'
+    >>> str(parse_schema("(Tensor(a) self, int[2] size=1, *, dtype? dtype=None)->(Tensor(a) x, Tensor y)"))
+    '(Tensor(a) self, int[2] size=1, *, dtype? dtype=None) -> (Tensor(a) x, Tensor y)'
     """
 
     args: tuple[Arg, ...]
