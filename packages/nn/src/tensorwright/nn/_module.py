@@ -114,10 +114,10 @@ class Module:
                 )
             super().__setattr__(name, value)
         elif isinstance(value, Parameter):
-            self._forget(name)
+            self._forget(name, kept=parameters)
             parameters[name] = value
         elif isinstance(value, Module):
-            self._forget(name)
+            self._forget(name, kept=modules)
             modules[name] = value
         elif name in parameters or name in modules or name in buffers:
             self._replace_registered(name, value)
@@ -138,9 +138,11 @@ class Module:
                 f"{type(value).__name__}; assign a {'Tensor' if kind == 'buffer' else kind.capitalize()} or None"
             )
 
-    def _forget(self, name: str) -> None:
+    def _forget(self, name: str, kept: Mapping[str, Any] | None = None) -> None:
+        """Drop a name from all registries but `kept`, where a replaced member keeps its place in the order."""
         for registry in (self.__dict__, self._parameters, self._buffers, self._modules):
-            registry.pop(name, None)
+            if registry is not kept:
+                registry.pop(name, None)
         self._non_persistent_buffers.discard(name)
 
     def __getattr__(self, name: str) -> Any:

@@ -7,7 +7,14 @@ import importlib.util
 import tensorwright as tw
 from tensorwright import Tensor
 
-AUTOGRAD_IS_INSTALLED = importlib.util.find_spec("tensorwright.autograd") is not None
+def _find_autograd() -> bool:
+    try:
+        return importlib.util.find_spec("tensorwright.autograd") is not None
+    except ModuleNotFoundError:  # raised with a sentence that says what to install
+        return False
+
+
+AUTOGRAD_IS_INSTALLED = _find_autograd()
 
 
 class Parameter(Tensor):
