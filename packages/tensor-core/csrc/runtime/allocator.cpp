@@ -1,39 +1,162 @@
 #include "runtime/allocator.h"
 
+#include <pthread.h>
 #include <sys/mman.h>
 
 #include <cstdlib>
+#include <mutex>
+#include <utility>
+#include <vector>
 
-#include "runtime/block_cache.h"
 #include "runtime/device.h"
 #include "runtime/error.h"
+#include "runtime/thread_state.h"
 
 namespace tw {
 
 namespace {
 
 constexpr size_t kHugePage = size_t{2} << 20;
+constexpr size_t kLargestKept = size_t{64} << 20;
+constexpr size_t kMostKept = size_t{256} << 20;
+constexpr int kMostSmall = 16;              // blocks of one size that a thread keeps
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kCaching = false;            // the sanitizer must see every free
+#else
+constexpr bool kCaching = true;
+#endif
 
-// Rounded up, so that SIMD code may read whole vectors at the end of the data.
-size_t rounded_size(size_t bytes) { return (bytes + kDataAlignment - 1) / kDataAlignment * kDataAlignment; }
+// Size classes: four to an octave, so at most a fifth of a block is unused.
+struct SizeClass {
+  int index;
+  size_t bytes;
+};
+SizeClass size_class(size_t bytes) {
+  if (bytes <= 64) return {0, 64};
+  const int octave = 63 - __builtin_clzll(bytes - 1);  // 2^octave < bytes <= 2^(octave + 1)
+  const int quarter = static_cast<int>((bytes - 1) >> (octave - 2)) & 3;
+  return {1 + 4 * (octave - 6) + quarter, (size_t{5} + quarter) << (octave - 2)};
+}
 
-}  // namespace
-
-void* host_allocate(size_t bytes) {
-  if (rounded_size(bytes) < bytes) return nullptr;
-  const size_t size = cached_block_size(rounded_size(bytes));
-  if (void* kept = take_cached_block(size)) return kept;
+void* system_allocate(size_t bytes) {
+  const size_t rounded = (bytes + kDataAlignment - 1) / kDataAlignment * kDataAlignment;
+  if (rounded < bytes) return nullptr;
   void* data = nullptr;
-  const bool huge = size >= kHugePage;
-  if (posix_memalign(&data, huge ? kHugePage : kDataAlignment, size) != 0) return nullptr;
+  const bool huge = rounded >= kHugePage;
+  if (posix_memalign(&data, huge ? kHugePage : kDataAlignment, rounded) != 0) return nullptr;
 #if defined(MADV_HUGEPAGE)
-  if (huge) madvise(data, size / kHugePage * kHugePage, MADV_HUGEPAGE);
+  if (huge) madvise(data, rounded / kHugePage * kHugePage, MADV_HUGEPAGE);
 #endif
   return data;
 }
 
+constexpr int kLargeClasses = 1 + 4 * (26 - 6);  // up to kLargestKept
+
+struct LargeBlocks {
+  std::mutex mutex;
+  std::vector<void*> free[kLargeClasses];
+  size_t kept = 0;
+};
+
+void lock_for_fork();
+void unlock_after_fork();
+
+LargeBlocks& large_blocks() {
+  static auto* instance = [] {
+    pthread_atfork(lock_for_fork, unlock_after_fork, unlock_after_fork);
+    return new LargeBlocks;  // never destroyed: tensors may outlive static destructors
+  }();
+  return *instance;
+}
+void lock_for_fork() { large_blocks().mutex.lock(); }
+void unlock_after_fork() { large_blocks().mutex.unlock(); }
+
+void* take_large(SizeClass size) {
+  LargeBlocks& large = large_blocks();
+  const std::lock_guard<std::mutex> lock(large.mutex);
+  std::vector<void*>& list = large.free[size.index];
+  if (list.empty()) return nullptr;
+  void* data = list.back();
+  list.pop_back();
+  large.kept -= size.bytes;
+  return data;
+}
+
+bool keep_large(SizeClass size, void* data) {
+  LargeBlocks& large = large_blocks();
+  const std::lock_guard<std::mutex> lock(large.mutex);
+  if (large.kept + size.bytes > kMostKept) return false;
+  large.free[size.index].push_back(data);
+  large.kept += size.bytes;
+  return true;
+}
+
+void release_large() {
+  LargeBlocks& large = large_blocks();
+  const std::lock_guard<std::mutex> lock(large.mutex);
+  for (std::vector<void*>& list : large.free) {
+    for (void* data : list) std::free(data);
+    list.clear();
+  }
+  large.kept = 0;
+}
+
+void* take_small(SizeClass size) {
+  SmallBlocks& small = thread_state()->small_blocks;
+  void* data = small.head[size.index];
+  if (!data) return nullptr;
+  small.head[size.index] = *static_cast<void**>(data);
+  --small.count[size.index];
+  return data;
+}
+
+bool keep_small(SizeClass size, void* data) {
+  SmallBlocks& small = thread_state()->small_blocks;
+  if (small.count[size.index] == kMostSmall) return false;
+  *static_cast<void**>(data) = std::exchange(small.head[size.index], data);
+  ++small.count[size.index];
+  return true;
+}
+
+}  // namespace
+
+void SmallBlocks::clear() {
+  for (int c = 0; c < kSmallClasses; ++c) {
+    for (void* data = head[c]; data;) std::free(std::exchange(data, *static_cast<void**>(data)));
+    head[c] = nullptr;
+    count[c] = 0;
+  }
+}
+
+void* host_allocate(size_t bytes) {
+  if (!kCaching || bytes > kLargestKept) return system_allocate(bytes);
+  const SizeClass size = size_class(bytes);
+  void* data = size.index < kSmallClasses ? take_small(size) : take_large(size);
+  if (!data) data = system_allocate(size.bytes);
+  if (!data) {
+    release_cached_memory();
+    data = system_allocate(size.bytes);
+  }
+  return data;
+}
+
 void host_free(void* data, size_t bytes) {
-  if (!keep_block(data, cached_block_size(rounded_size(bytes)))) std::free(data);
+  if (kCaching && bytes <= kLargestKept) {
+    const SizeClass size = size_class(bytes);
+    if (size.index < kSmallClasses ? keep_small(size, data) : keep_large(size, data)) return;
+  }
+  std::free(data);
+}
+
+void release_cached_memory() {
+  thread_state()->small_blocks.clear();
+  release_large();
+}
+
+size_t cached_memory() {
+  LargeBlocks& large = large_blocks();
+  const std::lock_guard<std::mutex> lock(large.mutex);
+  return large.kept;
 }
 
 tw_status device_allocate(uint32_t backend, int32_t index, uint64_t bytes, void** out) {

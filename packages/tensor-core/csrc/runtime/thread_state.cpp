@@ -16,6 +16,7 @@ void destroy_thread_state(void* p) {
   auto* state = static_cast<tw_tls*>(p);
   current_thread = nullptr;
   while (state->free_count > 0) std::free(state->free_blocks[--state->free_count]);
+  state->small_blocks.clear();
   if (state->error.foreign && state->error.foreign_destroy) state->error.foreign_destroy(state->error.foreign);
   delete state;
 }

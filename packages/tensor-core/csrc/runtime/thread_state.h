@@ -3,6 +3,7 @@
 
 #include <tensorwright/tw_abi.h>
 
+#include "runtime/allocator.h"
 #include "runtime/error.h"
 
 namespace tw {
@@ -22,6 +23,7 @@ struct tw_tls {
   uint64_t exclude = 0;
   int free_count = 0;
   tw::TensorBlock* free_blocks[tw::kFreeBlocks + 1];
+  tw::SmallBlocks small_blocks;
   tw_error error;
 };
 
