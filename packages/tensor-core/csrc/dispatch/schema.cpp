@@ -22,7 +22,8 @@ struct TypeName {
 };
 // Longer names before those they begin with.
 constexpr TypeName kTypes[] = {
-    {"Tensor|Scalar", ArgType::kOperand}, {"Tensor[]", ArgType::kTensors}, {"Tensor", ArgType::kTensor},
+    {"Tensor|Scalar", ArgType::kOperand}, {"Tensor[]", ArgType::kTensors},
+    {"Tensor?[]", ArgType::kTensors} /* null entries are allowed in every list */, {"Tensor", ArgType::kTensor},
     {"Scalar", ArgType::kScalar}, {"int[", ArgType::kInts}, {"int", ArgType::kInt}, {"float[]", ArgType::kFloats},
     {"float", ArgType::kFloat}, {"bool", ArgType::kBool}, {"str", ArgType::kStr}, {"dtype", ArgType::kDtype},
     {"device", ArgType::kDevice}, {"Object", ArgType::kObject},
