@@ -32,11 +32,11 @@ def test_the_attribute_of_an_absent_part_is_an_attribute_error() -> None:
 def test_a_part_that_lacks_another_part_names_the_one_that_is_absent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(_siblings.DISTRIBUTIONS, "half", "tensorwright-half")
-    (tmp_path / "half.py").write_text("import tensorwright.ghost\n")
+    monkeypatch.setitem(_siblings.DISTRIBUTIONS, "medium", "tensorwright-medium")
+    (tmp_path / "medium.py").write_text("import tensorwright.ghost\n")
     monkeypatch.setattr(tw, "__path__", [*tw.__path__, str(tmp_path)])
     with pytest.raises(ModuleNotFoundError, match=f"^{SENTENCE}$"):
-        _ = tw.half
+        _ = tw.medium
 
 
 def test_an_unknown_name_is_a_plain_attribute_error() -> None:
