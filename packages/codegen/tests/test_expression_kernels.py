@@ -194,7 +194,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Suite:
 
 @pytest.fixture(scope="module", params=available_instruction_sets(), ids=lambda item: item.name)
 def compiled(request: pytest.FixtureRequest, suite: Suite) -> CompiledKernels:
-    return compile_kernels(suite.folder, request.param, CSRC, COMPILER)
+    return compile_kernels(suite.folder, request.param, suite.pointwise, suite.reductions, CSRC, COMPILER)
 
 
 # -- pointwise kernels

@@ -17,7 +17,6 @@ from .kernels import FUNCTIONS_HEADER as FUNCTIONS_HEADER
 from .kernels import PointwiseKernel as PointwiseKernel
 from .kernels import ReductionKernel as ReductionKernel
 from .kernels import emit_functions_header as emit_functions_header
-from .kernels import emit_kernel_table as emit_kernel_table
 from .kernels import emit_pointwise_unit as emit_pointwise_unit
 from .kernels import emit_reduction_unit as emit_reduction_unit
 from .library import EMPTY_LIBRARY as EMPTY_LIBRARY

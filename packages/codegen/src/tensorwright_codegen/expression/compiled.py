@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,10 @@ from .kernels import (
     PointwiseKernel,
     ReductionKernel,
     emit_functions_header,
-    emit_kernel_table,
     emit_pointwise_unit,
     emit_reduction_unit,
+    pointwise_signature,
+    reduction_signatures,
 )
 from .library import Library
 
@@ -68,33 +69,6 @@ def _machine_features() -> set[str]:
     return set(line.split())
 
 
-class _PointwiseEntry(ctypes.Structure):
-    _fields_ = (("op", ctypes.c_char_p), ("type", ctypes.c_uint8), ("fn", ctypes.c_void_p))
-
-
-class _ReductionEntry(ctypes.Structure):
-    _fields_ = (
-        ("op", ctypes.c_char_p),
-        ("type", ctypes.c_uint8),
-        ("row", ctypes.c_void_p),
-        ("cols", ctypes.c_void_p),
-        ("combine", ctypes.c_void_p),
-    )
-
-
-_ACCESS = """
-#include "simd/kernels.h"
-namespace tw { namespace TW_ISA_NS {
-extern const PointwiseEntry kPointwise[]; extern const int kPointwiseCount;
-extern const ReductionEntry kReductions[]; extern const int kReductionCount;
-} }
-extern "C" const void* pointwise_table() { return tw::TW_ISA_NS::kPointwise; }
-extern "C" const void* reduction_table() { return tw::TW_ISA_NS::kReductions; }
-extern "C" int pointwise_count() { return tw::TW_ISA_NS::kPointwiseCount; }
-extern "C" int reduction_count() { return tw::TW_ISA_NS::kReductionCount; }
-"""
-# ComputeType's order in kernels.h.
-_TYPES = (ScalarType.F32, ScalarType.F64, ScalarType.I32, ScalarType.I64, ScalarType.MASK)
 _POINTER = ctypes.c_void_p
 _POINTWISE = ctypes.CFUNCTYPE(None, ctypes.c_int64, _POINTER, _POINTER, _POINTER)
 _ROW = ctypes.CFUNCTYPE(None, ctypes.c_int64, _POINTER, _POINTER, _POINTER)
@@ -151,18 +125,46 @@ def splat(value: Any, dtype: np.dtype[Any]) -> Array:
 def write_sources(
     folder: Path, library: Library, pointwise: Sequence[PointwiseKernel], reductions: Sequence[ReductionKernel]
 ) -> None:
-    """Writes the header, a unit for each compute type, one of reductions, and the tables."""
+    """Writes the header, a unit for each compute type, one of reductions, and one of addresses."""
     (folder / FUNCTIONS_HEADER).write_text(emit_functions_header(library))
     for compute in ScalarType:
         unit = emit_pointwise_unit([kernel for kernel in pointwise if kernel.compute is compute])
         (folder / f"pointwise_{compute.value}.cpp").write_text(unit)
     (folder / "reduction_all.cpp").write_text(emit_reduction_unit(reductions))
-    (folder / "kernel_table.cpp").write_text(emit_kernel_table(pointwise, reductions))
-    (folder / "access.cpp").write_text(_ACCESS)
+    (folder / "addresses.cpp").write_text(_addresses_unit(pointwise, reductions))
 
 
-def compile_kernels(folder: Path, isa: InstructionSet, simd_include: Path, compiler: str = "g++") -> CompiledKernels:
-    """Compiles and loads what `write_sources` wrote. RuntimeError with the compiler's words if it does not compile."""
+def _addresses_unit(pointwise: Sequence[PointwiseKernel], reductions: Sequence[ReductionKernel]) -> str:
+    """The addresses of all kernels in order, where ctypes can find them."""
+    declared = [pointwise_signature(kernel) for kernel in pointwise]
+    declared += [signature for kernel in reductions for signature in reduction_signatures(kernel)]
+    names = [signature.split("(")[0].removeprefix("void ") for signature in declared]
+    return "\n".join(
+        [
+            "#include <cstdint>",
+            "namespace tw::TW_ISA_NS {",
+            *(f"{signature};" for signature in declared),
+            "}",
+            'extern "C" const void* const kernel_addresses[] = {',
+            *(f"    reinterpret_cast<const void*>(&tw::TW_ISA_NS::{name})," for name in names),
+            "};",
+            "",
+        ]
+    )
+
+
+def compile_kernels(
+    folder: Path,
+    isa: InstructionSet,
+    pointwise: Sequence[PointwiseKernel],
+    reductions: Sequence[ReductionKernel],
+    simd_include: Path,
+    compiler: str = "g++",
+) -> CompiledKernels:
+    """Compiles and loads what `write_sources` wrote of these kernels.
+
+    `simd_include` is the folder that holds `simd/vec.h`. RuntimeError with the compiler's words if it does not compile.
+    """
     target = folder / f"{isa.name}.so"
     define = [f"-DTW_ISA_NS={isa.name}", f"-DTW_VBYTES={isa.vector_bytes}", f"-I{simd_include}", f"-I{folder}"]
     sources = [str(path) for path in sorted(folder.glob("*.cpp"))]
@@ -171,14 +173,18 @@ def compile_kernels(folder: Path, isa: InstructionSet, simd_include: Path, compi
     if result.returncode != 0:
         raise RuntimeError(result.stderr[:4000])
     library = ctypes.CDLL(str(target))
-    library.pointwise_table.restype = library.reduction_table.restype = ctypes.c_void_p
-    points = (_PointwiseEntry * library.pointwise_count()).from_address(library.pointwise_table())
-    folds = (_ReductionEntry * library.reduction_count()).from_address(library.reduction_table())
+    found = iter((ctypes.c_void_p * (len(pointwise) + 3 * len(reductions))).in_dll(library, "kernel_addresses"))
     return CompiledKernels(
         library,
-        {(row.op.decode(), _TYPES[row.type]): row.fn for row in points},
-        {(row.op.decode(), _TYPES[row.type]): (row.row, row.cols, row.combine) for row in folds},
+        {(kernel.op, kernel.compute): _next(found) for kernel in pointwise},
+        {(kernel.op, kernel.compute): (_next(found), _next(found), _next(found)) for kernel in reductions},
     )
+
+
+def _next(addresses: Iterator[int | None]) -> int:
+    address = next(addresses)
+    assert address is not None
+    return address
 
 
 def _addresses(arrays: Sequence[Array]) -> Array:

@@ -1,6 +1,7 @@
-"""Writes the C++ of kernels: the functions header, units of pointwise and reduction kernels, and their tables.
+"""Writes the C++ of kernels: the functions header, units of pointwise and of reduction kernels.
 
-The kernels' contract with the driver is `simd/kernels.h`. Every unit is compiled once for each instruction set.
+The kernels' contract with the driver is `csrc/cpu/kernel_tables.h`. Every unit is compiled once for each instruction
+set.
 """
 
 from __future__ import annotations
@@ -71,18 +72,6 @@ def emit_reduction_unit(kernels: Sequence[ReductionKernel]) -> str:
     return _file(includes, [_reduction(kernel) for kernel in kernels])
 
 
-def emit_kernel_table(pointwise: Sequence[PointwiseKernel], reductions: Sequence[ReductionKernel]) -> str:
-    """`kernel_table.cpp`: kPointwise and kReductions of one instruction set, sorted by op and type."""
-    lines = ['#include "simd/kernels.h"', "", "namespace tw {", "namespace TW_ISA_NS {", ""]
-    ordered = sorted(pointwise, key=lambda kernel: (kernel.op, kernel.compute.compute_name))
-    folds = sorted(reductions, key=lambda kernel: (kernel.op, kernel.compute.compute_name))
-    lines += [f"{_pointwise_signature(kernel.symbol)};" for kernel in ordered]
-    lines += [f"{signature};" for kernel in folds for signature in _reduction_signatures(kernel.symbol)]
-    lines += _table("PointwiseEntry", "kPointwise", "kPointwiseCount", [_pointwise_row(kernel) for kernel in ordered])
-    lines += _table("ReductionEntry", "kReductions", "kReductionCount", [_reduction_row(kernel) for kernel in folds])
-    return "\n".join([*lines, "", "}  // namespace TW_ISA_NS", "}  // namespace tw", ""])
-
-
 # -- functions
 
 
@@ -128,7 +117,7 @@ def _pointwise(kernel: PointwiseKernel) -> str:
         f"  {' '.join(f'{item}.advance(1);' for item in (*inputs, *outputs))}",
         "}",
     ]
-    return function(name, program, width) + _definition(_pointwise_signature(kernel.symbol), body)
+    return function(name, program, width) + _definition(pointwise_signature(kernel), body)
 
 
 def _unrolled(statement: str) -> str:
@@ -152,12 +141,9 @@ def _unroll(program: Program) -> int:
     return 4 if weight <= 6 and len(program.operands) <= 2 else 2 if weight <= 20 else 1
 
 
-def _pointwise_signature(symbol: str) -> str:
-    return f"void {symbol}(int64_t n, void* const* out, const void* const* in, const uint8_t* in_step)"
-
-
-def _pointwise_row(kernel: PointwiseKernel) -> str:
-    return f'{{"{kernel.op}", ComputeType::{kernel.compute.compute_name}, {kernel.symbol}}}'
+def pointwise_signature(kernel: PointwiseKernel) -> str:
+    """The C++ declaration of the kernel's function, in the namespace of its instruction set."""
+    return f"void {kernel.symbol}(int64_t n, void* const* out, const void* const* in, const uint8_t* in_step)"
 
 
 # -- reduction kernels
@@ -168,7 +154,7 @@ def _reduction(kernel: ReductionKernel) -> str:
     name = f"map_{kernel.symbol}"
     result = width.vector(program.result_types[0])
     stored = "M8" if program.result_types[0] is ScalarType.MASK else result
-    row, columns, combine = _reduction_signatures(kernel.symbol)
+    row, columns, combine = reduction_signatures(kernel)
     fold = _COMBINES[kernel.combine]
     return "\n".join(
         [
@@ -211,19 +197,15 @@ def _map_struct(struct: str, holder: str, name: str, program: Program, width: La
     return "\n".join([*lines, "};", ""])
 
 
-def _reduction_signatures(symbol: str) -> tuple[str, str, str]:
+def reduction_signatures(kernel: ReductionKernel) -> tuple[str, str, str]:
+    """The C++ declarations of the row, column and combine functions."""
+    symbol = kernel.symbol
     return (
         f"void reduce_row_{symbol}(int64_t n, const void* const* in, const uint8_t* in_step, void* out)",
         f"void reduce_cols_{symbol}(int64_t n, int64_t cols, const void* const* in, const int64_t* row_stride, "
         "const uint8_t* in_step, void* out)",
         f"void combine_{symbol}(int64_t cols, void* acc, const void* other)",
     )
-
-
-def _reduction_row(kernel: ReductionKernel) -> str:
-    symbol = kernel.symbol
-    functions = f"reduce_row_{symbol}, reduce_cols_{symbol}, combine_{symbol}"
-    return f'{{"{kernel.op}", ComputeType::{kernel.compute.compute_name}, {functions}}}'
 
 
 # -- files
@@ -236,20 +218,6 @@ def _definition(signature: str, body: Iterable[str]) -> str:
 def _file(head: Sequence[str], parts: Sequence[str]) -> str:
     opening = [*head, "", "namespace tw {", "namespace TW_ISA_NS {", ""]
     return "\n".join([*opening, *parts, "}  // namespace TW_ISA_NS", "}  // namespace tw", ""])
-
-
-def _table(entry: str, name: str, count: str, rows: Sequence[str]) -> list[str]:
-    """An array and its length; C++ has no empty arrays, so an empty table holds one row that nobody counts."""
-    body = [f"    {row}," for row in rows] or ["    {},"]
-    return [
-        "",
-        f"extern const {entry} {name}[];",
-        f"extern const int {count};",
-        f"const {entry} {name}[] = {{",
-        *body,
-        "};",
-        f"const int {count} = {len(rows)};",
-    ]
 
 
 def _checked(op: str) -> str:
