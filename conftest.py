@@ -1,6 +1,9 @@
 """Settings of every test suite: a slow machine is not a failure."""
 
-from hypothesis import settings
+from importlib.util import find_spec
 
-settings.register_profile("tensorwright", deadline=None, print_blob=True)
-settings.load_profile("tensorwright")
+if find_spec("hypothesis"):  # not every package's tests need it
+    from hypothesis import settings
+
+    settings.register_profile("tensorwright", deadline=None, print_blob=True)
+    settings.load_profile("tensorwright")
