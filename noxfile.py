@@ -342,8 +342,9 @@ def stubs(session: nox.Session) -> None:
 @nox.session(requires=["wheels"], default=False)
 def abi(session: nox.Session) -> None:
     """Check the C ABI: header in every dialect, golden layout, symbols, old and hostile plugins."""
-    install(session, PROJECTS, *group(WORKSPACE, "integration"))
-    session.run("pytest", str(ROOT / "tests-integration"), "-k", "abi", *session.posargs)
+    install(session, PROJECTS, *group(WORKSPACE, "integration"), *group(PROJECTS["tensor-core"], "test"))
+    gates = ROOT / "packages" / "tensor-core" / "tests" / "abi"
+    pytest(session, str(gates), str(ROOT / "tests-integration"), "-k", "abi or plugin")
 
 
 @nox.session(requires=["wheels"], default=False, venv_backend="virtualenv")
