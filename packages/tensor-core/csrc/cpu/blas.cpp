@@ -4,7 +4,10 @@
 #include <tensorwright/tw.hpp>
 
 #include <atomic>
+#include <cstdlib>
 #include <mutex>
+
+#include "cpu/isa.h"
 
 namespace tw::cpu {
 namespace {
@@ -25,8 +28,18 @@ Fn symbol(void* library, const std::string& path, const char* name) {
   return reinterpret_cast<Fn>(address);
 }
 
+// OpenBLAS chooses its kernels by processor model and takes AVX2 ones for models newer than itself, also where
+// there is AVX-512 (twice the peak). A choice of the user's stays; so does one thread, since ours do the work.
+void* open_with_settings(const std::string& path) {
+#if defined(__x86_64__)
+  if (isa() == Isa::kAvx512) setenv("OPENBLAS_CORETYPE", "SkylakeX", 0);
+#endif
+  setenv("OPENBLAS_NUM_THREADS", "1", 0);
+  return dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+}
+
 const Blas* open_library(const std::string& path) {
-  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  void* library = open_with_settings(path);
   if (!library) refuse(dlerror());
   auto* result = new Blas();
   result->sgemm = symbol<SgemmFn>(library, path, "scipy_cblas_sgemm64_");
