@@ -195,7 +195,12 @@ class Module:
             raise KeyError(f"{type(self).__name__} already has an attribute {name!r}")
 
     def _members_of(self, kind: str) -> Mapping[str, object]:
-        return {"parameter": self._parameters, "buffer": self._buffers, "module": self._modules}[kind]
+        registries: dict[str, Mapping[str, object]] = {
+            "parameter": self._parameters,
+            "buffer": self._buffers,
+            "module": self._modules,
+        }
+        return registries[kind]
 
     # ---- traversal ---------------------------------------------------------------------------------------
 

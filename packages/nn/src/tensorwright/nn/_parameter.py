@@ -7,6 +7,7 @@ import importlib.util
 import tensorwright as tw
 from tensorwright import Tensor
 
+
 def _find_autograd() -> bool:
     try:
         return importlib.util.find_spec("tensorwright.autograd") is not None

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import tensorwright as tw
 from tensorwright import Tensor
 
+from ._parameter import Parameter
+
 if TYPE_CHECKING:
     from ._module import Module
 
@@ -87,7 +89,7 @@ def _load_one(owner: Module, attribute: str, value: Tensor, assign: bool) -> Non
     current = own_state(owner)[attribute]
     if not assign:
         current.copy_(value)
-    elif attribute in owner._parameters:
-        setattr(owner, attribute, type(owner._parameters[attribute])(value, current.requires_grad))  # type: ignore[call-arg]
+    elif isinstance(current, Parameter):
+        setattr(owner, attribute, type(current)(value, current.requires_grad))
     else:
         setattr(owner, attribute, value)

@@ -75,12 +75,12 @@ class Adam(Optimizer):
             0.0 if self.decoupled else weight_decay,
             1.0 - lr * weight_decay if self.decoupled else 1.0,
         )
-        moments: tuple[Tensor, ...] = (state["exp_avg"], state["exp_avg_sq"])
+        p, mean, square = parameter, state["exp_avg"], state["exp_avg_sq"]
         if options["amsgrad"]:
-            moments = (*moments, state["max_exp_avg_sq"])
-            ops.amsgrad_step(parameter, gradient, *moments, *scalars, out=(parameter, *moments))
+            largest = state["max_exp_avg_sq"]
+            ops.amsgrad_step(p, gradient, mean, square, largest, *scalars, out=(p, mean, square, largest))
         else:
-            ops.adam_step(parameter, gradient, *moments, *scalars, out=(parameter, *moments))
+            ops.adam_step(p, gradient, mean, square, *scalars, out=(p, mean, square))
 
 
 class AdamW(Adam):
