@@ -79,7 +79,7 @@ PassRequest request(const char* caller, TensorList roots, TensorList seeds, Tens
   return made;
 }
 
-void backward(TensorList tensors, TensorList grad_tensors, bool retain_graph, bool create_graph, TensorList inputs) {
+void backward(TensorList tensors, TensorList grad_tensors, TensorList inputs, bool retain_graph, bool create_graph) {
   run_backward(request("backward", tensors, grad_tensors, inputs, retain_graph, create_graph));
 }
 
@@ -132,8 +132,8 @@ const tw_op_def kOps[] = {
     op<get_version>("autograd::version(Tensor self) -> int"),
     op<register_hook>("autograd::register_hook(Tensor self, Object hook) -> Object"),
     op<register_accumulate_hook>("autograd::register_post_accumulate_grad_hook(Tensor self, Object hook) -> Object"),
-    op<backward>("autograd::backward(Tensor[] tensors, Tensor?[] grad_tensors, bool retain_graph=False, bool create_graph=False, "
-                 "Tensor[] inputs=[]) -> ()",
+    op<backward>("autograd::backward(Tensor[] tensors, Tensor?[] grad_tensors, Tensor[] inputs, bool retain_graph=False, "
+                 "bool create_graph=False) -> ()",
                  "composite,blocking"),
     op<backward_one>("autograd::backward_one(Tensor self, Tensor? gradient=None, bool retain_graph=False, bool create_graph=False) -> ()",
                      "composite,blocking"),

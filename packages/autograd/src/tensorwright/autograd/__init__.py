@@ -1,0 +1,54 @@
+"""Automatic differentiation: gradients by reverse mode, functions with gradients of one's own, and checks of both.
+
+Loading this part gives tensors ``requires_grad``, ``grad``, ``backward()`` and the rest; using one of these loads it.
+
+Example:
+    >>> import tensorwright as tw
+    >>> x = tw.tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad.tolist()
+    [2.0, 4.0]
+"""
+
+from tensorwright import enable_grad as enable_grad
+from tensorwright import inference_mode as inference_mode
+from tensorwright import is_grad_enabled as is_grad_enabled
+from tensorwright import no_grad as no_grad
+from tensorwright import set_grad_enabled as set_grad_enabled
+from tensorwright.autograd import _tensor
+from tensorwright.autograd import functional as functional
+from tensorwright.autograd._anomaly import detect_anomaly as detect_anomaly
+from tensorwright.autograd._anomaly import is_anomaly_enabled as is_anomaly_enabled
+from tensorwright.autograd._anomaly import set_detect_anomaly as set_detect_anomaly
+from tensorwright.autograd._engine import backward as backward
+from tensorwright.autograd._engine import grad as grad
+from tensorwright.autograd._engine import queue_callback as queue_callback
+from tensorwright.autograd._function import Function as Function
+from tensorwright.autograd._function import FunctionCtx as FunctionCtx
+from tensorwright.autograd._function import once_differentiable as once_differentiable
+from tensorwright.autograd._gradcheck import GradcheckError as GradcheckError
+from tensorwright.autograd._gradcheck import gradcheck as gradcheck
+from tensorwright.autograd._gradcheck import gradgradcheck as gradgradcheck
+
+__all__ = [
+    "Function",
+    "FunctionCtx",
+    "GradcheckError",
+    "backward",
+    "detect_anomaly",
+    "enable_grad",
+    "functional",
+    "grad",
+    "gradcheck",
+    "gradgradcheck",
+    "inference_mode",
+    "is_anomaly_enabled",
+    "is_grad_enabled",
+    "no_grad",
+    "once_differentiable",
+    "queue_callback",
+    "set_detect_anomaly",
+    "set_grad_enabled",
+]
+
+_tensor.extend_tensor()

@@ -1,0 +1,229 @@
+"""Operations with gradients of one's own."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tensorwright import Tensor, is_grad_enabled, no_grad
+from tensorwright.autograd._library import op
+
+_record = op("function")
+
+
+class FunctionCtx:
+    """What ``forward`` and ``backward`` of a :class:`Function` share; any attribute may be set on it.
+
+    Attributes:
+        needs_input_grad: for each argument of ``apply``, whether its gradient is asked for.
+    """
+
+    needs_input_grad: tuple[bool, ...] = ()
+
+    def __init__(self) -> None:
+        self._to_save: tuple[Tensor | None, ...] = ()
+        self._saved: tuple[Tensor | None, ...] | None = None
+        self._dirty: tuple[Tensor, ...] = ()
+        self._constant: tuple[Tensor, ...] = ()
+        self._materialize = True
+
+    def save_for_backward(self, *tensors: Tensor | None) -> None:
+        """Keep tensors for ``backward``, where they are ``ctx.saved_tensors``.
+
+        A tensor that is modified in place afterwards is refused there. Other values are set as attributes of ``ctx``.
+
+        Raises:
+            TypeError: if something is neither a tensor nor None.
+        """
+        for i, tensor in enumerate(tensors):
+            if tensor is not None and not isinstance(tensor, Tensor):
+                raise TypeError(f"save_for_backward: argument {i} must be a Tensor or None, got {type(tensor).__name__}")
+        self._to_save = tensors
+
+    @property
+    def saved_tensors(self) -> tuple[Tensor | None, ...]:
+        """What ``save_for_backward`` kept; only inside ``backward``.
+
+        Raises:
+            RuntimeError: outside of ``backward``.
+        """
+        if self._saved is None:
+            raise RuntimeError("ctx.saved_tensors: saved tensors are there only while backward runs")
+        return self._saved
+
+    def mark_dirty(self, *tensors: Tensor) -> None:
+        """Say which inputs ``forward`` has modified in place; it must return them."""
+        self._dirty = tensors
+
+    def mark_non_differentiable(self, *tensors: Tensor) -> None:
+        """Say which outputs have no gradient; ``backward`` still gets a gradient for them, of zeros."""
+        self._constant = tensors
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Whether ``backward`` gets zeros (as by default) or None for outputs without a gradient."""
+        self._materialize = value
+
+
+class _Backward:
+    """What the engine calls: the user's ``backward`` with its context."""
+
+    def __init__(self, function: type[Function], ctx: FunctionCtx, args: Sequence[object], outputs: Sequence[object]):
+        self._function = function
+        self._ctx = ctx
+        self._tensors = [i for i, arg in enumerate(args) if isinstance(arg, Tensor)]
+        self._count = len(args)
+        self._outputs = [isinstance(output, Tensor) for output in outputs]
+
+    def __call__(self, saved: tuple[Tensor | None, ...], grads: tuple[Tensor | None, ...]) -> list[Tensor | None]:
+        given = iter(grads)
+        ctx = self._ctx
+        ctx._saved = saved
+        try:
+            result = self._function.backward(ctx, *(next(given) if is_tensor else None for is_tensor in self._outputs))
+        finally:
+            ctx._saved = None
+        return self._for_tensors(result)
+
+    def _for_tensors(self, result: Any) -> list[Tensor | None]:
+        name = self._function.__name__
+        results = result if isinstance(result, tuple | list) else (result,)
+        if len(results) > self._count and not any(extra is not None for extra in results[self._count :]):
+            results = results[: self._count]
+        if len(results) != self._count:
+            raise RuntimeError(f"{name}.backward returned {len(results)} gradients, expected {self._count}, one per argument of apply")
+        for i, gradient in enumerate(results):
+            if gradient is not None and not isinstance(gradient, Tensor):
+                raise TypeError(f"{name}.backward: gradient {i} must be a Tensor or None, got {type(gradient).__name__}")
+            if gradient is not None and i not in self._tensors:
+                raise RuntimeError(f"{name}.backward: argument {i} is not a tensor, its gradient must be None")
+        return [results[i] for i in self._tensors]
+
+
+class Function:
+    """An operation whose gradient you write: subclass it, and call ``apply``.
+
+    Define static methods ``forward(ctx, *args)`` and ``backward(ctx, *grad_outputs)``; or, to keep the context out of
+    the computation, ``forward(*args)`` and ``setup_context(ctx, inputs, output)``. ``backward`` returns one gradient
+    for each argument of ``forward``, None where there is none. ``forward`` is not recorded; ``backward`` is, when the
+    pass runs with ``create_graph=True``.
+
+    Example:
+        >>> import tensorwright as tw
+        >>> class Cube(tw.autograd.Function):
+        ...     @staticmethod
+        ...     def forward(ctx, x):
+        ...         ctx.save_for_backward(x)
+        ...         return x * x * x
+        ...
+        ...     @staticmethod
+        ...     def backward(ctx, grad):
+        ...         (x,) = ctx.saved_tensors
+        ...         return 3 * x * x * grad
+        >>> x = tw.tensor(2.0, requires_grad=True)
+        >>> Cube.apply(x).backward()
+        >>> x.grad.item()
+        12.0
+    """
+
+    @staticmethod
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        """Compute the outputs: tensors, or a tuple of tensors and other values."""
+        raise NotImplementedError("a Function must define the static method forward")
+
+    @staticmethod
+    def setup_context(ctx: FunctionCtx, inputs: tuple[Any, ...], output: Any) -> Any:
+        """Keep for ``backward`` what it needs; if defined, ``forward`` gets no ``ctx``."""
+        raise NotImplementedError
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, *grad_outputs: Any) -> Any:
+        """Compute the gradients of the arguments from those of the outputs."""
+        raise NotImplementedError("a Function must define the static method backward")
+
+    @classmethod
+    def apply(cls, *args: Any) -> Any:
+        """Run ``forward`` and record the call, if gradients are on and an argument requires grad.
+
+        Raises:
+            RuntimeError: if ``forward`` modified a leaf that requires grad in place.
+        """
+        ctx = FunctionCtx()
+        ctx.needs_input_grad = tuple(isinstance(arg, Tensor) and arg.requires_grad for arg in args)
+        recording = is_grad_enabled() and any(ctx.needs_input_grad)
+        with no_grad():
+            output = cls._run_forward(ctx, args)
+        return cls._recorded(ctx, args, output) if recording else output
+
+    @classmethod
+    def _run_forward(cls, ctx: FunctionCtx, args: tuple[Any, ...]) -> Any:
+        if cls.setup_context is Function.setup_context:
+            return cls.forward(ctx, *args)
+        output = cls.forward(*args)
+        cls.setup_context(ctx, args, output)
+        return output
+
+    @classmethod
+    def _recorded(cls, ctx: FunctionCtx, args: tuple[Any, ...], output: Any) -> Any:
+        outputs = list(output) if isinstance(output, tuple | list) else [output]
+        tensors = [item for item in outputs if isinstance(item, Tensor)]
+        if not tensors:
+            return output
+        inputs = [arg for arg in args if isinstance(arg, Tensor)]
+        results = iter(
+            _record(
+                _Backward(cls, ctx, args, outputs), cls.__name__, inputs, tensors, list(ctx._to_save),
+                list(ctx._dirty), list(ctx._constant), ctx._materialize,
+            )
+        )  # fmt: skip
+        ctx._to_save = ctx._dirty = ctx._constant = ()  # the node keeps them now
+        finished = [next(results) if isinstance(item, Tensor) else item for item in outputs]
+        return tuple(finished) if isinstance(output, tuple | list) else finished[0]
+
+
+class _Refuse(Function):
+    """Passes tensors on; their gradient is an error."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, name: str, *tensors: Tensor) -> tuple[Tensor, ...]:
+        ctx.name = name  # type: ignore[attr-defined]
+        return tuple(tensor.detach() for tensor in tensors)
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, *grads: Tensor) -> Any:
+        raise RuntimeError(f"{ctx.name} is once_differentiable: it cannot be differentiated twice")  # type: ignore[attr-defined]
+
+
+def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a ``Function.backward`` that cannot be differentiated again: doing so is an error instead of wrong.
+
+    Example:
+        >>> import tensorwright as tw
+        >>> class Double(tw.autograd.Function):
+        ...     @staticmethod
+        ...     def forward(ctx, x):
+        ...         return 2 * x
+        ...
+        ...     @staticmethod
+        ...     @tw.autograd.once_differentiable
+        ...     def backward(ctx, grad):
+        ...         return 2 * grad
+        >>> x = tw.ones(1, requires_grad=True)
+        >>> tw.autograd.grad(Double.apply(x), x)[0].tolist()
+        [2.0]
+    """
+
+    @functools.wraps(backward)
+    def wrapper(ctx: FunctionCtx, *grads: Any) -> Any:
+        with no_grad():
+            result = backward(ctx, *grads)
+        if not is_grad_enabled():
+            return result
+        results = result if isinstance(result, tuple | list) else (result,)
+        tensors = [item for item in results if isinstance(item, Tensor)]
+        if not tensors or not any(isinstance(item, Tensor) and item.requires_grad for item in (*grads, *(ctx._saved or ()))):
+            return result
+        guarded = iter(_Refuse.apply(backward.__qualname__, *(tensor.requires_grad_() for tensor in tensors)))
+        return tuple(next(guarded) if isinstance(item, Tensor) else item for item in results)
+
+    return wrapper
