@@ -40,23 +40,6 @@ Ref call_lazy(const char* module, const char* name, PyObject* argument) {
   return Ref(function ? PyObject_CallOneArg(function, argument) : nullptr);
 }
 
-bool is_sibling_attribute(PyObject* name) {
-  static PyObject* table = nullptr;  // {attribute: part}, as _siblings declares it
-  if (!table && !(table = lazy_attribute("tensorwright._siblings", "TENSOR_ATTRIBUTES"))) return PyErr_Clear(), false;
-  return PyDict_Contains(table, name) == 1;
-}
-
-bool load_sibling_of(PyObject* name) {
-  PyObject *type, *value, *traceback;
-  PyErr_Fetch(&type, &value, &traceback);
-  if (!is_sibling_attribute(name)) {
-    PyErr_Restore(type, value, traceback);
-    return false;
-  }
-  Py_XDECREF(type), Py_XDECREF(value), Py_XDECREF(traceback);
-  return static_cast<bool>(call_lazy("tensorwright._siblings", "load_for_attribute", name));
-}
-
 PyTypeObject* numpy_array_type() {
   static PyTypeObject* cache = nullptr;
   return numpy_type("ndarray", cache);

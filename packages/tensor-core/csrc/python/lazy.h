@@ -1,4 +1,4 @@
-// What the bindings fetch from Python only when it is needed: printing, construction, sibling distributions.
+// What the bindings fetch from Python only when it is needed: printing, construction, plugins.
 #pragma once
 
 #include "python/python.h"
@@ -9,12 +9,6 @@ namespace tw::python {
 PyObject* lazy_attribute(const char* module, const char* name);
 // module.name(argument)
 Ref call_lazy(const char* module, const char* name, PyObject* argument);
-
-// Attributes of Tensor that another distribution brings (tensor.backward: autograd).
-bool is_sibling_attribute(PyObject* name);
-// Imports the distribution that brings the attribute. With an AttributeError pending that is kept for names that
-// no sibling brings; an absent sibling gives one that says what to install.
-bool load_sibling_of(PyObject* name);
 
 // numpy.ndarray and numpy.generic if numpy was imported by anyone; else null. Borrowed, no exception.
 PyTypeObject* numpy_array_type();

@@ -56,17 +56,6 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
 PyObject* repr(PyObject* self) { return call_lazy("tensorwright._printing", "tensor_repr", self).release(); }
 PyObject* to_str(PyObject* self) { return PyObject_Repr(self); }
 
-PyObject* getattr(PyObject* self, PyObject* name) {
-  PyObject* found = PyObject_GenericGetAttr(self, name);
-  if (found || !PyErr_ExceptionMatches(PyExc_AttributeError)) return found;
-  return load_sibling_of(name) ? PyObject_GenericGetAttr(self, name) : nullptr;
-}
-
-int setattr(PyObject* self, PyObject* name, PyObject* value) {
-  if (!_PyType_Lookup(Py_TYPE(self), name) && is_sibling_attribute(name) && !load_sibling_of(name)) return -1;
-  return PyObject_GenericSetAttr(self, name, value);
-}
-
 Py_hash_t identity_hash(PyObject* self) { return _Py_HashPointer(self); }
 
 bool add_methods(PyMethodDef* methods) {
@@ -91,8 +80,6 @@ PyTypeObject TensorType = [] {
   type.tp_repr = repr;
   type.tp_str = to_str;
   type.tp_hash = identity_hash;
-  type.tp_getattro = getattr;
-  type.tp_setattro = setattr;
   type.tp_richcompare = tensor_richcompare;
   type.tp_as_number = &kTensorNumbers;
   type.tp_as_mapping = &kMappingSlots;

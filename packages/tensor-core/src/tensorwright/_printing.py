@@ -180,16 +180,24 @@ class _FloatFormat:
         if wanted is not None or not sizes:
             return bool(wanted) and bool(finite)
         largest, smallest = max(sizes), min(sizes)
-        return largest >= self._kind.scientific_from or smallest < 1e-4 or largest / smallest > 1000.0
+        return largest >= self._kind.scientific_from or smallest < 1e-4 or self._ratio(largest, smallest) > 1000.0
+
+    def _ratio(self, largest: float, smallest: float) -> float:
+        """The quotient as the tensor's own arithmetic would round it."""
+        try:
+            return self._kind.read(largest / smallest)
+        except OverflowError:
+            return math.inf
 
     def __call__(self, x: float) -> str:
         if not math.isfinite(x):
             text = ("+" if self._plus else "") + "nan" if math.isnan(x) else _sign(x, self._plus) + "inf"
             return text.rjust(self._left + self._right + 1)
         if self._is_scientific:
-            whole, fraction, power = _scientific(x, self._kind, self._decimals, self._plus)
+            mantissa, _, power = f"{abs(x):.{self._decimals}e}".partition("e")
+            whole, _, fraction = mantissa.partition(".")
             power = power[0] + power[1:].rjust(self._exponent - 1, "0")
-            return f"{whole.rjust(self._left)}.{fraction.ljust(self._decimals, '0')}e{power}"
+            return f"{(_sign(x, self._plus) + whole).rjust(self._left)}.{fraction}e{power}"
         whole, fraction = _positional(x, self._kind, self._precision, self._plus)
         return f"{whole.rjust(self._left)}.{fraction.ljust(self._right)}"
 

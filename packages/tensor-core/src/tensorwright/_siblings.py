@@ -62,13 +62,39 @@ def load_part(name: str) -> ModuleType:
         raise AttributeError(str(error)) from None
 
 
-def load_for_attribute(name: str) -> None:
-    """Import the part that brings an attribute of Tensor; without it an ``AttributeError`` says what to install."""
-    part = TENSOR_ATTRIBUTES[name]
-    try:
-        import_module(f"tensorwright.{part}")
-    except PartNotInstalledError as error:
-        if error.name != DISTRIBUTIONS[part]:
-            raise
-        distribution = DISTRIBUTIONS[part]
-        raise AttributeError(f"`{name}` needs {distribution} (pip install {distribution})") from None
+class SiblingAttribute:
+    """Stands on the Tensor type for an attribute that a part brings, until the part is imported and replaces it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def _load(self) -> None:
+        part = TENSOR_ATTRIBUTES[self._name]
+        try:
+            import_module(f"tensorwright.{part}")
+        except PartNotInstalledError as error:
+            if error.name != DISTRIBUTIONS[part]:
+                raise
+            distribution = DISTRIBUTIONS[part]
+            raise AttributeError(f"`{self._name}` needs {distribution} (pip install {distribution})") from None
+
+    def _check(self, owner: type) -> None:
+        if getattr(owner, self._name, self) is self:
+            raise AttributeError(f"tensorwright.{TENSOR_ATTRIBUTES[self._name]} brings no `{self._name}`")
+
+    def __get__(self, instance: object, owner: type) -> object:
+        if instance is None:
+            return self
+        self._load()
+        self._check(owner)
+        return getattr(instance, self._name)
+
+    def __set__(self, instance: object, value: object) -> None:
+        self._load()
+        self._check(type(instance))
+        setattr(instance, self._name, value)
+
+    def __delete__(self, instance: object) -> None:
+        self._load()
+        self._check(type(instance))
+        delattr(instance, self._name)

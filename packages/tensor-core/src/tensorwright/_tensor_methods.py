@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tensorwright import _C
+from tensorwright import _C, _siblings
 from tensorwright._C import Tensor
 
 if TYPE_CHECKING:
@@ -151,21 +151,16 @@ def __copy__(self: Tensor) -> Tensor:  # noqa: N807
     return copied
 
 
-def __dir__(self: Tensor) -> list[str]:  # noqa: N807
-    """Attributes that siblings bring are listed too."""
-    from tensorwright._siblings import TENSOR_ATTRIBUTES
-
-    return sorted({*object.__dir__(self), *TENSOR_ATTRIBUTES})
-
-
 _METHODS: tuple[Callable[..., Any], ...] = (
-    numpy, __array__, __format__, _repr_html_, new_tensor, type_, __reduce_ex__, __deepcopy__, __copy__, __dir__,
+    numpy, __array__, __format__, _repr_html_, new_tensor, type_, __reduce_ex__, __deepcopy__, __copy__,
 )  # fmt: skip
 
 
 def install() -> None:
-    """Put the methods on Tensor, whose type only the core can change."""
+    """Put the methods on Tensor, whose type only the core can change, and stand-ins for what siblings bring."""
     for method in _METHODS:
         name = "type" if method is type_ else method.__name__
         method.__name__, method.__qualname__ = name, f"Tensor.{name}"
         _C.extend_tensor(name, method)
+    for name in _siblings.TENSOR_ATTRIBUTES:
+        _C.extend_tensor(name, _siblings.SiblingAttribute(name))
