@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from ..facets import Kind, Op, Rule, Schema, Type
-from .evaluate import RuleError, TensorMeta, broadcast, evaluate_rule, reduced
+from .evaluate import RuleError, TensorMeta, broadcast, evaluate_rule, normalize_dims, reduced
 from .parse import parse_rule
 from .promotion import float_dtype, is_floating, result_type
 from .tree import Term
+
+_COMPUTED_IN: dict[str, tuple[str, ...]] = {
+    "bool": ("b8", "i32", "i64"),
+    **dict.fromkeys(("uint8", "int8", "int16", "int32"), ("i32", "i64")),
+    "int64": ("i64",),
+    **dict.fromkeys(("float16", "bfloat16", "float32"), ("f32",)),
+    "float64": ("f64",),
+}
 
 
 class RefusedError(Exception):
@@ -39,9 +47,36 @@ def infer(op: Op, args: Mapping[str, Any]) -> tuple[TensorMeta, ...]:
     if not op.is_structured:
         raise ValueError(f"{op.name} of kind {op.kind.value} makes its own results")
     try:
+        _check_computable(op, args)
         return tuple(TensorMeta(tuple(_shape(op, i, args)), _dtype(op, i, args)) for i in range(len(op.schema.rets)))
     except RuleError as error:
         raise RefusedError(f"{op.name}: {error}") from None
+
+
+def computable(dtype: str, compute: tuple[str, ...]) -> bool:
+    """Whether values of a dtype are computed in one of these types."""
+    return any(kind in compute for kind in _COMPUTED_IN.get(dtype, ()))
+
+
+def _check_computable(op: Op, args: Mapping[str, Any]) -> None:
+    """What the drivers of pointwise and reduction ops refuse beside the constraints."""
+    own_dtype = any(rule.text not in ("float", "same", "sum", "bool") for rule in op.dtype)
+    if op.expression is None or own_dtype:
+        return
+    boolean = "bool" in op.expression.result_types
+    floating = bool(op.dtype) and op.dtype[0].text == "float"
+    promoted = float_dtype(_promoted(op, args)) if floating else _promoted(op, args)
+    dtype = promoted if boolean or op.kind is Kind.POINTWISE else _dtype(op, 0, args)
+    if not computable(dtype, op.expression.compute):
+        raise RefusedError(f"{op.name}: {dtype} is not supported")
+    if op.expression.combine in ("max", "min") and _folds_nothing(args):
+        raise RefusedError(f"{op.name}: there is nothing to reduce")
+
+
+def _folds_nothing(args: Mapping[str, Any]) -> bool:
+    shape, dim = args["self"].shape, args.get("dim")
+    dims: Iterable[int] = range(len(shape)) if dim is None or dim == () else normalize_dims(dim, len(shape))
+    return bool(shape) and any(shape[i] == 0 for i in dims)
 
 
 def _of_result(rules: tuple[Rule, ...], index: int) -> Rule | None:

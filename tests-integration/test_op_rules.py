@@ -1,0 +1,114 @@
+"""The rules of facets mean the same in C++ and in Python: random arguments on the meta device are accepted or refused
+alike, and the results have the shapes and dtypes that the Python evaluation says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tensorwright as tw
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tensorwright_codegen.facets import Arg, Dtype, Op, Type, load_ops
+from tensorwright_codegen.rules import RefusedError, TensorMeta, infer
+
+OPS = load_ops([Path(__file__).parents[1] / "packages" / "tensor-core" / "ops"])
+STRUCTURED = [op for op in OPS if op.is_structured and "random" not in op.tags]
+DTYPES = ("float32", "float32", "float32", "float64", "int64", "bool", "int8", "bfloat16")
+
+sizes = st.sampled_from([1, 2, 3, 3, 4, 0])
+small = st.integers(-2, 3)
+shapes = st.lists(sizes, max_size=4).map(tuple)
+metas = st.builds(TensorMeta, shapes, st.sampled_from(DTYPES))
+numbers = st.one_of(st.booleans(), small, st.sampled_from([0.0, 0.5, 1.0, -1.5]))
+
+
+def lists_for(arg: Arg) -> st.SearchStrategy[Any]:
+    length = arg.list_length if arg.list_length > 1 else None
+    return st.lists(small, min_size=length or 0, max_size=length or 4).map(tuple)
+
+
+def values_for(arg: Arg) -> st.SearchStrategy[Any]:
+    kinds: dict[Type, st.SearchStrategy[Any]] = {
+        Type.TENSOR: metas,
+        Type.OPERAND: st.one_of(metas, numbers),
+        Type.SCALAR: numbers,
+        Type.INT: small,
+        Type.FLOAT: st.sampled_from([0.0, 0.5, 1.0, -1.5]),
+        Type.BOOL: st.booleans(),
+        Type.STR: st.sampled_from(["mean", "sum", "none", "linear"]),
+        Type.DTYPE: st.sampled_from(DTYPES),
+        Type.INTS: lists_for(arg),
+        Type.TENSORS: st.lists(metas, max_size=3),
+    }
+    strategy = kinds.get(arg.type, st.none())
+    if arg.default is not None:
+        strategy = st.one_of(st.just(default_of(arg)), strategy)
+    return st.one_of(st.none(), strategy) if arg.optional else strategy
+
+
+def default_of(arg: Arg) -> Any:
+    value = arg.default.value if arg.default else None
+    if isinstance(value, int) and arg.type is Type.INTS:
+        return (value,) * arg.list_length
+    return value.name if isinstance(value, Dtype) else value
+
+
+def related(draw: st.DrawFn, args: dict[str, Any]) -> dict[str, Any]:
+    """Often gives all tensors one dtype, or one shape: independent ones rarely fit together."""
+    tensors = [name for name, value in args.items() if isinstance(value, TensorMeta)]
+    same_dtype, same_shape = draw(st.booleans()), draw(st.booleans())
+    for name in tensors[1:]:
+        first, meta = args[tensors[0]], args[name]
+        args[name] = TensorMeta(first.shape if same_shape else meta.shape, first.dtype if same_dtype else meta.dtype)
+    return args
+
+
+@st.composite
+def arguments(draw: st.DrawFn, op: Op) -> dict[str, Any]:
+    return related(draw, {arg.name: draw(values_for(arg)) for arg in op.schema.args})
+
+
+def on_meta(value: Any, arg: Arg) -> Any:
+    if isinstance(value, TensorMeta):
+        return tw.empty(value.shape, dtype=getattr(tw, value.dtype), device="meta")
+    if isinstance(value, list):
+        return [on_meta(item, arg) for item in value]
+    if arg.type is Type.DTYPE and value is not None:
+        return getattr(tw, value)
+    return value
+
+
+def called(op: Op, args: dict[str, Any]) -> Any:
+    given_args = {arg.name: on_meta(args[arg.name], arg) for arg in op.schema.args}
+    positional = [given_args[arg.name] for arg in op.schema.args if not arg.keyword_only]
+    return tw.ops.get(op.qualified_name)(
+        *positional, **{arg.name: given_args[arg.name] for arg in op.schema.args if arg.keyword_only}
+    )
+
+
+def has_tensor(args: dict[str, Any]) -> bool:
+    """Something has to say that the call is about the meta device."""
+    lists = [value for value in args.values() if isinstance(value, list)]
+    return any(
+        isinstance(value, TensorMeta) for value in [*args.values(), *(item for items in lists for item in items)]
+    )
+
+
+@pytest.mark.parametrize("op", STRUCTURED, ids=lambda op: op.name)
+def test_rules_mean_the_same_in_both_languages(op: Op) -> None:
+    @settings(max_examples=40, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
+    @given(arguments(op).filter(has_tensor))
+    def compare(args: dict[str, Any]) -> None:
+        try:
+            expected = infer(op, args)
+        except RefusedError:
+            with pytest.raises((ValueError, TypeError, IndexError), match=f"^{op.base_name}: "):
+                called(op, args)
+            return
+        results = called(op, args)
+        for result, meta in zip(results if isinstance(results, tuple) else (results,), expected, strict=True):
+            assert (tuple(result.shape), result.dtype) == (meta.shape, getattr(tw, meta.dtype)), args
+
+    compare()
