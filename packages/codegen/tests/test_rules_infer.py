@@ -29,12 +29,12 @@ MATRIX_PRODUCT = op(
 )
 ADD = op(
     "(Tensor|Scalar self, Tensor|Scalar other, *, Scalar alpha=1) -> Tensor",
-    "  kind: pointwise\n  expression: self + alpha * other\n",
+    "  kind: pointwise\n  expression: self + alpha * other\n  compute: [f32, f64, i32, i64]\n",
 )
 LESS = op("(Tensor self, Tensor other) -> Tensor", "  kind: pointwise\n  expression: self < other\n  result: bool\n")
 SUM = op(
     "(Tensor self, int[1]? dim=None, bool keepdim=False, *, dtype? dtype=None) -> Tensor",
-    "  kind: reduction\n  map: self\n  combine: sum\n  dtype: sum\n",
+    "  kind: reduction\n  map: self\n  combine: sum\n  compute: [f32, f64, i64]\n  dtype: sum\n",
 )
 
 
@@ -93,3 +93,9 @@ def test_every_rule_of_tensor_core_is_well_typed() -> None:
     for item in load_ops([OPS]):
         for constraint in item.where:
             assert emit_check(item, constraint)
+
+
+def test_what_no_kernel_computes_is_refused() -> None:
+    args = {"self": meta(2, dtype="complex64"), "other": meta(2), "alpha": 1}
+    with pytest.raises(RefusedError, match="complex64 is not supported"):
+        infer(ADD, args)

@@ -18,10 +18,13 @@ class RuleError : public std::exception {
 
 // ---- lists ---------------------------------------------------------------------------------------------------
 
-void too_many_dims() { throw RuleError(TW_E_SHAPE, text("the result would have more than ", TW_MAX_NDIM, " dimensions")); }
+void too_many_dims() {
+  throw RuleError(TW_E_SHAPE, text("the result would have more than ", TW_MAX_NDIM, " dimensions"));
+}
 
 void out_of_range(int64_t index, size_t size, const char* term) {
-  throw RuleError(TW_E_INDEX, text(term, ": index ", index, " is out of range for ", static_cast<int64_t>(size), " elements"));
+  throw RuleError(TW_E_INDEX,
+                  text(term, ": index ", index, " is out of range for ", static_cast<int64_t>(size), " elements"));
 }
 
 bool distinct(IntList list) {
@@ -126,8 +129,10 @@ Dims broadcast(IntList a, IntList b) {
   const size_t lead = longer.size() - shorter.size();
   for (size_t i = 0; i < shorter.size(); ++i) {
     int64_t& size = result[lead + i];
-    if (size == 1) size = shorter[i];
-    else if (shorter[i] != 1 && shorter[i] != size) cannot_broadcast(a, b);
+    if (size == 1)
+      size = shorter[i];
+    else if (shorter[i] != 1 && shorter[i] != size)
+      cannot_broadcast(a, b);
   }
   return result;
 }
@@ -160,8 +165,10 @@ Dims reduced(IntList shape, IntList dims, bool keepdim) {
   Dims result;
   for (int64_t i = 0; i < ndim; ++i) {
     const bool folded = dims.empty() || contains(chosen, i);
-    if (!folded) result.push(shape[static_cast<size_t>(i)]);
-    else if (keepdim) result.push(1);
+    if (!folded)
+      result.push(shape[static_cast<size_t>(i)]);
+    else if (keepdim)
+      result.push(1);
   }
   return result;
 }
@@ -191,7 +198,8 @@ tw_dtype complex_dtype(tw_dtype d) {
 
 // ---- refusing and answering ----------------------------------------------------------------------------------
 
-Refusal::Refusal(const char* op, tw_status code, const char* sentence) : code_(code), sentence_(text(op, ": ", sentence)) {}
+Refusal::Refusal(const char* op, tw_status code, const char* sentence)
+    : code_(code), sentence_(text(op, ": ", sentence)) {}
 
 Refusal& Refusal::tensor(const char* name, TensorRef t) {
   if (t) tensors_ += text(tensors_.empty() ? ": " : ", ", name, " is ", t.shape());
@@ -222,7 +230,8 @@ Refusal& Refusal::term(const char* name, TensorRef value) {
 }
 Refusal& Refusal::term(const char* name, TensorList value) {
   std::string list;
-  for (tw_tensor* t : value) list += text(list.empty() ? "" : ", ", t ? text(t->dl.dtype, TensorRef(t).shape()) : "None");
+  for (tw_tensor* t : value)
+    list += text(list.empty() ? "" : ", ", t ? text(t->dl.dtype, TensorRef(t).shape()) : "None");
   return add(name, "[" + list + "]");
 }
 

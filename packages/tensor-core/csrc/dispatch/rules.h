@@ -96,9 +96,13 @@ inline int64_t mul(int64_t a, int64_t b) {
 int64_t floor_div(int64_t a, int64_t b);
 int64_t floor_mod(int64_t a, int64_t b);
 template <class T>
-T min(T a, T b) { return b < a ? b : a; }
+T min(T a, T b) {
+  return b < a ? b : a;
+}
 template <class T>
-T max(T a, T b) { return a < b ? b : a; }
+T max(T a, T b) {
+  return a < b ? b : a;
+}
 [[noreturn]] void no_elements(const char* function);
 int64_t min(IntList list);
 int64_t max(IntList list);
@@ -108,7 +112,9 @@ int64_t sum(IntList list);
 int64_t prod(IntList list);
 inline int64_t abs(int64_t i) { return i < 0 ? sub(0, i) : i; }
 template <class T>
-int64_t len(const Span<T>& list) { return static_cast<int64_t>(list.size()); }
+int64_t len(const Span<T>& list) {
+  return static_cast<int64_t>(list.size());
+}
 inline int64_t len(const Dims& list) { return static_cast<int64_t>(list.size()); }
 
 // ---- comprehensions ------------------------------------------------------------------------------------------
@@ -127,7 +133,9 @@ void each(TensorList list, F&& f) {
 }
 struct Always {
   template <class T>
-  bool operator()(const T&) const { return true; }
+  bool operator()(const T&) const {
+    return true;
+  }
 };
 template <class L, class F, class C = Always>
 Dims collect(const L& list, F element, C condition = {}) {
@@ -189,7 +197,9 @@ int64_t min_of(const L& list, F element, C condition = {}) {
 Dims broadcast(IntList a, IntList b);
 inline Dims broadcast(IntList a) { return a; }
 template <class... Rest>
-Dims broadcast(IntList a, IntList b, const Rest&... rest) { return broadcast(broadcast(a, b), IntList(rest)...); }
+Dims broadcast(IntList a, IntList b, const Rest&... rest) {
+  return broadcast(broadcast(a, b), IntList(rest)...);
+}
 bool broadcasts(IntList shape, IntList target);
 int64_t normalize_dim(int64_t dim, int64_t ndim);
 Dims normalize_dims(IntList dims, int64_t ndim);
@@ -214,13 +224,17 @@ inline tw_device device_of(TensorRef t) { return t.device(); }
 inline int64_t ndim_of(const Operand& o) { return o.is_tensor() ? o.tensor().ndim() : 0; }
 inline IntList shape_of(const Operand& o) { return o.is_tensor() ? o.tensor().shape() : IntList(); }
 inline int64_t numel_of(const Operand& o) { return o.is_tensor() ? o.tensor().numel() : 1; }
-inline tw_device device_of(const Operand& o) { return o.is_tensor() ? o.tensor().device() : tw_device{TW_DEVICE_CPU, 0}; }
+inline tw_device device_of(const Operand& o) {
+  return o.is_tensor() ? o.tensor().device() : tw_device{TW_DEVICE_CPU, 0};
+}
 tw_dtype dtype_of(const Operand& o);
 
 inline bool has_value(TensorRef t) { return static_cast<bool>(t); }
 inline bool has_value(const tw_object* o) { return o != nullptr; }
 template <class T>
-bool has_value(const std::optional<T>& o) { return o.has_value(); }
+bool has_value(const std::optional<T>& o) {
+  return o.has_value();
+}
 
 // ---- dtypes --------------------------------------------------------------------------------------------------------
 
@@ -240,8 +254,10 @@ inline void join(Promotion& p, TensorRef t) {
 inline void join(Promotion& p, tw_dtype d) { p.add(d); }
 inline void join(Promotion& p, const Scalar& s) { p.add_scalar(s.value()); }
 inline void join(Promotion& p, const Operand& o) {
-  if (o.is_tensor()) p.add(o.tensor().dtype());
-  else p.add_scalar(o.value());
+  if (o.is_tensor())
+    p.add(o.tensor().dtype());
+  else
+    p.add_scalar(o.value());
 }
 inline void join(Promotion& p, TensorList list) {
   for (tw_tensor* t : list) join(p, TensorRef(t));

@@ -11,18 +11,18 @@ namespace tw::python {
 
 // One overload of a Python name. Its arguments are kBuiltinOps[op].args.
 struct BoundOverload {
-  uint16_t op;      // id: `builtin_op(op)` is the handle to call
-  int8_t varargs;   // index of the int[] argument that may come as separate positionals (x.view(2, 3)), or -1
-  bool out;         // accepts out=: a tensor, or a tuple of one tensor per result
+  uint16_t op;     // id: `builtin_op(op)` is the handle to call
+  int8_t varargs;  // index of the int[] argument that may come as separate positionals (x.view(2, 3)), or -1
+  bool out;        // accepts out=: a tensor, or a tuple of one tensor per result
 };
 
 // A Python name: its overloads in declaration order; the first whose argument types fit is called. When none
 // fits the error lists them all.
 struct BoundOp {
-  const char* name;                  // "add", "add_", "max"
+  const char* name;  // "add", "add_", "max"
   const BoundOverload* overloads;
   uint8_t count;
-  bool inplace;                      // rets[0] is preset to the first argument's tensor, which is returned
+  bool inplace;  // rets[0] is preset to the first argument's tensor, which is returned
 };
 
 // As a function (of tensorwright.ops) and as a method. `args` and `kwnames` as in METH_FASTCALL | METH_KEYWORDS.
