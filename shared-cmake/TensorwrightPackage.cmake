@@ -38,6 +38,18 @@ function(tensorwright_compile_options target)
   endif()
 endfunction()
 
+# Let the shared library export that one symbol and nothing else: templates of std:: are visible by default, and another
+# library's copies of them must not be mixed with ours.
+function(tensorwright_export_only target symbol)
+  if(APPLE)
+    target_link_options(${target} PRIVATE "-Wl,-exported_symbol,_${symbol}")
+  else()
+    set(map "${CMAKE_CURRENT_BINARY_DIR}/${target}.map")
+    file(CONFIGURE OUTPUT "${map}" CONTENT "{ global: ${symbol}; local: *; };\n")
+    target_link_options(${target} PRIVATE "-Wl,--version-script=${map}")
+  endif()
+endfunction()
+
 # Compile `SOURCES` once per instruction set into object libraries, and append their names to `result`.
 # Each copy lives in its own namespace, TW_ISA_NS, and must not instantiate anything shared (std:: templates, inline
 # functions of other headers): the linker would keep one copy for all, perhaps the one this machine cannot run.
@@ -85,5 +97,6 @@ function(tensorwright_add_plugin name)
   tensorwright_compile_options(${name})
   target_include_directories(${name} PRIVATE ${arg_INCLUDES})
   target_link_libraries(${name} PRIVATE tensorwright::headers)
+  tensorwright_export_only(${name} tw_plugin_entry_1)
   install(TARGETS ${name} LIBRARY DESTINATION tensorwright/_lib RUNTIME DESTINATION tensorwright/_lib)
 endfunction()

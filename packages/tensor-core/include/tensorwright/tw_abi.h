@@ -175,7 +175,7 @@ typedef tw_status(TW_CALL* tw_infer_fn)(void* self, const tw_call* call, tw_meta
 
 /* ---- declarative registration: static const arrays, validated whole, then committed whole -------- */
 typedef struct tw_op_def {      /* sized */
-  uint32_t size; uint32_t revision;   /* a revision only appends keyword-only arguments with defaults */
+  uint32_t size; uint32_t revision;   /* from 0; one only appends keyword-only arguments with defaults */
   const char* schema;           /* "ns::name(Tensor self, *, Scalar alpha=1) -> Tensor" */
   const char* tags;             /* "pointwise", "view", ... comma separated, may be null */
   tw_infer_fn infer;            /* if given, the op is structured: the core allocates its results */

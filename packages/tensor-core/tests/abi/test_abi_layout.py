@@ -1,0 +1,60 @@
+"""The layout of the ABI is the recorded one; and the check that says so notices every forbidden change."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from abi_layout import INCLUDE, current, differences, dump, load, read_layout
+
+pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
+
+
+def test_layout_is_the_recorded_one() -> None:
+    assert differences(load(), current()) == []
+
+
+def test_additions_are_recorded() -> None:
+    """A released addition must not be changed either, so it is written down with the release that has it."""
+    assert load() == current(), "the ABI has grown: run `python packages/tensor-core/tests/abi/abi_layout.py --write`"
+
+
+def test_the_record_is_what_dump_writes() -> None:
+    assert Path(__file__).with_name("1.json").read_text() == dump(load())
+
+
+def changed(tmp_path: Path, old: str, new: str) -> list[str]:
+    """The differences after a textual change of tw_abi.h."""
+    text = (INCLUDE / "tensorwright" / "tw_abi.h").read_text()
+    assert text.count(old) == 1
+    header = tmp_path / "tw_abi.h"
+    kept = [line for line in text.replace(old, new).splitlines() if not line.startswith("TW_STATIC_ASSERT(")]
+    header.write_text("\n".join(kept))
+    before = read_layout(INCLUDE / "tensorwright" / "tw_abi.h")
+    return differences(before, read_layout(header))
+
+
+def test_reordering_is_noticed(tmp_path: Path) -> None:
+    assert changed(tmp_path, "uint32_t nargs; uint32_t nrets;\n  uint64_t layers;", "uint32_t nrets; uint32_t nargs;\n  uint64_t layers;")
+
+
+def test_retyping_is_noticed(tmp_path: Path) -> None:
+    assert changed(tmp_path, "int32_t priority; uint32_t flags;", "uint32_t priority; uint32_t flags;")
+
+
+def test_a_changed_return_type_is_noticed(tmp_path: Path) -> None:
+    assert changed(tmp_path, "void(TW_CALL* retain)(tw_tensor* t);", "int32_t(TW_CALL* retain)(tw_tensor* t);")
+
+
+def test_an_insertion_is_noticed(tmp_path: Path) -> None:
+    assert changed(tmp_path, "  int64_t numel;\n", "  int64_t numel;\n  int64_t extra;\n")
+
+
+def test_growth_of_a_frozen_struct_is_noticed(tmp_path: Path) -> None:
+    errors = changed(tmp_path, "  uint32_t backend;             /* dense", "  uint32_t backend; uint64_t extra; /* dense")
+    assert errors == ["tw_tensor: frozen, but it has grown"]
+
+
+def test_an_addition_at_the_end_is_allowed(tmp_path: Path) -> None:
+    assert changed(tmp_path, "  void* self;\n} tw_op_def;", "  void* self;\n  void* added;\n} tw_op_def;") == []
