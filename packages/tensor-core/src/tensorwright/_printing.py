@@ -305,8 +305,7 @@ def _gradient_note(tensor: Tensor) -> str | None:
         return None
     function = getattr(tensor, "grad_fn", None)
     if function is not None:
-        name = str(getattr(function, "name", type(function).__name__))
-        return f"grad_fn=<{name}>"
+        return f"grad_fn=<{function.name()}>"
     return "requires_grad=True" if getattr(tensor, "requires_grad", False) else None
 
 

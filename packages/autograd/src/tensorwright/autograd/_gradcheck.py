@@ -20,9 +20,10 @@ class GradcheckError(RuntimeError):
 
 
 def _outputs(result: Any) -> list[Tensor]:
-    """The differentiable outputs."""
+    """The outputs that require grad; if none does, all floating ones: their differences must then be 0."""
     results = result if isinstance(result, tuple | list) else (result,)
-    return [item for item in results if isinstance(item, Tensor) and item.requires_grad]
+    floating = [item for item in results if isinstance(item, Tensor) and item.is_floating_point()]
+    return [item for item in floating if item.requires_grad] or floating
 
 
 def _numerical(function: TensorFunction, inputs: Sequence[Any], which: int, count: int, eps: float) -> list[Array]:
@@ -49,7 +50,9 @@ def _evaluated(function: TensorFunction, args: list[Any], which: int) -> list[Te
 
 def _analytical(output: Tensor, source: Tensor) -> Array:
     """Jacobian [outputs, inputs] by one backward pass for each element of the output."""
-    rows = []
+    rows: list[Array] = []
+    if not output.requires_grad:
+        return np.zeros((output.numel(), source.numel()))
     for i in range(output.numel()):
         seed = zeros(output.numel(), dtype=output.dtype)
         seed[i] = 1
@@ -86,7 +89,7 @@ def _verify(function: TensorFunction, inputs: Sequence[Any], eps: float, atol: f
     wanted = _check_inputs(inputs)
     outputs = _outputs(function(*inputs))
     if not outputs:
-        raise GradcheckError("gradcheck: no output requires grad")
+        raise GradcheckError("gradcheck: the function gives no floating tensor")
     for i in wanted:
         numerical = _numerical(function, inputs, i, len(outputs), eps)
         for k, output in enumerate(outputs):
