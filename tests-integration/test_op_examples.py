@@ -9,7 +9,7 @@ import pytest
 import tensorwright as tw
 from tensorwright_codegen.facets import Op, load_ops
 
-OPS = load_ops([Path(__file__).parents[1] / "packages" / "tensor-core" / "ops"])
+OPS = load_ops([Path(__file__).parents[1] / "packages" / "tensor-core" / "ops"]).ops
 
 
 @pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
