@@ -1,22 +1,33 @@
-"""For the API pages: what a package's `__init__` imports from its own modules is public."""
+"""For the API pages: what a package's `__init__` imports from its own modules is public; `Example:` is a section."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import griffe
 
 
 class Exports(griffe.Extension):
-    """Give every `__init__` without `__all__` the list of exports that its imports amount to."""
+    """Adapt what griffe has read to the way this project writes."""
 
     def on_package(self, *, pkg: griffe.Module, **kwargs: Any) -> None:
         """Walk the package once it is loaded."""
-        modules = [pkg]
-        while modules:
-            module = modules.pop()
-            modules += [member for member in module.members.values() if isinstance(member, griffe.Module)]
-            if module.is_init_module and module.exports is None:
-                inside = module.imports.items()
-                own = [name for name, path in inside if path.startswith(f"{module.path}.") and name[0] != "_"]
-                module.exports = own or None
+        for item in _walk(pkg):
+            if isinstance(item, griffe.Module) and item.is_init_module and item.exports is None:
+                item.exports = _own_names(item) or None
+            if item.docstring:  # griffe knows the plural only, and would quote the >>> of an example
+                item.docstring.value = re.sub(r"(?m)^Example:$", "Examples:", item.docstring.value)
+
+
+def _walk(item: griffe.Object) -> Iterator[griffe.Object]:
+    yield item
+    for member in item.members.values():
+        if isinstance(member, griffe.Object):
+            yield from _walk(member)
+
+
+def _own_names(module: griffe.Module) -> list[str | griffe.ExprName]:
+    inside = module.imports.items()
+    return [name for name, path in inside if path.startswith(f"{module.path}.") and not name.startswith("_")]
