@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -393,9 +394,9 @@ def dev(session: nox.Session) -> None:
 def sdist(session: nox.Session) -> None:
     """Build every sdist, then every wheel from its sdist, away from the checkout."""
     session.install(*group(WORKSPACE, "wheels"))
-    out = session.create_tmp()
-    for name in closure(PROJECTS, build_time):
-        session.install(*others(build_time(name)), *others(runtime(name)))
-        session.run("python", "-m", "build", "--no-isolation", "--outdir", out, str(ROOT / "packages" / name))
-        session.install("--no-index", "--no-deps", "--find-links", out, PREFIX + name)
+    with tempfile.TemporaryDirectory() as away:
+        for name in closure(PROJECTS, build_time):
+            session.install(*others(build_time(name)), *others(runtime(name)))
+            session.run("python", "-m", "build", "--no-isolation", "--outdir", away, str(ROOT / "packages" / name))
+            session.install("--no-index", "--no-deps", "--find-links", away, PREFIX + name)
     session.run("python", "-c", "import tensorwright as tw; print(tw.nn, tw.optim, tw.autograd)")
