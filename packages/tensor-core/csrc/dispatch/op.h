@@ -15,13 +15,16 @@ enum class ArgType : uint8_t {
   kInts, kFloats, kTensors, kObject,
 };
 
+constexpr int8_t kMayLackTensors = 1;
+
 struct ArgSpec {
   const char* name;
   ArgType type;
   bool optional;          // None is accepted ("Tensor?")
   bool keyword_only;
   bool has_default;
-  int8_t list_length;     // int[2]: one int stands for that many; int[]: 0; 1: a lone int is a list of one
+  int8_t list_length;     // int[2]: one int stands for that many; int[]: 0; 1: a lone int is a list of one;
+                          // of a list of tensors: kMayLackTensors if None may stand in it ("Tensor?[]")
   tw_value default_value; // strings and lists point at static storage
 };
 
@@ -69,6 +72,7 @@ struct KernelRecord {
   const KernelRecord* next;
 };
 
+inline constexpr char kBuiltinProvider[] = "tensorwright";
 constexpr int kMaxBackends = 32;
 
 // What an op's tags say to the dispatcher.

@@ -23,7 +23,7 @@ struct TypeName {
 // Longer names before those they begin with.
 constexpr TypeName kTypes[] = {
     {"Tensor|Scalar", ArgType::kOperand}, {"Tensor[]", ArgType::kTensors},
-    {"Tensor?[]", ArgType::kTensors} /* null entries are allowed in every list */, {"Tensor", ArgType::kTensor},
+    {"Tensor?[]", ArgType::kTensors}, {"Tensor", ArgType::kTensor},
     {"Scalar", ArgType::kScalar}, {"int[", ArgType::kInts}, {"int", ArgType::kInt}, {"float[]", ArgType::kFloats},
     {"float", ArgType::kFloat}, {"bool", ArgType::kBool}, {"str", ArgType::kStr}, {"dtype", ArgType::kDtype},
     {"device", ArgType::kDevice}, {"Object", ArgType::kObject},
@@ -122,6 +122,7 @@ class Parser {
       if (text_.substr(at_, std::strlen(candidate.text)) != candidate.text) continue;
       at_ += std::strlen(candidate.text);
       if (candidate.arg == ArgType::kInts) *list_length = length();
+      if (candidate.arg == ArgType::kTensors && candidate.text[6] == '?') *list_length = kMayLackTensors;
       if (candidate.arg == ArgType::kTensor) {
         *written = alias(alias_name);
         if (take("[]")) return ArgType::kTensors;

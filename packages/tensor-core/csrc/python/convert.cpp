@@ -44,9 +44,7 @@ bool all_items(PyObject* list, Test&& test) {
   return true;
 }
 
-bool is_missing_index(PyObject* o, const ArgSpec& spec) {  // x[:, i]: the first dimension is not indexed
-  return o == Py_None && std::string_view(spec.name) == "indices";
-}
+bool is_absent_tensor(PyObject* o, const ArgSpec& spec) { return o == Py_None && spec.list_length == kMayLackTensors; }
 
 // ---- each type ------------------------------------------------------------------------------------------------
 
@@ -135,7 +133,7 @@ Conversion to_tensors(const ArgSpec& spec, PyObject* o, Scratch& scratch, tw_val
   auto** data = scratch.take<tw_tensor*>(n);
   for (size_t i = 0; i < n; ++i) {
     PyObject* item = PySequence_Fast_GET_ITEM(o, static_cast<Py_ssize_t>(i));
-    if (!is_tensor(item) && !is_missing_index(item, spec)) return Conversion::kWrongType;
+    if (!is_tensor(item) && !is_absent_tensor(item, spec)) return Conversion::kWrongType;
     data[i] = item == Py_None ? nullptr : tensor_of(item);
   }
   return *out = to_value(TensorList(data, n)), Conversion::kDone;
@@ -159,7 +157,7 @@ bool item_fits(const ArgSpec& spec, PyObject* item) {
   switch (spec.type) {
     case ArgType::kInts: return is_index(item);
     case ArgType::kFloats: return is_real(item);
-    case ArgType::kTensors: return is_tensor(item) || is_missing_index(item, spec);
+    case ArgType::kTensors: return is_tensor(item) || is_absent_tensor(item, spec);
     default: return true;
   }
 }

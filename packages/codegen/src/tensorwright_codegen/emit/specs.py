@@ -46,7 +46,8 @@ def _op_tables(op: Op) -> list[str]:
     for arg in op.schema.args:
         value = default_value(arg.default, arg, lines, f"default_{op.symbol}")
         flags = ", ".join(str(flag).lower() for flag in (arg.optional, arg.keyword_only, arg.default is not None))
-        rows.append(f'{{"{arg.name}", ArgType::{_ARG_TYPES[arg.type]}, {flags}, {arg.list_length}, {value}}}')
+        length = "kMayLackTensors" if arg.element_optional else arg.list_length
+        rows.append(f'{{"{arg.name}", ArgType::{_ARG_TYPES[arg.type]}, {flags}, {length}, {value}}}')
     if rows:
         lines.append(f"const ArgSpec args_{op.symbol}[] = {{\n    " + ",\n    ".join(rows) + "};")
     rets = [
