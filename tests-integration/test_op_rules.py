@@ -3,6 +3,7 @@ alike, and the results have the shapes and dtypes that the Python evaluation say
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import tensorwright as tw
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tensorwright_codegen.facets import Arg, Dtype, Op, Type, load_ops
-from tensorwright_codegen.rules import RefusedError, TensorMeta, infer
+from tensorwright_codegen.rules import RefusedError, TensorMeta, check_arguments, infer
 
 OPS = load_ops([Path(__file__).parents[1] / "packages" / "tensor-core" / "ops"])
 STRUCTURED = [op for op in OPS if op.is_structured and "random" not in op.tags]
+CONSTRAINED = [op for op in OPS if not op.is_structured and op.where and "random" not in op.tags]
 DTYPES = ("float32", "float32", "float32", "float64", "int64", "bool", "int8", "bfloat16")
 
 sizes = st.sampled_from([1, 2, 3, 3, 4, 0])
@@ -70,18 +72,18 @@ def arguments(draw: st.DrawFn, op: Op) -> dict[str, Any]:
     return related(draw, {arg.name: draw(values_for(arg)) for arg in op.schema.args})
 
 
-def on_meta(value: Any, arg: Arg) -> Any:
+def on_device(value: Any, arg: Arg, device: str) -> Any:
     if isinstance(value, TensorMeta):
-        return tw.empty(value.shape, dtype=getattr(tw, value.dtype), device="meta")
+        return tw.zeros(value.shape, dtype=getattr(tw, value.dtype), device=device)
     if isinstance(value, list):
-        return [on_meta(item, arg) for item in value]
+        return [on_device(item, arg, device) for item in value]
     if arg.type is Type.DTYPE and value is not None:
         return getattr(tw, value)
     return value
 
 
-def called(op: Op, args: dict[str, Any]) -> Any:
-    given_args = {arg.name: on_meta(args[arg.name], arg) for arg in op.schema.args}
+def called(op: Op, args: dict[str, Any], device: str = "meta") -> Any:
+    given_args = {arg.name: on_device(args[arg.name], arg, device) for arg in op.schema.args}
     positional = [given_args[arg.name] for arg in op.schema.args if not arg.keyword_only]
     return tw.ops.get(op.qualified_name)(
         *positional, **{arg.name: given_args[arg.name] for arg in op.schema.args if arg.keyword_only}
@@ -96,19 +98,42 @@ def has_tensor(args: dict[str, Any]) -> bool:
     )
 
 
+def refused_alike(op: Op, args: dict[str, Any], refusal: RefusedError, device: str = "meta") -> None:
+    """The core refuses too, with the sentence of the same constraint."""
+    sentences = [f"{op.base_name}: {constraint.sentence}" for constraint in op.where]
+    text = str(refusal) if str(refusal) in sentences else f"{op.base_name}: "
+    with pytest.raises((ValueError, TypeError, IndexError), match="^" + re.escape(text)):
+        called(op, args, device)
+
+
+RANDOM = settings(max_examples=40, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
+
+
 @pytest.mark.parametrize("op", STRUCTURED, ids=lambda op: op.name)
 def test_rules_mean_the_same_in_both_languages(op: Op) -> None:
-    @settings(max_examples=40, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
+    @RANDOM
     @given(arguments(op).filter(has_tensor))
     def compare(args: dict[str, Any]) -> None:
         try:
             expected = infer(op, args)
-        except RefusedError:
-            with pytest.raises((ValueError, TypeError, IndexError), match=f"^{op.base_name}: "):
-                called(op, args)
+        except RefusedError as refusal:
+            refused_alike(op, args, refusal)
             return
         results = called(op, args)
         for result, meta in zip(results if isinstance(results, tuple) else (results,), expected, strict=True):
             assert (tuple(result.shape), result.dtype) == (meta.shape, getattr(tw, meta.dtype)), args
+
+    compare()
+
+
+@pytest.mark.parametrize("op", CONSTRAINED, ids=lambda op: op.name)
+def test_ops_that_make_their_own_results_refuse_alike(op: Op) -> None:
+    @RANDOM
+    @given(arguments(op))
+    def compare(args: dict[str, Any]) -> None:
+        try:
+            check_arguments(op, args)
+        except RefusedError as refusal:
+            refused_alike(op, args, refusal, "cpu")
 
     compare()
