@@ -84,11 +84,6 @@ bool reads_written(const Derivative& derivative, const tw_call& call, TensorRef 
   return false;
 }
 
-Tensor untracked_clone(TensorRef t) {
-  const LayerScope scope = LayerScope::without(kLayerBit);
-  return ops::clone(t);
-}
-
 bool carries_gradient(TensorRef t) { return t && is_floating(t.dtype()); }
 
 // The result of a view op is a view, unless the op had to copy or handed its argument back.
@@ -139,7 +134,7 @@ void record_in_place(const Derivative& derivative, tw_call& call, uint64_t neede
   const Tensor base = base_of(target.get());
   refuse_leaf(derivative, target, base);
   Tensor original;
-  if (reads_written(derivative, call, target, needed)) original = untracked_clone(target);
+  if (reads_written(derivative, call, target, needed)) original = ops::clone(target);  // recorded: it is differentiated again
   NodeRef node = make_recorded(derivative, call, needed, original);
   run_below(derivative, call);
   static_cast<OpNode*>(node.get())->save_results(call, needed);
