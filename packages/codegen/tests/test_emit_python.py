@@ -81,13 +81,13 @@ def test_a_stale_stub_is_named(ops: OpSet, tmp_path: Path, capsys: pytest.Captur
 
 
 def test_a_reference_page_says_all_that_the_facet_knows(ops: OpSet) -> None:
-    page = reference_output(ops).files["add.md"]
+    page = reference_output(ops).files["tensorwright.add.md"]
     assert "tensorwright.add(self, other, *, out=None)" in page
     assert r"\mathrm{self} + \mathrm{other}" in page
     assert "- `promote(self, other) != bool` (bools have no sum)" in page
     assert "`Tensor.add_` (in place), operator `+`" in page
     assert "```pycon\n>>> tw.add(1, 2)\n```" in page
-    assert "[`view`](view.md)" in reference_output(ops).files["overview.md"]
+    assert "[`view`](tensorwright.view.md)" in reference_output(ops).files["index.md"]
 
 
 def test_coverage_counts_what_is_missing(ops: OpSet, tmp_path: Path) -> None:

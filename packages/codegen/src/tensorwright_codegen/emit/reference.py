@@ -16,13 +16,18 @@ _OPERATOR_TEXT = {"neg": "-x", "pos": "+x", "abs": "abs(x)", "~": "~x"}
 
 
 def reference_output(ops: OpSet) -> Output:
-    """The pages of all ops, and overview.md that lists them by facet file."""
+    """The pages of all ops, and index.md that lists them by facet file."""
     output = Output()
     for name, members in ops.overloads().items():
         sections = [_section(op) for op in members]
-        output.add(f"{name}.md", "\n".join([f"# {name}", "", *(line for section in sections for line in section)]))
-    output.add("overview.md", _index(ops))
+        output.add(page(name), "\n".join([f"# {name}", "", *(line for section in sections for line in section)]))
+    output.add("index.md", _index(ops))
     return output
+
+
+def page(name: str) -> str:
+    """The file of a Python name; not the bare name, because there is an op `index`."""
+    return f"tensorwright.{name}.md"
 
 
 def _index(ops: OpSet) -> str:
@@ -30,7 +35,7 @@ def _index(ops: OpSet) -> str:
     for file, members in ops.files().items():
         summaries = {op.base_name: op.summary for op in reversed(members)}
         lines += [f"## {file.replace('_', ' ').capitalize()}", "", "| op | |", "|---|---|"]
-        lines += [f"| [`{name}`]({name}.md) | {text} |" for name, text in reversed(summaries.items())] + [""]
+        lines += [f"| [`{name}`]({page(name)}) | {text} |" for name, text in reversed(summaries.items())] + [""]
     return "\n".join(lines)
 
 
