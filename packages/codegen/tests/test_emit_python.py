@@ -93,10 +93,10 @@ def test_a_reference_page_says_all_that_the_facet_knows(ops: OpSet) -> None:
 def test_coverage_counts_what_is_missing(ops: OpSet, tmp_path: Path) -> None:
     derivatives = tmp_path / "autograd" / "derivatives"
     derivatives.mkdir(parents=True)
-    (derivatives / "few.yaml").write_text("- op: add\n  self: grad\n")
+    (derivatives / "few.yaml").write_text("- op: [add, max]\n  self: grad\n")
     rows = [line.split() for line in coverage_table(ops, tmp_path).splitlines()]
     assert rows[0] == ["op", "schema", "rules", "computation", "example", "derivative"]
-    assert rows[1] == ["max", "yes", "-", "composite", "MISSING", "-"]
+    assert rows[1] == ["max", "yes", "-", "composite", "MISSING", "yes"]
     assert rows[3] == ["add", "yes", "yes", "expression", "yes", "yes"]
     assert rows[4] == ["view", "yes", "-", "view", "MISSING", "MISSING"]
     assert rows[5] == ["4", "ops", "complete", "complete", "complete", "3", "missing", "1", "missing"]

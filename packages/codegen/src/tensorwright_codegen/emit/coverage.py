@@ -18,9 +18,10 @@ FOLDERS = (
 
 
 def facet_names(folder: Path) -> frozenset[str]:
-    """Ops that have an entry in any facet file of a folder."""
+    """Ops that have an entry in any facet file of a folder; an entry may be for several."""
     files = sorted(folder.rglob("*.yaml")) if folder.is_dir() else []
-    return frozenset(entry.get("op").text() for file in files for entry in read_entries(file))
+    entries = (entry for file in files for entry in read_entries(file))
+    return frozenset(name for entry in entries for name in entry.get("op").texts())
 
 
 def coverage_table(ops: OpSet, packages: Path) -> str:
