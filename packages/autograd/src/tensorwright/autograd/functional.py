@@ -34,6 +34,13 @@ def _present(found: Sequence[Tensor | None], inputs: Sequence[Tensor]) -> list[T
     return [zeros_like(x) if g is None else g for g, x in zip(found, inputs, strict=True)]
 
 
+def _first_order(output: Tensor, inputs: list[Tensor]) -> Sequence[Tensor | None]:
+    """Gradients that can be differentiated again."""
+    if not output.requires_grad:
+        return [None] * len(inputs)
+    return grad(output, inputs, create_graph=True, allow_unused=True)
+
+
 def vjp(
     function: Callable[..., Tensor], inputs: Inputs, v: Tensor | None = None, create_graph: bool = False
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -58,7 +65,9 @@ def vjp(
     with enable_grad():
         leaves = _leaves(inputs, create_graph)
         output = _single(function, leaves)
-        found = grad(output, leaves, v, create_graph=create_graph, allow_unused=True)
+        found: Sequence[Tensor | None] = [None] * len(leaves)
+        if output.requires_grad:
+            found = grad(output, leaves, v, create_graph=create_graph, allow_unused=True)
     value = output if create_graph else output.detach()
     return value, tuple(_present(found, leaves))
 
@@ -82,8 +91,8 @@ def jacobian(function: Callable[..., Tensor], inputs: Tensor, create_graph: bool
     with enable_grad():
         leaves = _leaves(inputs, create_graph)
         output = _single(function, leaves)
-        rows = []
-        for i in range(output.numel()):
+        rows: list[Tensor] = []
+        for i in range(output.numel() if output.requires_grad else 0):
             seed = zeros(output.numel(), dtype=output.dtype, device=output.device)
             seed[i] = 1
             found = grad(
@@ -115,7 +124,7 @@ def hessian(function: Callable[..., Tensor], inputs: Tensor, create_graph: bool 
         output = _single(function, [x])
         if output.numel() != 1:
             raise ValueError(f"hessian: the function must give one number, it gave shape {tuple(output.shape)}")
-        return _present(grad(output, x, create_graph=True, allow_unused=True), [x])[0]
+        return _present(_first_order(output, [x]), [x])[0]
 
     return jacobian(gradient, inputs, create_graph)
 
@@ -141,7 +150,7 @@ def hvp(function: Callable[..., Tensor], inputs: Tensor, v: Tensor, create_graph
     with enable_grad():
         leaves = _leaves(inputs, create_graph)
         output = _single(function, leaves)
-        (first,) = _present(grad(output, leaves, create_graph=True, allow_unused=True), leaves)
+        (first,) = _present(_first_order(output, leaves), leaves)
         if not first.requires_grad:
             return (output if create_graph else output.detach()), zeros_like(first)
         found = grad(first, leaves, v, create_graph=create_graph, allow_unused=True)
