@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..facets import Kind, Op, OpSet, read_entries
+from ..facets import Kind, Op, OpSet, Type, read_entries
 
 # Facet, and the folder under packages/ whose entries are keyed by `op:`.
 FOLDERS = (
@@ -42,8 +42,9 @@ def _own(op: Op) -> Iterable[str]:
 def _state(op: Op, facet: str, found: frozenset[str]) -> str:
     if op.name in found:
         return "yes"
-    through_parts = facet in ("derivative", "batching") and op.kind is Kind.COMPOSITE
-    return "-" if through_parts else "MISSING"
+    takes_tensors = any(arg.type in (Type.TENSOR, Type.OPERAND, Type.TENSORS) for arg in op.schema.args)
+    through_parts = op.kind is Kind.COMPOSITE or not takes_tensors
+    return "-" if through_parts and facet in ("derivative", "batching") else "MISSING"
 
 
 def _totals(rows: list[list[str]], columns: int) -> list[str]:

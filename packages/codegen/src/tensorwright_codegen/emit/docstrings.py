@@ -43,8 +43,8 @@ def text_signature(name: str, ops: tuple[Op, ...], kind: str, inplace: bool) -> 
     text = signature_text(ops[0], method=kind == "method", inplace=inplace)
     if 'float("' in text:
         return ""
-    first = "$module, " if kind == "function" and text != "()" else "$module" if kind == "function" else "$"
-    return f"{name}({first}{text[1:]}\n--\n\n"
+    marked = text.replace("(", "($", 1) if kind == "method" else text  # $ marks what a method is bound to
+    return f"{name}{marked}\n--\n\n"
 
 
 def docstring(ops: tuple[Op, ...], inplace: bool) -> str:
