@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorwright as tw
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-import tensorwright as tw
 
 Item = Any
 
@@ -209,8 +208,8 @@ def test_iteration_and_membership() -> None:
     assert len(x) == 3
     assert 4 in x
     assert 9 not in x
-    a, b, c = x
-    assert b.tolist() == [2, 3]
+    _, middle, _ = x
+    assert middle.tolist() == [2, 3]
     with pytest.raises(TypeError, match="0 dimensions cannot be iterated"):
         iter(tw.tensor(1))
 

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorwright as tw
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-import tensorwright as tw
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +32,9 @@ def values_of(text: str) -> str:
 
 
 def interesting_floats(width: int) -> st.SearchStrategy[float]:
-    plain = st.sampled_from([0.0, -0.0, 1.0, 0.1, 1e-5, 3.14159265, 100.5, 123456.789, 1e8, math.inf, -math.inf, math.nan])
+    plain = st.sampled_from(
+        [0.0, -0.0, 1.0, 0.1, 1e-5, 3.14159265, 100.5, 123456.789, 1e8, math.inf, -math.inf, math.nan]
+    )
     near = st.floats(-1000, 1000, width=width)
     return st.one_of(plain, near, st.floats(width=width))
 

@@ -54,7 +54,8 @@ PyTypeObject* named_results(const OpSpec& spec) {
   auto* fields = new std::vector<PyStructSequence_Field>;
   for (uint32_t i = 0; i < spec.nrets; ++i) fields->push_back({spec.rets[i].name, nullptr});
   fields->push_back({nullptr, nullptr});
-  auto* name = new std::string(text("tensorwright.return_types.", display_name(spec)));
+  const std::string_view full = display_name(spec);  // "max.dim": the class is named after the part that users write
+  auto* name = new std::string(text("tensorwright.return_types.", full.substr(0, full.find('.'))));
   PyStructSequence_Desc description{name->c_str(), nullptr, fields->data(), static_cast<int>(spec.nrets)};
   return PyStructSequence_NewType(&description);
 }

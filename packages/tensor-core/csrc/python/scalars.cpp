@@ -1,4 +1,4 @@
-// Tensors as Python numbers and lists: item(), tolist(), bool(), int(), float(), operator.index().
+// Tensors as Python numbers and lists: item(), tolist(), bool(), int(), float(), operator.index(), +x.
 #include "python/element.h"
 #include "python/errors.h"
 #include "python/tensor_object.h"
@@ -75,6 +75,7 @@ PyObject* to_index(PyObject* self) {
 }  // namespace
 
 void fill_scalar_slots(PyNumberMethods* slots) {
+  slots->nb_positive = [](PyObject* self) { return Py_NewRef(self); };
   slots->nb_bool = truth;
   slots->nb_int = to_int;
   slots->nb_float = to_float;

@@ -80,7 +80,7 @@ if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
     from tensorwright._plugins import plugins as plugins
     from tensorwright._printing import get_printoptions as get_printoptions
     from tensorwright._printing import set_printoptions as set_printoptions
-    from tensorwright._public_ops import *
+    from tensorwright._public_ops import *  # noqa: F403
     from tensorwright._serialization import load as load
     from tensorwright._serialization import load_metadata as load_metadata
     from tensorwright._serialization import save as save

@@ -59,8 +59,7 @@ def _version_of(distribution: str) -> str | None:
 
 def _config_lines() -> list[tuple[str, str]]:
     lines = [("tensorwright-tensor-core", _version_of("tensorwright-tensor-core") or "not installed as a distribution")]
-    for distribution in _siblings.DISTRIBUTIONS.values():
-        lines.append((distribution, _version_of(distribution) or "not installed"))
+    lines += [(name, _version_of(name) or "not installed") for name in _siblings.DISTRIBUTIONS.values()]
     lines += [
         ("python", f"{platform.python_version()} ({platform.machine()}, {sys.platform})"),
         ("C ABI", ".".join(str(part) for part in _C.ABI_VERSION)),

@@ -101,7 +101,7 @@ def asarray(
     result = shared if dtype is None else shared.to(dtype)
     result = result if device is None else result.to(device)
     if copy is False and result is not shared:
-        raise ValueError(f"asarray: copy=False, but the data is {shared.dtype} on {shared.device}")
+        raise ValueError(f"asarray: copy=False, but the data is {shared.dtype.name} on {shared.device}")
     return result
 
 

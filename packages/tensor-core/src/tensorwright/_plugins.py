@@ -94,7 +94,9 @@ def _load_declaring(key: str, value: str) -> bool:
     wanted = [plugin for plugin in _all().values() if value in plugin.declared.get(key, ())]
     for plugin in wanted:
         if not _load(plugin):
-            raise RuntimeError(f"plugin '{plugin.name}' ({plugin.distribution}) brings {value!r}, but failed: {plugin.error}")
+            raise RuntimeError(
+                f"plugin '{plugin.name}' ({plugin.distribution}) brings {value!r}, but failed: {plugin.error}"
+            )
     return bool(wanted)
 
 

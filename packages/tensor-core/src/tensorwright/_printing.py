@@ -312,9 +312,11 @@ def _gradient_note(tensor: Tensor) -> str | None:
 def _notes(tensor: Tensor) -> list[str]:
     """What is said of a tensor after its values."""
     notes = []
-    if tensor.numel() == 0 and tensor.ndim != 1 or tensor.is_meta:
+    if tensor.is_meta or (tensor.numel() == 0 and tensor.ndim != 1):
         notes.append(f"size={tuple(tensor.shape)}")
-    if tensor.dtype not in (_C.get_default_dtype(), _C.bool, _C.int64) or tensor.numel() == 0 and tensor.dtype != _C.get_default_dtype():
+    default = _C.get_default_dtype()
+    told_by_values = (default, _C.bool, _C.int64) if tensor.numel() else (default,)
+    if tensor.dtype not in told_by_values:
         notes.append(f"dtype={tensor.dtype}")
     if not tensor.is_cpu:
         notes.append(f"device='{tensor.device}'")

@@ -34,7 +34,9 @@ def _checked_state(state: Tensor, who: str) -> tuple[int, int]:
     if not isinstance(state, Tensor):
         raise TypeError(f"{who}(): argument 'state' must be Tensor, got {type(state).__name__}")
     if state.dtype != _C.int64 or tuple(state.shape) != (2,):
-        raise ValueError(f"{who}(): a state is an int64 tensor of shape [2], got {state.dtype} {list(state.shape)}")
+        raise ValueError(
+            f"{who}(): a state is an int64 tensor of shape [2], got {state.dtype.name} {list(state.shape)}"
+        )
     seed, counter = state.tolist()
     return seed % _WORD, counter % _WORD
 

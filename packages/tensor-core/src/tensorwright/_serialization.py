@@ -30,9 +30,13 @@ def _check(tensors: object, metadata: object) -> None:
         if name == _safetensors.METADATA_KEY:
             raise ValueError(f"save: the name {name!r} is reserved; pass metadata=")
         if not isinstance(tensor, Tensor):
-            raise TypeError(f"save: {name!r} must be Tensor, got {type(tensor).__name__}; other values go into metadata=, as str")
+            raise TypeError(
+                f"save: {name!r} must be Tensor, got {type(tensor).__name__}; other values go into metadata=, as str"
+            )
         if tensor.dtype not in _safetensors.NAMES:
-            raise ValueError(f"save: {name!r} has dtype {tensor.dtype.name}, which the safetensors format does not know")
+            raise ValueError(
+                f"save: {name!r} has dtype {tensor.dtype.name}, which the safetensors format does not know"
+            )
         if tensor.is_meta:
             raise ValueError(f"save: {name!r} lies on device 'meta' and has no data")
     for key, value in metadata.items() if isinstance(metadata, Mapping) else ():
@@ -75,7 +79,9 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
     _sync_folder(path.parent)
 
 
-def save(tensors: Mapping[str, Tensor], path: PathLike | BinaryIO, *, metadata: Mapping[str, str] | None = None) -> None:
+def save(
+    tensors: Mapping[str, Tensor], path: PathLike | BinaryIO, *, metadata: Mapping[str, str] | None = None
+) -> None:
     """Write a dict of tensors to a safetensors file.
 
     The file appears under its name only when it is complete and on the disk: an interrupted save leaves what was there.

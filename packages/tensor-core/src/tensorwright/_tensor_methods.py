@@ -58,7 +58,9 @@ def __format__(self: Tensor, spec: str) -> str:  # noqa: N807
         return str(self)
     if self.ndim == 0:
         return format(self.item(), spec)
-    raise TypeError(f"format(): a tensor of shape {list(self.shape)} takes no format specification; use item() or round()")
+    raise TypeError(
+        f"format(): a tensor of shape {list(self.shape)} takes no format specification; use item() or round()"
+    )
 
 
 def _repr_html_(self: Tensor) -> str:

@@ -37,7 +37,7 @@ def property(name: str, getter: str, setter: str | None = None, doc: str = "") -
 
 
 def attribute(name: str, value: Any) -> None:
-    """Set an attribute of the Tensor type: a function becomes a method, a descriptor is asked, all else is a constant."""
+    """Set an attribute of the Tensor type: functions become methods, descriptors are asked, all else is constant."""
     _C.extend_tensor(name, value)
 
 
