@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from tensorwright_codegen.__main__ import main
 from tensorwright_codegen.emit.core import core_output
+from tensorwright_codegen.emit.uniform import holds_for_uniform_operands
+from tensorwright_codegen.facets import parse_yaml, read_op
 
 FACETS = """\
 - op: mm
@@ -156,3 +158,25 @@ def test_an_error_is_one_line_with_the_place(facets: Path, tmp_path: Path, capsy
     assert main(["core", "--ops", str(facets), "--out", str(tmp_path / "out")]) == 1
     assert f"{facet}:7: rule" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("rule", "holds"),
+    [
+        ("promote(self, other) != bool", True),
+        ("self.dtype == other.dtype", True),
+        ("is_floating(self.dtype)", False),
+        ("self.shape == other.shape", False),
+    ],
+)
+def test_constraints_that_uniform_operands_always_meet(rule: str, holds: bool) -> None:
+    text = f"""\
+- op: add
+  schema: "(Tensor self, Tensor other) -> Tensor"
+  kind: pointwise
+  where: ["{rule}"]
+  expression: self + other
+  compute: [f32, i32]
+  doc: Sum.
+"""
+    assert holds_for_uniform_operands(read_op(parse_yaml(text, "x.yaml").items()[0])) is holds

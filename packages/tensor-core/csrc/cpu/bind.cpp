@@ -10,7 +10,8 @@ namespace {
 
 BoundPointwise* bind_pointwise(const OpSpec& spec, const KernelTable& table) {
   auto* bound = new BoundPointwise{static_cast<const PointwiseOp*>(spec.self), &spec, false, false, {}};
-  bound->quick = spec.infer == pointwise_infer && !bound->op->bool_operands && bound->op->rule != DtypeRule::kRule;
+  const PointwiseOp& op = *bound->op;
+  bound->quick = op.accepts_uniform && !op.bool_operands && op.rule != DtypeRule::kRule;
   bound->floats_only = bound->op->rule == DtypeRule::kFloat;
   for (int i = 0; i < table.pointwise_count; ++i) {
     const PointwiseEntry& entry = table.pointwise[i];

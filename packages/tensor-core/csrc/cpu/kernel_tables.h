@@ -60,6 +60,7 @@ struct PointwiseOp {
   uint64_t bool_results;
   DtypeRule rule;
   uint32_t compute_types;               // bit per ComputeType that has a kernel
+  bool accepts_uniform;                 // no constraint refuses contiguous tensors of one shape and compute type
 };
 
 enum class ReductionDtype : uint8_t {

@@ -48,17 +48,18 @@ def _bits(flags: list[bool]) -> int:
     return sum(1 << i for i, flag in enumerate(flags) if flag)
 
 
-def pointwise_table(op: Op) -> str:
+def pointwise_table(op: Op, *, accepts_uniform: bool) -> str:
     args = operands(op)
     if not 1 <= len(args) <= 16 or len(op.schema.rets) > 8:
         raise FacetError(op.location, f"op {op.name}: a pointwise op has 1 to 16 operands and at most 8 results")
     rule = _RULES.get(op.dtype[0].text, "DtypeRule::kRule") if op.dtype else "DtypeRule::kPromote"
     indices = ", ".join(str(op.schema.index(arg.name)) for arg in args)
+    uniform = str(accepts_uniform).lower()
     bool_operands = _bits([is_bool_operand(op, arg) for arg in args])
     bool_results = _bits([kind == "bool" for kind in op.math.result_types])
     return (
         f"cpu::PointwiseOp pointwise_{op.symbol} = {{{cpp_string(op.symbol)}, {len(args)}, {len(op.schema.rets)}, "
-        f"{{{indices}}}, {bool_operands}, {bool_results}, cpu::{rule}, {_compute_mask(op)}}};"
+        f"{{{indices}}}, {bool_operands}, {bool_results}, cpu::{rule}, {_compute_mask(op)}, {uniform}}};"
     )
 
 

@@ -7,6 +7,7 @@ from ..rules.cpp import cpp_string
 from .cpp_types import default_value
 from .operands import pointwise_table, reduction_table
 from .output import Output
+from .uniform import holds_for_uniform_operands
 
 _ARG_TYPES: dict[Type, str] = {
     Type.TENSOR: "kTensor", Type.OPERAND: "kOperand", Type.SCALAR: "kScalar", Type.INT: "kInt", Type.FLOAT: "kFloat",
@@ -58,7 +59,7 @@ def _op_tables(op: Op) -> list[str]:
     if rets:
         lines.append(f"const RetSpec rets_{op.symbol}[] = {{{', '.join(rets)}}};")
     if op.kind is Kind.POINTWISE:
-        lines.append(pointwise_table(op))
+        lines.append(pointwise_table(op, accepts_uniform=holds_for_uniform_operands(op)))
     if op.kind is Kind.REDUCTION:
         lines.append(reduction_table(op))
     return lines
