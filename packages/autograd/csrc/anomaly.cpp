@@ -49,7 +49,8 @@ std::string forward_trace(Node& node) {
 void check_finite(Node& node, const Tensor* results, uint32_t count) {
   for (uint32_t i = 0; i < count; ++i)
     if (results[i] && has_nan(results[i]))
-      throw Error(TW_E_UNKNOWN, text(node.name(), " returned NaN in gradient ", i, " (", results[i].dtype(), " ", results[i].shape(), ")"));
+      throw Error(TW_E_UNKNOWN, text(node.name(), " returned NaN in gradient ", i, " (", results[i].dtype(), " ",
+                                     results[i].shape(), ")"));
 }
 
 }  // namespace tw::autograd

@@ -22,8 +22,10 @@ void give_result(tw_value* ret, T value) {
 
 template <class R, class... A, size_t... I>
 void call_boxed(R (*f)(A...), const tw_call& call, std::index_sequence<I...>) {
-  if constexpr (std::is_void_v<R>) f(From<std::decay_t<A>>::get(call.args[I])...);
-  else give_result(&call.rets[0], f(From<std::decay_t<A>>::get(call.args[I])...));
+  if constexpr (std::is_void_v<R>)
+    f(From<std::decay_t<A>>::get(call.args[I])...);
+  else
+    give_result(&call.rets[0], f(From<std::decay_t<A>>::get(call.args[I])...));
 }
 
 template <class R, class... A>

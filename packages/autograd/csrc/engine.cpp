@@ -17,9 +17,9 @@ namespace {
 // A node as one pass sees it.
 struct Visit {
   Node* node;
-  uint32_t waiting = 0;        // edges into the node that have not been followed yet
-  uint32_t first_grad = 0;     // where its gradients lie in Pass::grads_
-  bool needed = true;          // lies on a path to one of the inputs
+  uint32_t waiting = 0;     // edges into the node that have not been followed yet
+  uint32_t first_grad = 0;  // where its gradients lie in Pass::grads_
+  bool needed = true;       // lies on a path to one of the inputs
   bool has_grad = false;
   bool queued = false;
 };
@@ -64,11 +64,11 @@ class Pass {
   void run_callbacks();
 
   const PassRequest& request_;
-  const bool captures_inputs_;    // grad(): gradients are handed out, not accumulated
+  const bool captures_inputs_;  // grad(): gradients are handed out, not accumulated
   NodeTable table_;
   std::vector<Visit> visits_;
   std::vector<Sum> grads_;
-  std::vector<uint32_t> ready_;   // a heap: the latest recorded node first
+  std::vector<uint32_t> ready_;  // a heap: the latest recorded node first
   std::vector<Edge> root_edges_, input_edges_;
   std::vector<Capture> captured_;
   std::vector<Tensor> input_grads_;
@@ -130,9 +130,11 @@ Tensor Pass::seed_of(size_t i) const {
     return ones(root);
   }
   if (!same_shape(seed, root))
-    throw Error(TW_E_SHAPE, text(request_.caller, ": gradient ", i, " has shape ", seed.shape(), ", its tensor ", root.shape()));
+    throw Error(TW_E_SHAPE,
+                text(request_.caller, ": gradient ", i, " has shape ", seed.shape(), ", its tensor ", root.shape()));
   if (!is_floating(seed.dtype()))
-    throw Error(TW_E_TYPE, text(request_.caller, ": gradient ", i, " has dtype ", seed.dtype(), ", expected ", root.dtype()));
+    throw Error(TW_E_TYPE,
+                text(request_.caller, ": gradient ", i, " has dtype ", seed.dtype(), ", expected ", root.dtype()));
   return seed.dtype() == root.dtype() ? Tensor::retain(seed) : cast(seed, root.dtype());
 }
 
@@ -264,7 +266,8 @@ void Pass::run_hooks_before(const Visit& visit, Tensor* grads) {
   NodeExtras* extras = visit.node->extras();
   if (visit.node->leaf()) {  // a leaf's own hooks run in its accumulator, unless that does not run
     if (captures_inputs_)
-      if (GradState* state = meta_of(visit.node->leaf())->state.load(std::memory_order_acquire)) run_tensor_hooks(state->hooks, grads[0]);
+      if (GradState* state = meta_of(visit.node->leaf())->state.load(std::memory_order_acquire))
+        run_tensor_hooks(state->hooks, grads[0]);
   }
   if (!extras) return;
   std::vector<NodeExtras::SlotHooks> slots;
@@ -300,7 +303,8 @@ PassOptions Pass::options_for(const Node& node) {
 }
 
 void Pass::capture(uint32_t index, const Tensor* grads) {
-  auto at = std::lower_bound(captured_.begin(), captured_.end(), index, [](const Capture& c, uint32_t v) { return c.visit < v; });
+  auto at = std::lower_bound(captured_.begin(), captured_.end(), index,
+                             [](const Capture& c, uint32_t v) { return c.visit < v; });
   for (; at != captured_.end() && at->visit == index; ++at) input_grads_[at->input] = grads[at->slot];
 }
 

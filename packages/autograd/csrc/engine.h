@@ -12,10 +12,10 @@ namespace tw::autograd {
 
 struct PassRequest {
   std::vector<TensorRef> roots;
-  std::vector<TensorRef> seeds;      // gradients of the roots; null = one, for a single number
-  std::vector<TensorRef> inputs;     // gradients asked for; empty: of all leaves
+  std::vector<TensorRef> seeds;   // gradients of the roots; null = one, for a single number
+  std::vector<TensorRef> inputs;  // gradients asked for; empty: of all leaves
   PassOptions options;
-  const char* caller = "backward";   // for messages
+  const char* caller = "backward";  // for messages
 };
 
 // Adds to `.grad` of the leaves (of `inputs`, if given).

@@ -14,7 +14,7 @@ namespace {
 
 // What is known of an op, by its dense id.
 struct OpKnowledge {
-  bool passes = false;              // a composite: the ops it calls are recorded themselves
+  bool passes = false;  // a composite: the ops it calls are recorded themselves
   const Derivative* derivative = nullptr;
 };
 
@@ -71,8 +71,10 @@ std::vector<Declared> declared_arguments(std::string_view schema) {
   for (const char c : schema.substr(schema.find('('))) {
     if (c == '(' && ++depth == 1) continue;
     if (c == ')' && --depth == 0) break;
-    if (c == ',' && depth == 1) finish();
-    else part += c;
+    if (c == ',' && depth == 1)
+      finish();
+    else
+      part += c;
   }
   finish();
   return arguments;
@@ -97,7 +99,8 @@ void run_foreign(Backward& backward) {
 
 void describe_saves(ForeignDerivative& made, const std::vector<Declared>& arguments, uint32_t results) {
   for (uint8_t i = 0; i < arguments.size(); ++i)
-    if (made.def.save_args >> i & 1) made.saves.push_back({SaveKind::kArgument, i, ~uint64_t{0}, made.names[i].c_str()});
+    if (made.def.save_args >> i & 1)
+      made.saves.push_back({SaveKind::kArgument, i, ~uint64_t{0}, made.names[i].c_str()});
   for (uint8_t i = 0; i < results; ++i)
     if (made.def.save_rets >> i & 1) made.saves.push_back({SaveKind::kResult, i, ~uint64_t{0}, "result"});
 }
@@ -110,14 +113,24 @@ const Derivative* make_foreign(const tw_vjp_def& def, const tw_op_info& info) {
   made.node_name = text(short_name(def.op), "_vjp");
   for (uint8_t i = 0; i < arguments.size(); ++i) {
     made.names.push_back(arguments[i].name);
-    if (arguments[i].type.rfind("Tensor", 0) == 0 && arguments[i].type.find('[') == std::string::npos) made.inputs.push_back({i, false});
+    if (arguments[i].type.rfind("Tensor", 0) == 0 && arguments[i].type.find('[') == std::string::npos)
+      made.inputs.push_back({i, false});
   }
   describe_saves(made, arguments, info.nrets);
-  if (made.saves.size() > kMaxSaves) throw Error(TW_E_VALUE, text(def.op, ": a derivative saves at most ", kMaxSaves, " values"));
-  made.derivative = {def.op, made.node_name.c_str(), made.inputs.data(), made.saves.data(),
-                     static_cast<uint8_t>(made.inputs.size()), static_cast<uint8_t>(made.saves.size()), -1,
-                     static_cast<uint8_t>(info.nrets), def.differentiable_rets ? def.differentiable_rets : ~uint64_t{0},
-                     kMayRunOps, run_foreign, &made.def};
+  if (made.saves.size() > kMaxSaves)
+    throw Error(TW_E_VALUE, text(def.op, ": a derivative saves at most ", kMaxSaves, " values"));
+  made.derivative = {def.op,
+                     made.node_name.c_str(),
+                     made.inputs.data(),
+                     made.saves.data(),
+                     static_cast<uint8_t>(made.inputs.size()),
+                     static_cast<uint8_t>(made.saves.size()),
+                     -1,
+                     static_cast<uint8_t>(info.nrets),
+                     def.differentiable_rets ? def.differentiable_rets : ~uint64_t{0},
+                     kMayRunOps,
+                     run_foreign,
+                     &made.def};
   return &made.derivative;
 }
 
@@ -145,8 +158,10 @@ void refuse_tracked(const tw_call& call, const tw_value& value, uint32_t i) {
   const tw_op_info info = info_of(call.op);
   const auto arguments = declared_arguments(info.schema);
   const std::string name = i < arguments.size() ? arguments[i].name : text("argument ", i);
-  throw Error(TW_E_UNSUPPORTED, text(short_name(info.name), ": ", name, " requires grad, but this op has no derivative; call it under "
-                                     "no_grad, or on ", name, ".detach()"));
+  throw Error(TW_E_UNSUPPORTED, text(short_name(info.name), ": ", name,
+                                     " requires grad, but this op has no derivative; call it under "
+                                     "no_grad, or on ",
+                                     name, ".detach()"));
 }
 
 }  // namespace
@@ -166,7 +181,8 @@ tw_status TW_CALL record_without_derivative(void*, tw_call* call) {
 tw_status TW_CALL add_derivative(const void* payload) {
   return guard([&] {
     const auto* def = static_cast<const tw_vjp_def*>(payload);
-    if (def->size < TW_VJP_DEF_SIZE_V1) throw Error(TW_E_ABI, text("tw_vjp_def: size ", def->size, " is below the first, ", TW_VJP_DEF_SIZE_V1));
+    if (def->size < TW_VJP_DEF_SIZE_V1)
+      throw Error(TW_E_ABI, text("tw_vjp_def: size ", def->size, " is below the first, ", TW_VJP_DEF_SIZE_V1));
     if (!def->op || !def->vjp) throw Error(TW_E_ABI, "tw_vjp_def: op and vjp must be given");
     const tw_op* op = nullptr;
     check(g_host->op_find(def->op, def->revision, &op));

@@ -10,7 +10,9 @@ namespace tw::autograd {
 
 // ---- broadcasting, dtypes, shapes -----------------------------------------------------------------------------
 
-Tensor scaled(TensorRef grad, const Scalar& factor) { return factor.equals(1.0) ? Tensor::retain(grad) : ops::mul(grad, factor); }
+Tensor scaled(TensorRef grad, const Scalar& factor) {
+  return factor.equals(1.0) ? Tensor::retain(grad) : ops::mul(grad, factor);
+}
 
 Tensor moved_back(TensorRef grad, tw_dtype dtype, tw_device device) {
   if (grad.dtype() == dtype && grad.device() == device) return Tensor::retain(grad);
@@ -55,7 +57,9 @@ int64_t product(IntList shape) {
   return n;
 }
 
-int64_t item(IntList list, int64_t index) { return list[static_cast<size_t>(index < 0 ? index + static_cast<int64_t>(list.size()) : index)]; }
+int64_t item(IntList list, int64_t index) {
+  return list[static_cast<size_t>(index < 0 ? index + static_cast<int64_t>(list.size()) : index)];
+}
 
 // ---- reductions and scans -------------------------------------------------------------------------------------
 
@@ -86,7 +90,8 @@ Tensor expand_reduced(TensorRef grad, IntList shape, const std::optional<IntList
   return ops::expand(with_kept_dims(grad, shape, dim, keepdim), shape);
 }
 
-Tensor select_extremes(TensorRef grad, TensorRef self, TensorRef result, const std::optional<IntList>& dim, bool keepdim) {
+Tensor select_extremes(TensorRef grad, TensorRef self, TensorRef result, const std::optional<IntList>& dim,
+                       bool keepdim) {
   const Tensor chosen = ops::eq(self, with_kept_dims(result, self.shape(), dim, keepdim));
   const Tensor mask = cast(chosen, grad.dtype());
   const Tensor count = ops::sum(mask, dim, true);
@@ -109,7 +114,8 @@ Tensor products_before(TensorRef t) {
 
 // grad * product of all other elements: right where elements are zero as well, unlike grad * result / self.
 Tensor prod_backward(TensorRef grad, TensorRef self, const std::optional<IntList>& dim, bool keepdim) {
-  if (self.ndim() == 0 || self.numel() == 0) return ops::mul(grad, ops::ones(self.shape(), self.dtype(), self.device()));
+  if (self.ndim() == 0 || self.numel() == 0)
+    return ops::mul(grad, ops::ones(self.shape(), self.dtype(), self.device()));
   const std::vector<bool> reduced = reduced_dims(self.shape().size(), dim);
   std::vector<int64_t> order;
   int64_t count = 1;
@@ -182,7 +188,8 @@ Tensor select_backward(TensorRef grad, IntList shape, int64_t dim, int64_t index
   return result;
 }
 
-Tensor slice_backward(TensorRef grad, IntList shape, int64_t dim, std::optional<int64_t> start, std::optional<int64_t> end, int64_t step) {
+Tensor slice_backward(TensorRef grad, IntList shape, int64_t dim, std::optional<int64_t> start,
+                      std::optional<int64_t> end, int64_t step) {
   Tensor result = zeros_for(grad, shape);
   ops::copy_(ops::slice(result, dim, start, end, step), grad);
   return result;
@@ -218,7 +225,8 @@ Tensor split_backward(TensorList grads, IntList shape, IntList sizes, int64_t di
 Tensor split_backward(TensorList grads, IntList shape, int64_t split_size, int64_t dim) {
   const int64_t total = item(shape, dim);
   std::vector<int64_t> sizes;
-  for (size_t i = 0; i < grads.size(); ++i) sizes.push_back(std::min(split_size, total - static_cast<int64_t>(i) * split_size));
+  for (size_t i = 0; i < grads.size(); ++i)
+    sizes.push_back(std::min(split_size, total - static_cast<int64_t>(i) * split_size));
   return split_backward(grads, shape, IntList(sizes), dim);
 }
 
@@ -298,12 +306,13 @@ Tensor gather_in_planes(TensorRef grad, TensorRef indices) {
   return ops::reshape(ops::gather(flat(grad), -1, flat(indices)), indices.shape());
 }
 
-Tensor embedding_backward_transposed(TensorRef grad, TensorRef indices, int64_t num_embeddings, std::optional<int64_t> padding_idx,
-                                     bool scale_grad_by_freq) {
+Tensor embedding_backward_transposed(TensorRef grad, TensorRef indices, int64_t num_embeddings,
+                                     std::optional<int64_t> padding_idx, bool scale_grad_by_freq) {
   Tensor result = ops::embedding(grad, indices);
   if (scale_grad_by_freq) {
     const Tensor counts = ops::bincount(ops::reshape(indices, {indices.numel()}), TensorRef(), num_embeddings);
-    const Tensor of_each = ops::reshape(ops::index_select(counts, 0, ops::reshape(indices, {indices.numel()})), indices.shape());
+    const Tensor of_each =
+        ops::reshape(ops::index_select(counts, 0, ops::reshape(indices, {indices.numel()})), indices.shape());
     result = ops::div(result, ops::unsqueeze(cast(of_each, grad.dtype()), -1));
   }
   if (!padding_idx) return result;
@@ -350,8 +359,9 @@ std::vector<int64_t> channel_shape(TensorRef self) {
   return shape;
 }
 
-std::tuple<Tensor, Tensor, Tensor> batch_norm_backward_by_ops(TensorRef grad, TensorRef self, TensorRef weight, TensorRef running_mean,
-                                                              TensorRef running_var, bool training, double eps) {
+std::tuple<Tensor, Tensor, Tensor> batch_norm_backward_by_ops(TensorRef grad, TensorRef self, TensorRef weight,
+                                                              TensorRef running_mean, TensorRef running_var,
+                                                              bool training, double eps) {
   const std::vector<int64_t> shape = channel_shape(self);
   std::vector<int64_t> dims;
   for (int64_t d = 0; d < self.ndim(); ++d)
@@ -366,20 +376,23 @@ std::tuple<Tensor, Tensor, Tensor> batch_norm_backward_by_ops(TensorRef grad, Te
     n.constant = true;
   }
   const Tensor grad_hat = weight ? ops::mul(grad, ops::reshape(weight, shape)) : Tensor::retain(grad);
-  return {normalization_input_grad(n, grad_hat), ops::sum(ops::mul(grad, n.x_hat), IntList(dims)), ops::sum(grad, IntList(dims))};
+  return {normalization_input_grad(n, grad_hat), ops::sum(ops::mul(grad, n.x_hat), IntList(dims)),
+          ops::sum(grad, IntList(dims))};
 }
 
 }  // namespace
 
-std::tuple<Tensor, Tensor, Tensor> batch_norm_backward(TensorRef grad, TensorRef self, TensorRef weight, TensorRef running_mean,
-                                                       TensorRef running_var, TensorRef save_mean, TensorRef save_invstd,
-                                                       bool training, double eps) {
+std::tuple<Tensor, Tensor, Tensor> batch_norm_backward(TensorRef grad, TensorRef self, TensorRef weight,
+                                                       TensorRef running_mean, TensorRef running_var,
+                                                       TensorRef save_mean, TensorRef save_invstd, bool training,
+                                                       double eps) {
   if (is_recording()) return batch_norm_backward_by_ops(grad, self, weight, running_mean, running_var, training, eps);
-  return ops::native_batch_norm_backward(grad, self, weight, running_mean, running_var, save_mean, save_invstd, training, eps);
+  return ops::native_batch_norm_backward(grad, self, weight, running_mean, running_var, save_mean, save_invstd,
+                                         training, eps);
 }
 
-std::tuple<Tensor, Tensor, Tensor> layer_norm_backward(TensorRef grad, TensorRef self, IntList normalized_shape, TensorRef mean,
-                                                       TensorRef rstd, TensorRef weight, double eps) {
+std::tuple<Tensor, Tensor, Tensor> layer_norm_backward(TensorRef grad, TensorRef self, IntList normalized_shape,
+                                                       TensorRef mean, TensorRef rstd, TensorRef weight, double eps) {
   if (!is_recording()) return ops::native_layer_norm_backward(grad, self, normalized_shape, mean, rstd, weight);
   std::vector<int64_t> inner, outer;
   const int64_t first = self.ndim() - static_cast<int64_t>(normalized_shape.size());

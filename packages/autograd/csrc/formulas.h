@@ -13,23 +13,24 @@ namespace tw::autograd {
 
 // ---- broadcasting, dtypes, shapes -----------------------------------------------------------------------------
 
-Tensor scaled(TensorRef grad, const Scalar& factor);           // grad * factor; grad itself if that is 1
+Tensor scaled(TensorRef grad, const Scalar& factor);  // grad * factor; grad itself if that is 1
 Tensor moved_back(TensorRef grad, tw_dtype dtype, tw_device device);
 Tensor zeros_like(TensorRef grad);
 Tensor sum_to_shape(TensorRef grad, IntList shape);
 Tensor sum_over_all_but(TensorRef grad, int64_t dim);
-Tensor rows(TensorRef t);                                      // a matrix whose columns are the last dimension
+Tensor rows(TensorRef t);  // a matrix whose columns are the last dimension
 std::vector<int64_t> inverse_permutation(IntList dims);
 std::vector<int64_t> negated(IntList values);
 int64_t product(IntList shape);
-int64_t item(IntList list, int64_t index);                     // negative indices count from the end
+int64_t item(IntList list, int64_t index);  // negative indices count from the end
 
 // ---- reductions and scans -------------------------------------------------------------------------------------
 
 // A reduction's gradient, repeated over what was reduced.
 Tensor expand_reduced(TensorRef grad, IntList shape, const std::optional<IntList>& dim, bool keepdim);
 // To the elements that equal the result, in equal shares.
-Tensor select_extremes(TensorRef grad, TensorRef self, TensorRef result, const std::optional<IntList>& dim, bool keepdim);
+Tensor select_extremes(TensorRef grad, TensorRef self, TensorRef result, const std::optional<IntList>& dim,
+                       bool keepdim);
 Tensor prod_backward(TensorRef grad, TensorRef self, const std::optional<IntList>& dim, bool keepdim);
 Tensor reverse_cumsum(TensorRef grad, int64_t dim);
 Tensor cumprod_backward(TensorRef grad, TensorRef self, int64_t dim);
@@ -40,7 +41,8 @@ Tensor restore_dim(TensorRef grad, TensorRef indices, IntList shape, int64_t dim
 
 Tensor narrow_backward(TensorRef grad, IntList shape, int64_t dim, int64_t start);
 Tensor select_backward(TensorRef grad, IntList shape, int64_t dim, int64_t index);
-Tensor slice_backward(TensorRef grad, IntList shape, int64_t dim, std::optional<int64_t> start, std::optional<int64_t> end, int64_t step);
+Tensor slice_backward(TensorRef grad, IntList shape, int64_t dim, std::optional<int64_t> start,
+                      std::optional<int64_t> end, int64_t step);
 Tensor diagonal_backward(TensorRef grad, IntList shape, int64_t offset, int64_t dim1, int64_t dim2);
 Tensor unfold_backward(TensorRef grad, const SavedGeometry& self, const SavedGeometry& result);
 Tensor as_strided_backward(TensorRef grad, const SavedGeometry& self, const SavedGeometry& result);
@@ -58,13 +60,14 @@ Tensor pow_backward_exponent(TensorRef grad, const Operand& self, const Operand&
 // ---- networks -------------------------------------------------------------------------------------------------
 
 Tensor gather_in_planes(TensorRef grad, TensorRef indices);
-Tensor embedding_backward_transposed(TensorRef grad, TensorRef indices, int64_t num_embeddings, std::optional<int64_t> padding_idx,
-                                     bool scale_grad_by_freq);
+Tensor embedding_backward_transposed(TensorRef grad, TensorRef indices, int64_t num_embeddings,
+                                     std::optional<int64_t> padding_idx, bool scale_grad_by_freq);
 // Gradients of input, weight and bias; out of smaller ops when they are to be differentiated again.
-std::tuple<Tensor, Tensor, Tensor> batch_norm_backward(TensorRef grad, TensorRef self, TensorRef weight, TensorRef running_mean,
-                                                       TensorRef running_var, TensorRef save_mean, TensorRef save_invstd,
-                                                       bool training, double eps);
-std::tuple<Tensor, Tensor, Tensor> layer_norm_backward(TensorRef grad, TensorRef self, IntList normalized_shape, TensorRef mean,
-                                                       TensorRef rstd, TensorRef weight, double eps);
+std::tuple<Tensor, Tensor, Tensor> batch_norm_backward(TensorRef grad, TensorRef self, TensorRef weight,
+                                                       TensorRef running_mean, TensorRef running_var,
+                                                       TensorRef save_mean, TensorRef save_invstd, bool training,
+                                                       double eps);
+std::tuple<Tensor, Tensor, Tensor> layer_norm_backward(TensorRef grad, TensorRef self, IntList normalized_shape,
+                                                       TensorRef mean, TensorRef rstd, TensorRef weight, double eps);
 
 }  // namespace tw::autograd

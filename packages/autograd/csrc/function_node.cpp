@@ -47,10 +47,12 @@ class FunctionNode final : public Node {
 std::vector<Tensor> FunctionNode::unpack(bool history) {
   SavedLock lock(*this);
   if (released_ && !saved_.empty())
-    throw Error(TW_E_UNKNOWN, text("backward through ", function_, " a second time: the tensors that its forward saved were freed by the "
+    throw Error(TW_E_UNKNOWN, text("backward through ", function_,
+                                   " a second time: the tensors that its forward saved were freed by the "
                                    "first pass; give it retain_graph=True to keep them"));
   std::vector<Tensor> tensors;
-  for (const SavedValue& value : saved_) tensors.push_back(value.unpack(*this, history, {function_.c_str(), name(), "a saved tensor"}));
+  for (const SavedValue& value : saved_)
+    tensors.push_back(value.unpack(*this, history, {function_.c_str(), name(), "a saved tensor"}));
   return tensors;
 }
 
@@ -75,12 +77,14 @@ std::vector<tw_tensor*> pointers_to(const Tensor* tensors, size_t n) {
 void FunctionNode::check_result(uint32_t i, Tensor& grad) const {
   const IntList expected = From<IntList>::get(input_shapes_[i].value());
   if (!is_floating(grad.dtype()))
-    throw Error(TW_E_TYPE, text(name_, ": gradient ", i, " has dtype ", grad.dtype(), ", expected ", input_shapes_[i].dtype()));
+    throw Error(TW_E_TYPE,
+                text(name_, ": gradient ", i, " has dtype ", grad.dtype(), ", expected ", input_shapes_[i].dtype()));
   bool reducible = grad.shape().size() >= expected.size();
   const size_t leading = grad.shape().size() - expected.size();
   for (size_t d = 0; reducible && d < expected.size(); ++d)
     reducible = expected[d] == 1 || expected[d] == grad.shape()[leading + d];
-  if (!reducible) throw Error(TW_E_SHAPE, text(name_, ": gradient ", i, " has shape ", grad.shape(), ", its input ", expected));
+  if (!reducible)
+    throw Error(TW_E_SHAPE, text(name_, ": gradient ", i, " has shape ", grad.shape(), ", its input ", expected));
   grad = sum_to(grad, expected, input_shapes_[i].dtype());
 }
 
@@ -88,7 +92,8 @@ void FunctionNode::apply(Tensor* grads, Tensor* results, const PassOptions& opti
   const std::vector<Tensor> saved = unpack(options.create_graph);
   for (uint32_t i = 0; materialize_ && i < output_count(); ++i)
     if (!grads[i]) grads[i] = zeros(From<IntList>::get(output_shapes_[i].value()), output_shapes_[i].dtype(), device_);
-  const auto saved_pointers = pointers_to(saved.data(), saved.size()), grad_pointers = pointers_to(grads, output_count());
+  const auto saved_pointers = pointers_to(saved.data(), saved.size()),
+             grad_pointers = pointers_to(grads, output_count());
   const tw_value args[] = {to_value(TensorList(saved_pointers)), to_value(TensorList(grad_pointers))};
   Value answer;
   call_object(backward_.get(), {args, 2}, answer);
@@ -110,7 +115,8 @@ Tensor prepare_output(const FunctionCall& call, size_t i) {
   tw_tensor* output = call.outputs[i];
   if (contains(call.dirty, output)) {
     if (base_of(output).get() != output)
-      throw Error(TW_E_UNSUPPORTED, text(call.name, ": forward wrote in place into a view; functions may only write into tensors "
+      throw Error(TW_E_UNSUPPORTED, text(call.name,
+                                         ": forward wrote in place into a view; functions may only write into tensors "
                                          "that own their memory"));
     const Meta* meta = tracked(output);
     if (meta && !meta->history.node)
@@ -129,8 +135,10 @@ void save_for_backward(FunctionNode& node, const FunctionCall& call) {
     uint32_t slot = 0;
     while (slot < call.outputs.size() && call.outputs[slot] != t) ++slot;
     const bool own_output = slot < call.outputs.size() && (!contains(call.inputs, t) || contains(call.dirty, t));
-    if (own_output) node.saved(i).save_output(t, slot);
-    else node.saved(i).save_tensor(t);
+    if (own_output)
+      node.saved(i).save_output(t, slot);
+    else
+      node.saved(i).save_tensor(t);
   }
 }
 
@@ -145,7 +153,8 @@ std::vector<Tensor> record_function(const FunctionCall& call) {
   if (anomaly_enabled()) note_forward_trace(*node);
   save_for_backward(*node, call);
   for (uint32_t i = 0; i < results.size(); ++i)
-    if (is_floating(results[i].dtype()) && !contains(call.constant, call.outputs[i])) set_history(results[i].get(), owned, i);
+    if (is_floating(results[i].dtype()) && !contains(call.constant, call.outputs[i]))
+      set_history(results[i].get(), owned, i);
   return results;
 }
 

@@ -22,7 +22,8 @@ tw_status TW_CALL call_remove(void* payload, const tw_value*, uint32_t, tw_value
   });
 }
 
-const tw_object_type kRemoveType = {sizeof(tw_object_type), 0, "HookRemover", destroy_handle, call_remove, nullptr, nullptr};
+const tw_object_type kRemoveType = {
+    sizeof(tw_object_type), 0, "HookRemover", destroy_handle, call_remove, nullptr, nullptr};
 
 tw_status TW_CALL get_of_handle(void* payload, const char* name, tw_value* result) {
   return guard([&] {
@@ -35,8 +36,8 @@ tw_status TW_CALL get_of_handle(void* payload, const char* name, tw_value* resul
   });
 }
 
-const tw_object_type kHandleType = {sizeof(tw_object_type), 0,       "RemovableHandle", destroy_handle,
-                                    nullptr,                get_of_handle, nullptr};
+const tw_object_type kHandleType = {sizeof(tw_object_type), 0,      "RemovableHandle", destroy_handle, nullptr,
+                                    get_of_handle,          nullptr};
 
 std::vector<tw_tensor*> borrowed(const Tensor* tensors, size_t count) {
   std::vector<tw_tensor*> pointers(count);

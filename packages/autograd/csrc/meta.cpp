@@ -140,7 +140,8 @@ void set_requires_grad(tw_tensor* t, bool on) {
   Meta* meta = tracked(t);
   if (meta && meta->history.node) {
     if (on) return;
-    throw Error(TW_E_UNKNOWN, "requires_grad can only be switched off for leaves; use detach() to get a tensor without history");
+    throw Error(TW_E_UNKNOWN,
+                "requires_grad can only be switched off for leaves; use detach() to get a tensor without history");
   }
   if (!on) {
     if (meta) meta->requires_grad = false;

@@ -12,22 +12,22 @@ constexpr uint64_t kLayerBit = uint64_t{1} << TW_L_AUTOGRAD;
 
 // State that only leaves, tensors with retain_grad() and tensors with hooks need.
 struct GradState : Pooled {
-  std::mutex mutex;               // guards grad and accumulator
+  std::mutex mutex;  // guards grad and accumulator
   Tensor grad;
-  Node* accumulator = nullptr;    // weak: it owns the leaf; cleared when it dies
+  Node* accumulator = nullptr;                 // weak: it owns the leaf; cleared when it dies
   std::shared_ptr<HookList> hooks;             // of a leaf; those of other tensors sit in their node
   std::shared_ptr<HookList> accumulate_hooks;  // called after the gradient was accumulated
 };
 
 struct Meta : Pooled {
-  Edge history;                   // the node that made the tensor; none for a leaf
-  bool requires_grad = false;     // of a leaf
+  Edge history;                // the node that made the tensor; none for a leaf
+  bool requires_grad = false;  // of a leaf
   bool retains_grad = false;
-  uint64_t history_version = 0;   // of a view: the storage's version that `history` describes
-  Tensor base;                    // of a differentiable view: the tensor whose storage it shows
-  std::atomic<GradState*> state{nullptr};   // owned
-  const char* last_in_place = nullptr;      // op that last wrote the tensor while it was recorded...
-  uint64_t last_in_place_version = 0;       // ...and the version it left
+  uint64_t history_version = 0;            // of a view: the storage's version that `history` describes
+  Tensor base;                             // of a differentiable view: the tensor whose storage it shows
+  std::atomic<GradState*> state{nullptr};  // owned
+  const char* last_in_place = nullptr;     // op that last wrote the tensor while it was recorded...
+  uint64_t last_in_place_version = 0;      // ...and the version it left
 
   ~Meta();
   GradState& make_state();
@@ -42,7 +42,7 @@ inline Meta* meta_of(const tw_tensor* t) {
   check(g_host->meta_get(t, TW_L_AUTOGRAD, &meta));
   return static_cast<Meta*>(meta);
 }
-Meta& make_meta(tw_tensor* t);          // makes it if absent and switches the layer on for the tensor
+Meta& make_meta(tw_tensor* t);  // makes it if absent and switches the layer on for the tensor
 
 // The metadata of a tensor that takes part in differentiation, its history up to date with writes through other
 // views of its storage; null if it needs no gradient.

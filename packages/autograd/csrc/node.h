@@ -44,8 +44,8 @@ struct Edge {
 };
 
 struct PassOptions {
-  bool keep_graph = false;    // saved values survive the pass
-  bool create_graph = false;  // the pass itself is recorded
+  bool keep_graph = false;          // saved values survive the pass
+  bool create_graph = false;        // the pass itself is recorded
   const uint8_t* wanted = nullptr;  // by edge: whether somebody asked for this gradient; null: for all of them
 };
 

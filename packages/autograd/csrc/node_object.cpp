@@ -24,7 +24,7 @@ tw_object* callable_argument(const tw_value* args, uint32_t nargs, const char* m
   return args[0].u.o;
 }
 
-template <std::shared_ptr<HookList> NodeExtras::*List>
+template <std::shared_ptr<HookList> NodeExtras::* List>
 tw_status TW_CALL call_register(void* payload, const tw_value* args, uint32_t nargs, tw_value* result) {
   return guard([&] {
     tw_object* hook = callable_argument(args, nargs, "register_hook");
@@ -103,7 +103,8 @@ const tw_object_type& node_type(const char* name) {
   static auto* types = new std::map<std::string, tw_object_type>();
   std::lock_guard<std::mutex> lock(mutex);
   const auto [at, fresh] = types->try_emplace(name);
-  if (fresh) at->second = {sizeof(tw_object_type), 0, at->first.c_str(), destroy_node_payload, nullptr, get_attribute, nullptr};
+  if (fresh)
+    at->second = {sizeof(tw_object_type), 0, at->first.c_str(), destroy_node_payload, nullptr, get_attribute, nullptr};
   return at->second;
 }
 

@@ -54,16 +54,22 @@ bool OpNode::needs(uint32_t input, const uint8_t* wanted) const {
 void OpNode::save_argument(SavedValue& slot, const SaveRule& rule, const tw_call& call, TensorRef original) {
   const tw_value& value = call.args[rule.index];
   switch (rule.kind) {
-    case SaveKind::kUnchecked: return slot.save_unchecked(tensor_in(value));
+    case SaveKind::kUnchecked:
+      return slot.save_unchecked(tensor_in(value));
     case SaveKind::kArgument:
       if (value.tag != TW_TENSOR && value.tag != TW_TENSORS) return slot.save_plain(value);
       has_tensors_ = true;
       if (value.tag == TW_TENSORS) return slot.save_tensors(From<TensorList>::get(value));
-      return slot.save_tensor(original && value.u.t == written_tensor(derivative_, call).get() ? original : TensorRef(value.u.t));
-    case SaveKind::kArgumentShape: return slot.save_shape(tensor_in(value));
-    case SaveKind::kArgumentShapes: return slot.save_shapes(From<TensorList>::get(value));
-    case SaveKind::kArgumentGeometry: return slot.save_geometry(tensor_in(value));
-    default: return;
+      return slot.save_tensor(original && value.u.t == written_tensor(derivative_, call).get() ? original
+                                                                                               : TensorRef(value.u.t));
+    case SaveKind::kArgumentShape:
+      return slot.save_shape(tensor_in(value));
+    case SaveKind::kArgumentShapes:
+      return slot.save_shapes(From<TensorList>::get(value));
+    case SaveKind::kArgumentGeometry:
+      return slot.save_geometry(tensor_in(value));
+    default:
+      return;
   }
 }
 
@@ -80,22 +86,28 @@ void OpNode::save_results(const tw_call& call, uint64_t needed) {
     if (!(rule.wanted_by & needed) || !reads_results(rule.kind)) continue;
     if (rule.kind == SaveKind::kShapeIfChanged) {
       const TensorRef argument = tensor_in(call.args[rule.index]), result = tensor_in(call.rets[0]);
-      if (argument && (!same_shape(argument, result) || argument.dtype() != result.dtype())) saves()[i].save_shape(argument);
+      if (argument && (!same_shape(argument, result) || argument.dtype() != result.dtype()))
+        saves()[i].save_shape(argument);
       continue;
     }
     const tw_value& value = call.rets[rule.index];
-    if (rule.kind == SaveKind::kResultShape) saves()[i].save_shape(tensor_in(value));
-    else if (rule.kind == SaveKind::kResultGeometry) saves()[i].save_geometry(tensor_in(value));
-    else if (value.tag != TW_TENSOR) saves()[i].save_plain(value);
-    else saves()[i].save_output(tensor_in(value), rule.index), has_tensors_ = true;
+    if (rule.kind == SaveKind::kResultShape)
+      saves()[i].save_shape(tensor_in(value));
+    else if (rule.kind == SaveKind::kResultGeometry)
+      saves()[i].save_geometry(tensor_in(value));
+    else if (value.tag != TW_TENSOR)
+      saves()[i].save_plain(value);
+    else
+      saves()[i].save_output(tensor_in(value), rule.index), has_tensors_ = true;
   }
 }
 
 void OpNode::unpack(Tensor* tensors, bool history) {
   SavedLock lock(*this);
   if (released_ && has_tensors_)
-    throw Error(TW_E_UNKNOWN, text("backward through ", short_name(derivative_.op), " a second time: the values that ", name(),
-                                   " saved were freed by the first pass; give it retain_graph=True to keep them"));
+    throw Error(TW_E_UNKNOWN,
+                text("backward through ", short_name(derivative_.op), " a second time: the values that ", name(),
+                     " saved were freed by the first pass; give it retain_graph=True to keep them"));
   for (uint32_t i = 0; i < derivative_.save_count; ++i)
     if (saves()[i].holds_tensor())
       tensors[i] = saves()[i].unpack(*this, history, {derivative_.op, derivative_.node, derivative_.saves[i].name});
@@ -125,14 +137,21 @@ bool OpNode::saved_value(std::string_view wanted, tw_value* result) {
     const SaveRule& rule = derivative_.saves[i];
     if (wanted != rule.name || (rule.kind != SaveKind::kArgument && rule.kind != SaveKind::kResult)) continue;
     if (released_ && has_tensors_)
-      throw Error(TW_E_UNKNOWN, text(name(), ": its saved values were freed by a backward pass without retain_graph=True"));
+      throw Error(TW_E_UNKNOWN,
+                  text(name(), ": its saved values were freed by a backward pass without retain_graph=True"));
     const tw_value& value = saves()[i].value();
-    if (value.tag == TW_TENSOR) give(result, saves()[i].unpack(*this, true, {derivative_.op, derivative_.node, rule.name}));
-    else if (value.tag == TW_TENSORS) give(result, saves()[i].unpack_list({derivative_.op, derivative_.node, rule.name}));
-    else if (value.tag == TW_INTS) give(result, From<IntList>::get(value));
-    else if (value.tag == TW_STR) give(result, std::string(From<std::string_view>::get(value)));
-    else if (value.tag == TW_FLOATS || value.tag == TW_COMPLEX || value.tag == TW_OBJECT) *result = value_none();
-    else *result = value;
+    if (value.tag == TW_TENSOR)
+      give(result, saves()[i].unpack(*this, true, {derivative_.op, derivative_.node, rule.name}));
+    else if (value.tag == TW_TENSORS)
+      give(result, saves()[i].unpack_list({derivative_.op, derivative_.node, rule.name}));
+    else if (value.tag == TW_INTS)
+      give(result, From<IntList>::get(value));
+    else if (value.tag == TW_STR)
+      give(result, std::string(From<std::string_view>::get(value)));
+    else if (value.tag == TW_FLOATS || value.tag == TW_COMPLEX || value.tag == TW_OBJECT)
+      *result = value_none();
+    else
+      *result = value;
     return true;
   }
   return false;

@@ -39,7 +39,8 @@ bool retains_grad(TensorRef self) {
 Tensor detach_(TensorRef self) {
   Meta* meta = tracked(self.get());
   if (meta && meta->base)
-    throw Error(TW_E_UNKNOWN, "detach_: self is a view of a tensor with history and cannot be detached in place; use detach()");
+    throw Error(TW_E_UNKNOWN,
+                "detach_: self is a view of a tensor with history and cannot be detached in place; use detach()");
   forget_history(self.get());
   return Tensor::retain(self);
 }
@@ -69,7 +70,8 @@ ObjectRef register_accumulate_hook(TensorRef self, tw_object* hook) {
 
 std::vector<TensorRef> refs(TensorList tensors) { return {tensors.begin(), tensors.end()}; }
 
-PassRequest request(const char* caller, TensorList roots, TensorList seeds, TensorList inputs, bool retain_graph, bool create_graph) {
+PassRequest request(const char* caller, TensorList roots, TensorList seeds, TensorList inputs, bool retain_graph,
+                    bool create_graph) {
   if (!seeds.empty() && seeds.size() != roots.size())
     throw Error(TW_E_VALUE, text(caller, ": ", roots.size(), " tensors but ", seeds.size(), " gradients"));
   PassRequest made;
@@ -91,7 +93,8 @@ void backward_one(TensorRef self, TensorRef gradient, bool retain_graph, bool cr
   run_backward(made);
 }
 
-std::vector<Tensor> grad(TensorList outputs, TensorList inputs, TensorList grad_outputs, bool retain_graph, bool create_graph) {
+std::vector<Tensor> grad(TensorList outputs, TensorList inputs, TensorList grad_outputs, bool retain_graph,
+                         bool create_graph) {
   return run_grad(request("grad", outputs, grad_outputs, inputs, retain_graph, create_graph));
 }
 
@@ -99,8 +102,8 @@ void queue_callback(tw_object* callback) { call_at_end_of_pass(callback); }
 
 // ---- functions, anomaly mode --------------------------------------------------------------------------------
 
-std::vector<Tensor> function(tw_object* backward, std::string_view name, TensorList inputs, TensorList outputs, TensorList saved,
-                             TensorList dirty, TensorList constant, bool materialize) {
+std::vector<Tensor> function(tw_object* backward, std::string_view name, TensorList inputs, TensorList outputs,
+                             TensorList saved, TensorList dirty, TensorList constant, bool materialize) {
   return record_function({backward, name, inputs, outputs, saved, dirty, constant, materialize});
 }
 
@@ -132,16 +135,19 @@ const tw_op_def kOps[] = {
     op<get_version>("autograd::version(Tensor self) -> int"),
     op<register_hook>("autograd::register_hook(Tensor self, Object hook) -> Object"),
     op<register_accumulate_hook>("autograd::register_post_accumulate_grad_hook(Tensor self, Object hook) -> Object"),
-    op<backward>("autograd::backward(Tensor[] tensors, Tensor?[] grad_tensors, Tensor[] inputs, bool retain_graph=False, "
-                 "bool create_graph=False) -> ()",
-                 "composite,blocking"),
-    op<backward_one>("autograd::backward_one(Tensor self, Tensor? gradient=None, bool retain_graph=False, bool create_graph=False) -> ()",
+    op<backward>(
+        "autograd::backward(Tensor[] tensors, Tensor?[] grad_tensors, Tensor[] inputs, bool retain_graph=False, "
+        "bool create_graph=False) -> ()",
+        "composite,blocking"),
+    op<backward_one>("autograd::backward_one(Tensor self, Tensor? gradient=None, bool retain_graph=False, bool "
+                     "create_graph=False) -> ()",
                      "composite,blocking"),
     op<grad>("autograd::grad(Tensor[] outputs, Tensor[] inputs, Tensor?[] grad_outputs, bool retain_graph=False, "
              "bool create_graph=False) -> Tensor[]",
              "composite,blocking"),
     op<queue_callback>("autograd::queue_callback(Object callback) -> ()"),
-    op<function>("autograd::function(Object backward, str name, Tensor[] inputs, Tensor[] outputs, Tensor?[] saved, Tensor[] dirty, "
+    op<function>("autograd::function(Object backward, str name, Tensor[] inputs, Tensor[] outputs, Tensor?[] saved, "
+                 "Tensor[] dirty, "
                  "Tensor[] constant, bool materialize=True) -> Tensor[]"),
     op<put_anomaly>("autograd::set_anomaly(Object? tracer, bool check_nan=True) -> ()"),
     op<get_anomaly>("autograd::anomaly_enabled() -> bool"),

@@ -43,7 +43,8 @@ tw_status TW_CALL if_backward(tw_tensor* const* roots, tw_tensor* const* seeds, 
 tw_status TW_CALL if_add_accumulate_hook(tw_tensor* leaf, tw_object* hook, tw_object** handle) {
   return guard([&] {
     Meta* meta = tracked(leaf);
-    if (!meta || meta->history.node) throw Error(TW_E_VALUE, "add_accumulate_hook: the tensor is no leaf that requires grad");
+    if (!meta || meta->history.node)
+      throw Error(TW_E_VALUE, "add_accumulate_hook: the tensor is no leaf that requires grad");
     *handle = HookList::add(meta->make_state().accumulate_hooks, hook);
   });
 }
@@ -52,8 +53,16 @@ tw_status TW_CALL if_at_end_of_backward(tw_object* callback) {
 }
 
 const tw_autograd_if kInterface = {
-    sizeof(tw_autograd_if), 0, add_derivative, if_requires_grad, if_set_requires_grad, if_grad, if_set_grad,
-    if_backward, if_add_accumulate_hook, if_at_end_of_backward,
+    sizeof(tw_autograd_if),
+    0,
+    add_derivative,
+    if_requires_grad,
+    if_set_requires_grad,
+    if_grad,
+    if_set_grad,
+    if_backward,
+    if_add_accumulate_hook,
+    if_at_end_of_backward,
 };
 
 // ---- registration -----------------------------------------------------------------------------------------
@@ -67,7 +76,8 @@ tw_kernel_def layer_kernel(const char* op, tw_kernel_fn fn, const void* self) {
 const std::vector<tw_kernel_def>& kernels() {
   static const auto* all = [] {
     auto* list = new std::vector<tw_kernel_def>();
-    for (uint32_t i = 0; i < kDerivativeCount; ++i) list->push_back(layer_kernel(kDerivatives[i].op, record, &kDerivatives[i]));
+    for (uint32_t i = 0; i < kDerivativeCount; ++i)
+      list->push_back(layer_kernel(kDerivatives[i].op, record, &kDerivatives[i]));
     list->push_back(layer_kernel("*", record_without_derivative, nullptr));
     return list;
   }();

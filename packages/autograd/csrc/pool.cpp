@@ -10,9 +10,9 @@ namespace {
 constexpr size_t kStep = 32;
 constexpr size_t kClasses = 16;  // blocks of up to 512 bytes
 #if defined(__SANITIZE_ADDRESS__)
-constexpr uint32_t kKept = 0;    // every block goes back to malloc, so that the sanitizer sees each use after free
+constexpr uint32_t kKept = 0;  // every block goes back to malloc, so that the sanitizer sees each use after free
 #else
-constexpr uint32_t kKept = 4096; // per class and thread
+constexpr uint32_t kKept = 4096;  // per class and thread
 #endif
 
 struct FreeBlock {

@@ -5,8 +5,8 @@
 
 namespace tw::autograd {
 
-void* pool_allocate(size_t bytes);             // throws std::bad_alloc
-void pool_free(void* block, size_t bytes);     // `bytes` as allocated; any thread may free
+void* pool_allocate(size_t bytes);          // throws std::bad_alloc
+void pool_free(void* block, size_t bytes);  // `bytes` as allocated; any thread may free
 
 // Base of classes whose objects come from the pool.
 struct Pooled {

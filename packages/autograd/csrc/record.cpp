@@ -44,7 +44,8 @@ bool gives_out(const tw_call& call) {
 }
 
 [[noreturn]] void refuse_out(const Derivative& derivative) {
-  throw Error(TW_E_UNSUPPORTED, text(short_name(derivative.op), ": out= does not support automatic differentiation, and an argument "
+  throw Error(TW_E_UNSUPPORTED, text(short_name(derivative.op),
+                                     ": out= does not support automatic differentiation, and an argument "
                                      "requires grad; leave out= away, or call it under no_grad"));
 }
 
@@ -55,8 +56,9 @@ void refuse_leaf(const Derivative& derivative, TensorRef target, TensorRef base)
   };
   if (!is_needed_leaf(base)) return;
   const char* what = target.get() == base.get() ? "a leaf that requires grad" : "a view of a leaf that requires grad";
-  throw Error(TW_E_UNKNOWN, text(short_name(derivative.op), "_: self is ", what,
-                                 " and cannot be written in place while gradients are recorded; use no_grad, or write to a clone"));
+  throw Error(TW_E_UNKNOWN,
+              text(short_name(derivative.op), "_: self is ", what,
+                   " and cannot be written in place while gradients are recorded; use no_grad, or write to a clone"));
 }
 
 void connect(OpNode& node, const tw_call& call, uint64_t needed) {
@@ -87,13 +89,16 @@ bool reads_written(const Derivative& derivative, const tw_call& call, TensorRef 
 bool carries_gradient(TensorRef t) { return t && is_floating(t.dtype()); }
 
 // The result of a view op is a view, unless the op had to copy or handed its argument back.
-void set_result_history(const Derivative& derivative, const tw_call& call, tw_tensor* result, const NodeRef& node, uint32_t slot) {
+void set_result_history(const Derivative& derivative, const tw_call& call, tw_tensor* result, const NodeRef& node,
+                        uint32_t slot) {
   if (!carries_gradient(result)) return;
   if (!(derivative.flags & kIsView)) return set_history(result, node, slot);
   tw_tensor* source = call.args[derivative.inputs[0].arg].u.t;
   if (result == source) return;
-  if (result->flags & TW_F_VIEW) set_view_history(result, node, slot, base_of(source));
-  else set_history(result, node, slot);
+  if (result->flags & TW_F_VIEW)
+    set_view_history(result, node, slot, base_of(source));
+  else
+    set_history(result, node, slot);
 }
 
 void set_histories(const Derivative& derivative, const tw_call& call, const NodeRef& node) {
@@ -134,19 +139,23 @@ void record_in_place(const Derivative& derivative, tw_call& call, uint64_t neede
   const Tensor base = base_of(target.get());
   refuse_leaf(derivative, target, base);
   Tensor original;
-  if (reads_written(derivative, call, target, needed)) original = ops::clone(target);  // recorded: it is differentiated again
+  if (reads_written(derivative, call, target, needed))
+    original = ops::clone(target);  // recorded: it is differentiated again
   NodeRef node = make_recorded(derivative, call, needed, original);
   run_below(derivative, call);
   static_cast<OpNode*>(node.get())->save_results(call, needed);
-  if (base.get() == target.get()) set_history(target.get(), node, 0);
-  else rebase_view(target.get(), base, std::move(node));
+  if (base.get() == target.get())
+    set_history(target.get(), node, 0);
+  else
+    rebase_view(target.get(), base, std::move(node));
   note_write(derivative, target);
   if (base.get() != target.get()) note_write(derivative, base);
 }
 
 void forget_results(tw_call& call) {
   for (uint32_t i = 0; i < call.nrets; ++i)
-    if (call.rets[i].tag == TW_TENSOR) check(g_host->set_layers(call.rets[i].u.t, call.rets[i].u.t->layers & ~kLayerBit));
+    if (call.rets[i].tag == TW_TENSOR)
+      check(g_host->set_layers(call.rets[i].u.t, call.rets[i].u.t->layers & ~kLayerBit));
 }
 
 void record_call(const Derivative& derivative, tw_call& call) {

@@ -43,12 +43,18 @@ struct SavedTensor {
 
 size_t item_bytes(uint32_t tag) {
   switch (tag) {
-    case TW_STR: return 1;
-    case TW_INTS: return sizeof(int64_t);
-    case TW_FLOATS: return sizeof(double);
-    case TW_COMPLEX: return 2 * sizeof(double);
-    case TW_TENSORS: return sizeof(SavedTensor);
-    default: return 0;
+    case TW_STR:
+      return 1;
+    case TW_INTS:
+      return sizeof(int64_t);
+    case TW_FLOATS:
+      return sizeof(double);
+    case TW_COMPLEX:
+      return 2 * sizeof(double);
+    case TW_TENSORS:
+      return sizeof(SavedTensor);
+    default:
+      return 0;
   }
 }
 
@@ -58,8 +64,8 @@ size_t item_bytes(uint32_t tag) {
                                    : "the last write was not recorded (under no_grad or through a detached tensor)";
   throw Error(TW_E_UNKNOWN,
               text(short_name(name.op), ": ", name.value, " (", t.dtype(), " ", t.shape(), "), which ", name.node,
-                   " needs for the gradient, was modified in place (version ", version, ", expected ", expected, "); ", cause,
-                   ". Clone it before the write, or write out of place"));
+                   " needs for the gradient, was modified in place (version ", version, ", expected ", expected, "); ",
+                   cause, ". Clone it before the write, or write out of place"));
 }
 
 size_t list_bytes(const tw_value& value) {
@@ -74,9 +80,12 @@ void SavedValue::reset() {
   if (old.tag == TW_TENSORS)
     for (uint32_t i = 0; i < old.aux; ++i)
       if (tw_tensor* t = static_cast<SavedTensor*>(old.u.p)[i].tensor) g_host->release(t);
-  if (old.tag == TW_TENSOR) g_host->release(old.u.t);
-  else if (old.tag == TW_OBJECT) g_host->object_release(old.u.o);
-  else if (const size_t bytes = list_bytes(old)) pool_free(old.u.p, bytes);
+  if (old.tag == TW_TENSOR)
+    g_host->release(old.u.t);
+  else if (old.tag == TW_OBJECT)
+    g_host->object_release(old.u.o);
+  else if (const size_t bytes = list_bytes(old))
+    pool_free(old.u.p, bytes);
 }
 
 void SavedValue::save_tensor(TensorRef t) {

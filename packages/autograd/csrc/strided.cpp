@@ -52,7 +52,8 @@ struct SharedZeros {
                    part.dtype, part.device)) {}
   // The memory seen as the base.
   Tensor as_base(const StridedPart& part) const {
-    if (part.base_offset == 0 && is_dense(part.base_shape, part.base_strides) && flat.numel() == product(part.base_shape))
+    if (part.base_offset == 0 && is_dense(part.base_shape, part.base_strides) &&
+        flat.numel() == product(part.base_shape))
       return ops::reshape(flat, part.base_shape);
     return ops::as_strided(flat, part.base_shape, part.base_strides, part.base_offset);
   }
@@ -79,7 +80,8 @@ Tensor sum_repeated(TensorRef grad, StridedPart& part) {
 // Adds element by element where different indices of the view mean one element of the base.
 Tensor add_coinciding(TensorRef grad, const StridedPart& part, TensorRef flat) {
   const Tensor positions = ops::arange(flat.numel());
-  const Tensor indices = ops::reshape(ops::as_strided(positions, part.shape, part.strides, part.offset), {grad.numel()});
+  const Tensor indices =
+      ops::reshape(ops::as_strided(positions, part.shape, part.strides, part.offset), {grad.numel()});
   return ops::index_add(flat, 0, indices, ops::reshape(grad, {grad.numel()}));
 }
 
@@ -87,7 +89,9 @@ class StridedViewNode final : public Node {
  public:
   explicit StridedViewNode(StridedPart part) : Node(1), part_(std::move(part)) {}
   const char* name() const override { return "AsStridedBackward"; }
-  void apply(Tensor* grads, Tensor* results, const PassOptions&) override { results[0] = scatter_part(grads[0], part_); }
+  void apply(Tensor* grads, Tensor* results, const PassOptions&) override {
+    results[0] = scatter_part(grads[0], part_);
+  }
 
  private:
   StridedPart part_;
@@ -114,8 +118,10 @@ class CopySlices final : public Node {
     inner_options.wanted = nullptr;
     writer_->apply(&slice_grad, inner.data(), inner_options);
     if (edge(0).node) {
-      if (inner[0]) ops::copy_(slice, inner[0]);
-      else ops::fill_(slice, 0.0);
+      if (inner[0])
+        ops::copy_(slice, inner[0]);
+      else
+        ops::fill_(slice, 0.0);
       results[0] = memory.as_base(part_);
     }
     for (uint32_t i = 1; i < edge_count(); ++i) results[i] = std::move(inner[i]);
@@ -132,7 +138,8 @@ StridedPart part_of(const SavedGeometry& view, const SavedGeometry& base) {
   const char* first = std::min(view.data, base.data);
   const int64_t size = item_size(base.dtype);
   return {base.shape.vec(), base.strides.vec(), (base.data - first) / size,
-          view.shape.vec(), view.strides.vec(), (view.data - first) / size, base.dtype, base.device};
+          view.shape.vec(), view.strides.vec(), (view.data - first) / size,
+          base.dtype,       base.device};
 }
 
 StridedPart part_of(TensorRef view, TensorRef base) {
@@ -147,8 +154,10 @@ Tensor scatter_part(TensorRef grad, const StridedPart& given) {
   const Tensor summed = sum_repeated(grad, part);
   SharedZeros memory(part);
   if (summed.numel() == 0) return memory.as_base(part);
-  if (may_coincide(part.shape, part.strides)) memory.flat = add_coinciding(summed, part, memory.flat);
-  else ops::copy_(memory.as_view(part), summed);
+  if (may_coincide(part.shape, part.strides))
+    memory.flat = add_coinciding(summed, part, memory.flat);
+  else
+    ops::copy_(memory.as_view(part), summed);
   return memory.as_base(part);
 }
 

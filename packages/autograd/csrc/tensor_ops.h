@@ -9,7 +9,7 @@ namespace tw::autograd {
 
 Tensor ones(TensorRef like);
 Tensor zeros(IntList shape, tw_dtype dtype, tw_device device);
-Tensor cast(TensorRef t, tw_dtype dtype);      // the tensor itself if it has that dtype
+Tensor cast(TensorRef t, tw_dtype dtype);  // the tensor itself if it has that dtype
 // Undoes broadcasting and promotion: sums over the dimensions that `shape` lacks or has as 1.
 Tensor sum_to(TensorRef grad, IntList shape, tw_dtype dtype);
 

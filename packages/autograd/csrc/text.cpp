@@ -13,13 +13,27 @@ void append(std::string& out, IntList shape) {
 
 void append(std::string& out, tw_dtype dtype) {
   switch (dtype.code) {
-    case TW_DT_BOOL: out += "bool"; return;
-    case TW_DT_INT: out += "int"; break;
-    case TW_DT_UINT: out += "uint"; break;
-    case TW_DT_FLOAT: out += "float"; break;
-    case TW_DT_BFLOAT: out += "bfloat"; break;
-    case TW_DT_COMPLEX: out += "complex"; break;
-    default: out += "dtype" + std::to_string(dtype.code) + "_"; break;
+    case TW_DT_BOOL:
+      out += "bool";
+      return;
+    case TW_DT_INT:
+      out += "int";
+      break;
+    case TW_DT_UINT:
+      out += "uint";
+      break;
+    case TW_DT_FLOAT:
+      out += "float";
+      break;
+    case TW_DT_BFLOAT:
+      out += "bfloat";
+      break;
+    case TW_DT_COMPLEX:
+      out += "complex";
+      break;
+    default:
+      out += "dtype" + std::to_string(dtype.code) + "_";
+      break;
   }
   out += std::to_string(dtype.bits);
 }

@@ -7,7 +7,6 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
-
 import tensorwright as tw
 
 _random = np.random.default_rng(7)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 import tensorwright as tw
 from tensorwright.autograd import Function, detect_anomaly, is_anomaly_enabled, set_detect_anomaly
 

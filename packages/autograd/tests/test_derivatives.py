@@ -6,17 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import tensorwright as tw
 from samples import call_with, evaluate, start
 from tensorwright_codegen.autograd import DerivativeFacet, load_derivatives
 from tensorwright_codegen.facets import Kind, Op, OpSet, Type, load_ops
-
-import tensorwright as tw
 
 HERE = Path(__file__).resolve().parents[1]
 CORE = HERE.parent / "tensor-core" / "ops"
 
 # Draw or allocate: no tensor goes in. Fused gradients that are recomputed out of smaller ops when they are recorded.
-WITHOUT_DERIVATIVE = {"rand", "randn", "randint.low", "randperm", "native_batch_norm_backward", "native_layer_norm_backward"}
+WITHOUT_DERIVATIVE = {
+    "rand",
+    "randn",
+    "randint.low",
+    "randperm",
+    "native_batch_norm_backward",
+    "native_layer_norm_backward",
+}
 # Random: the same arguments give other results.
 NOT_CHECKED = {"native_dropout", "bernoulli"}
 IN_PLACE_ONLY = {"copy", "fill", "zero", "uniform", "normal", "exponential", "bernoulli.p"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 
 import pytest
-
 import tensorwright as tw
 
 
@@ -218,7 +217,10 @@ def test_gradient_penalty() -> None:
     (g,) = tw.autograd.grad(tw.tanh(w * x).sum(), x, create_graph=True)
     (g * g).sum().backward()
     t = [0.46211715726000975, -0.9640275800758169]
-    expected = [2 * w_ * (1 - t_ * t_) ** 2 - 4 * w_ * w_ * x_ * t_ * (1 - t_ * t_) ** 2 for w_, x_, t_ in zip([0.5, -1], [1, 2], t, strict=True)]
+    expected = [
+        2 * w_ * (1 - t_ * t_) ** 2 - 4 * w_ * w_ * x_ * t_ * (1 - t_ * t_) ** 2
+        for w_, x_, t_ in zip([0.5, -1], [1, 2], t, strict=True)
+    ]
     assert w.grad.tolist() == pytest.approx(expected)
 
 
@@ -334,13 +336,15 @@ def test_out_is_refused() -> None:
 def test_op_without_derivative_is_refused() -> None:
     x = tw.ones(2, 3, requires_grad=True)
     mean = tw.zeros(3)
-    with pytest.raises(NotImplementedError, match=r"native_batch_norm_backward: grad requires grad, but this op has no derivative"):
+    with pytest.raises(
+        NotImplementedError, match=r"native_batch_norm_backward: grad requires grad, but this op has no derivative"
+    ):
         tw.ops.native_batch_norm_backward(x, tw.ones(2, 3), None, None, None, mean, mean, True, 1e-5)
 
 
 def test_undefined_gradients_of_one_part() -> None:
     x = leaf(1, 2, 3, 4, 5)
-    first, second, third = x.split(2)
+    first, _, third = x.split(2)
     (first.sum() + 2 * third.sum()).backward()
     assert x.grad.tolist() == [1, 1, 0, 0, 2]
 

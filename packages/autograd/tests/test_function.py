@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 import tensorwright as tw
 from tensorwright.autograd import Function, gradcheck, gradgradcheck, once_differentiable
 
@@ -213,7 +212,11 @@ def test_only_tensors_are_saved() -> None:
     [
         (lambda g: (g, g), RuntimeError, "Bad.backward returned 2 gradients, expected 1"),
         (lambda g: "x", TypeError, "gradient 0 must be a Tensor or None, got str"),
-        (lambda g: tw.ones(3, dtype=tw.float64), tw.ShapeError, r"BadBackward: gradient 0 has shape \[3\], its input \[2\]"),
+        (
+            lambda g: tw.ones(3, dtype=tw.float64),
+            tw.ShapeError,
+            r"BadBackward: gradient 0 has shape \[3\], its input \[2\]",
+        ),
     ],
 )
 def test_wrong_answers(answer: Any, error: type[Exception], text: str) -> None:

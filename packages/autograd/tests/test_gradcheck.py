@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 import tensorwright as tw
 from tensorwright.autograd import Function, GradcheckError, functional, gradcheck, gradgradcheck
 
@@ -49,7 +48,7 @@ def test_wrong_second_derivative_is_found() -> None:
 def test_inputs_are_checked() -> None:
     with pytest.raises(ValueError, match="no input requires grad"):
         gradcheck(tw.sin, tw.ones(2))
-    with pytest.raises(ValueError, match="input 0 is tensorwright.float32; finite differences need float64"):
+    with pytest.raises(ValueError, match=r"input 0 is tensorwright\.float32; finite differences need float64"):
         gradcheck(tw.sin, tw.ones(2, requires_grad=True))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import weakref
 
 import pytest
-
 import tensorwright as tw
 
 
@@ -137,7 +136,9 @@ def test_node_hooks() -> None:
     y = x * 2
     z = y * 3
     seen = []
-    handle = y.grad_fn.register_hook(lambda results, grads: seen.append((results[0].item(), results[1], grads[0].item())))
+    handle = y.grad_fn.register_hook(
+        lambda results, grads: seen.append((results[0].item(), results[1], grads[0].item()))
+    )
     z.backward(retain_graph=True)
     assert seen == [(6.0, None, 3.0)]
     handle.remove()

@@ -8,7 +8,6 @@ import weakref
 
 import numpy as np
 import pytest
-
 import tensorwright as tw
 
 
@@ -94,7 +93,7 @@ def test_a_factor_is_not_kept_for_an_operand_that_needs_no_gradient() -> None:
         lambda x: (x * 1)[1:].mul_(2).sum().backward(),
         lambda x: (x * 1).register_hook(lambda grad: grad),
         lambda x: tw.autograd.grad((x * 1).add_(x).sigmoid().sum(), x),
-        lambda x: (x.exp() + 1),
+        lambda x: x.exp() + 1,
     ],
     ids=["backward", "grad", "second order", "write into a view", "hook", "in place", "no backward"],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 import tensorwright as tw
 
 
@@ -70,7 +69,9 @@ def test_modified_saved_argument_is_refused() -> None:
     y = x * 1
     z = y * y
     y.add_(1)
-    message = r"mul: other \(float64 \[2\]\), which MulBackward needs .*\(version 1, expected 0\); the last write was add_"
+    message = (
+        r"mul: other \(float64 \[2\]\), which MulBackward needs .*\(version 1, expected 0\); the last write was add_"
+    )
     with pytest.raises(RuntimeError, match=message):
         z.sum().backward()
 
@@ -232,7 +233,10 @@ def test_write_through_a_transposed_view_saves_for_backward() -> None:
     x = tw.tensor([[1.0, 2.0], [3.0, 4.0]], dtype=tw.float64, requires_grad=True)
     base = x * 1
     base.t()[0].exp_()
-    expected = [[tw.tensor(1.0, dtype=tw.float64).exp().item(), 1.0], [tw.tensor(3.0, dtype=tw.float64).exp().item(), 1.0]]
+    expected = [
+        [tw.tensor(1.0, dtype=tw.float64).exp().item(), 1.0],
+        [tw.tensor(3.0, dtype=tw.float64).exp().item(), 1.0],
+    ]
     assert tw.autograd.grad(base.sum(), x)[0].tolist() == expected
 
 

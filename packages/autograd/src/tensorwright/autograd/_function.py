@@ -38,7 +38,9 @@ class FunctionCtx:
         """
         for i, tensor in enumerate(tensors):
             if tensor is not None and not isinstance(tensor, Tensor):
-                raise TypeError(f"save_for_backward: argument {i} must be a Tensor or None, got {type(tensor).__name__}")
+                raise TypeError(
+                    f"save_for_backward: argument {i} must be a Tensor or None, got {type(tensor).__name__}"
+                )
         self._to_save = tensors
 
     @property
@@ -91,10 +93,14 @@ class _Backward:
         if len(results) > self._count and not any(extra is not None for extra in results[self._count :]):
             results = results[: self._count]
         if len(results) != self._count:
-            raise RuntimeError(f"{name}.backward returned {len(results)} gradients, expected {self._count}, one per argument of apply")
+            raise RuntimeError(
+                f"{name}.backward returned {len(results)} gradients, expected {self._count}, one per argument of apply"
+            )
         for i, gradient in enumerate(results):
             if gradient is not None and not isinstance(gradient, Tensor):
-                raise TypeError(f"{name}.backward: gradient {i} must be a Tensor or None, got {type(gradient).__name__}")
+                raise TypeError(
+                    f"{name}.backward: gradient {i} must be a Tensor or None, got {type(gradient).__name__}"
+                )
             if gradient is not None and i not in self._tensors:
                 raise RuntimeError(f"{name}.backward: argument {i} is not a tensor, its gradient must be None")
         return [results[i] for i in self._tensors]
@@ -221,7 +227,9 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
             return result
         results = result if isinstance(result, tuple | list) else (result,)
         tensors = [item for item in results if isinstance(item, Tensor)]
-        if not tensors or not any(isinstance(item, Tensor) and item.requires_grad for item in (*grads, *(ctx._saved or ()))):
+        if not tensors or not any(
+            isinstance(item, Tensor) and item.requires_grad for item in (*grads, *(ctx._saved or ()))
+        ):
             return result
         guarded = iter(_Refuse.apply(backward.__qualname__, *(tensor.requires_grad_() for tensor in tensors)))
         return tuple(next(guarded) if isinstance(item, Tensor) else item for item in results)

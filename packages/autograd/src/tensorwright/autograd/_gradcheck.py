@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from tensorwright import Tensor, float64, from_numpy, no_grad, randn, zeros
 from tensorwright.autograd._engine import grad
 

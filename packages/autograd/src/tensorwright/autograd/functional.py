@@ -96,7 +96,12 @@ def jacobian(function: Callable[..., Tensor], inputs: Tensor, create_graph: bool
             seed = zeros(output.numel(), dtype=output.dtype, device=output.device)
             seed[i] = 1
             found = grad(
-                output, leaves, seed.reshape(output.shape), retain_graph=True, create_graph=create_graph, allow_unused=True
+                output,
+                leaves,
+                seed.reshape(output.shape),
+                retain_graph=True,
+                create_graph=create_graph,
+                allow_unused=True,
             )
             rows += _present(found, leaves)
     shape = (*output.shape, *leaves[0].shape)
@@ -129,7 +134,9 @@ def hessian(function: Callable[..., Tensor], inputs: Tensor, create_graph: bool 
     return jacobian(gradient, inputs, create_graph)
 
 
-def hvp(function: Callable[..., Tensor], inputs: Tensor, v: Tensor, create_graph: bool = False) -> tuple[Tensor, Tensor]:
+def hvp(
+    function: Callable[..., Tensor], inputs: Tensor, v: Tensor, create_graph: bool = False
+) -> tuple[Tensor, Tensor]:
     """The value of a function that gives one number, and the product of its Hessian with ``v``.
 
     Args:

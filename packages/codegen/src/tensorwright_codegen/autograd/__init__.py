@@ -1,4 +1,4 @@
-"""The derivative facet: formulas read from packages/autograd/derivatives/*.yaml and compiled to the nodes of the engine."""
+"""The derivative facet: formulas of packages/autograd/derivatives/*.yaml, compiled to the nodes of the engine."""
 
 from .emit import autograd_output as autograd_output
 from .model import DerivativeFacet as DerivativeFacet

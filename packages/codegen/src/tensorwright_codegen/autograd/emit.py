@@ -58,7 +58,9 @@ def compile_facet(facet: DerivativeFacet, ops: OpSet) -> Compiled:
     saves = Saves()
     blocks = [_block(facet, op, formula, inputs, saves, ops) for formula in formulas if not formula.is_zero]
     if len(saves.wanted_by) > MAX_SAVES:
-        raise FacetError(facet.location, f"derivative of {op.name}: saves {len(saves.wanted_by)} values, at most {MAX_SAVES}")
+        raise FacetError(
+            facet.location, f"derivative of {op.name}: saves {len(saves.wanted_by)} values, at most {MAX_SAVES}"
+        )
     function = f"void {op.symbol}_formula(Backward& b) {{\n{''.join(blocks)}}}\n" if blocks else ""
     return Compiled(facet, op, function, _tables(op, names, saves), _row(facet, op, inputs, saves, bool(blocks)))
 
@@ -75,7 +77,9 @@ def _check_lists(facet: DerivativeFacet, op: Op, names: list[str]) -> None:
     for name in names[:-1]:
         arg = op.schema.arg(name)
         if arg is not None and arg.type is Type.TENSORS:
-            raise FacetError(facet.location, f"derivative of {op.name}: the list {name!r} must be its last differentiable argument")
+            raise FacetError(
+                facet.location, f"derivative of {op.name}: the list {name!r} must be its last differentiable argument"
+            )
 
 
 def differentiable_results(facet: DerivativeFacet, op: Op) -> list[int]:
@@ -121,7 +125,8 @@ def _tables(op: Op, names: list[str], saves: Saves) -> str:
     rows = []
     if names:
         inputs = ", ".join(
-            f"{{{op.schema.index(n)}, {str(op.schema.args[op.schema.index(n)].type is Type.TENSORS).lower()}}}" for n in names
+            f"{{{op.schema.index(n)}, {str(op.schema.args[op.schema.index(n)].type is Type.TENSORS).lower()}}}"
+            for n in names
         )
         rows.append(f"extern const InputRule {op.symbol}_inputs[] = {{{inputs}}};\n")
     if saves.wanted_by:

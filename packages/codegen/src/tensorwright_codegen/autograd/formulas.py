@@ -15,12 +15,34 @@ from ..rules.cpp import cpp_dtype, cpp_string
 from .helpers import HELPERS
 from .model import Formula
 from .values import (
-    BOOL, DTYPE, FLOAT, GEOMETRY, INT, INT_VECTOR, INTS, NONE, NUMBERS, OPERAND, REF, REFS, SCALAR, SHAPES, STR, TENSOR,
-    TENSOR_VECTOR, TENSORS, TUPLE, Names, Save, Saves, plain_type,
+    BOOL,
+    DTYPE,
+    FLOAT,
+    GEOMETRY,
+    INT,
+    INT_VECTOR,
+    INTS,
+    NONE,
+    NUMBERS,
+    OPERAND,
+    REF,
+    REFS,
+    SCALAR,
+    SHAPES,
+    STR,
+    TENSOR,
+    TENSOR_VECTOR,
+    TENSORS,
+    TUPLE,
+    Names,
+    Save,
+    Saves,
+    plain_type,
 )  # fmt: skip
 
 _OPERATORS: dict[type[ast.operator], tuple[str, str]] = {
-    ast.Add: ("+", "add"), ast.Sub: ("-", "sub"), ast.Mult: ("*", "mul"), ast.Div: ("/", "div"), ast.MatMult: ("@", "matmul"),
+    ast.Add: ("+", "add"), ast.Sub: ("-", "sub"), ast.Mult: ("*", "mul"), ast.Div: ("/", "div"),
+    ast.MatMult: ("@", "matmul"),
 }  # fmt: skip
 _COMPARISONS: dict[type[ast.cmpop], tuple[str, str]] = {
     ast.Eq: ("==", "eq"), ast.NotEq: ("!=", "ne"), ast.Lt: ("<", "lt"), ast.LtE: ("<=", "le"), ast.Gt: (">", "gt"),
@@ -236,7 +258,7 @@ class Compiler:
         base, index = self.term(node.value), self.term(node.slice)
         if base.type in (INTS, INT_VECTOR):
             return Term(f"item({base.text}, {index.text})", INT)
-        if base.type == TUPLE and isinstance(node.slice, ast.Constant):
+        if base.type == TUPLE and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int):
             return Term(f"std::get<{node.slice.value}>({base.text})", TENSOR)
         raise self.error(f"`{ast.unparse(node)}`: {base.type} has no items")
 
@@ -299,7 +321,9 @@ class Compiler:
 
 def _read_whole(tree: ast.expr) -> set[str]:
     """Names whose value is read, not only an attribute of it."""
-    attributes = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in _GEOMETRY}
+    attributes = {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in _GEOMETRY
+    }
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in attributes}
 
 

@@ -109,4 +109,6 @@ def _check(facet: DerivativeFacet, op: Op, node: Node) -> None:
     results = {ret.name or "result" for ret in op.schema.rets}
     for name in facet.results or ():
         if name not in results:
-            raise node.get("results").error(f"{op.name} has no result {name!r}; expected one of {', '.join(sorted(results))}")
+            raise node.get("results").error(
+                f"{op.name} has no result {name!r}; expected one of {', '.join(sorted(results))}"
+            )
