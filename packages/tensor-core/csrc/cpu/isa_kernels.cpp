@@ -16,6 +16,12 @@ namespace tw {
   extern const cpu::LayerNormKernels<double> kLayerNormF64;        \
   extern const cpu::BatchNormKernels<float> kBatchNormF32;         \
   extern const cpu::BatchNormKernels<double> kBatchNormF64;        \
+  extern const cpu::LaneKernels<float> kLanesF32;                  \
+  extern const cpu::LaneKernels<double> kLanesF64;                 \
+  extern const cpu::PoolingKernels<float> kPoolingF32;             \
+  extern const cpu::PoolingKernels<double> kPoolingF64;            \
+  extern const cpu::DropoutKernels<float> kDropoutF32;             \
+  extern const cpu::DropoutKernels<double> kDropoutF64;            \
   extern const cpu::PhiloxKernel kPhilox;                          \
   extern const cpu::DistributionKernels<float> kDistributionsF32;  \
   extern const cpu::DistributionKernels<double> kDistributionsF64; \
@@ -41,6 +47,12 @@ TW_DEFINE_TABLE(LayerNormKernels<float>, kLayerNormF32)
 TW_DEFINE_TABLE(LayerNormKernels<double>, kLayerNormF64)
 TW_DEFINE_TABLE(BatchNormKernels<float>, kBatchNormF32)
 TW_DEFINE_TABLE(BatchNormKernels<double>, kBatchNormF64)
+TW_DEFINE_TABLE(LaneKernels<float>, kLanesF32)
+TW_DEFINE_TABLE(LaneKernels<double>, kLanesF64)
+TW_DEFINE_TABLE(PoolingKernels<float>, kPoolingF32)
+TW_DEFINE_TABLE(PoolingKernels<double>, kPoolingF64)
+TW_DEFINE_TABLE(DropoutKernels<float>, kDropoutF32)
+TW_DEFINE_TABLE(DropoutKernels<double>, kDropoutF64)
 TW_DEFINE_TABLE(PhiloxKernel, kPhilox)
 TW_DEFINE_TABLE(DistributionKernels<float>, kDistributionsF32)
 TW_DEFINE_TABLE(DistributionKernels<double>, kDistributionsF64)

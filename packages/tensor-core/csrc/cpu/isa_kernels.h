@@ -26,19 +26,56 @@ struct LayerNormKernels {
   void (*accumulate)(int64_t n, const T* grad, const T* x, T mean, T rstd, T* grad_weight, T* grad_bias);
 };
 
-// The elements of one channel: `count` segments of `length` neighbours, `stride` apart.
-struct Segments {
-  int64_t count, length, stride;
-};
+// Parts of a channel that lie side by side.
 template <class T>
 struct BatchNormKernels {
-  void (*moments)(Segments s, const T* x, T* mean, T* variance);
+  T (*sum)(int64_t n, const T* x);
+  T (*squared_deviations)(int64_t n, const T* x, T mean);
   // y = (x - mean) * scale + shift
-  void (*apply)(Segments s, const T* x, T mean, T scale, T shift, T* y);
+  void (*apply)(int64_t n, const T* x, T mean, T scale, T shift, T* y);
   // The sums of grad and of grad * (x - mean).
-  void (*backward_sums)(Segments s, const T* grad, const T* x, T mean, T* sum, T* product_sum);
+  void (*backward_sums)(int64_t n, const T* grad, const T* x, T mean, T* sum, T* product_sum);
   // out = ((grad - a) - (x - mean) * b) * scale
-  void (*backward_apply)(Segments s, const T* grad, const T* x, T mean, T a, T b, T scale, T* out);
+  void (*backward_apply)(int64_t n, const T* grad, const T* x, T mean, T a, T b, T scale, T* out);
+};
+
+// Windows of 2 x 2: `n` maxima of two rows and their places, of which the upper row's first is `place`.
+template <class T>
+struct PoolingKernels {
+  void (*max_2x2)(int64_t n, const T* upper, int64_t width, int64_t place, T* values, int64_t* places);
+};
+
+// Convolution with images in the lanes of a vector: `lanes` images side by side, [channel][y][x][lane]. Every output
+// pixel is then a full vector whatever its neighbours are, so small images waste nothing.
+struct LanePlane {
+  int64_t height, width;                // of an image
+  int64_t front_y, front_x;             // zeros before it
+  int64_t padded_height, padded_width;  // with zeros on all sides
+  int64_t pixels() const { return height * width; }
+  int64_t padded_pixels() const { return padded_height * padded_width; }
+};
+// Which pixels one pass computes and what it reads for each; distances in elements.
+struct LanePass {
+  int64_t rows, cols;
+  int64_t in_row, in_step;
+  int64_t out_row, out_step;
+  int64_t taps;
+  const int64_t* offsets;  // of each tap from the pixel's own place
+};
+template <class T>
+struct LaneKernels {
+  int64_t lanes;
+  int64_t output_channels, gradient_channels;  // most channels of one call
+  // `count` <= lanes images, `image_stride` apart, of `channels` channels; missing images are zeros.
+  void (*pack)(const T* images, int64_t image_stride, int64_t count, int64_t channels, LanePlane plane, T* out);
+  void (*unpack)(const T* in, int64_t channels, int64_t pixels, T* images, int64_t image_stride, int64_t count);
+  // out[m] = bias[m] + sum over taps of weights[tap][m] * in[tap]
+  void (*correlate)(const LanePass& pass, const T* in, int channels, const T* weights, const T* bias, T* out,
+                    int64_t out_channel);
+  // out[m * out_channel + t] = sum over batches, pixels and lanes of grad[m] * in[t]
+  void (*weight_gradient)(const LanePass& pass, int64_t batches, const T* grad, int64_t grad_batch,
+                          int64_t grad_channel, int channels, const T* in, int64_t in_batch, T* out,
+                          int64_t out_channel);
 };
 
 // Random numbers come in groups of 16 Philox counters: 64 words of 32 bits, ordered by word, then by counter.
@@ -51,6 +88,11 @@ struct DistributionKernels {                                       // of `groups
   void (*uniform)(int64_t groups, const uint32_t* words, T* out);  // [0, 1), 24 or 53 bits
   void (*normal)(int64_t groups, const uint32_t* words, T* out);
   void (*exponential)(int64_t groups, const uint32_t* words, T* out);  // rate 1
+};
+// Keeps x * scale where a word is at least `threshold`; `kept` says where.
+template <class T>
+struct DropoutKernels {
+  void (*drop)(int64_t n, const uint32_t* words, uint32_t threshold, const T* x, T scale, T* out, uint8_t* kept);
 };
 struct PhiloxKernel {
   void (*words)(uint64_t key, uint64_t counter, int64_t groups, uint32_t* out);

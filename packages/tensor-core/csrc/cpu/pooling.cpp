@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "cpu/element_types.h"
+#include "cpu/isa_kernels.h"
 #include "cpu/staging.h"
 #include "kernels.h"
 
@@ -74,26 +75,13 @@ void max_of_plane(const Window& w, const T* in, T* values, int64_t* indices) {
   }
 }
 
-// Windows of 2 x 2 that touch and fit: the usual case, without branches.
+// Windows of 2 x 2 that touch and fit: the usual case.
 template <class T>
 void max_of_plane_2x2(const Window& w, const T* in, T* values, int64_t* indices) {
+  const auto rows = isa_table<PoolingKernels<T>>().max_2x2;
   for (int64_t oy = 0; oy < w.y.out_size; ++oy) {
     const int64_t row = 2 * oy * w.x.size;
-    const T *upper = in + row, *lower = upper + w.x.size;
-    for (int64_t ox = 0; ox < w.x.out_size; ++ox) {
-      T best = upper[2 * ox];
-      int64_t place = row + 2 * ox;
-      const auto consider = [&](T value, int64_t at) {
-        const bool better = value > best || ((value != value) & (best == best));
-        best = better ? value : best;
-        place = better ? at : place;
-      };
-      consider(upper[2 * ox + 1], row + 2 * ox + 1);
-      consider(lower[2 * ox], row + w.x.size + 2 * ox);
-      consider(lower[2 * ox + 1], row + w.x.size + 2 * ox + 1);
-      *values++ = best;
-      *indices++ = place;
-    }
+    rows(w.x.out_size, in + row, w.x.size, row, values + oy * w.x.out_size, indices + oy * w.x.out_size);
   }
 }
 
@@ -101,7 +89,16 @@ bool is_2x2(const Window& w) {
   const auto plain = [](const Axis& a) {
     return a.kernel == 2 && a.stride == 2 && a.padding == 0 && a.dilation == 1 && a.out_size * 2 <= a.size;
   };
-  return plain(w.y) && plain(w.x);
+  return plain(w.y) && plain(w.x) && w.in_plane() <= std::numeric_limits<int32_t>::max();
+}
+
+template <class T>
+using PlaneMax = void (*)(const Window&, const T*, T*, int64_t*);
+template <class T>
+PlaneMax<T> plane_max(const Window& w) {
+  if constexpr (std::is_floating_point_v<T>)
+    if (is_2x2(w)) return max_of_plane_2x2<T>;
+  return max_of_plane<T>;
 }
 
 // ---- means ------------------------------------------------------------------------------------------------
@@ -203,7 +200,7 @@ void max_pool2d_with_indices(TensorRef self, IntList kernel_size, std::optional<
   StagedResult result(values, dtype);
   visit_ordered("max_pool2d", dtype, [&](auto type) {
     using T = typename decltype(type)::type;
-    const auto plane = is_2x2(w) ? max_of_plane_2x2<T> : max_of_plane<T>;
+    const PlaneMax<T> plane = plane_max<T>(w);
     for_each_plane(w.planes, w.out_plane() * w.y.kernel * w.x.kernel, [&](int64_t p) {
       plane(w, input.data<T>() + p * w.in_plane(), result.data<T>() + p * w.out_plane(),
             indices.data<int64_t>() + p * w.out_plane());

@@ -6,30 +6,21 @@ namespace tw {
 namespace TW_ISA_NS {
 namespace {
 
-using cpu::Segments;
-
 template <class V>
 using T = Element<V>;
 
-template <class V, class F>
-TW_INLINE void for_segments(Segments s, F body) {
-  for (int64_t i = 0; i < s.count; ++i) for_range<V>(i * s.stride, i * s.stride + s.length, body);
+template <class V>
+T<V> sum_of(int64_t n, const T<V>* x) {
+  return reduce_row<Sum, V>(n, [=](auto at) TW_INLINE_LAMBDA { return at(x); });
 }
 
-// Sums of value and of its squared deviations, in two passes.
 template <class V>
-TW_INLINE void moments_of(Segments s, const T<V>* x, T<V>* mean, T<V>* variance) {
-  const T<V> size = T<V>(s.count * s.length);
-  const T<V> sum =
-      reduce_segments<Sum, V>(s.count, s.length, s.stride, [=](auto at) TW_INLINE_LAMBDA { return at(x); });
-  *mean = sum / size;
-  const V center = splat<V>(*mean);
-  *variance = reduce_segments<Sum, V>(s.count, s.length, s.stride,
-                                      [=](auto at) TW_INLINE_LAMBDA {
-                                        const V d = sub(at(x), center);
-                                        return mul(d, d);
-                                      }) /
-              size;
+T<V> squared_deviations(int64_t n, const T<V>* x, T<V> mean) {
+  const V center = splat<V>(mean);
+  return reduce_row<Sum, V>(n, [=](auto at) TW_INLINE_LAMBDA {
+    const V d = sub(at(x), center);
+    return mul(d, d);
+  });
 }
 
 // ---- layer_norm -------------------------------------------------------------------------------------------
@@ -37,8 +28,8 @@ TW_INLINE void moments_of(Segments s, const T<V>* x, T<V>* mean, T<V>* variance)
 template <class V>
 void layer_norm(int64_t n, const T<V>* x, const T<V>* weight, const T<V>* bias, T<V> eps, T<V>* y, T<V>* mean,
                 T<V>* rstd) {
-  T<V> variance;
-  moments_of<V>({1, n, 0}, x, mean, &variance);
+  *mean = sum_of<V>(n, x) / T<V>(n);
+  const T<V> variance = squared_deviations<V>(n, x, *mean) / T<V>(n);
   *rstd = T<V>(1) / sqrt(splat<V>(variance + eps))[0];
   const V center = splat<V>(*mean), scale = splat<V>(*rstd);
   for_row<V>(n, [=](auto at) TW_INLINE_LAMBDA {
@@ -75,28 +66,22 @@ void accumulate(int64_t n, const T<V>* grad, const T<V>* x, T<V> mean, T<V> rstd
 // ---- batch_norm -------------------------------------------------------------------------------------------
 
 template <class V>
-void moments(Segments s, const T<V>* x, T<V>* mean, T<V>* variance) {
-  moments_of<V>(s, x, mean, variance);
-}
-
-template <class V>
-void apply(Segments s, const T<V>* x, T<V> mean, T<V> scale, T<V> shift, T<V>* y) {
+void apply(int64_t n, const T<V>* x, T<V> mean, T<V> scale, T<V> shift, T<V>* y) {
   const V center = splat<V>(mean), factor = splat<V>(scale), offset = splat<V>(shift);
-  for_segments<V>(s, [=](auto at) TW_INLINE_LAMBDA { at.store(y, add(mul(sub(at(x), center), factor), offset)); });
+  for_row<V>(n, [=](auto at) TW_INLINE_LAMBDA { at.store(y, add(mul(sub(at(x), center), factor), offset)); });
 }
 
 template <class V>
-void backward_sums(Segments s, const T<V>* grad, const T<V>* x, T<V> mean, T<V>* sum, T<V>* product_sum) {
+void backward_sums(int64_t n, const T<V>* grad, const T<V>* x, T<V> mean, T<V>* sum, T<V>* product_sum) {
   const V center = splat<V>(mean);
-  *sum = reduce_segments<Sum, V>(s.count, s.length, s.stride, [=](auto at) TW_INLINE_LAMBDA { return at(grad); });
-  *product_sum = reduce_segments<Sum, V>(s.count, s.length, s.stride,
-                                         [=](auto at) TW_INLINE_LAMBDA { return mul(at(grad), sub(at(x), center)); });
+  *sum = sum_of<V>(n, grad);
+  *product_sum = reduce_row<Sum, V>(n, [=](auto at) TW_INLINE_LAMBDA { return mul(at(grad), sub(at(x), center)); });
 }
 
 template <class V>
-void backward_apply(Segments s, const T<V>* grad, const T<V>* x, T<V> mean, T<V> a, T<V> b, T<V> scale, T<V>* out) {
+void backward_apply(int64_t n, const T<V>* grad, const T<V>* x, T<V> mean, T<V> a, T<V> b, T<V> scale, T<V>* out) {
   const V center = splat<V>(mean), first = splat<V>(a), second = splat<V>(b), factor = splat<V>(scale);
-  for_segments<V>(s, [=](auto at) TW_INLINE_LAMBDA {
+  for_row<V>(n, [=](auto at) TW_INLINE_LAMBDA {
     at.store(out, mul(sub(sub(at(grad), first), mul(sub(at(x), center), second)), factor));
   });
 }
@@ -109,8 +94,10 @@ extern const cpu::BatchNormKernels<float> kBatchNormF32;
 extern const cpu::BatchNormKernels<double> kBatchNormF64;
 const cpu::LayerNormKernels<float> kLayerNormF32 = {layer_norm<F32>, layer_norm_backward<F32>, accumulate<F32>};
 const cpu::LayerNormKernels<double> kLayerNormF64 = {layer_norm<F64>, layer_norm_backward<F64>, accumulate<F64>};
-const cpu::BatchNormKernels<float> kBatchNormF32 = {moments<F32>, apply<F32>, backward_sums<F32>, backward_apply<F32>};
-const cpu::BatchNormKernels<double> kBatchNormF64 = {moments<F64>, apply<F64>, backward_sums<F64>, backward_apply<F64>};
+const cpu::BatchNormKernels<float> kBatchNormF32 = {sum_of<F32>, squared_deviations<F32>, apply<F32>,
+                                                    backward_sums<F32>, backward_apply<F32>};
+const cpu::BatchNormKernels<double> kBatchNormF64 = {sum_of<F64>, squared_deviations<F64>, apply<F64>,
+                                                     backward_sums<F64>, backward_apply<F64>};
 
 }  // namespace TW_ISA_NS
 }  // namespace tw

@@ -123,8 +123,36 @@ void normal_f64(int64_t groups, const uint32_t* words, double* out) {
     }
 }
 
+// ---- dropout --------------------------------------------------------------------------------------------------
+
+// Words as numbers of the type's lanes, comparable with a threshold.
+TW_INLINE I32 ordered_words(F32, const uint32_t* words, int count) {
+  return xor_(load_first<I32>(words, count), splat<I32>(INT32_MIN));
+}
+TW_INLINE I64 ordered_words(F64, const uint32_t* words, int count) {
+  I64 result{};
+  for (int i = 0; i < count; ++i) result[i] = int64_t(words[i]) + INT32_MIN;
+  return result;
+}
+
+template <class V>
+void drop(int64_t n, const uint32_t* words, uint32_t threshold, const Element<V>* x, Element<V> scale, Element<V>* out,
+          uint8_t* kept) {
+  const auto least = splat<Signed<V>>(Element<Signed<V>>(int64_t(threshold) + INT32_MIN));
+  for (int64_t i = 0; i < n; i += lanes_of<V>) {
+    const int count = int(at_most(n - i, lanes_of<V>));
+    const auto keep = ge(ordered_words(V{}, words + i, count), least);
+    store_first(out + i, select(keep, mul(load_first<V>(x + i, count), splat<V>(scale)), V{}), count);
+    store_first(kept + i, keep, count);
+  }
+}
+
 }  // namespace
 
+extern const cpu::DropoutKernels<float> kDropoutF32;
+extern const cpu::DropoutKernels<double> kDropoutF64;
+const cpu::DropoutKernels<float> kDropoutF32 = {drop<F32>};
+const cpu::DropoutKernels<double> kDropoutF64 = {drop<F64>};
 extern const cpu::PhiloxKernel kPhilox;
 extern const cpu::DistributionKernels<float> kDistributionsF32;
 extern const cpu::DistributionKernels<double> kDistributionsF64;

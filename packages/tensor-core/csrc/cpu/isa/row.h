@@ -23,16 +23,12 @@ struct Part {
   TW_INLINE_MEMBER void store(Element<V>* p, V v) const { store_first(p + at, v, count); }
 };
 
-// body(position) for each vector of [begin, end).
-template <class V, class F>
-TW_INLINE void for_range(int64_t begin, int64_t end, F body) {
-  int64_t i = begin;
-  for (; i + lanes_of<V> <= end; i += lanes_of<V>) body(Whole<V>{i});
-  if (i < end) body(Part<V>{i, static_cast<int>(end - i)});
-}
+// body(position) for each vector of a row.
 template <class V, class F>
 TW_INLINE void for_row(int64_t n, F body) {
-  for_range<V>(0, n, body);
+  int64_t i = 0;
+  for (; i + lanes_of<V> <= n; i += lanes_of<V>) body(Whole<V>{i});
+  if (i < n) body(Part<V>{i, static_cast<int>(n - i)});
 }
 
 // The 16 virtual lanes of a block.
@@ -103,42 +99,20 @@ struct BlockTree {
 
 constexpr int64_t kTreeBlock = 1024;
 
-// Folds value(position) over all positions. A block ends where at least 1024 elements were taken, so a row alone is
-// cut exactly as the reductions of codegen are.
-template <class Fold, class V, class F>
-TW_INLINE Element<V> reduce_segments(int64_t count, int64_t length, int64_t stride, F value) {
-  BlockTree<Fold, V> tree;
-  Sixteen<Fold, V> block;
-  block.clear();
-  int64_t taken = 0;
-  for (int64_t s = 0; s < count; ++s)
-    for (int64_t start = 0; start < length; start += kTreeBlock) {
-      const int64_t size = at_most(length - start, kTreeBlock);
-      block.take(s * stride + start, s * stride + start + size, value);
-      taken += size;
-      if (taken < kTreeBlock) continue;
-      tree.push(block.fold());
-      block.clear();
-      taken = 0;
-    }
-  if (taken > 0 || tree.blocks == 0) tree.push(block.fold());
-  return tree.total();
-}
+// Folds value(position) over all positions of a row.
 template <class Fold, class V, class F>
 TW_INLINE Element<V> reduce_row(int64_t n, F value) {
-  return reduce_segments<Fold, V>(1, n, 0, value);
+  BlockTree<Fold, V> tree;
+  int64_t begin = 0;
+  do {
+    Sixteen<Fold, V> block;
+    block.clear();
+    block.take(begin, begin + at_most(n - begin, kTreeBlock), value);
+    tree.push(block.fold());
+    begin += kTreeBlock;
+  } while (begin < n);
+  return tree.total();
 }
-
-template <class T>
-struct VectorOf;
-template <>
-struct VectorOf<float> {
-  using type = F32;
-};
-template <>
-struct VectorOf<double> {
-  using type = F64;
-};
 
 }  // namespace TW_ISA_NS
 }  // namespace tw

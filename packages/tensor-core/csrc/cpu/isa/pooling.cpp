@@ -1,0 +1,75 @@
+// Maxima of windows of 2 x 2, the usual ones, a vector of windows at a time.
+#include "cpu/isa_kernels.h"
+#include "simd/reduction_loop.h"
+
+namespace tw {
+namespace TW_ISA_NS {
+namespace {
+
+template <class V>
+using T = Element<V>;
+
+// Every second lane of two neighbouring vectors.
+template <int first, class V, int... i>
+TW_INLINE V every_second(V a, V b, std::integer_sequence<int, i...>) {
+  return __builtin_shufflevector(a, b, (first + 2 * i)...);
+}
+
+// Columns 2 i + `column` of a row, for as many windows as a vector has lanes.
+template <int column, class V>
+TW_INLINE V columns_of(V low, V high) {
+  return every_second<column>(low, high, std::make_integer_sequence<int, lanes_of<V>>());
+}
+
+// The candidate where it is larger, or the first NaN.
+template <class V, class I>
+TW_INLINE void consider(V value, I place, V& best, I& best_place) {
+  const auto better = or_(gt(value, best), and_(ne(value, value), eq(best, best)));
+  best = select(better, value, best);
+  best_place = select(better, place, best_place);
+}
+
+TW_INLINE void store_places(int64_t* to, I64 places, int count) { store_first(to, places, count); }
+TW_INLINE void store_places(int64_t* to, I32 places, int count) {
+  const I64x2 wide = widen(places);
+  store_first(to, wide.lo, int(at_most(count, kLanes64)));
+  if (count > kLanes64) store_first(to + kLanes64, wide.hi, count - kLanes64);
+}
+
+template <class V>
+TW_INLINE V load_at_most(const T<V>* from, int64_t count) {
+  return count >= lanes_of<V> ? load<V>(from) : count > 0 ? load_first<V>(from, int(count)) : V{};
+}
+
+template <class V>
+void max_2x2(int64_t n, const T<V>* upper, int64_t width, int64_t place, T<V>* values, int64_t* places) {
+  using I = Signed<V>;
+  I steps;
+  for (int i = 0; i < lanes_of<V>; ++i) steps[i] = Element<I>(2 * i);
+  for (int64_t i = 0; i < n; i += lanes_of<V>) {
+    const int64_t columns = 2 * (n - i);
+    const T<V>*top = upper + 2 * i, *bottom = top + width;
+    const V top_low = load_at_most<V>(top, columns),
+            top_high = load_at_most<V>(top + lanes_of<V>, columns - lanes_of<V>);
+    const V low = load_at_most<V>(bottom, columns), high = load_at_most<V>(bottom + lanes_of<V>, columns - lanes_of<V>);
+    I best_place = add(steps, splat<I>(Element<I>(place + 2 * i)));
+    const I one = splat<I>(1), below = add(best_place, splat<I>(Element<I>(width)));
+    V best = columns_of<0>(top_low, top_high);
+    consider(columns_of<1>(top_low, top_high), add(best_place, one), best, best_place);
+    consider(columns_of<0>(low, high), below, best, best_place);
+    consider(columns_of<1>(low, high), add(below, one), best, best_place);
+    const int count = int(at_most(n - i, lanes_of<V>));
+    store_first(values + i, best, count);
+    store_places(places + i, best_place, count);
+  }
+}
+
+}  // namespace
+
+extern const cpu::PoolingKernels<float> kPoolingF32;
+extern const cpu::PoolingKernels<double> kPoolingF64;
+const cpu::PoolingKernels<float> kPoolingF32 = {max_2x2<F32>};
+const cpu::PoolingKernels<double> kPoolingF64 = {max_2x2<F64>};
+
+}  // namespace TW_ISA_NS
+}  // namespace tw

@@ -1,0 +1,315 @@
+#include "cpu/lane_convolution.h"
+
+#include "cpu/isa_kernels.h"
+#include "cpu/staging.h"
+
+namespace tw::cpu {
+namespace {
+
+constexpr int64_t kMostElements = int64_t{1} << 22;  // of one batch of lanes
+constexpr int64_t kTapChunk = 48;                    // taps whose weight gradients are one task
+constexpr int64_t kTaskSteps = 1 << 14;              // vector operations that are worth a chunk of parallel work
+
+template <class T>
+Tensor scratch(int64_t count) {
+  return empty({count}, sizeof(T) == 4 ? kFloat32 : kFloat64);
+}
+
+int64_t grain_of(int64_t steps_per_task) {
+  return std::max<int64_t>(1, kTaskSteps / std::max<int64_t>(steps_per_task, 1));
+}
+
+// Channels in runs of the given size and, for the rest, smaller powers of 2.
+struct ChannelRun {
+  int64_t first;
+  int count;
+};
+std::vector<ChannelRun> runs_of(int64_t channels, int64_t most) {
+  std::vector<ChannelRun> runs;
+  for (int64_t first = 0; first < channels; first += runs.back().count) {
+    while (most > channels - first) most /= 2;
+    runs.push_back({first, static_cast<int>(most)});
+  }
+  return runs;
+}
+
+// All images of a tensor in lanes: [batch][channel][y][x][lane].
+template <class T>
+class LaneImages {
+ public:
+  LaneImages(const T* images, int64_t count, int64_t channels, const LanePlane& plane)
+      : plane(plane),
+        kernels_(isa_table<LaneKernels<T>>()),
+        channels_(channels),
+        data_(scratch<T>(batches(count) * batch_stride())) {
+    const int64_t image_stride = channels * plane.pixels(), total = batches(count) * channels;
+    parallel_for(0, total, grain_of(plane.padded_pixels() * 2), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t batch = i / channels, first = batch * kernels_.lanes, channel = i % channels;
+        kernels_.pack(images + first * image_stride + channel * plane.pixels(), image_stride,
+                      std::min(kernels_.lanes, count - first), 1, plane, at(batch, channel));
+      }
+    });
+  }
+  T* at(int64_t batch, int64_t channel) const {
+    return data_.template data<T>() + batch * batch_stride() + channel * channel_stride();
+  }
+  int64_t channel_stride() const { return plane.padded_pixels() * kernels_.lanes; }
+  int64_t batch_stride() const { return channels_ * channel_stride(); }
+  int64_t row_stride() const { return plane.padded_width * kernels_.lanes; }
+  static int64_t batches(int64_t images) {
+    const int64_t lanes = isa_table<LaneKernels<T>>().lanes;
+    return (images + lanes - 1) / lanes;
+  }
+
+  LanePlane plane;
+
+ private:
+  const LaneKernels<T>& kernels_;
+  int64_t channels_;
+  Tensor data_;
+};
+
+LanePlane input_plane(const ConvolutionGeometry& g) {
+  const auto reach = [&](int d, int64_t out_size, int64_t kernel) {
+    return (out_size - 1) * g.stride[d] + (kernel - 1) * g.dilation[d] + 1;
+  };
+  return {g.height,
+          g.width,
+          g.padding[0],
+          g.padding[1],
+          std::max(g.height + g.padding[0], reach(0, g.out_height, g.kernel_height)),
+          std::max(g.width + g.padding[1], reach(1, g.out_width, g.kernel_width))};
+}
+
+LanePlane output_plane(const ConvolutionGeometry& g) {
+  return {g.out_height, g.out_width, 0, 0, g.out_height, g.out_width};
+}
+
+// Where the taps of one group's outputs lie, from the pixel under the first tap.
+template <class T>
+std::vector<int64_t> tap_offsets(const ConvolutionGeometry& g, const LaneImages<T>& input, int64_t lanes) {
+  std::vector<int64_t> offsets;
+  for (int64_t c = 0; c < g.in_channels; ++c)
+    for (int64_t y = 0; y < g.kernel_height; ++y)
+      for (int64_t x = 0; x < g.kernel_width; ++x)
+        offsets.push_back(c * input.channel_stride() + y * g.dilation[0] * input.row_stride() +
+                          x * g.dilation[1] * lanes);
+  return offsets;
+}
+
+template <class T>
+LanePass forward_pass(const ConvolutionGeometry& g, const LaneImages<T>& input, const std::vector<int64_t>& offsets,
+                      int64_t lanes) {
+  return {g.out_height,        g.out_width, g.stride[0] * input.row_stride(),     g.stride[1] * lanes,
+          g.out_width * lanes, lanes,       static_cast<int64_t>(offsets.size()), offsets.data()};
+}
+
+// f(batch, group, run) for all of them, in parallel; f gets scratch memory for `scratch_size` elements.
+template <class T, class F>
+void for_each_run(int64_t batches, int64_t groups, const std::vector<ChannelRun>& runs, int64_t steps,
+                  int64_t scratch_size, F&& f) {
+  const int64_t count = static_cast<int64_t>(runs.size());
+  parallel_for(0, batches * groups * count, grain_of(steps), [&](int64_t begin, int64_t end) {
+    const Tensor memory = scratch<T>(scratch_size);
+    for (int64_t i = begin; i < end; ++i)
+      f(i / count / groups, i / count % groups, runs[static_cast<size_t>(i % count)], memory.data<T>());
+  });
+}
+
+// ---- forward ------------------------------------------------------------------------------------------------
+
+// Weights of each run of output channels, [tap][channel].
+template <class T>
+Tensor packed_weights(const ConvolutionGeometry& g, const std::vector<ChannelRun>& runs, const T* weight) {
+  const int64_t taps = g.taps();
+  Tensor packed = scratch<T>(g.groups * g.out_channels * taps);
+  T* to = packed.data<T>();
+  for (int64_t group = 0; group < g.groups; ++group)
+    for (const ChannelRun& run : runs)
+      for (int64_t t = 0; t < taps; ++t)
+        for (int m = 0; m < run.count; ++m) *to++ = weight[g.weight_offset(group) + (run.first + m) * taps + t];
+  return packed;
+}
+
+}  // namespace
+
+template <class T>
+bool suits_lanes(const ConvolutionGeometry& g) {
+  const int64_t lanes = isa_table<LaneKernels<T>>().lanes;
+  const int64_t channels = g.groups * std::max(g.in_channels, g.out_channels);
+  const int64_t pixels = std::max(input_plane(g).padded_pixels(), g.out_pixels());
+  return g.images * 4 >= lanes * 3 && lanes * channels * pixels <= kMostElements;
+}
+
+template <class T>
+void lane_forward(const ConvolutionGeometry& g, const T* input, const T* weight, const T* bias, T* output) {
+  const auto& kernels = isa_table<LaneKernels<T>>();
+  const LaneImages<T> images(input, g.images, g.groups * g.in_channels, input_plane(g));
+  const std::vector<int64_t> offsets = tap_offsets(g, images, kernels.lanes);
+  const LanePass pass = forward_pass(g, images, offsets, kernels.lanes);
+  const std::vector<ChannelRun> runs = runs_of(g.out_channels, kernels.output_channels);
+  const Tensor weights = packed_weights(g, runs, weight);
+  const std::vector<T> no_bias(static_cast<size_t>(g.groups * g.out_channels), T(0));
+  const T* biases = bias ? bias : no_bias.data();
+  const int64_t most = runs.empty() ? 0 : runs[0].count, plane = g.out_pixels() * kernels.lanes;
+  const auto compute = [&](int64_t batch, int64_t group, const ChannelRun& run, T* out) {
+    const int64_t channel = group * g.out_channels + run.first, first = batch * kernels.lanes;
+    kernels.correlate(pass, images.at(batch, group * g.in_channels), run.count, weights.data<T>() + channel * g.taps(),
+                      biases + channel, out, plane);
+    kernels.unpack(out, run.count, g.out_pixels(), output + g.output_offset(first, 0) + channel * g.out_pixels(),
+                   g.output_offset(1, 0), std::min(kernels.lanes, g.images - first));
+  };
+  for_each_run<T>(LaneImages<T>::batches(g.images), g.groups, runs, g.out_pixels() * g.taps() * most, most * plane,
+                  compute);
+}
+
+// ---- gradient of the input ----------------------------------------------------------------------------------
+// With stride s, input row y (as y + padding = s q + r) meets only the kernel rows k with k * dilation = r mod s, at
+// output rows q - (k * dilation - r) / s. So each residue r is a convolution of its own, without a stride.
+
+namespace {
+
+struct ResidueTap {
+  int64_t tap, back;  // the output it meets lies `back` before q
+};
+struct Residue {
+  int64_t first, count;  // input positions first, first + s, ...
+  int64_t start;         // q of the first
+  std::vector<ResidueTap> taps;
+};
+struct ResidueAxis {
+  std::vector<Residue> residues;
+  int64_t front = 0, behind = 0;  // how far taps reach over the ends of the output
+
+  ResidueAxis(int64_t size, int64_t out_size, int64_t kernel, int64_t stride, int64_t padding, int64_t dilation) {
+    for (int64_t r = 0; r < stride; ++r) {
+      const int64_t first = ((r - padding) % stride + stride) % stride;
+      Residue residue{first, first < size ? (size - first - 1) / stride + 1 : 0, (first + padding - r) / stride, {}};
+      if (residue.count == 0) continue;
+      for (int64_t k = 0; k < kernel; ++k) {
+        if (k * dilation % stride != r) continue;
+        const int64_t back = (k * dilation - r) / stride;
+        residue.taps.push_back({k, back});
+        front = std::max(front, back - residue.start);
+        behind = std::max(behind, residue.start + residue.count - 1 - back - (out_size - 1));
+      }
+      residues.push_back(std::move(residue));
+    }
+  }
+};
+
+// One pair of residues: its pass over the gradient's lanes and its weights, [tap][channel] for each run of channels.
+template <class T>
+struct ResiduePass {
+  std::vector<int64_t> offsets;
+  Tensor weights;
+  int64_t in_start, out_start;
+  LanePass pass;
+};
+
+template <class T>
+ResiduePass<T> residue_pass(const ConvolutionGeometry& g, const Residue& ys, const Residue& xs,
+                            const LaneImages<T>& grad, const std::vector<ChannelRun>& runs, const T* weight) {
+  const int64_t lanes = isa_table<LaneKernels<T>>().lanes, kernel = g.kernel_height * g.kernel_width;
+  ResiduePass<T> result;
+  for (int64_t o = 0; o < g.out_channels; ++o)
+    for (const ResidueTap& y : ys.taps)
+      for (const ResidueTap& x : xs.taps)
+        result.offsets.push_back(o * grad.channel_stride() - y.back * grad.row_stride() - x.back * lanes);
+  result.weights = scratch<T>(g.groups * g.in_channels * static_cast<int64_t>(result.offsets.size()));
+  T* to = result.weights.template data<T>();
+  for (int64_t group = 0; group < g.groups; ++group)
+    for (const ChannelRun& run : runs)
+      for (int64_t o = 0; o < g.out_channels; ++o)
+        for (const ResidueTap& y : ys.taps)
+          for (const ResidueTap& x : xs.taps)
+            for (int m = 0; m < run.count; ++m)
+              *to++ = weight[g.weight_offset(group) + (o * g.in_channels + run.first + m) * kernel +
+                             y.tap * g.kernel_width + x.tap];
+  result.in_start = (grad.plane.front_y + ys.start) * grad.row_stride() + (grad.plane.front_x + xs.start) * lanes;
+  result.out_start = (ys.first * g.width + xs.first) * lanes;
+  result.pass = {ys.count,
+                 xs.count,
+                 grad.row_stride(),
+                 lanes,
+                 g.stride[0] * g.width * lanes,
+                 g.stride[1] * lanes,
+                 static_cast<int64_t>(result.offsets.size()),
+                 nullptr};
+  return result;
+}
+
+}  // namespace
+
+template <class T>
+void lane_backward_input(const ConvolutionGeometry& g, const T* grad, const T* weight, T* input) {
+  const auto& kernels = isa_table<LaneKernels<T>>();
+  const ResidueAxis ys(g.height, g.out_height, g.kernel_height, g.stride[0], g.padding[0], g.dilation[0]);
+  const ResidueAxis xs(g.width, g.out_width, g.kernel_width, g.stride[1], g.padding[1], g.dilation[1]);
+  const LanePlane plane{g.out_height,
+                        g.out_width,
+                        ys.front,
+                        xs.front,
+                        ys.front + g.out_height + ys.behind,
+                        xs.front + g.out_width + xs.behind};
+  const LaneImages<T> grads(grad, g.images, g.groups * g.out_channels, plane);
+  const std::vector<ChannelRun> runs = runs_of(g.in_channels, kernels.output_channels);
+  std::vector<ResiduePass<T>> passes;
+  for (const Residue& y : ys.residues)
+    for (const Residue& x : xs.residues) passes.push_back(residue_pass(g, y, x, grads, runs, weight));
+  const std::vector<T> no_bias(static_cast<size_t>(kernels.output_channels), T(0));
+  const int64_t most = runs.empty() ? 0 : runs[0].count, channel_size = g.pixels() * kernels.lanes;
+  const auto compute = [&](int64_t batch, int64_t group, const ChannelRun& run, T* out) {
+    const int64_t channel = group * g.in_channels + run.first, first = batch * kernels.lanes;
+    for (const ResiduePass<T>& p : passes) {
+      LanePass pass = p.pass;
+      pass.offsets = p.offsets.data();
+      kernels.correlate(pass, grads.at(batch, group * g.out_channels) + p.in_start, run.count,
+                        p.weights.template data<T>() + channel * pass.taps, no_bias.data(), out + p.out_start,
+                        channel_size);
+    }
+    kernels.unpack(out, run.count, g.pixels(), input + g.input_offset(first, 0) + channel * g.pixels(),
+                   g.input_offset(1, 0), std::min(kernels.lanes, g.images - first));
+  };
+  const int64_t steps = g.out_pixels() * g.out_channels * g.kernel_height * g.kernel_width * most;
+  for_each_run<T>(LaneImages<T>::batches(g.images), g.groups, runs, steps, most * channel_size, compute);
+}
+
+// ---- gradient of the weight ---------------------------------------------------------------------------------
+
+template <class T>
+void lane_backward_weight(const ConvolutionGeometry& g, const T* grad, const T* input, T* weight) {
+  const auto& kernels = isa_table<LaneKernels<T>>();
+  const LaneImages<T> images(input, g.images, g.groups * g.in_channels, input_plane(g));
+  const LaneImages<T> grads(grad, g.images, g.groups * g.out_channels, output_plane(g));
+  const std::vector<int64_t> offsets = tap_offsets(g, images, kernels.lanes);
+  const LanePass all = forward_pass(g, images, offsets, kernels.lanes);
+  const std::vector<ChannelRun> runs = runs_of(g.out_channels, kernels.gradient_channels);
+  const int64_t chunks = (all.taps + kTapChunk - 1) / kTapChunk, count = static_cast<int64_t>(runs.size());
+  const int64_t batches = LaneImages<T>::batches(g.images);
+  const int64_t steps = batches * g.out_pixels() * std::min(all.taps, kTapChunk) * kernels.gradient_channels;
+  parallel_for(0, g.groups * count * chunks, grain_of(steps), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t group = i / chunks / count, first_tap = i % chunks * kTapChunk;
+      const ChannelRun& run = runs[static_cast<size_t>(i / chunks % count)];
+      LanePass pass = all;
+      pass.taps = std::min(kTapChunk, all.taps - first_tap), pass.offsets = all.offsets + first_tap;
+      const int64_t channel = group * g.out_channels + run.first;
+      kernels.weight_gradient(pass, batches, grads.at(0, channel), grads.batch_stride(), grads.channel_stride(),
+                              run.count, images.at(0, group * g.in_channels), images.batch_stride(),
+                              weight + channel * all.taps + first_tap, all.taps);
+    }
+  });
+}
+
+template bool suits_lanes<float>(const ConvolutionGeometry&);
+template bool suits_lanes<double>(const ConvolutionGeometry&);
+template void lane_forward<float>(const ConvolutionGeometry&, const float*, const float*, const float*, float*);
+template void lane_forward<double>(const ConvolutionGeometry&, const double*, const double*, const double*, double*);
+template void lane_backward_input<float>(const ConvolutionGeometry&, const float*, const float*, float*);
+template void lane_backward_input<double>(const ConvolutionGeometry&, const double*, const double*, double*);
+template void lane_backward_weight<float>(const ConvolutionGeometry&, const float*, const float*, float*);
+template void lane_backward_weight<double>(const ConvolutionGeometry&, const double*, const double*, double*);
+
+}  // namespace tw::cpu

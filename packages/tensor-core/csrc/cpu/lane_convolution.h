@@ -1,0 +1,20 @@
+// Convolution of many small images: a batch of images lies in the lanes of vectors, so that every pixel of every
+// channel is one full vector.
+#pragma once
+
+#include "cpu/convolution_geometry.h"
+
+namespace tw::cpu {
+
+// Whether there are enough images to fill lanes, and they are small enough to be kept that way.
+template <class T>
+bool suits_lanes(const ConvolutionGeometry& g);
+
+template <class T>
+void lane_forward(const ConvolutionGeometry& g, const T* input, const T* weight, const T* bias, T* output);
+template <class T>
+void lane_backward_input(const ConvolutionGeometry& g, const T* grad, const T* weight, T* input);
+template <class T>
+void lane_backward_weight(const ConvolutionGeometry& g, const T* grad, const T* input, T* weight);
+
+}  // namespace tw::cpu
