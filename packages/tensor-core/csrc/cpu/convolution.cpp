@@ -2,7 +2,6 @@
 // bands of rows, so that a tile's columns stay in cache.
 #include <cstdlib>
 #include "cpu/convolution_geometry.h"
-#include "cpu/direct_convolution.h"
 #include "cpu/element_types.h"
 #include "cpu/gemm.h"
 #include "cpu/im2col.h"
@@ -12,7 +11,6 @@
 
 namespace tw::cpu {
 namespace {
-static const int mode = std::getenv("CONV_MODE") ? std::atoi(std::getenv("CONV_MODE")) : 0;  // EXPERIMENT
 
 constexpr int64_t kTileElements = 1 << 17;  // of a tile's column matrix
 constexpr int64_t kWantedColumns = 512;     // below this, images are put together
@@ -102,8 +100,7 @@ void forward_tile(const ConvolutionGeometry& g, const ColumnTile& tile, const T*
 
 template <class T>
 void forward(const ConvolutionGeometry& g, const T* input, const T* weight, const T* bias, T* output) {
-  if (mode == 0 && suits_direct(g, g.out_channels)) return direct_forward(g, input, weight, bias, output);
-  if (mode == 1 && suits_lanes<T>(g)) return lane_forward(g, input, weight, bias, output);
+  if (suits_lanes<T>(g)) return lane_forward(g, input, weight, bias, output);
   const Tiling tiling(g);
   const int64_t row_tiles = tiling.row_tiles(g), tiles = tiling.image_tiles(g) * row_tiles;
   const int64_t most = tiling.tile(g, 0, 0).columns(g);
@@ -136,8 +133,7 @@ void backward_input_tile(const ConvolutionGeometry& g, const ColumnTile& tile, c
 // Tiles of one image overlap in the input, so parallel work is split by images and groups only.
 template <class T>
 void backward_input(const ConvolutionGeometry& g, const T* grad, const T* weight, T* input) {
-  if (mode == 0 && suits_direct(g, g.in_channels)) return direct_backward_input(g, grad, weight, input);
-  if (mode == 1 && suits_lanes<T>(g)) return lane_backward_input(g, grad, weight, input);
+  if (suits_lanes<T>(g)) return lane_backward_input(g, grad, weight, input);
   const Tiling tiling(g);
   const int64_t row_tiles = tiling.row_tiles(g), image_tiles = tiling.image_tiles(g);
   const int64_t most = tiling.tile(g, 0, 0).columns(g);
@@ -183,8 +179,7 @@ void add_slots(const T* partial, int64_t slots, int64_t count, T* weight) {
 
 template <class T>
 void backward_weight(const ConvolutionGeometry& g, const T* grad, const T* input, T* weight) {
-  if (mode == 0 && suits_direct(g, g.out_channels)) return direct_backward_weight(g, grad, input, weight);
-  if (mode == 1 && suits_lanes<T>(g)) return lane_backward_weight(g, grad, input, weight);
+  if (suits_lanes<T>(g)) return lane_backward_weight(g, grad, input, weight);
   const int64_t count = g.groups * g.out_channels * g.taps();
   const Tiling tiling(g);
   const int64_t row_tiles = tiling.row_tiles(g), tiles = tiling.image_tiles(g) * row_tiles;
