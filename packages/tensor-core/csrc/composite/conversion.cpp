@@ -22,7 +22,8 @@ Tensor to_dtype(TensorRef self, tw_dtype dtype, bool non_blocking, bool copy) {
   return converted(self, dtype, self.device(), non_blocking, copy);
 }
 
-Tensor to_device(TensorRef self, std::optional<tw_device> device, std::optional<tw_dtype> dtype, bool non_blocking, bool copy) {
+Tensor to_device(TensorRef self, std::optional<tw_device> device, std::optional<tw_dtype> dtype, bool non_blocking,
+                 bool copy) {
   return converted(self, dtype.value_or(self.dtype()), device.value_or(self.device()), non_blocking, copy);
 }
 

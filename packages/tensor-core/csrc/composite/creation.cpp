@@ -54,7 +54,8 @@ Tensor sequence(int64_t n, tw_dtype dtype, F&& f) {
   for (int64_t begin = 0; begin < n; begin += kBlock) {
     const int64_t count = std::min(kBlock, n - begin);
     for (int64_t i = 0; i < count; ++i) block[i] = f(begin + i);
-    cast(count, reinterpret_cast<const char*>(block), sizeof(Number), out.data<char>() + begin * item_size(dtype), item_size(dtype));
+    cast(count, reinterpret_cast<const char*>(block), sizeof(Number), out.data<char>() + begin * item_size(dtype),
+         item_size(dtype));
   }
   return out;
 }
@@ -148,7 +149,9 @@ Tensor linspace(const Scalar& start, const Scalar& end, int64_t steps, Dtype dty
 
 Tensor logspace(const Scalar& start, const Scalar& end, int64_t steps, double base, Dtype dtype, Device device) {
   require_real("logspace", start), require_real("logspace", end);
-  return on_device(spaced(start, end, steps, dtype.value_or(default_dtype()), [base](double x) { return std::pow(base, x); }), device);
+  return on_device(
+      spaced(start, end, steps, dtype.value_or(default_dtype()), [base](double x) { return std::pow(base, x); }),
+      device);
 }
 
 Tensor eye(int64_t n, std::optional<int64_t> m, Dtype dtype, Device device) {

@@ -22,15 +22,18 @@ Tensor view_as(TensorRef self, TensorRef other) { return ops::view(self, other.s
 Tensor reshape_as(TensorRef self, TensorRef other) { return ops::reshape(self, other.shape()); }
 
 Tensor flatten(TensorRef self, int64_t start_dim, int64_t end_dim) {
-  const int first = normalize_dim("flatten", start_dim, self.ndim()), last = normalize_dim("flatten", end_dim, self.ndim());
+  const int first = normalize_dim("flatten", start_dim, self.ndim()),
+            last = normalize_dim("flatten", end_dim, self.ndim());
   if (self.ndim() == 0) return ops::reshape(self, {1});
   if (first == last) return Tensor::retain(self);
   Sizes sizes;
   int64_t joined = 1;
   for (int d = 0; d < self.ndim(); ++d) {
     if (d >= first && d <= last) joined *= self.size(d);
-    if (d < first || d > last) sizes.push_back(self.size(d));
-    else if (d == last) sizes.push_back(joined);
+    if (d < first || d > last)
+      sizes.push_back(self.size(d));
+    else if (d == last)
+      sizes.push_back(joined);
   }
   return ops::reshape(self, sizes);
 }
@@ -62,7 +65,8 @@ std::vector<Tensor> broadcast_tensors(TensorList tensors) {
     if (shape.size() < static_cast<size_t>(t.ndim())) shape.insert(shape.begin(), t.ndim() - shape.size(), 1);
     for (int i = 1; i <= t.ndim(); ++i) {
       int64_t& size = shape[shape.size() - i];
-      if (size == 1) size = t.size(-i);
+      if (size == 1)
+        size = t.size(-i);
       else if (t.size(-i) != 1 && t.size(-i) != size)
         throw fail(TW_E_SHAPE, "broadcast_tensors: shape ", t.shape(), " does not broadcast with ", shape);
     }

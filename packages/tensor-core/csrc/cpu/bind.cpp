@@ -46,17 +46,23 @@ int compute_type(tw_dtype dtype, uint32_t available) {
     return -1;
   };
   switch (dtype_id(dtype)) {
-    case DtypeId::kBool: return first({ComputeType::kB8, ComputeType::kI32, ComputeType::kI64});
+    case DtypeId::kBool:
+      return first({ComputeType::kB8, ComputeType::kI32, ComputeType::kI64});
     case DtypeId::kUInt8:
     case DtypeId::kInt8:
     case DtypeId::kInt16:
-    case DtypeId::kInt32: return first({ComputeType::kI32, ComputeType::kI64});
-    case DtypeId::kInt64: return first({ComputeType::kI64});
+    case DtypeId::kInt32:
+      return first({ComputeType::kI32, ComputeType::kI64});
+    case DtypeId::kInt64:
+      return first({ComputeType::kI64});
     case DtypeId::kFloat16:
     case DtypeId::kBFloat16:
-    case DtypeId::kFloat32: return first({ComputeType::kF32});
-    case DtypeId::kFloat64: return first({ComputeType::kF64});
-    default: return -1;
+    case DtypeId::kFloat32:
+      return first({ComputeType::kF32});
+    case DtypeId::kFloat64:
+      return first({ComputeType::kF64});
+    default:
+      return -1;
   }
 }
 

@@ -10,14 +10,24 @@ namespace tw::cpu {
 
 namespace {
 
-struct Bool { uint8_t value; };
-template <class T> struct Complex { T re, im; };
+struct Bool {
+  uint8_t value;
+};
+template <class T>
+struct Complex {
+  T re, im;
+};
 
-template <class T> constexpr bool is_complex_type = false;
-template <class T> constexpr bool is_complex_type<Complex<T>> = true;
+template <class T>
+constexpr bool is_complex_type = false;
+template <class T>
+constexpr bool is_complex_type<Complex<T>> = true;
 
 // Every conversion goes through a number that C++ converts by itself: int64_t, float or double.
-template <class T> T number(T x) { return x; }
+template <class T>
+T number(T x) {
+  return x;
+}
 inline int64_t number(Bool b) { return b.value != 0; }
 inline float number(Half h) { return to_float(h); }
 inline float number(BFloat b) { return to_float(b); }
@@ -35,16 +45,23 @@ template <class To>
 struct Convert {
   template <class N>
   static To from(N n) {
-    if constexpr (std::is_same_v<To, Bool>) return {static_cast<uint8_t>(n != 0)};
-    else if constexpr (std::is_same_v<To, Half>) return to_half(narrow(n));
-    else if constexpr (std::is_same_v<To, BFloat>) return to_bfloat(narrow(n));
-    else if constexpr (std::is_integral_v<To> && std::is_floating_point_v<N>) return static_cast<To>(truncated(n));
-    else return static_cast<To>(n);
+    if constexpr (std::is_same_v<To, Bool>)
+      return {static_cast<uint8_t>(n != 0)};
+    else if constexpr (std::is_same_v<To, Half>)
+      return to_half(narrow(n));
+    else if constexpr (std::is_same_v<To, BFloat>)
+      return to_bfloat(narrow(n));
+    else if constexpr (std::is_integral_v<To> && std::is_floating_point_v<N>)
+      return static_cast<To>(truncated(n));
+    else
+      return static_cast<To>(n);
   }
   template <class N>
   static float narrow(N n) {
-    if constexpr (std::is_same_v<N, float>) return n;
-    else return round_to_odd(static_cast<double>(n));
+    if constexpr (std::is_same_v<N, float>)
+      return n;
+    else
+      return round_to_odd(static_cast<double>(n));
   }
 };
 
@@ -54,11 +71,15 @@ To convert(From x) {
     return x;
   } else if constexpr (is_complex_type<To>) {
     using Part = decltype(To::re);
-    if constexpr (is_complex_type<From>) return {static_cast<Part>(x.re), static_cast<Part>(x.im)};
-    else return {Convert<Part>::from(number(x)), 0};
+    if constexpr (is_complex_type<From>)
+      return {static_cast<Part>(x.re), static_cast<Part>(x.im)};
+    else
+      return {Convert<Part>::from(number(x)), 0};
   } else if constexpr (is_complex_type<From>) {
-    if constexpr (std::is_same_v<To, Bool>) return {static_cast<uint8_t>(x.re != 0 || x.im != 0)};
-    else return Convert<To>::from(x.re);
+    if constexpr (std::is_same_v<To, Bool>)
+      return {static_cast<uint8_t>(x.re != 0 || x.im != 0)};
+    else
+      return Convert<To>::from(x.re);
   } else {
     return Convert<To>::from(number(x));
   }
@@ -89,14 +110,14 @@ void cast_run(int64_t n, const char* from, int64_t from_step, char* to, int64_t 
 
 template <class To>
 constexpr std::array<CastFn, kDtypes> casts_to() {
-  return {cast_run<To, Bool>,    cast_run<To, uint8_t>, cast_run<To, int8_t>, cast_run<To, int16_t>,
-          cast_run<To, int32_t>, cast_run<To, int64_t>, cast_run<To, Half>,   cast_run<To, BFloat>,
+  return {cast_run<To, Bool>,    cast_run<To, uint8_t>, cast_run<To, int8_t>,         cast_run<To, int16_t>,
+          cast_run<To, int32_t>, cast_run<To, int64_t>, cast_run<To, Half>,           cast_run<To, BFloat>,
           cast_run<To, float>,   cast_run<To, double>,  cast_run<To, Complex<float>>, cast_run<To, Complex<double>>};
 }
 
 constexpr std::array<CastFn, kDtypes> kCasts[kDtypes] = {
-    casts_to<Bool>(),    casts_to<uint8_t>(), casts_to<int8_t>(), casts_to<int16_t>(),
-    casts_to<int32_t>(), casts_to<int64_t>(), casts_to<Half>(),   casts_to<BFloat>(),
+    casts_to<Bool>(),    casts_to<uint8_t>(), casts_to<int8_t>(),         casts_to<int16_t>(),
+    casts_to<int32_t>(), casts_to<int64_t>(), casts_to<Half>(),           casts_to<BFloat>(),
     casts_to<float>(),   casts_to<double>(),  casts_to<Complex<float>>(), casts_to<Complex<double>>()};
 
 }  // namespace

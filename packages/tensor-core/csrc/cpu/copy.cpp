@@ -32,7 +32,7 @@ bool prepare_transpose(Space& space, int64_t src_item) {
 
 // The last two dimensions cut into tiles; every tile of every outer index is one unit of work.
 struct Tiling {
-  int64_t rows, cols;            // of the plane
+  int64_t rows, cols;  // of the plane
   int64_t tile_rows, tile_cols;
   int64_t row_tiles, col_tiles, outer;
 
@@ -131,8 +131,10 @@ void fill_elements(TensorRef dst, const void* value) {
   check(threads::parallel_for(0, space.numel, kChunk, [&](int64_t begin, int64_t end) {
     for (Walker walk(space, begin); begin < end;) {
       const int64_t n = std::min(end - begin, walk.left_in_run());
-      if (step == item || n == 1) fill_run(to + walk.offset(0), n, from, item);
-      else spread(n, from, 0, to + walk.offset(0), step);
+      if (step == item || n == 1)
+        fill_run(to + walk.offset(0), n, from, item);
+      else
+        spread(n, from, 0, to + walk.offset(0), step);
       begin += n;
       walk.advance(n);
     }

@@ -86,8 +86,8 @@ void check_range(const char* op, const Scalar& value, tw_dtype dtype) {
   const double low = dtype.code == TW_DT_UINT ? 0.0 : -std::ldexp(1.0, dtype.bits - 1);
   const double high = std::ldexp(1.0, dtype.code == TW_DT_UINT ? dtype.bits : dtype.bits - 1);
   const double x = value.real();
-  const bool fits = value.is_float() || value.is_complex() ? x > low - 1 && x < high
-                                                           : dtype.bits == 64 || (x >= low && x < high);
+  const bool fits =
+      value.is_float() || value.is_complex() ? x > low - 1 && x < high : dtype.bits == 64 || (x >= low && x < high);
   if (!fits) throw fail(TW_E_VALUE, op, ": ", value, " does not fit ", dtype);
 }
 

@@ -6,8 +6,12 @@
 
 namespace tw::cpu {
 
-struct Half { uint16_t bits; };
-struct BFloat { uint16_t bits; };
+struct Half {
+  uint16_t bits;
+};
+struct BFloat {
+  uint16_t bits;
+};
 
 inline uint32_t float_bits(float f) {
   uint32_t u;

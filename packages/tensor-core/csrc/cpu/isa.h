@@ -11,7 +11,7 @@ enum class Isa : uint8_t { kBaseline, kAvx2, kAvx512 };
 Isa isa();
 const char* isa_name();
 bool isa_available(Isa which);
-const KernelTable& kernel_table(Isa which);   // of an available one
+const KernelTable& kernel_table(Isa which);  // of an available one
 
 // Defined by the generated kernel_table.cpp of each instruction set.
 const KernelTable& baseline_table();

@@ -65,7 +65,8 @@ tw_status run_simple(const BoundPointwise& bound, const tw_call* call, ComputeTy
     s.step[k] = v.tag == TW_TENSOR;
     if (v.tag == TW_TENSOR) {
       const tw_tensor* t = v.u.t;
-      if (!(t->flags & TW_F_CONTIGUOUS) || t->numel != numel || t->dl.dtype != (is_bool ? kBool : dtype)) return TW_DECLINE;
+      if (!(t->flags & TW_F_CONTIGUOUS) || t->numel != numel || t->dl.dtype != (is_bool ? kBool : dtype))
+        return TW_DECLINE;
       s.in[k] = t->dl.data;
     } else {
       if (used == kSplats) return TW_DECLINE;
@@ -86,8 +87,10 @@ Space space_of(const PointwiseOp& op, const tw_call* call) {
   for (int r = 0; r < op.result_count; ++r) space.add(call->rets[r].u.t);
   for (int k = 0; k < op.operand_count; ++k) {
     const tw_value& v = call->args[op.operand_args[k]];
-    if (v.tag == TW_TENSOR) space.add(v.u.t);
-    else std::fill_n(space.strides[space.streams++], space.ndim, 0);
+    if (v.tag == TW_TENSOR)
+      space.add(v.u.t);
+    else
+      std::fill_n(space.strides[space.streams++], space.ndim, 0);
   }
   space.reorder_by_first();
   return space;
@@ -132,7 +135,7 @@ __attribute__((noinline)) tw_status run_general(const BoundPointwise& bound, con
 
 // The dtype to compute in: what the operands promote to, or what the op's own rule says.
 tw_status computed_dtype(const BoundPointwise& bound, const tw_call* call, tw_dtype* dtype) {
-  *dtype = operand_dtype(*bound.op, call->args);
+  *dtype = operand_dtype(*bound.op, *bound.spec, call->args);
   if (bound.op->rule != DtypeRule::kRule || (bound.op->bool_results & 1)) return TW_OK;
   tw_meta metas[kMaxResults];
   if (const tw_status status = bound.spec->infer(bound.spec->self, call, metas)) return status;

@@ -23,7 +23,8 @@ tw_status shapes_differ(const tw_call* call, const PointwiseOp& op, int dim_from
   for (int k = 0; k < op.operand_count; ++k) {
     const tw_value& v = call->args[op.operand_args[k]];
     if (v.tag != TW_TENSOR) continue;
-    list += text(list.empty() ? "" : ", ", call->op->spec->args[op.operand_args[k]].name, " is ", TensorRef(v.u.t).shape());
+    list +=
+        text(list.empty() ? "" : ", ", call->op->spec->args[op.operand_args[k]].name, " is ", TensorRef(v.u.t).shape());
   }
   return set_error_text(TW_E_SHAPE, display_name(*call->op->spec), ": shapes do not broadcast: ", list, " (dimension -",
                         dim_from_end, " differs)");
@@ -40,8 +41,10 @@ tw_status broadcast(const tw_call* call, const PointwiseOp& op, const tw_dl& dl,
   for (int i = 1; i <= dl.ndim; ++i) {
     int64_t& size = m.shape[m.ndim - i];
     const int64_t other = dl.shape[dl.ndim - i];
-    if (size == 1) size = other;
-    else if (other != size && other != 1) return shapes_differ(call, op, i);
+    if (size == 1)
+      size = other;
+    else if (other != size && other != 1)
+      return shapes_differ(call, op, i);
   }
   return TW_OK;
 }
@@ -78,13 +81,15 @@ std::string computable(uint32_t types) {
 
 }  // namespace
 
-tw_dtype operand_dtype(const PointwiseOp& op, const tw_value* args) {
+tw_dtype operand_dtype(const PointwiseOp& op, const OpSpec& spec, const tw_value* args) {
   Promotion promotion;
   for (int k = 0; k < op.operand_count; ++k) {
     const tw_value& v = args[op.operand_args[k]];
     if (is_bool_operand(op, k)) continue;
-    if (v.tag == TW_TENSOR) promotion.add(v.u.t->dl.dtype);
-    else if (v.tag != TW_NONE) promotion.add_scalar(v);
+    if (v.tag == TW_TENSOR)
+      promotion.add(v.u.t->dl.dtype);
+    else if (spec.args[op.operand_args[k]].type == ArgType::kOperand || v.tag == TW_FLOAT || v.tag == TW_COMPLEX)
+      promotion.add_scalar(v);
   }
   return op.rule == DtypeRule::kFloat ? promotion.float_result() : promotion.result();
 }
@@ -92,7 +97,7 @@ tw_dtype operand_dtype(const PointwiseOp& op, const tw_value* args) {
 tw_status pointwise_infer(void* self, const tw_call* call, tw_meta* metas) {
   const PointwiseOp& op = *static_cast<const PointwiseOp*>(self);
   if (const tw_status status = infer_shape(call, op, metas[0])) return status;
-  const tw_dtype dtype = operand_dtype(op, call->args);
+  const tw_dtype dtype = operand_dtype(op, *call->op->spec, call->args);
   if (__builtin_expect(compute_type(dtype, op.compute_types) < 0 && op.rule != DtypeRule::kRule, 0))
     return set_error_text(TW_E_TYPE, display_name(*call->op->spec), ": ", dtype, " is not supported; it computes in ",
                           computable(op.compute_types));

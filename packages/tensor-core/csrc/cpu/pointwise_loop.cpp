@@ -21,7 +21,8 @@ void pack(const PointwisePlan::Operand& operand, const Space& space, int stream,
   }
 }
 
-void unpack(const PointwisePlan::Result& result, const Space& space, int stream, int64_t index, int64_t n, const char* from) {
+void unpack(const PointwisePlan::Result& result, const Space& space, int stream, int64_t index, int64_t n,
+            const char* from) {
   for (Walker walk(space, index); n > 0;) {
     const int64_t run = std::min(n, walk.left_in_run());
     result.cast(run, from, result.item, result.data + walk.offset(stream), space.strides[stream][space.ndim - 1]);

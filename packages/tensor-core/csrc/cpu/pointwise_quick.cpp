@@ -30,17 +30,23 @@ bool same_shape(const tw_tensor* a, const tw_tensor* b) {
 bool quick_splat(const tw_value& v, int type, Splat& out) {
   double real;
   int64_t integer;
-  if (v.tag == TW_INT || v.tag == TW_BOOL) real = double(v.u.i), integer = v.u.i;
-  else if (v.tag == TW_FLOAT && type <= int(ComputeType::kF64)) real = v.u.f, integer = 0;
-  else return false;
+  if (v.tag == TW_INT || v.tag == TW_BOOL)
+    real = double(v.u.i), integer = v.u.i;
+  else if (v.tag == TW_FLOAT && type <= int(ComputeType::kF64))
+    real = v.u.f, integer = 0;
+  else
+    return false;
   switch (static_cast<ComputeType>(type)) {
     case ComputeType::kF32: {
       const float f = float(real);
       return fill_splat(out, &f, 4), true;
     }
-    case ComputeType::kF64: return fill_splat(out, &real, 8), true;
-    case ComputeType::kI64: return fill_splat(out, &integer, 8), true;
-    default: return false;
+    case ComputeType::kF64:
+      return fill_splat(out, &real, 8), true;
+    case ComputeType::kI64:
+      return fill_splat(out, &integer, 8), true;
+    default:
+      return false;
   }
 }
 
@@ -49,7 +55,8 @@ tw_status prepare_results(const PointwiseOp& op, tw_call* call, const tw_tensor*
   for (int r = 0; r < op.result_count; ++r) {
     tw_tensor* result;
     const tw_dtype dtype = op.bool_results >> r & 1 ? kBool : like->dl.dtype;
-    if (const tw_status status = tensor_empty_on(like->dl.shape, like->dl.ndim, dtype, like->dl.device, kBackendCpu, &result)) {
+    if (const tw_status status =
+            tensor_empty_on(like->dl.shape, like->dl.ndim, dtype, like->dl.device, kBackendCpu, &result)) {
       while (r-- > 0) tensor_release(call->rets[r].u.t), call->rets[r] = value_none();
       return status;
     }
@@ -73,9 +80,12 @@ struct QuickCall {
     for (int k = 0; k < op.operand_count; ++k) {
       const tw_value& v = call->args[op.operand_args[k]];
       step[k] = v.tag == TW_TENSOR;
-      if (v.tag != TW_TENSOR) scalars |= 1u << k;
-      else if (!(like ? joins(v.u.t, written) : starts(bound, v.u.t, written))) return false;
-      else in[k] = v.u.t->dl.data;
+      if (v.tag != TW_TENSOR)
+        scalars |= 1u << k;
+      else if (!(like ? joins(v.u.t, written) : starts(bound, v.u.t, written)))
+        return false;
+      else
+        in[k] = v.u.t->dl.data;
     }
     return like && gather_scalars(op, call, scalars);
   }

@@ -15,8 +15,8 @@ namespace tw::cpu {
 
 namespace {
 
-constexpr int64_t kGrain = 32768;  // elements of one chunk of a parallel loop
-constexpr int64_t kWideEnough = 8;   // columns from which on the vertical kernel pays
+constexpr int64_t kGrain = 32768;        // elements of one chunk of a parallel loop
+constexpr int64_t kWideEnough = 8;       // columns from which on the vertical kernel pays
 constexpr int64_t kFewestColumns = 128;  // of one unit of work: shorter rows waste memory bandwidth
 
 // The operands' common space, of all dimensions.
@@ -25,8 +25,10 @@ Space operand_space(const tw_call* call, const ReductionOp& op) {
   Space space(self.shape, self.ndim);
   for (int k = 0; k < op.operand_count; ++k) {
     const tw_value& v = call->args[op.operand_args[k]];
-    if (v.tag == TW_TENSOR) space.add(v.u.t);
-    else std::fill_n(space.strides[space.streams++], space.ndim, 0);
+    if (v.tag == TW_TENSOR)
+      space.add(v.u.t);
+    else
+      std::fill_n(space.strides[space.streams++], space.ndim, 0);
   }
   return space;
 }
@@ -63,7 +65,8 @@ tw_status plan_operands(const BoundReduction& bound, const tw_call* call, Comput
 bool by_columns(const ReductionPlan& plan) {
   const int last = plan.kept.ndim - 1;
   if (last < 0 || plan.kept.shape[last] < kWideEnough || plan.reduced.ndim == 0) return false;
-  const int64_t across = std::abs(plan.kept.strides[0][last]), along = std::abs(plan.reduced.strides[0][plan.reduced.ndim - 1]);
+  const int64_t across = std::abs(plan.kept.strides[0][last]),
+                along = std::abs(plan.reduced.strides[0][plan.reduced.ndim - 1]);
   return across < along;
 }
 
@@ -76,7 +79,8 @@ tw_status fold_all(const ReductionPlan& plan, char* results) {
   const int64_t count = plan.kept.numel, groups = plan.groups(), item = plan.result_item;
   const int64_t share = std::max(columns ? kFewestColumns : 1, kGrain / std::min(plan.reduced.numel, kGroup));
   if (groups == 1)
-    return threads::parallel_for(0, count, share, [&](int64_t b, int64_t e) { reduce(plan, b, e - b, 0, results + b * item); });
+    return threads::parallel_for(0, count, share,
+                                 [&](int64_t b, int64_t e) { reduce(plan, b, e - b, 0, results + b * item); });
   // Every group leaves its own row of partial results; the rows then combine as the blocks of a group did.
   std::vector<char> partial(groups * count * item);
   const int64_t strips = (count - 1) / share + 1;
@@ -126,15 +130,22 @@ void store_results(const ReductionPlan& plan, const tw_tensor* out, DtypeId from
 
 void fill_identity(const ReductionOp& op, tw_tensor* out) {
   alignas(16) char bytes[16];
-  cast_function(DtypeId::kFloat64, dtype_id(out->dl.dtype))(1, reinterpret_cast<const char*>(&op.identity), 0, bytes, 16);
+  cast_function(DtypeId::kFloat64, dtype_id(out->dl.dtype))(1, reinterpret_cast<const char*>(&op.identity), 0, bytes,
+                                                            16);
   fill_elements(out, bytes);
 }
 
 tw_status reduce(const BoundReduction& bound, tw_call* call, ComputeType type, uint64_t dims) {
   tw_tensor* out = call->rets[0].u.t;
   const Space all = operand_space(call, *bound.op);
-  ReductionPlan plan{bound.kernels[static_cast<int>(type)], bound.op->operand_count, kComputeSize[static_cast<int>(type)], 0, {}, {},
-                     part_of(all, dims, true), result_space(out, all, dims)};
+  ReductionPlan plan{bound.kernels[static_cast<int>(type)],
+                     bound.op->operand_count,
+                     kComputeSize[static_cast<int>(type)],
+                     0,
+                     {},
+                     {},
+                     part_of(all, dims, true),
+                     result_space(out, all, dims)};
   const bool is_truth = bound.op->dtype == ReductionDtype::kBool;
   const DtypeId result = is_truth ? DtypeId::kBool : kComputeDtype[static_cast<int>(type)];
   plan.result_item = is_truth ? 1 : plan.item;
@@ -147,8 +158,7 @@ tw_status reduce(const BoundReduction& bound, tw_call* call, ComputeType type, u
   plan.kept.reorder_by_first();
   const int stream = plan.kept.streams - 1;
   const bool in_order = plan.kept.numel == 1 || plan.kept.run_stride(stream) == plan.result_item;
-  if (in_order && dtype_id(out->dl.dtype) == result)
-    return fold_all(plan, static_cast<char*>(out->dl.data));
+  if (in_order && dtype_id(out->dl.dtype) == result) return fold_all(plan, static_cast<char*>(out->dl.data));
   std::vector<char> results(plan.kept.numel * plan.result_item);
   if (const tw_status status = fold_all(plan, results.data())) return status;
   store_results(plan, out, result, results.data());
@@ -163,7 +173,8 @@ tw_status reduction_run(void* self, tw_call* call) {
   if (call->rets[0].u.t->numel == 0) return TW_OK;
   tw_meta meta;
   if (const tw_status status = bound.spec->infer(bound.spec->self, call, &meta)) return status;
-  const tw_dtype computed = op.dtype == ReductionDtype::kBool ? call->args[op.operand_args[0]].u.t->dl.dtype : meta.dtype;
+  const tw_dtype computed =
+      op.dtype == ReductionDtype::kBool ? call->args[op.operand_args[0]].u.t->dl.dtype : meta.dtype;
   const int type = compute_type(computed, op.compute_types);
   if (type < 0 || !bound.kernels[type].row)
     return set_error_text(TW_E_TYPE, display_name(*bound.spec), ": ", computed, " is not supported");

@@ -20,18 +20,18 @@ constexpr int kGroupDepth = counter_depth(kGroupBlocks);
 struct ReductionPlan {
   ReductionKernels kernels;
   int operands;
-  int64_t item;               // of the kernel's type
-  int64_t result_item;        // of what the kernel leaves: 1 for truth values
+  int64_t item;         // of the kernel's type
+  int64_t result_item;  // of what the kernel leaves: 1 for truth values
   struct Operand {
-    const char* data;         // null: the constant of the same index
-    CastFn cast;              // to the kernel's type
-    bool plain;               // it is of that type already
+    const char* data;  // null: the constant of the same index
+    CastFn cast;       // to the kernel's type
+    bool plain;        // it is of that type already
   } operand[4];
   Splat constants[4];
 
   // Streams are the operands.
-  Space reduced;              // in logical order
-  Space kept;                 // the results; its last stream is the row-major index of a result
+  Space reduced;  // in logical order
+  Space kept;     // the results; its last stream is the row-major index of a result
   int64_t groups() const { return (reduced.numel - 1) / kGroup + 1; }
 };
 

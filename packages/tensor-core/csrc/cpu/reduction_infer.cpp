@@ -18,7 +18,8 @@ tw_status named_dims(const tw_call* call, const ReductionOp& op, int ndim, uint6
     const int64_t d = list[i] < 0 ? list[i] + range : list[i];
     const char* name = display_name(*call->op->spec);
     if (d < 0 || d >= range)
-      return set_error_text(TW_E_INDEX, name, ": dimension ", list[i], " is out of range: expected ", -range, " to ", range - 1);
+      return set_error_text(TW_E_INDEX, name, ": dimension ", list[i], " is out of range: expected ", -range, " to ",
+                            range - 1);
     if (*dims >> d & 1) return set_error_text(TW_E_VALUE, name, ": dimension ", list[i], " is named twice");
     *dims |= uint64_t{1} << d;
   }
@@ -40,7 +41,8 @@ tw_status result_dtype(const tw_call* call, const ReductionOp& op, tw_dtype* dty
   if (op.dtype == ReductionDtype::kFloat && !is_floating(*dtype))
     return set_error_text(TW_E_TYPE, name, ": expected a floating-point dtype, got ", *dtype);
   const tw_dtype computed = op.dtype == ReductionDtype::kBool ? self : *dtype;
-  if (compute_type(computed, op.compute_types) < 0) return set_error_text(TW_E_TYPE, name, ": ", computed, " is not supported");
+  if (compute_type(computed, op.compute_types) < 0)
+    return set_error_text(TW_E_TYPE, name, ": ", computed, " is not supported");
   return TW_OK;
 }
 
@@ -59,8 +61,9 @@ tw_status operand_shape(const tw_call* call, const ReductionOp& op, tw_meta* m) 
     for (int i = 1; i <= dl.ndim; ++i) {
       const int64_t size = dl.shape[dl.ndim - i];
       if (i > m->ndim || (size != 1 && size != m->shape[m->ndim - i]))
-        return set_error_text(TW_E_SHAPE, display_name(*call->op->spec), ": ", call->op->spec->args[op.operand_args[k]].name,
-                              " of shape ", IntList{dl.shape, size_t(dl.ndim)}, " does not broadcast to ",
+        return set_error_text(TW_E_SHAPE, display_name(*call->op->spec), ": ",
+                              call->op->spec->args[op.operand_args[k]].name, " of shape ",
+                              IntList{dl.shape, size_t(dl.ndim)}, " does not broadcast to ",
                               IntList{m->shape, size_t(m->ndim)});
     }
   }

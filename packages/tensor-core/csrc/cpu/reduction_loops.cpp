@@ -19,8 +19,11 @@ void pack_reduced(const ReductionPlan& plan, int k, const char* base, int64_t in
   for (Walker walk(space, index); n > 0;) {
     const int64_t run = std::min(n, walk.left_in_run());
     const char* from = base + walk.offset(k);
-    if (copies == 1) plan.operand[k].cast(run, from, step, to, item);
-    else for (int64_t i = 0; i < run; ++i) plan.operand[k].cast(copies, from + i * step, copy_stride, to + i * copies * item, item);
+    if (copies == 1)
+      plan.operand[k].cast(run, from, step, to, item);
+    else
+      for (int64_t i = 0; i < run; ++i)
+        plan.operand[k].cast(copies, from + i * step, copy_stride, to + i * copies * item, item);
     to += run * copies * item;
     n -= run;
     walk.advance(run);
@@ -30,8 +33,8 @@ void pack_reduced(const ReductionPlan& plan, int k, const char* base, int64_t in
 // How one operand of a row reaches the kernel.
 struct RowSource {
   const char* base;
-  const void* fixed;   // a splat, if the operand has one value in the whole row
-  bool direct;         // read where it lies
+  const void* fixed;  // a splat, if the operand has one value in the whole row
+  bool direct;        // read where it lies
 };
 
 class RowReducer {
@@ -98,7 +101,8 @@ class ColumnReducer {
     const int last = plan.kept.ndim - 1;
     for (int k = 0; k < plan.operands; ++k) {
       column_step_[k] = plan.operand[k].data ? plan.kept.strides[k][last] : 0;
-      direct_[k] = plan.operand[k].plain && plan.reduced.ndim == 1 && (column_step_[k] == plan.item || column_step_[k] == 0) &&
+      direct_[k] = plan.operand[k].plain && plan.reduced.ndim == 1 &&
+                   (column_step_[k] == plan.item || column_step_[k] == 0) &&
                    plan.reduced.strides[k][0] % plan.item == 0;
       packed_ |= plan.operand[k].data && !direct_[k];
     }

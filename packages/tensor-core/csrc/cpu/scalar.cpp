@@ -24,7 +24,8 @@ tw_status integer_splat(const OpSpec& spec, const tw_value& scalar, ComputeType 
   const int64_t value = scalar.u.i;
   if (type == ComputeType::kI64) return splat(out, value);
   if (type == ComputeType::kB8) return splat(out, static_cast<uint8_t>(value != 0));
-  return value == static_cast<int32_t>(value) ? splat(out, static_cast<int32_t>(value)) : does_not_fit(spec, scalar, "int32");
+  return value == static_cast<int32_t>(value) ? splat(out, static_cast<int32_t>(value))
+                                              : does_not_fit(spec, scalar, "int32");
 }
 
 }  // namespace
@@ -44,7 +45,8 @@ void fill_splat(Splat& splat, const void* value, int64_t size) {
       word = w * uint64_t{0x0000000100000001};
       break;
     }
-    default: std::memcpy(&word, value, 8);
+    default:
+      std::memcpy(&word, value, 8);
   }
   for (int i = 0; i < 64; i += 8) std::memcpy(splat.bytes + i, &word, 8);
 }
@@ -52,9 +54,12 @@ void fill_splat(Splat& splat, const void* value, int64_t size) {
 tw_status scalar_splat(const OpSpec& spec, const tw_value& scalar, ComputeType type, Splat* out) {
   if (scalar.tag == TW_COMPLEX || scalar.tag == TW_NONE) return does_not_fit(spec, scalar, "a real type");
   switch (type) {
-    case ComputeType::kF32: return splat(out, static_cast<float>(Scalar(scalar).real()));
-    case ComputeType::kF64: return splat(out, Scalar(scalar).real());
-    default: return integer_splat(spec, scalar, type, out);
+    case ComputeType::kF32:
+      return splat(out, static_cast<float>(Scalar(scalar).real()));
+    case ComputeType::kF64:
+      return splat(out, Scalar(scalar).real());
+    default:
+      return integer_splat(spec, scalar, type, out);
   }
 }
 

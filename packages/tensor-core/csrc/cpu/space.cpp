@@ -25,7 +25,8 @@ void Space::add(const tw_tensor* t) {
 void Space::reorder_by_first() {
   int order[TW_MAX_NDIM];
   for (int i = 0; i < ndim; ++i) order[i] = i;
-  std::stable_sort(order, order + ndim, [this](int a, int b) { return std::abs(strides[0][a]) > std::abs(strides[0][b]); });
+  std::stable_sort(order, order + ndim,
+                   [this](int a, int b) { return std::abs(strides[0][a]) > std::abs(strides[0][b]); });
   bool moved = false;
   for (int i = 0; i < ndim; ++i) moved |= order[i] != i;
   if (moved) {

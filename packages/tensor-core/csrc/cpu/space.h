@@ -34,9 +34,9 @@ struct Space {
 class Walker {
  public:
   Walker(const Space& space, int64_t index);
-  int64_t offset(int stream) const;       // in bytes, of the current element
+  int64_t offset(int stream) const;  // in bytes, of the current element
   int64_t left_in_run() const { return space_.ndim ? space_.shape[space_.ndim - 1] - coords_[space_.ndim - 1] : 1; }
-  void advance(int64_t n);                // n <= left_in_run()
+  void advance(int64_t n);  // n <= left_in_run()
 
  private:
   const Space& space_;

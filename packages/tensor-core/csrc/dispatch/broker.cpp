@@ -57,8 +57,8 @@ tw_status broker_query(const char* name, uint32_t major, uint32_t min_minor, con
   const Interface* found = find(b, name, major);
   if (!found) return set_error_text(TW_E_ABI, "there is no interface '", name, "' of major version ", major);
   if (found->minor < min_minor)
-    return set_error_text(TW_E_ABI, "the interface '", name, "' is version ", major, ".", found->minor, ", but ", major, ".",
-                          min_minor, " or newer is needed");
+    return set_error_text(TW_E_ABI, "the interface '", name, "' is version ", major, ".", found->minor, ", but ", major,
+                          ".", min_minor, " or newer is needed");
   *table = found->table;
   return TW_OK;
 }
@@ -73,7 +73,8 @@ tw_status broker_publish(const char* name, uint32_t major, uint32_t minor, const
   const Interface published{name, major, minor, table};
   {
     const std::lock_guard<std::mutex> lock(b.mutex);
-    if (find(b, name, major)) return set_error_text(TW_E_ABI, "the interface '", name, "' ", major, " is already published");
+    if (find(b, name, major))
+      return set_error_text(TW_E_ABI, "the interface '", name, "' ", major, " is already published");
     b.interfaces.push_back(published);
     for (const Record& r : b.records)
       if (r.iface == name && r.major == major) waiting.push_back(r);

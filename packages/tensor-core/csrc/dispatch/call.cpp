@@ -84,7 +84,8 @@ tw_status no_kernel(const tw_call* call, const Place& place, bool declined) {
   const OpSpec& spec = *call->op->spec;
   if (declined && error_code() != TW_OK) return error_code();  // the last kernel said why
   return set_error_text(TW_E_UNSUPPORTED, display_name(spec), ": ",
-                        declined ? "every kernel declined these arguments on " : "there is no kernel for ", place.device);
+                        declined ? "every kernel declined these arguments on " : "there is no kernel for ",
+                        place.device);
 }
 
 }  // namespace

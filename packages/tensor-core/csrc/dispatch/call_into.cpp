@@ -60,13 +60,17 @@ Overlap overlap_with_args(const tw_call* call, const tw_tensor* out) {
   return worst;
 }
 
-// Whether a kernel may write straight into the given tensor. Pointwise kernels take any layout and dtype,
-// and may write over an operand that lies exactly on the result; other kernels get what they would allocate.
-bool writes_directly(const tw_call* call, const tw_tensor* out, tw_dtype dtype) {
+// Whether a kernel may write straight into the given tensor. Elementwise ops may write over an operand that lies
+// exactly on the result; and what our own drivers write may have any layout and dtype. Other kernels get results that
+// look like those they would allocate.
+bool writes_directly(const KernelRecord* kernel, const tw_call* call, const tw_tensor* out, tw_dtype dtype) {
+  const uint32_t flags = call->op->spec->flags;
+  const bool elementwise = (flags & kOpPointwise) || (call->op->traits & kTraitAnyLayout);
+  const bool ours = kernel && kernel->provider == kBuiltinProvider;
+  const bool any_layout = ours && (elementwise || (flags & kOpReduction));
+  if (!any_layout && (!(out->flags & TW_F_CONTIGUOUS) || out->dl.dtype != dtype)) return false;
   const Overlap overlap = overlap_with_args(call, out);
-  if ((call->op->spec->flags & kOpPointwise) || (call->op->traits & kTraitAnyLayout)) return overlap != Overlap::kPartial;
-  const bool takes_any_layout = call->op->spec->flags & kOpReduction;
-  return overlap == Overlap::kNone && (takes_any_layout || ((out->flags & TW_F_CONTIGUOUS) && out->dl.dtype == dtype));
+  return overlap == Overlap::kNone || (overlap == Overlap::kSame && elementwise);
 }
 
 tw_status copy_into(tw_call* call, tw_tensor* dst, tw_tensor* src, bool through_layers) {
@@ -120,7 +124,7 @@ tw_status run_structured_into(const KernelRecord* kernel, tw_call* call, const P
   }
   tw_status status = TW_OK;
   for (uint32_t i = 0; i < call->nrets && status == TW_OK; ++i) {
-    if (given[i].tag == TW_TENSOR && writes_directly(call, given[i].u.t, metas[i].dtype)) {
+    if (given[i].tag == TW_TENSOR && writes_directly(kernel, call, given[i].u.t, metas[i].dtype)) {
       computed[i] = given[i];
       tensor_retain(given[i].u.t);
       continue;
@@ -150,7 +154,8 @@ tw_status run_plain_into(tw_kernel_fn fn, void* self, const KernelRecord* chain,
   for (uint32_t i = 0; i < call->nrets && status == TW_OK; ++i) {
     if (given[i].tag == TW_NONE) continue;
     if (computed[i].tag != TW_TENSOR) {
-      status = set_error_text(TW_E_TYPE, display_name(*call->op->spec), ": its result cannot be stored in a given tensor");
+      status =
+          set_error_text(TW_E_TYPE, display_name(*call->op->spec), ": its result cannot be stored in a given tensor");
     } else if (computed[i].u.t != given[i].u.t) {
       const tw_dl& r = computed[i].u.t->dl;
       status = check_given(call, i, {r.shape, size_t(r.ndim)}, r.dtype);

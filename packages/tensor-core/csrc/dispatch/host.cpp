@@ -66,7 +66,8 @@ tw_status op_find(const char* name, uint32_t min_revision, const tw_op** out) {
 tw_status op_info(const tw_op* op, tw_op_info* out) {
   if (out->size < TW_OP_INFO_SIZE_V1) return set_error(TW_E_ABI, "op_info: the struct is smaller than in version 1");
   const OpSpec& s = *op->spec;
-  const tw_op_info info{TW_OP_INFO_SIZE_V1, op->id, s.name, s.schema, s.tags ? s.tags : "", s.revision, s.nargs, s.nrets, 0};
+  const tw_op_info info{TW_OP_INFO_SIZE_V1, op->id,  s.name,  s.schema, s.tags ? s.tags : "",
+                        s.revision,         s.nargs, s.nrets, 0};
   *out = info;
   return TW_OK;
 }
@@ -76,13 +77,24 @@ constexpr uint32_t bit(uint32_t tag) { return 1u << tag; }
 // The value tags that each ArgType takes.
 constexpr uint32_t kScalarTags = bit(TW_BOOL) | bit(TW_INT) | bit(TW_FLOAT) | bit(TW_COMPLEX);
 constexpr uint32_t kTagsOf[] = {
-    bit(TW_TENSOR), bit(TW_TENSOR) | kScalarTags, kScalarTags, bit(TW_INT) | bit(TW_BOOL), bit(TW_FLOAT) | bit(TW_INT) | bit(TW_BOOL),
-    bit(TW_BOOL), bit(TW_STR), bit(TW_DTYPE), bit(TW_DEVICE), bit(TW_INTS), bit(TW_FLOATS), bit(TW_TENSORS), bit(TW_OBJECT),
+    bit(TW_TENSOR),
+    bit(TW_TENSOR) | kScalarTags,
+    kScalarTags,
+    bit(TW_INT) | bit(TW_BOOL),
+    bit(TW_FLOAT) | bit(TW_INT) | bit(TW_BOOL),
+    bit(TW_BOOL),
+    bit(TW_STR),
+    bit(TW_DTYPE),
+    bit(TW_DEVICE),
+    bit(TW_INTS),
+    bit(TW_FLOATS),
+    bit(TW_TENSORS),
+    bit(TW_OBJECT),
 };
 
 tw_status wrong_argument(const OpSpec& spec, uint32_t i, const tw_value& v) {
-  static constexpr const char* kTypes[] = {"Tensor", "Tensor|Scalar", "Scalar", "int", "float", "bool", "str", "dtype",
-                                           "device", "int[]", "float[]", "Tensor[]", "Object"};
+  static constexpr const char* kTypes[] = {"Tensor", "Tensor|Scalar", "Scalar", "int",     "float",    "bool",  "str",
+                                           "dtype",  "device",        "int[]",  "float[]", "Tensor[]", "Object"};
   return set_error_text(TW_E_TYPE, display_name(spec), ": argument '", spec.args[i].name, "' must be ",
                         kTypes[static_cast<int>(spec.args[i].type)], spec.args[i].optional ? " or None" : "",
                         ", got a value with tag ", v.tag);
@@ -94,7 +106,8 @@ tw_status call(const tw_op* op, const tw_value* args, uint32_t nargs, tw_value* 
   for (uint32_t i = 0; i < nargs && i < spec.nargs; ++i) {
     const ArgSpec& arg = spec.args[i];
     const uint32_t allowed = kTagsOf[static_cast<int>(arg.type)] | (arg.optional ? bit(TW_NONE) : 0);
-    if (__builtin_expect(args[i].tag > TW_VALUES || !(allowed >> args[i].tag & 1), 0)) return wrong_argument(spec, i, args[i]);
+    if (__builtin_expect(args[i].tag > TW_VALUES || !(allowed >> args[i].tag & 1), 0))
+      return wrong_argument(spec, i, args[i]);
   }
   return call_op(op, args, nargs, rets, nrets);
 }
@@ -144,15 +157,46 @@ tw_status unique(const tw_tensor* t, int32_t* out) {
 tw_tls* tls() { return thread_state(); }
 
 const tw_host kHost = {
-    sizeof(tw_host), TW_ABI_MINOR,
-    broker_query, broker_publish,
-    err_set, err_message, error_take, error_restore, error_free,
-    list_new, value_clear, object_new, object_retain, object_release,
-    tensor_retain, tensor_release, tensor_empty, tensor_from_blob, tensor_as_strided, tensor_set_data,
-    storage_key, version, bump, set_layers, meta_get, tensor_set_meta,
-    op_find, op_info, call, redispatch, layer_find, tls, tls_mask, tls_get_mask,
-    parallel, threads::poll, reserve,
-    change_view_layers, view_base, unique,
+    sizeof(tw_host),
+    TW_ABI_MINOR,
+    broker_query,
+    broker_publish,
+    err_set,
+    err_message,
+    error_take,
+    error_restore,
+    error_free,
+    list_new,
+    value_clear,
+    object_new,
+    object_retain,
+    object_release,
+    tensor_retain,
+    tensor_release,
+    tensor_empty,
+    tensor_from_blob,
+    tensor_as_strided,
+    tensor_set_data,
+    storage_key,
+    version,
+    bump,
+    set_layers,
+    meta_get,
+    tensor_set_meta,
+    op_find,
+    op_info,
+    call,
+    redispatch,
+    layer_find,
+    tls,
+    tls_mask,
+    tls_get_mask,
+    parallel,
+    threads::poll,
+    reserve,
+    change_view_layers,
+    view_base,
+    unique,
 };
 
 }  // namespace

@@ -11,9 +11,9 @@ struct WellKnown {
   uint32_t slot;
 };
 constexpr WellKnown kWellKnown[] = {
-    {"tw.python", TW_L_PYTHON},     {"tw.transform", TW_L_TRANSFORM}, {"tw.trace", TW_L_TRACE},
-    {"tw.functional", TW_L_FUNCTIONAL}, {"tw.autocast", TW_L_AUTOCAST}, {"tw.autograd", TW_L_AUTOGRAD},
-    {"tw.shard", TW_L_SHARD},       {"tw.quant", TW_L_QUANT},         {"tw.profile", TW_L_PROFILE},
+    {"tw.python", TW_L_PYTHON},         {"tw.transform", TW_L_TRANSFORM}, {"tw.trace", TW_L_TRACE},
+    {"tw.functional", TW_L_FUNCTIONAL}, {"tw.autocast", TW_L_AUTOCAST},   {"tw.autograd", TW_L_AUTOGRAD},
+    {"tw.shard", TW_L_SHARD},           {"tw.quant", TW_L_QUANT},         {"tw.profile", TW_L_PROFILE},
 };
 
 // A record is written before its name is published; names are never withdrawn.
@@ -48,7 +48,9 @@ uint32_t find_layer(std::string_view name) {
   return kNoSlot;
 }
 
-const char* layer_name(uint32_t slot) { return slot < kMaxLayers ? names[slot].load(std::memory_order_acquire) : nullptr; }
+const char* layer_name(uint32_t slot) {
+  return slot < kMaxLayers ? names[slot].load(std::memory_order_acquire) : nullptr;
+}
 
 uint32_t choose_slot(std::string_view name, const char* after, const char* before, uint64_t taken) {
   const uint32_t known = well_known_slot(name);

@@ -52,30 +52,37 @@ tw_status call_entry(const char* path, tw_plugin_entry_fn entry, tw_plugin* plug
   return set_error_text(TW_E_ABI, path, ": the plugin refused to load: ", why.empty() ? "(it gave no reason)" : why);
 }
 
-std::string describe(const tw_plugin& p, const char* path) { return text("plugin '", p.name, "' ", p.version, " (", path, ")"); }
+std::string describe(const tw_plugin& p, const char* path) {
+  return text("plugin '", p.name, "' ", p.version, " (", path, ")");
+}
 
 tw_status negotiate(const char* path, const tw_plugin& p) {
   if (p.size < TW_PLUGIN_SIZE_V1 || p.size > sizeof p)
-    return set_error_text(TW_E_ABI, path, ": the plugin's description has size ", p.size, ", expected ", TW_PLUGIN_SIZE_V1, " to ", sizeof p, " bytes");
-  if (!p.name || !*p.name || !p.version) return set_error_text(TW_E_ABI, path, ": the plugin gave no name or no version");
+    return set_error_text(TW_E_ABI, path, ": the plugin's description has size ", p.size, ", expected ",
+                          TW_PLUGIN_SIZE_V1, " to ", sizeof p, " bytes");
+  if (!p.name || !*p.name || !p.version)
+    return set_error_text(TW_E_ABI, path, ": the plugin gave no name or no version");
   if (p.abi_major == TW_ABI_MAJOR && p.abi_min_minor <= host_table()->minor) return TW_OK;
   const std::string need = text(p.abi_major, ".", p.abi_min_minor), have = text(TW_ABI_MAJOR, ".", host_table()->minor);
-  return set_error_text(TW_E_ABI, describe(p, path), " needs tensorwright ABI ", need, p.abi_major == TW_ABI_MAJOR ? " or newer" : "",
-                        "; this core provides ", have, ". Fix: pip install -U tensorwright-tensor-core, or install an older '", p.name, "'.");
+  return set_error_text(TW_E_ABI, describe(p, path), " needs tensorwright ABI ", need,
+                        p.abi_major == TW_ABI_MAJOR ? " or newer" : "", "; this core provides ", have,
+                        ". Fix: pip install -U tensorwright-tensor-core, or install an older '", p.name, "'.");
 }
 
 tw_status check_new(const tw_plugin& p, const char* path) {
   const std::lock_guard<std::mutex> lock(loaded_mutex);
   for (const Loaded& other : loaded())
     if (other.info.name == p.name)
-      return set_error_text(TW_E_ABI, describe(p, path), ": a plugin of this name is already loaded from ", other.info.path);
+      return set_error_text(TW_E_ABI, describe(p, path), ": a plugin of this name is already loaded from ",
+                            other.info.path);
   return TW_OK;
 }
 
 tw_status finish(const tw_plugin& p, const StagedPlugin& staged, const char* path) {
   {
     const std::lock_guard<std::mutex> lock(loaded_mutex);
-    loaded().push_back({{p.name, p.version, p.build ? p.build : "", path, p.abi_built_minor, p.abi_min_minor}, p.on_exit});
+    loaded().push_back(
+        {{p.name, p.version, p.build ? p.build : "", path, p.abi_built_minor, p.abi_min_minor}, p.on_exit});
   }
   if (p.on_loaded)
     if (const tw_status status = p.on_loaded(host_table())) return status;

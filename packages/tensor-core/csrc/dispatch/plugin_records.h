@@ -13,10 +13,10 @@
 namespace tw {
 
 struct StagedKernel {
-  tw_op* op;               // null: a layer's fallback, or an op that the same plugin declares
+  tw_op* op;  // null: a layer's fallback, or an op that the same plugin declares
   std::string op_name;
   bool is_layer;
-  uint32_t where;          // layer slot or backend
+  uint32_t where;  // layer slot or backend
   KernelRecord* record;
 };
 struct StagedLayer {
@@ -24,8 +24,8 @@ struct StagedLayer {
   LayerRecord record;
 };
 struct StagedPlugin {
-  std::string prefix;      // "plugin 'x' 1.0 (/path/x.so)": how messages begin
-  const char* provider;    // the same, kept for ever
+  std::string prefix;    // "plugin 'x' 1.0 (/path/x.so)": how messages begin
+  const char* provider;  // the same, kept for ever
   std::vector<OpSpec*> ops;
   std::vector<StagedKernel> kernels;
   std::vector<StagedLayer> layers;

@@ -26,11 +26,15 @@ class Validator {
 
   void run() {
     check_lists();
-    each<tw_layer_def>(plugin_.layers, plugin_.nlayers, TW_LAYER_DEF_SIZE_V1, "layer", [&](const tw_layer_def& d) { layer(d); });
-    each<tw_device_def>(plugin_.devices, plugin_.ndevices, TW_DEVICE_DEF_SIZE_V1, "device", [&](const tw_device_def& d) { device(d); });
+    each<tw_layer_def>(plugin_.layers, plugin_.nlayers, TW_LAYER_DEF_SIZE_V1, "layer",
+                       [&](const tw_layer_def& d) { layer(d); });
+    each<tw_device_def>(plugin_.devices, plugin_.ndevices, TW_DEVICE_DEF_SIZE_V1, "device",
+                        [&](const tw_device_def& d) { device(d); });
     each<tw_op_def>(plugin_.ops, plugin_.nops, TW_OP_DEF_SIZE_V1, "op", [&](const tw_op_def& d) { op(d); });
-    each<tw_kernel_def>(plugin_.kernels, plugin_.nkernels, TW_KERNEL_DEF_SIZE_V1, "kernel", [&](const tw_kernel_def& d) { kernel(d); });
-    each<tw_ext_def>(plugin_.exts, plugin_.nexts, TW_EXT_DEF_SIZE_V1, "extension record", [&](const tw_ext_def& d) { ext(d); });
+    each<tw_kernel_def>(plugin_.kernels, plugin_.nkernels, TW_KERNEL_DEF_SIZE_V1, "kernel",
+                        [&](const tw_kernel_def& d) { kernel(d); });
+    each<tw_ext_def>(plugin_.exts, plugin_.nexts, TW_EXT_DEF_SIZE_V1, "extension record",
+                     [&](const tw_ext_def& d) { ext(d); });
   }
 
  private:
@@ -40,12 +44,19 @@ class Validator {
   }
 
   void check_lists() const {
-    const struct { const char* what; const void* list; uint32_t count; } lists[] = {
-        {"ops", plugin_.ops, plugin_.nops}, {"kernels", plugin_.kernels, plugin_.nkernels}, {"layers", plugin_.layers, plugin_.nlayers},
-        {"devices", plugin_.devices, plugin_.ndevices}, {"exts", plugin_.exts, plugin_.nexts}};
+    const struct {
+      const char* what;
+      const void* list;
+      uint32_t count;
+    } lists[] = {{"ops", plugin_.ops, plugin_.nops},
+                 {"kernels", plugin_.kernels, plugin_.nkernels},
+                 {"layers", plugin_.layers, plugin_.nlayers},
+                 {"devices", plugin_.devices, plugin_.ndevices},
+                 {"exts", plugin_.exts, plugin_.nexts}};
     for (const auto& l : lists) {
       if (l.count && !l.list) refuse("says it has ", l.count, " ", l.what, ", but the pointer to them is null");
-      if (l.count > kMostRecords) refuse("says it has ", l.count, " ", l.what, "; at most ", kMostRecords, " are accepted");
+      if (l.count > kMostRecords)
+        refuse("says it has ", l.count, " ", l.what, "; at most ", kMostRecords, " are accepted");
     }
   }
 
@@ -99,17 +110,20 @@ class Validator {
     if (!def.iface) refuse("device '", def.name, "' has no interface table");
     tw_device_if iface;
     if (!read_sized(def.iface, TW_DEVICE_IF_SIZE_V1, &iface))
-      refuse("device '", def.name, "': its interface table has size ", def.iface->size, ", expected at least ", TW_DEVICE_IF_SIZE_V1);
+      refuse("device '", def.name, "': its interface table has size ", def.iface->size, ", expected at least ",
+             TW_DEVICE_IF_SIZE_V1);
     if (!iface.count || !iface.alloc || !iface.free || !iface.copy || !iface.device_sync)
       refuse("device '", def.name, "': count, alloc, free, copy and device_sync must not be null");
     const auto clashes = [&](const DeviceType& other) {
-      if (std::string_view(other.name) == def.name) refuse("device '", def.name, "' is already registered by ", other.provider);
+      if (std::string_view(other.name) == def.name)
+        refuse("device '", def.name, "' is already registered by ", other.provider);
       if (other.dl_type == def.dl_type)
         refuse("device '", def.name, "': its DLPack number ", def.dl_type, " is that of '", other.name, "'");
     };
     for (uint32_t i = 0; i < device_count(); ++i) clashes(device_type(i));
     for (const DeviceType& other : staged_.devices) clashes(other);
-    if (device_count() + staged_.devices.size() >= kMaxBackends) refuse("there is no room for more than ", kMaxBackends, " device types");
+    if (device_count() + staged_.devices.size() >= kMaxBackends)
+      refuse("there is no room for more than ", kMaxBackends, " device types");
     staged_.devices.push_back({def.name, def.dl_type, def.iface, staged_.provider});
   }
 
@@ -131,7 +145,8 @@ class Validator {
     spec->self = def.self;
     spec->flags = (def.infer ? kOpStructured : 0u) | (def.composite ? kOpComposite : 0u);
     for (uint32_t i = 0; def.infer && i < spec->nrets; ++i)
-      if (spec->rets[i].type != RetType::kTensor) refuse("op '", name, "' has an infer function, so all its results must be tensors");
+      if (spec->rets[i].type != RetType::kTensor)
+        refuse("op '", name, "' has an infer function, so all its results must be tensors");
     staged_.ops.push_back(spec);
   }
 
@@ -157,7 +172,9 @@ class Validator {
     check_flags(def.flags, TW_K_LAYER);
     StagedKernel k{nullptr, def.op, (def.flags & TW_K_LAYER) != 0, 0, nullptr};
     k.where = k.is_layer ? layer_slot(def.where) : backend(def.where);
-    if (k.where == kNoSlot) refuse("the kernel for '", def.op, "' is for the ", k.is_layer ? "layer" : "device", " '", def.where, "', which is not registered");
+    if (k.where == kNoSlot)
+      refuse("the kernel for '", def.op, "' is for the ", k.is_layer ? "layer" : "device", " '", def.where,
+             "', which is not registered");
     const bool fallback = k.op_name == "*";
     if (fallback && !k.is_layer) refuse("a kernel for all ops ('*') must be a layer's");
     if (!fallback) check_op(def, k);
@@ -171,7 +188,8 @@ class Validator {
     const OpSpec* spec = k.op ? k.op->spec : own_op(k.op_name);
     if (!spec) refuse("has a kernel for the op '", def.op, "', which does not exist");
     if (def.revision > spec->revision)
-      refuse("the kernel for '", def.op, "' is for revision ", def.revision, " of the op; here it has revision ", spec->revision);
+      refuse("the kernel for '", def.op, "' is for revision ", def.revision, " of the op; here it has revision ",
+             spec->revision);
   }
 
   void check_rivals(const tw_kernel_def& def, const StagedKernel& k, bool fallback) const {
@@ -184,13 +202,16 @@ class Validator {
       if (r && r != layer_fallback_of(k)) other = r->provider;
     }
     for (const StagedKernel& own : staged_.kernels)
-      if (own.op_name == k.op_name && own.is_layer == k.is_layer && own.where == k.where && (fallback || own.record->priority == def.priority))
+      if (own.op_name == k.op_name && own.is_layer == k.is_layer && own.where == k.where &&
+          (fallback || own.record->priority == def.priority))
         other = staged_.provider;
     if (other)
-      refuse("a kernel for '", def.op, "' on '", def.where, "' with priority ", def.priority, " is already registered by ", other,
-             "; two of equal priority have no order");
+      refuse("a kernel for '", def.op, "' on '", def.where, "' with priority ", def.priority,
+             " is already registered by ", other, "; two of equal priority have no order");
   }
-  const KernelRecord* layer_fallback_of(const StagedKernel& k) const { return k.is_layer ? layer_fallback(k.where) : nullptr; }
+  const KernelRecord* layer_fallback_of(const StagedKernel& k) const {
+    return k.is_layer ? layer_fallback(k.where) : nullptr;
+  }
 
   void ext(const tw_ext_def& def) {
     if (!def.iface || !*def.iface) refuse(record_, " does not name an interface");
@@ -225,8 +246,10 @@ void commit_plugin(const StagedPlugin& staged) {
       continue;
     }
     tw_op* op = k.op ? k.op : find_op_locked(k.op_name);
-    if (k.is_layer) add_layer_kernel(op, k.where, k.record);
-    else add_backend_kernel(op, k.where, k.record);
+    if (k.is_layer)
+      add_layer_kernel(op, k.where, k.record);
+    else
+      add_backend_kernel(op, k.where, k.record);
   }
 }
 

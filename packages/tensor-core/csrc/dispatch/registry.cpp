@@ -52,8 +52,10 @@ void set_fallback(tw_op& op, uint32_t layer, const KernelRecord* fallback) {
     for (; chain; chain = chain->next) {
       auto* copy = new KernelRecord(*chain);
       copy->next = nullptr;
-      if (tail) tail->next = copy;
-      else head = copy;
+      if (tail)
+        tail->next = copy;
+      else
+        head = copy;
       tail = copy;
     }
     tail->next = fallback;
@@ -104,7 +106,7 @@ void register_builtin_ops() {
     tw_op* op = &registry().builtins[i];
     enter(op, &spec);
     if (spec.flags & (kOpComposite | kOpView)) continue;  // they run on every backend, from the spec
-    auto* record = new KernelRecord{spec.kernel, spec.self, 0, spec.revision, "tensorwright", nullptr};
+    auto* record = new KernelRecord{spec.kernel, spec.self, 0, spec.revision, kBuiltinProvider, nullptr};
     cpu::bind_kernels(spec, record);
     op->backend[kBackendCpu].store(record, std::memory_order_release);
   }

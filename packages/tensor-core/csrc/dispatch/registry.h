@@ -16,12 +16,12 @@ std::mutex& registry_mutex();
 void register_builtin_ops();
 
 // The functions below expect the lock.
-tw_op* add_op(const OpSpec* spec);                        // spec lives for ever; the name must be new
+tw_op* add_op(const OpSpec* spec);  // spec lives for ever; the name must be new
 tw_op* find_op_locked(std::string_view name);
 // Inserts by descending priority. Layer fallbacks stay at the end of an op's chain.
 void add_backend_kernel(tw_op* op, uint32_t backend, KernelRecord* record);
 void add_layer_kernel(tw_op* op, uint32_t layer, KernelRecord* record);
-void add_layer_fallback(uint32_t layer, KernelRecord* record);   // for all ops, those yet to come included
+void add_layer_fallback(uint32_t layer, KernelRecord* record);  // for all ops, those yet to come included
 // Gives a new backend the kernels of the ops that work on any device.
 void add_cross_device_kernels(uint32_t backend);
 // The record of the same priority that stands in the way of a new one, or null.
@@ -30,7 +30,7 @@ const KernelRecord* layer_fallback(uint32_t layer);
 
 // These take the lock themselves.
 uint32_t op_count();
-tw_op* op_by_id(uint32_t id);                             // null if there is none
+tw_op* op_by_id(uint32_t id);  // null if there is none
 
 // "add" of "tw::add": what messages call it.
 const char* display_name(const OpSpec& spec);

@@ -22,11 +22,20 @@ struct TypeName {
 };
 // Longer names before those they begin with.
 constexpr TypeName kTypes[] = {
-    {"Tensor|Scalar", ArgType::kOperand}, {"Tensor[]", ArgType::kTensors},
-    {"Tensor?[]", ArgType::kTensors}, {"Tensor", ArgType::kTensor},
-    {"Scalar", ArgType::kScalar}, {"int[", ArgType::kInts}, {"int", ArgType::kInt}, {"float[]", ArgType::kFloats},
-    {"float", ArgType::kFloat}, {"bool", ArgType::kBool}, {"str", ArgType::kStr}, {"dtype", ArgType::kDtype},
-    {"device", ArgType::kDevice}, {"Object", ArgType::kObject},
+    {"Tensor|Scalar", ArgType::kOperand},
+    {"Tensor[]", ArgType::kTensors},
+    {"Tensor?[]", ArgType::kTensors},
+    {"Tensor", ArgType::kTensor},
+    {"Scalar", ArgType::kScalar},
+    {"int[", ArgType::kInts},
+    {"int", ArgType::kInt},
+    {"float[]", ArgType::kFloats},
+    {"float", ArgType::kFloat},
+    {"bool", ArgType::kBool},
+    {"str", ArgType::kStr},
+    {"dtype", ArgType::kDtype},
+    {"device", ArgType::kDevice},
+    {"Object", ArgType::kObject},
 };
 
 struct BadSchema {
@@ -129,7 +138,9 @@ class Parser {
       }
       return candidate.arg;
     }
-    refuse("a type (Tensor, Tensor|Scalar, Scalar, int, float, bool, str, dtype, device, int[], float[], Tensor[], Object)");
+    refuse(
+        "a type (Tensor, Tensor|Scalar, Scalar, int, float, bool, str, dtype, device, int[], float[], Tensor[], "
+        "Object)");
   }
 
   int8_t length() {
@@ -158,8 +169,10 @@ class Parser {
     arg.name = keep(name);
     arg.keyword_only = keyword_only_;
     arg.has_default = take("=");
-    if (arg.has_default) arg.default_value = default_value(arg);
-    else if (!keyword_only_ && !parts_.args.empty() && parts_.args.back().has_default) refuse("a default, as the argument before has one");
+    if (arg.has_default)
+      arg.default_value = default_value(arg);
+    else if (!keyword_only_ && !parts_.args.empty() && parts_.args.back().has_default)
+      refuse("a default, as the argument before has one");
     if (written) parts_.mutated |= uint64_t{1} << parts_.args.size();
     parts_.args.push_back(arg);
     parts_.arg_aliases.push_back(alias_name);
@@ -167,17 +180,26 @@ class Parser {
   }
 
   tw_value default_value(const ArgSpec& arg) {
-    if (take("None")) return arg.optional ? value_none() : (refuse("a value: None is only for optional types"), value_none());
+    if (take("None"))
+      return arg.optional ? value_none() : (refuse("a value: None is only for optional types"), value_none());
     switch (arg.type) {
-      case ArgType::kBool: return boolean();
-      case ArgType::kInt: return to_value(integer());
-      case ArgType::kFloat: return to_value(real());
+      case ArgType::kBool:
+        return boolean();
+      case ArgType::kInt:
+        return to_value(integer());
+      case ArgType::kFloat:
+        return to_value(real());
       case ArgType::kScalar:
-      case ArgType::kOperand: return number();
-      case ArgType::kStr: return string();
-      case ArgType::kInts: return integers(arg);
-      case ArgType::kDtype: return dtype();
-      default: refuse("no default: this type has none but None");
+      case ArgType::kOperand:
+        return number();
+      case ArgType::kStr:
+        return string();
+      case ArgType::kInts:
+        return integers(arg);
+      case ArgType::kDtype:
+        return dtype();
+      default:
+        refuse("no default: this type has none but None");
     }
   }
 
@@ -249,17 +271,38 @@ class Parser {
     bool written = false;
     RetSpec ret{nullptr, RetType::kTensor, -1};
     switch (type(&list_length, &alias_name, &written)) {
-      case ArgType::kTensor: ret.type = RetType::kTensor; break;
-      case ArgType::kTensors: ret.type = RetType::kTensors; break;
-      case ArgType::kScalar: ret.type = RetType::kScalar; break;
-      case ArgType::kInt: ret.type = RetType::kInt; break;
-      case ArgType::kFloat: ret.type = RetType::kFloat; break;
-      case ArgType::kBool: ret.type = RetType::kBool; break;
-      case ArgType::kStr: ret.type = RetType::kStr; break;
-      case ArgType::kInts: ret.type = RetType::kInts; break;
-      case ArgType::kDtype: ret.type = RetType::kDtype; break;
-      case ArgType::kObject: ret.type = RetType::kObject; break;
-      default: refuse("a type that an op can return");
+      case ArgType::kTensor:
+        ret.type = RetType::kTensor;
+        break;
+      case ArgType::kTensors:
+        ret.type = RetType::kTensors;
+        break;
+      case ArgType::kScalar:
+        ret.type = RetType::kScalar;
+        break;
+      case ArgType::kInt:
+        ret.type = RetType::kInt;
+        break;
+      case ArgType::kFloat:
+        ret.type = RetType::kFloat;
+        break;
+      case ArgType::kBool:
+        ret.type = RetType::kBool;
+        break;
+      case ArgType::kStr:
+        ret.type = RetType::kStr;
+        break;
+      case ArgType::kInts:
+        ret.type = RetType::kInts;
+        break;
+      case ArgType::kDtype:
+        ret.type = RetType::kDtype;
+        break;
+      case ArgType::kObject:
+        ret.type = RetType::kObject;
+        break;
+      default:
+        refuse("a type that an op can return");
     }
     for (size_t i = 0; i < parts_.arg_aliases.size() && !alias_name.empty(); ++i)
       if (parts_.arg_aliases[i] == alias_name) ret.alias = static_cast<int8_t>(i);

@@ -19,9 +19,9 @@ namespace {
 constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t kLargestKept = size_t{64} << 20;
 constexpr size_t kMostKept = size_t{256} << 20;
-constexpr int kMostSmall = 16;              // blocks of one size that a thread keeps
+constexpr int kMostSmall = 16;  // blocks of one size that a thread keeps
 #if defined(__SANITIZE_ADDRESS__)
-constexpr bool kCaching = false;            // the sanitizer must see every free
+constexpr bool kCaching = false;  // the sanitizer must see every free
 #else
 constexpr bool kCaching = true;
 #endif

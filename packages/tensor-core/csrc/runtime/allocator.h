@@ -13,11 +13,11 @@ constexpr size_t kDataAlignment = 64;
 
 // 64-byte aligned host memory; null when there is none.
 void* host_allocate(size_t bytes);
-void host_free(void* data, size_t bytes);   // bytes as allocated
+void host_free(void* data, size_t bytes);  // bytes as allocated
 
 // Gives kept memory back to the system: this thread's and the shared one.
 void release_cached_memory();
-size_t cached_memory();                     // bytes of the shared cache
+size_t cached_memory();  // bytes of the shared cache
 
 // On any device with storage of its own.
 tw_status device_allocate(uint32_t backend, int32_t index, uint64_t bytes, void** out);
@@ -25,10 +25,10 @@ void device_free(uint32_t backend, int32_t index, void* data, uint64_t bytes);
 
 // ---- one thread's small blocks, part of its tw_tls --------------------------------------------------------
 
-constexpr int kSmallClasses = 41;           // sizes from 64 bytes to 64 KiB, four to an octave
+constexpr int kSmallClasses = 41;  // sizes from 64 bytes to 64 KiB, four to an octave
 
 struct SmallBlocks {
-  void* head[kSmallClasses] = {};           // each free block starts with the pointer to the next
+  void* head[kSmallClasses] = {};  // each free block starts with the pointer to the next
   unsigned char count[kSmallClasses] = {};
 
   void clear();

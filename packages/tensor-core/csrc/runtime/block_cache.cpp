@@ -8,9 +8,9 @@ namespace tw {
 
 namespace {
 
-constexpr size_t kSmallest = size_t{16} << 10;   // below, malloc has caches of its own
-constexpr size_t kLargest = size_t{128} << 20;   // above, the faults are a small part of the work
-constexpr size_t kLimit = size_t{512} << 20;     // bytes kept in all
+constexpr size_t kSmallest = size_t{16} << 10;  // below, malloc has caches of its own
+constexpr size_t kLargest = size_t{128} << 20;  // above, the faults are a small part of the work
+constexpr size_t kLimit = size_t{512} << 20;    // bytes kept in all
 constexpr int kStepsPerDouble = 8;
 constexpr int kClasses = 64 * kStepsPerDouble;
 

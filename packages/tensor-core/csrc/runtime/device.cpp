@@ -60,11 +60,13 @@ tw_status parse_device(std::string_view spec, tw_device* out) {
     const std::string_view digits = spec.substr(colon + 1);
     const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), index);
     if (digits.empty() || parsed.ec != std::errc() || parsed.ptr != digits.data() + digits.size() || index < 0)
-      return set_error_text(TW_E_VALUE, "device '", spec, "': expected a name such as 'cpu', or a name and an index such as 'cpu:0'");
+      return set_error_text(TW_E_VALUE, "device '", spec,
+                            "': expected a name such as 'cpu', or a name and an index such as 'cpu:0'");
   }
   const uint32_t backend = backend_by_name(name);
   if (backend == kNoBackend)
-    return set_error_text(TW_E_VALUE, "device '", spec, "': there is no device type '", name, "' (known: ", known_names(), ")");
+    return set_error_text(TW_E_VALUE, "device '", spec, "': there is no device type '", name,
+                          "' (known: ", known_names(), ")");
   *out = {types[backend].dl_type, index};
   return resolve_device(*out, nullptr);
 }
@@ -72,7 +74,8 @@ tw_status parse_device(std::string_view spec, tw_device* out) {
 tw_status resolve_device(tw_device device, uint32_t* backend) {
   const uint32_t found = backend_by_dl_type(device.type);
   if (found == kNoBackend)
-    return set_error_text(TW_E_VALUE, "there is no device with DLPack type ", device.type, " (known: ", known_names(), ")");
+    return set_error_text(TW_E_VALUE, "there is no device with DLPack type ", device.type, " (known: ", known_names(),
+                          ")");
   int32_t n = 0;
   if (const tw_status status = count_of(types[found], &n)) return status;
   if (device.index < 0 || device.index >= n)

@@ -22,10 +22,10 @@ struct DeviceType {
   const char* provider;       // plugin name and file, for messages
 };
 
-uint32_t device_count();                               // number of device types
+uint32_t device_count();  // number of device types
 const DeviceType& device_type(uint32_t backend);
-uint32_t backend_by_name(std::string_view name);       // kNoBackend if there is none
-uint32_t backend_by_dl_type(int32_t dl_type);          // kNoBackend if there is none
+uint32_t backend_by_name(std::string_view name);  // kNoBackend if there is none
+uint32_t backend_by_dl_type(int32_t dl_type);     // kNoBackend if there is none
 // Commits a validated device; the caller holds the registry's lock.
 uint32_t add_device_type(const DeviceType& type);
 

@@ -9,13 +9,12 @@ namespace tw {
 namespace detail {
 // Columns: 1 2 4 8 16 32 64 128 bits.
 const int8_t kDtypeIndex[8][8] = {
-    {-1, -1, -1, 2, 3, 4, 5, -1},    // int
-    {-1, -1, -1, 1, -1, -1, -1, -1}, // uint
-    {-1, -1, -1, -1, 6, 8, 9, -1},   // float
-    {-1, -1, -1, -1, -1, -1, -1, -1},
-    {-1, -1, -1, -1, 7, -1, -1, -1}, // bfloat
-    {-1, -1, -1, -1, -1, -1, 10, 11},// complex
-    {-1, -1, -1, 0, -1, -1, -1, -1}, // bool
+    {-1, -1, -1, 2, 3, 4, 5, -1},                                       // int
+    {-1, -1, -1, 1, -1, -1, -1, -1},                                    // uint
+    {-1, -1, -1, -1, 6, 8, 9, -1},                                      // float
+    {-1, -1, -1, -1, -1, -1, -1, -1}, {-1, -1, -1, -1, 7, -1, -1, -1},  // bfloat
+    {-1, -1, -1, -1, -1, -1, 10, 11},                                   // complex
+    {-1, -1, -1, 0, -1, -1, -1, -1},                                    // bool
     {-1, -1, -1, -1, -1, -1, -1, -1},
 };
 }  // namespace detail
@@ -27,9 +26,9 @@ struct DtypeEntry {
   const char* name;
 };
 const DtypeEntry kTable[kDtypes] = {
-    {kBool, "bool"},       {kUInt8, "uint8"},       {kInt8, "int8"},       {kInt16, "int16"},
-    {kInt32, "int32"},     {kInt64, "int64"},       {kFloat16, "float16"}, {kBFloat16, "bfloat16"},
-    {kFloat32, "float32"}, {kFloat64, "float64"},   {kComplex64, "complex64"}, {kComplex128, "complex128"},
+    {kBool, "bool"},       {kUInt8, "uint8"},     {kInt8, "int8"},           {kInt16, "int16"},
+    {kInt32, "int32"},     {kInt64, "int64"},     {kFloat16, "float16"},     {kBFloat16, "bfloat16"},
+    {kFloat32, "float32"}, {kFloat64, "float64"}, {kComplex64, "complex64"}, {kComplex128, "complex128"},
 };
 
 std::atomic<DtypeId> default_float{DtypeId::kFloat32};
@@ -76,7 +75,8 @@ bool dtype_by_name(std::string_view name, tw_dtype* out) {
 tw_dtype default_dtype() { return dtype_of(default_float.load(std::memory_order_relaxed)); }
 
 void set_default_dtype(tw_dtype d) {
-  if (!is_known(d) || !is_floating(d)) throw fail(TW_E_TYPE, "set_default_dtype: expected a floating-point dtype, got ", d);
+  if (!is_known(d) || !is_floating(d))
+    throw fail(TW_E_TYPE, "set_default_dtype: expected a floating-point dtype, got ", d);
   default_float.store(dtype_id(d), std::memory_order_relaxed);
 }
 
@@ -86,19 +86,26 @@ tw_dtype promote_types(tw_dtype a, tw_dtype b) { return dtype_of(promote_ids(dty
 
 void Promotion::add_scalar(const tw_value& scalar) {
   int8_t kind = kKindInt;
-  if (scalar.tag == TW_BOOL) kind = kKindBool;
-  else if (scalar.tag == TW_FLOAT) kind = kKindFloat;
-  else if (scalar.tag == TW_COMPLEX) kind = kKindComplex;
+  if (scalar.tag == TW_BOOL)
+    kind = kKindBool;
+  else if (scalar.tag == TW_FLOAT)
+    kind = kKindFloat;
+  else if (scalar.tag == TW_COMPLEX)
+    kind = kKindComplex;
   if (kind > scalar_kind_) scalar_kind_ = kind;
 }
 
 tw_dtype Promotion::result() const {
   if (scalar_kind_ < 0 || (has_tensor_ && scalar_kind_ <= kind_of(dtype_id(tensor_)))) return tensor_;
   switch (scalar_kind_) {
-    case kKindBool: return kBool;
-    case kKindInt: return kInt64;
-    case kKindFloat: return default_dtype();
-    default: return has_tensor_ && is_floating(tensor_) ? dtype_of(complex_of(dtype_id(tensor_))) : default_complex_dtype();
+    case kKindBool:
+      return kBool;
+    case kKindInt:
+      return kInt64;
+    case kKindFloat:
+      return default_dtype();
+    default:
+      return has_tensor_ && is_floating(tensor_) ? dtype_of(complex_of(dtype_id(tensor_))) : default_complex_dtype();
   }
 }
 

@@ -9,7 +9,18 @@ namespace tw {
 
 // Order matters: promotion and cast tables are indexed by it.
 enum class DtypeId : uint8_t {
-  kBool, kUInt8, kInt8, kInt16, kInt32, kInt64, kFloat16, kBFloat16, kFloat32, kFloat64, kComplex64, kComplex128,
+  kBool,
+  kUInt8,
+  kInt8,
+  kInt16,
+  kInt32,
+  kInt64,
+  kFloat16,
+  kBFloat16,
+  kFloat32,
+  kFloat64,
+  kComplex64,
+  kComplex128,
 };
 constexpr int kDtypes = 12;
 constexpr int kNoDtype = -1;
@@ -26,15 +37,15 @@ inline bool is_known(tw_dtype d) { return d.lanes == 1 && (d.bits & (d.bits - 1)
 // For dtypes of existing tensors, which are always known.
 inline DtypeId dtype_id(tw_dtype d) { return static_cast<DtypeId>(dtype_index(d)); }
 tw_dtype dtype_of(DtypeId id);
-const char* dtype_name(tw_dtype d);                    // "float32"
+const char* dtype_name(tw_dtype d);  // "float32"
 bool dtype_by_name(std::string_view name, tw_dtype* out);
 
 // What floating-point results of integers and Python floats become; float32 unless changed.
 tw_dtype default_dtype();
-void set_default_dtype(tw_dtype d);                    // a floating type
-tw_dtype default_complex_dtype();                      // complex64 beside float32, complex128 beside float64
+void set_default_dtype(tw_dtype d);  // a floating type
+tw_dtype default_complex_dtype();    // complex64 beside float32, complex128 beside float64
 
-tw_dtype promote_types(tw_dtype a, tw_dtype b);        // of two tensors
+tw_dtype promote_types(tw_dtype a, tw_dtype b);  // of two tensors
 // Promotion over the operands of a call: tensors take part fully, Python scalars only by their kind.
 class Promotion {
  public:
@@ -49,7 +60,7 @@ class Promotion {
   bool has_tensor_ = false;
   int8_t scalar_kind_ = -1;  // highest kind of a scalar: bool 0, int 1, float 2, complex 3
 };
-tw_dtype to_float_type(tw_dtype d);                    // integers and bool to the default float type
+tw_dtype to_float_type(tw_dtype d);  // integers and bool to the default float type
 
 // Whether a result of type `from` may be stored in an out= or in-place tensor of type `to`.
 bool can_store(tw_dtype from, tw_dtype to);

@@ -11,7 +11,7 @@
 struct tw_error {
   tw_status code = TW_OK;
   std::string message;
-  void* foreign = nullptr;                   // an exception object of another runtime, owned
+  void* foreign = nullptr;  // an exception object of another runtime, owned
   void (*foreign_destroy)(void*) = nullptr;
 };
 

@@ -44,7 +44,9 @@ MemoryRange memory_range(const tw_tensor* t) {
 
 bool may_overlap_itself(const tw_tensor* t) {
   if ((t->flags & TW_F_CONTIGUOUS) || t->numel < 2) return false;
-  struct Dim { int64_t stride, size; };
+  struct Dim {
+    int64_t stride, size;
+  };
   Dim dims[TW_MAX_NDIM];
   int n = 0;
   for (int i = 0; i < t->dl.ndim; ++i)

@@ -16,9 +16,14 @@ uint32_t* inline_meta_layer(TensorBlock* b) { return handle_count(&b->pub) + 1; 
 void free_storage(TensorBlock* b) {
   switch (b->kind) {
     case StorageKind::kNone:
-    case StorageKind::kInline: break;
-    case StorageKind::kHost: host_free(b->allocation, b->nbytes); break;
-    case StorageKind::kDevice: device_free(b->storage.place.backend, b->storage.place.index, b->allocation, b->nbytes); break;
+    case StorageKind::kInline:
+      break;
+    case StorageKind::kHost:
+      host_free(b->allocation, b->nbytes);
+      break;
+    case StorageKind::kDevice:
+      device_free(b->storage.place.backend, b->storage.place.index, b->allocation, b->nbytes);
+      break;
     case StorageKind::kForeign:
       if (b->storage.foreign.deleter) b->storage.foreign.deleter(b->storage.foreign.context);
       break;
@@ -33,8 +38,10 @@ void release_block(TensorBlock* b) {
 
 void recycle_block(TensorBlock* b) {
   tw_tls* tls = thread_state();
-  if (tls->free_count < kFreeBlocks) tls->free_blocks[tls->free_count++] = b;
-  else std::free(b);
+  if (tls->free_count < kFreeBlocks)
+    tls->free_blocks[tls->free_count++] = b;
+  else
+    std::free(b);
 }
 
 void free_long_dims(TensorBlock* b) {

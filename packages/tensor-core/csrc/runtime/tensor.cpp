@@ -76,7 +76,8 @@ bool set_contiguous(tw_tensor& t, const int64_t* shape, int64_t item) {
 tw_status bad_shape(IntList shape, tw_dtype dtype) {
   for (int64_t size : shape)
     if (size < 0) return set_error_text(TW_E_VALUE, "shape ", shape, ": sizes must not be negative");
-  return set_error_text(TW_E_VALUE, "shape ", shape, " of ", dtype, " is too large: its size in bytes overflows 64 bits");
+  return set_error_text(TW_E_VALUE, "shape ", shape, " of ", dtype,
+                        " is too large: its size in bytes overflows 64 bits");
 }
 
 tw_status allocate_storage(TensorBlock* b, uint64_t bytes) {
@@ -187,8 +188,8 @@ tw_status tensor_as_strided(tw_tensor* base, const int64_t* shape, const int64_t
   const int64_t storage = static_cast<int64_t>(owner->nbytes), item = item_size(base->dl.dtype);
   int64_t low = 0, high = 0;
   const bool fits = numel == 0 ? start >= 0 && start <= storage
-                               : extent(shape, strides, ndim, item, &low, &high) && start + low >= 0 && start <= storage &&
-                                     high <= storage - start;
+                               : extent(shape, strides, ndim, item, &low, &high) && start + low >= 0 &&
+                                     start <= storage && high <= storage - start;
   if (!fits)
     return set_error_text(TW_E_VALUE, "as_strided: shape ", sizes, " with strides ", steps, " at byte offset ", start,
                           " reaches outside the storage of ", storage, " bytes");

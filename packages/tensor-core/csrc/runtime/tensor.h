@@ -25,23 +25,29 @@ struct MetaEntry {  // metadata of a second, third... layer
 };
 
 struct alignas(64) TensorBlock {
-  tw_tensor pub;          // _private[0]: handle count (low 32 bits), layer of the inline meta slot (high 32 bits)
-                          // _private[1]: the inline meta slot
-  TensorBlock* owner;     // whose storage this tensor uses
-  void* python;           // weak: the Python wrapper, cleared by it when it dies
-  uint32_t storage_users; // live tensors that use this block's storage
-  uint8_t block_users;    // 1 for the handles + 1 for the storage users
-  bool holds_owner;       // of a view: it has a handle of its owner too, see hold_owner
-  StorageKind kind;       // of this block's own storage
-  uint64_t version;       // of this block's storage: raised by every write
+  tw_tensor pub;           // _private[0]: handle count (low 32 bits), layer of the inline meta slot (high 32 bits)
+                           // _private[1]: the inline meta slot
+  TensorBlock* owner;      // whose storage this tensor uses
+  void* python;            // weak: the Python wrapper, cleared by it when it dies
+  uint32_t storage_users;  // live tensors that use this block's storage
+  uint8_t block_users;     // 1 for the handles + 1 for the storage users
+  bool holds_owner;        // of a view: it has a handle of its owner too, see hold_owner
+  StorageKind kind;        // of this block's own storage
+  uint64_t version;        // of this block's storage: raised by every write
   MetaEntry* more_meta;
 
   int64_t dims[2 * kInlineDims];  // shape, then strides; longer ones live in their own allocation
-  void* allocation;       // what to free, and the bounds within which a view of this storage must stay
+  void* allocation;               // what to free, and the bounds within which a view of this storage must stay
   uint64_t nbytes;
   union {
-    struct { void (*deleter)(void*); void* context; } foreign;
-    struct { uint32_t backend; int32_t index; } place;
+    struct {
+      void (*deleter)(void*);
+      void* context;
+    } foreign;
+    struct {
+      uint32_t backend;
+      int32_t index;
+    } place;
   } storage;
   unsigned char data[kInlineBytes];
 };
@@ -120,7 +126,10 @@ tw_status tensor_set_meta(tw_tensor* t, uint32_t layer, void* meta);
 bool checked_numel(const int64_t* shape, int32_t ndim, int64_t* numel);
 bool is_contiguous(const int64_t* shape, const int64_t* strides, int32_t ndim);
 // The byte range [low, high) that the elements of a tensor occupy; empty for no elements.
-struct MemoryRange { const char* low; const char* high; };
+struct MemoryRange {
+  const char* low;
+  const char* high;
+};
 MemoryRange memory_range(const tw_tensor* t);
 // Whether two elements might share an address (expanded or overlapping strides).
 bool may_overlap_itself(const tw_tensor* t);

@@ -54,10 +54,14 @@ void append_text(std::string& out, tw_device device) {
 }
 
 void append_text(std::string& out, const Scalar& s) {
-  if (s.is_bool()) append_text(out, s.integer() != 0);
-  else if (s.is_complex()) append_text(out, text(s.real(), "+", s.imag(), "j"));
-  else if (s.is_float()) append_text(out, s.real());
-  else append_text(out, s.integer());
+  if (s.is_bool())
+    append_text(out, s.integer() != 0);
+  else if (s.is_complex())
+    append_text(out, text(s.real(), "+", s.imag(), "j"));
+  else if (s.is_float())
+    append_text(out, s.real());
+  else
+    append_text(out, s.integer());
 }
 
 }  // namespace tw

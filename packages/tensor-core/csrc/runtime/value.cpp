@@ -12,13 +12,18 @@ namespace {
 
 size_t element_size(uint32_t tag) {
   switch (tag) {
-    case TW_STR: return 1;
+    case TW_STR:
+      return 1;
     case TW_INTS:
     case TW_FLOATS:
-    case TW_TENSORS: return 8;
-    case TW_COMPLEX: return 2 * sizeof(double);
-    case TW_VALUES: return sizeof(tw_value);
-    default: return 0;
+    case TW_TENSORS:
+      return 8;
+    case TW_COMPLEX:
+      return 2 * sizeof(double);
+    case TW_VALUES:
+      return sizeof(tw_value);
+    default:
+      return 0;
   }
 }
 

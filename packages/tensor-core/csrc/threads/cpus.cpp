@@ -54,7 +54,8 @@ double cgroup_cpus() {
     const size_t first = line.find(':'), second = line.find(':', first + 1);
     if (second == std::string::npos) continue;
     const std::string controllers = line.substr(first + 1, second - first - 1), path = line.substr(second + 1);
-    if (controllers.empty()) best = std::min(best, tightest("/sys/fs/cgroup", path, true));
+    if (controllers.empty())
+      best = std::min(best, tightest("/sys/fs/cgroup", path, true));
     else if (("," + controllers + ",").find(",cpu,") != std::string::npos)
       best = std::min(best, tightest("/sys/fs/cgroup/" + controllers, path, false));
   }

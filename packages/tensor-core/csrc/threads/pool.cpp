@@ -46,7 +46,7 @@ struct Region {
 };
 
 struct Pool {
-  std::mutex mutex;                     // guards the fields below; held only to look and to sleep
+  std::mutex mutex;  // guards the fields below; held only to look and to sleep
   std::condition_variable wake, done;
   Region* region = nullptr;
   int wanted = 0;                       // workers that may still join the region
@@ -76,7 +76,8 @@ void Pool::work() {
     ++active;
     Region* r = region;
     lock.unlock();
-    while (r->run_one()) {}
+    while (r->run_one()) {
+    }
     lock.lock();
     if (--active == 0) done.notify_one();
   }
@@ -160,7 +161,8 @@ int num_threads() {
 }
 
 void set_num_threads(int n) {
-  if (n < 1 || n > kMaxThreads) throw fail(TW_E_VALUE, "set_num_threads: expected 1 to ", kMaxThreads, " threads, got ", n);
+  if (n < 1 || n > kMaxThreads)
+    throw fail(TW_E_VALUE, "set_num_threads: expected 1 to ", kMaxThreads, " threads, got ", n);
   threads_wanted.store(n, std::memory_order_relaxed);
 }
 

@@ -12,7 +12,7 @@ namespace tw::threads {
 // Threads that a parallel region uses, the caller included. At start: TENSORWRIGHT_NUM_THREADS, or as many
 // as affinity and the cgroup's CPU quota leave us.
 int num_threads();
-void set_num_threads(int n);                 // 1 to 1024; others throw
+void set_num_threads(int n);  // 1 to 1024; others throw
 
 // TW_E_CANCELLED if the user interrupted; chunks not begun by then are left out.
 tw_status parallel_for(int64_t begin, int64_t end, int64_t grain, void (*f)(void* context, int64_t begin, int64_t end),
@@ -20,11 +20,13 @@ tw_status parallel_for(int64_t begin, int64_t end, int64_t grain, void (*f)(void
 
 template <class F>
 tw_status parallel_for(int64_t begin, int64_t end, int64_t grain, F&& f) {
-  auto trampoline = [](void* context, int64_t b, int64_t e) { (*static_cast<std::remove_reference_t<F>*>(context))(b, e); };
+  auto trampoline = [](void* context, int64_t b, int64_t e) {
+    (*static_cast<std::remove_reference_t<F>*>(context))(b, e);
+  };
   return parallel_for(begin, end, grain, trampoline, &f);
 }
 
-bool in_parallel();                          // inside a chunk of a parallel_for
+bool in_parallel();  // inside a chunk of a parallel_for
 
 // Says whether the user pressed Ctrl-C; set by the Python layer, called on the thread that runs the op.
 void set_poll_hook(bool (*interrupted)());

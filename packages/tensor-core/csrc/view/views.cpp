@@ -93,7 +93,8 @@ Tensor expand(TensorRef self, IntList size) {
     layout.push(wanted, is_new || (old == 1 && wanted != 1) ? 0 : self.stride(d - lead));
   }
   int64_t numel;
-  if (!checked_numel(layout.shape.data(), ndim, &numel)) throw fail(TW_E_VALUE, "expand: ", size, " has too many elements");
+  if (!checked_numel(layout.shape.data(), ndim, &numel))
+    throw fail(TW_E_VALUE, "expand: ", size, " has too many elements");
   return apply(self, layout);
 }
 
@@ -109,7 +110,8 @@ Tensor squeeze(TensorRef self, std::optional<IntList> dim) {
 
 Tensor unsqueeze(TensorRef self, int64_t dim) {
   const int d = normalize_dim("unsqueeze", dim, self.ndim() + 1);
-  if (self.ndim() == TW_MAX_NDIM) throw fail(TW_E_VALUE, "unsqueeze: a tensor has at most ", TW_MAX_NDIM, " dimensions");
+  if (self.ndim() == TW_MAX_NDIM)
+    throw fail(TW_E_VALUE, "unsqueeze: a tensor has at most ", TW_MAX_NDIM, " dimensions");
   Layout layout(self);
   layout.insert(d, 1, d < self.ndim() ? self.size(d) * self.stride(d) : 1);
   return apply(self, layout);
@@ -200,7 +202,8 @@ Tensor view_as_complex(TensorRef self) {
     layout.strides[d] /= 2;
   }
   if (!dense)
-    throw fail(TW_E_SHAPE, "view_as_complex: the two parts of each number must lie side by side; strides are ", self.strides());
+    throw fail(TW_E_SHAPE, "view_as_complex: the two parts of each number must lie side by side; strides are ",
+               self.strides());
   return retyped(self, layout.shape, layout.strides, self.dtype() == kFloat64 ? kComplex128 : kComplex64);
 }
 

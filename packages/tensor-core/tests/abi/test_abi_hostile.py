@@ -6,9 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from abi_plugins import build
-
 import tensorwright as tw
+from abi_plugins import build
 from tensorwright import _C
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")

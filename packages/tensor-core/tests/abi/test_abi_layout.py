@@ -36,7 +36,11 @@ def changed(tmp_path: Path, old: str, new: str) -> list[str]:
 
 
 def test_reordering_is_noticed(tmp_path: Path) -> None:
-    assert changed(tmp_path, "uint32_t nargs; uint32_t nrets;\n  uint64_t layers;", "uint32_t nrets; uint32_t nargs;\n  uint64_t layers;")
+    assert changed(
+        tmp_path,
+        "uint32_t nargs; uint32_t nrets;\n  uint64_t layers;",
+        "uint32_t nrets; uint32_t nargs;\n  uint64_t layers;",
+    )
 
 
 def test_retyping_is_noticed(tmp_path: Path) -> None:
@@ -52,7 +56,9 @@ def test_an_insertion_is_noticed(tmp_path: Path) -> None:
 
 
 def test_growth_of_a_frozen_struct_is_noticed(tmp_path: Path) -> None:
-    errors = changed(tmp_path, "  uint32_t backend;             /* dense", "  uint32_t backend; uint64_t extra; /* dense")
+    errors = changed(
+        tmp_path, "  uint32_t backend;             /* dense", "  uint32_t backend; uint64_t extra; /* dense"
+    )
     assert errors == ["tw_tensor: frozen, but it has grown"]
 
 

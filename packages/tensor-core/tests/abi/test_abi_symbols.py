@@ -6,7 +6,6 @@ import shutil
 import subprocess
 
 import pytest
-
 from tensorwright import _C
 
 pytestmark = pytest.mark.skipif(shutil.which("nm") is None, reason="needs nm")

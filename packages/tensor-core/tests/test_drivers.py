@@ -1,0 +1,137 @@
+"""The drivers of pointwise and reduction kernels: every layout and dtype gives what NumPy gives; in place and out= give
+what the function gives; threads change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import tensorwright as tw
+from strided import Samples
+
+DTYPES = ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64")
+
+
+def agree(result: tw.Tensor, expected: np.ndarray) -> None:
+    ours = result.numpy()
+    assert ours.shape == expected.shape
+    if ours.dtype.kind == "f":
+        tolerance = 2e-3 if ours.dtype == np.float16 else 2e-5
+        np.testing.assert_allclose(ours.astype(np.float64), expected, rtol=tolerance, atol=tolerance * 10)
+    elif ours.dtype.kind == "b":
+        np.testing.assert_array_equal(ours, expected != 0)
+    else:
+        np.testing.assert_array_equal(ours, expected.astype(np.int64).astype(ours.dtype))
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_pointwise(seed: int) -> None:
+    samples = Samples(seed)
+    shape = samples.shape()
+    first, second = samples.random.choice(DTYPES, 2)
+    a = samples.array(samples.broadcastable(shape), first)
+    b = samples.array(samples.broadcastable(shape), second)
+    x, y = samples.tensor(a), samples.tensor(b)
+    expected = np.add(a.astype(np.float64), b.astype(np.float64))
+    total = tw.add(x, y)
+    assert total.dtype == tw.promote_types(x.dtype, y.dtype)
+    agree(total, expected)
+    out = samples.tensor(np.zeros(expected.shape, total.numpy().dtype))
+    tw.add(x, y, out=out)
+    assert out.tolist() == total.tolist()
+    if total.shape == x.shape and total.dtype == x.dtype:
+        assert x.add_(y) is x
+        assert x.tolist() == total.tolist()
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_reductions(seed: int) -> None:
+    samples = Samples(1000 + seed)
+    a = samples.array(samples.shape(), str(samples.random.choice(DTYPES)))
+    dims = samples.random.permutation(a.ndim)[: int(samples.random.integers(0, a.ndim + 1))].tolist()
+    axes = tuple(dims) if dims else None
+    keepdim = bool(samples.random.integers(2))
+    x = samples.tensor(a)
+    total = tw.sum(x, dims, keepdim)
+    agree(total, np.sum(a.astype(np.float64), axis=axes, keepdims=keepdim))
+    assert tw.any(x, dims, keepdim).tolist() == np.any(a, axis=axes, keepdims=keepdim).tolist()
+    assert tw.all(x, dims, keepdim).tolist() == np.all(a, axis=axes, keepdims=keepdim).tolist()
+    if a.size:
+        assert tw.amax(x, dims, keepdim).tolist() == np.max(a, axis=axes, keepdims=keepdim).tolist()
+    out = samples.tensor(np.zeros(tuple(total.shape), total.numpy().dtype))
+    tw.sum(x, dims, keepdim, out=out)
+    assert out.tolist() == total.tolist()
+
+
+def test_partial_overlap_is_computed_apart() -> None:
+    x = tw.arange(6, dtype=tw.float32)
+    x[1:].add_(x[:-1])
+    assert x.tolist() == [0.0, 1.0, 3.0, 5.0, 7.0, 9.0]
+    y = tw.arange(4, dtype=tw.float32).view(2, 2)
+    y.add_(y.t())
+    assert y.tolist() == [[0.0, 3.0], [3.0, 6.0]]
+    z = tw.arange(5, dtype=tw.float32)
+    tw.add(z[:-1], 1, out=z[1:])
+    assert z.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
+
+
+def test_results_are_stored_only_where_they_fit() -> None:
+    x = tw.tensor([1, 2])
+    with pytest.raises(TypeError, match="add: self is int64 and cannot hold the result, which is float32"):
+        x.add_(1.5)
+    with pytest.raises(ValueError, match=r"add: self has shape \[2\], but the result has shape \[3, 2\]"):
+        x.add_(tw.ones(3, 2, dtype=tw.int64))
+    with pytest.raises(ValueError, match=r"add: out has shape \[2\], but the result has shape \[1\]"):
+        tw.add(tw.ones(1), 1, out=tw.ones(2))
+    with pytest.raises(ValueError, match="several elements at one address"):
+        tw.ones(1).expand(3).add_(1)
+    assert x.tolist() == [1, 2]
+
+
+def test_promotion_of_python_numbers() -> None:
+    assert (tw.ones(1, dtype=tw.int8) + 1).dtype == tw.int8
+    assert (tw.ones(1, dtype=tw.int8) + 1.0).dtype == tw.float32
+    assert (tw.ones(1, dtype=tw.float16) + 1.0).dtype == tw.float16
+    assert (tw.ones(1, dtype=tw.bool) + 1).dtype == tw.int64
+    assert (tw.ones(1, dtype=tw.int32) + tw.ones(1, dtype=tw.uint8)).dtype == tw.int32
+    assert (tw.ones(1, dtype=tw.int8) + tw.ones(1, dtype=tw.uint8)).dtype == tw.int16
+    assert (tw.ones(1, dtype=tw.float16) + tw.ones((), dtype=tw.float64)).dtype == tw.float64
+    with pytest.raises(ValueError, match="add: 3000000000 does not fit int32"):
+        tw.ones(1, dtype=tw.int32) + 3000000000
+
+
+def test_reductions_of_nothing() -> None:
+    x = tw.zeros(0, 3)
+    assert tw.sum(x, 0).tolist() == [0.0, 0.0, 0.0]
+    assert tw.prod(x, 0).tolist() == [1.0, 1.0, 1.0]
+    assert tw.all(x).item() is True
+    assert tw.amax(x, 1).tolist() == []
+    with pytest.raises(ValueError, match=r"amax: there is nothing to reduce: self has shape \[0, 3\]"):
+        tw.amax(x, 0)
+    with pytest.raises(IndexError, match="sum: dimension 2 is out of range: expected -2 to 1"):
+        tw.sum(x, 2)
+    with pytest.raises(ValueError, match="sum: dimension -2 is named twice"):
+        tw.sum(x, [0, -2])
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    before = tw.get_num_threads()
+    yield
+    tw.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("shape", [(300000,), (1000, 300), (300, 1000), (40, 50, 200), (3, 70000)])
+def test_bits_do_not_depend_on_threads_or_layout(shape: tuple[int, ...]) -> None:
+    a = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    x = tw.tensor(a)
+    moved = tw.tensor(np.ascontiguousarray(a.transpose())).permute(*reversed(range(a.ndim)))
+    results = []
+    for count in (1, 2, 8):
+        tw.set_num_threads(count)
+        for layout in (x, moved):
+            parts = [tw.sum(layout, dim) for dim in range(a.ndim)]
+            results.append([tw.sum(layout).item(), *(p.tolist() for p in parts), tw.exp(layout).numpy().tobytes()])
+    assert all(result == results[0] for result in results)
