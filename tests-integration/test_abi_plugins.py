@@ -19,7 +19,8 @@ FROZEN = sorted(PLUGINS.glob(f"*-{sys.platform}-{platform.machine()}.so"))
 def check(library: Path) -> None:
     command = [sys.executable, str(PLUGINS / "check_toy_device.py"), str(library)]
     result = subprocess.run(command, text=True, capture_output=True, check=False)
-    assert result.returncode == 0 and result.stdout == "ok\n", result.stderr
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "ok\n"
 
 
 @pytest.fixture(scope="module")

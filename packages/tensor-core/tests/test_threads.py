@@ -49,8 +49,7 @@ def test_python_threads_share_the_pool() -> None:
     sums: list[float] = []
 
     def work() -> None:
-        for _ in range(20):
-            sums.append(tw.sum(x + x).item())
+        sums.extend(tw.sum(x + x).item() for _ in range(20))
 
     workers = [threading.Thread(target=work) for _ in range(4)]
     for worker in workers:

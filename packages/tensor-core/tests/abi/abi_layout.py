@@ -63,7 +63,7 @@ def _declarations(header: Path, include: Path, compiler: Sequence[str]) -> dict[
     generator = c_generator.CGenerator()
 
     class Visitor(c_ast.NodeVisitor):  # type: ignore[misc]
-        def visit_Struct(self, node: c_ast.Struct) -> None:
+        def visit_Struct(self, node: c_ast.Struct) -> None:  # noqa: N802
             if node.decls and node.name:
                 found[node.name] = [(field.name, generator.visit(field)) for field in node.decls]
             self.generic_visit(node)

@@ -73,5 +73,5 @@ def test_not_a_plugin(tmp_path: Path) -> None:
 def test_not_a_library(tmp_path: Path) -> None:
     path = tmp_path / "text.so"
     path.write_text("no library")
-    with pytest.raises(_C.AbiError, match="cannot load the plugin: .*text.so"):
+    with pytest.raises(_C.AbiError, match=r"cannot load the plugin: .*text\.so"):
         _C.load_plugin(str(path))
