@@ -1,5 +1,6 @@
 """The sentences users read when something is wrong: op, argument, what was expected, what came."""
 
+# ruff: noqa: E501 (one case a line)
 from __future__ import annotations
 
 from collections.abc import Callable

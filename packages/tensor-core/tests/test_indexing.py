@@ -35,7 +35,7 @@ def integers_first(array: np.ndarray[Any, Any], key: tuple[Item, ...]) -> tuple[
             rest.append(None)
         elif item is Ellipsis:
             selection += [slice(None)] * (array.ndim - used)
-            rest.append(Ellipsis)
+            rest += [slice(None)] * (array.ndim - used)  # NumPy would take ... for a dimension even where it is none
         elif isinstance(item, int):
             selection.append(item)
         else:

@@ -157,6 +157,13 @@ def test_overloads_are_told_apart_by_types() -> None:
     assert x.to(tw.float64).dtype == x.to(y.double()).dtype == x.to("cpu", tw.float64).dtype == tw.float64
 
 
+def test_lists_of_tensors_may_come_as_separate_arguments() -> None:
+    a = tw.ones(2, 2)
+    assert tw.einsum("ij,jk->ik", a, a).tolist() == tw.einsum("ij,jk->ik", [a, a]).tolist() == [[2, 2], [2, 2]]
+    with pytest.raises(TypeError, match=r"'operands' must be Tensors, got int; .* at position 1"):
+        tw.einsum("ij,jk->ik", a, 3)
+
+
 def test_lists_of_tensors() -> None:
     a, b = tw.split(tw.arange(4), 2)
     assert a.tolist() == [0, 1]
@@ -179,7 +186,7 @@ def test_operators_leave_other_types_to_those() -> None:
     assert (tw.ones(1) == "a") is False
     assert (tw.ones(1) != None) is True  # noqa: E711
     for combine in (lambda: tw.ones(1) + "a", lambda: [1] * tw.ones(2), lambda: None - tw.ones(1)):
-        with pytest.raises(TypeError, match="unsupported operand|can't multiply|only an integer tensor"):
+        with pytest.raises(TypeError, match=r"unsupported operand|can't multiply|only an integer tensor"):
             combine()
 
 
@@ -217,8 +224,7 @@ def test_calls_from_many_threads() -> None:
     results: list[float] = []
 
     def work() -> None:
-        for _ in range(20):
-            results.append((x + x).sum().item())
+        results.extend((x + x).sum().item() for _ in range(20))
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:

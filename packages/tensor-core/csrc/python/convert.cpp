@@ -101,15 +101,24 @@ Conversion wrong_length(const ArgSpec& spec, Py_ssize_t size, Where where) {
   return Conversion::kRaised;
 }
 
-Conversion to_ints(const ArgSpec& spec, PyObject* o, bool lone_int, Where where, Scratch& scratch, tw_value* out) {
+Conversion ints_of(PyObject* const* items, Py_ssize_t count, Where where, Scratch& scratch, tw_value* out) {
+  auto* data = scratch.take<int64_t>(static_cast<size_t>(count));
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    const Conversion done = index_from_python(items[i], where, data + i);
+    if (done != Conversion::kDone) return done;
+  }
+  return *out = to_value(IntList(data, static_cast<size_t>(count))), Conversion::kDone;
+}
+
+Conversion to_ints(const ArgSpec& spec, PyObject* o, bool lone, Where where, Scratch& scratch, tw_value* out) {
   if (is_list(o)) {
-    const Conversion done = convert_ints(PySequence_Fast_ITEMS(o), PySequence_Fast_GET_SIZE(o), where, scratch, out);
+    const Conversion done = ints_of(PySequence_Fast_ITEMS(o), PySequence_Fast_GET_SIZE(o), where, scratch, out);
     if (done != Conversion::kDone || spec.list_length <= 1 || out->aux == static_cast<uint32_t>(spec.list_length)) return done;
     if (out->aux != 1) return wrong_length(spec, out->aux, where);
     return repeat_int(*static_cast<int64_t*>(out->u.p), spec.list_length, scratch, out);
   }
   int64_t value;
-  if (spec.list_length == 0 && !lone_int) return Conversion::kWrongType;
+  if (spec.list_length == 0 && !lone) return Conversion::kWrongType;
   const Conversion done = index_from_python(o, where, &value);
   return done == Conversion::kDone ? repeat_int(value, spec.list_length ? spec.list_length : 1, scratch, out) : done;
 }
@@ -127,16 +136,20 @@ Conversion to_floats(PyObject* o, Where where, Scratch& scratch, tw_value* out) 
   return *out = to_value(FloatList(data, n)), Conversion::kDone;
 }
 
-Conversion to_tensors(const ArgSpec& spec, PyObject* o, Scratch& scratch, tw_value* out) {
-  if (!is_list(o)) return Conversion::kWrongType;
-  const auto n = static_cast<size_t>(PySequence_Fast_GET_SIZE(o));
+Conversion tensors_of(const ArgSpec& spec, PyObject* const* items, Py_ssize_t count, Scratch& scratch, tw_value* out) {
+  const auto n = static_cast<size_t>(count);
   auto** data = scratch.take<tw_tensor*>(n);
   for (size_t i = 0; i < n; ++i) {
-    PyObject* item = PySequence_Fast_GET_ITEM(o, static_cast<Py_ssize_t>(i));
-    if (!is_tensor(item) && !is_absent_tensor(item, spec)) return Conversion::kWrongType;
-    data[i] = item == Py_None ? nullptr : tensor_of(item);
+    if (!is_tensor(items[i]) && !is_absent_tensor(items[i], spec)) return Conversion::kWrongType;
+    data[i] = items[i] == Py_None ? nullptr : tensor_of(items[i]);
   }
   return *out = to_value(TensorList(data, n)), Conversion::kDone;
+}
+
+Conversion to_tensors(const ArgSpec& spec, PyObject* o, bool lone, Scratch& scratch, tw_value* out) {
+  if (lone && is_tensor(o)) return tensors_of(spec, &o, 1, scratch, out);
+  if (!is_list(o)) return Conversion::kWrongType;
+  return tensors_of(spec, PySequence_Fast_ITEMS(o), PySequence_Fast_GET_SIZE(o), scratch, out);
 }
 
 Conversion to_object(PyObject* o, Scratch& scratch, tw_value* out) {
@@ -148,10 +161,20 @@ Conversion to_object(PyObject* o, Scratch& scratch, tw_value* out) {
 
 // ---- words ----------------------------------------------------------------------------------------------------
 
-std::string int_list_type(const ArgSpec& spec, bool lone_int) {
+std::string int_list_type(const ArgSpec& spec, bool lone) {
   if (spec.list_length > 1) return text("int or list of ", int{spec.list_length}, " ints");
-  return spec.list_length == 1 || lone_int ? "int or list of ints" : "list of ints";
+  return spec.list_length == 1 || lone ? "int or list of ints" : "list of ints";
 }
+
+const char* remedy(PyObject* o, const ArgSpec& spec) {
+  if (spec.type == ArgType::kDtype && PyUnicode_Check(o)) return "; write tensorwright.float32 and the like";
+  if (is_numpy_array(o) && spec.type <= ArgType::kOperand) return "; convert it with tensorwright.from_numpy()";
+  if ((spec.type == ArgType::kTensor || spec.type == ArgType::kTensors) && (is_plain_number(o) || is_list(o))) return "; convert it with tensorwright.tensor()";
+  if (is_tensor(o) && tensor_of(o)->dl.ndim == 0 && requires_grad(o)) return " that requires grad; pass its item()";
+  return "";
+}
+
+}  // namespace
 
 bool item_fits(const ArgSpec& spec, PyObject* item) {
   switch (spec.type) {
@@ -161,16 +184,6 @@ bool item_fits(const ArgSpec& spec, PyObject* item) {
     default: return true;
   }
 }
-
-const char* remedy(PyObject* o, const ArgSpec& spec) {
-  if (spec.type == ArgType::kDtype && PyUnicode_Check(o)) return "; write tensorwright.float32 and the like";
-  if (is_numpy_array(o) && spec.type <= ArgType::kOperand) return "; convert it with tensorwright.from_numpy()";
-  if (spec.type == ArgType::kTensor && (is_plain_number(o) || is_list(o))) return "; convert it with tensorwright.tensor()";
-  if (is_tensor(o) && tensor_of(o)->dl.ndim == 0 && requires_grad(o)) return " that requires grad; pass its item()";
-  return "";
-}
-
-}  // namespace
 
 Conversion index_from_python(PyObject* o, Where where, int64_t* out) {
   if (PyLong_CheckExact(o)) return int_from_long(o, where, out);
@@ -199,16 +212,13 @@ Conversion number_from_python(PyObject* o, Where where, Scratch& scratch, tw_val
   return number_from_python(plain.get(), where, scratch, out);
 }
 
-Conversion convert_ints(PyObject* const* items, Py_ssize_t count, Where where, Scratch& scratch, tw_value* out) {
-  auto* data = scratch.take<int64_t>(static_cast<size_t>(count));
-  for (Py_ssize_t i = 0; i < count; ++i) {
-    const Conversion done = index_from_python(items[i], where, data + i);
-    if (done != Conversion::kDone) return done;
-  }
-  return *out = to_value(IntList(data, static_cast<size_t>(count))), Conversion::kDone;
+Conversion convert_items(const ArgSpec& spec, PyObject* const* items, Py_ssize_t count, Where where, Scratch& scratch,
+                         tw_value* out) {
+  return spec.type == ArgType::kTensors ? tensors_of(spec, items, count, scratch, out)
+                                        : ints_of(items, count, where, scratch, out);
 }
 
-Conversion convert(const ArgSpec& spec, PyObject* o, bool lone_int, Where where, Scratch& scratch, tw_value* out) {
+Conversion convert(const ArgSpec& spec, PyObject* o, bool lone, Where where, Scratch& scratch, tw_value* out) {
   if (spec.optional && o == Py_None) return *out = value_none(), Conversion::kDone;
   switch (spec.type) {
     case ArgType::kTensor:
@@ -224,15 +234,15 @@ Conversion convert(const ArgSpec& spec, PyObject* o, bool lone_int, Where where,
     case ArgType::kStr: return to_str(o, out);
     case ArgType::kDtype: return to_dtype(o, out);
     case ArgType::kDevice: return to_device(o, out);
-    case ArgType::kInts: return to_ints(spec, o, lone_int, where, scratch, out);
+    case ArgType::kInts: return to_ints(spec, o, lone, where, scratch, out);
     case ArgType::kFloats: return to_floats(o, where, scratch, out);
-    case ArgType::kTensors: return to_tensors(spec, o, scratch, out);
+    case ArgType::kTensors: return to_tensors(spec, o, lone, scratch, out);
     case ArgType::kObject: return to_object(o, scratch, out);
   }
   return Conversion::kWrongType;
 }
 
-bool fits(const ArgSpec& spec, PyObject* o, bool lone_int) {
+bool fits(const ArgSpec& spec, PyObject* o, bool lone) {
   if (spec.optional && o == Py_None) return true;
   tw_dtype dtype;
   switch (spec.type) {
@@ -246,20 +256,22 @@ bool fits(const ArgSpec& spec, PyObject* o, bool lone_int) {
     case ArgType::kDtype: return dtype_from_python(o, &dtype);
     case ArgType::kDevice: return is_device(o) || PyUnicode_Check(o);
     case ArgType::kInts:
-      if (!is_list(o)) return (spec.list_length || lone_int) && is_index(o);
+      if (!is_list(o)) return (spec.list_length || lone) && is_index(o);
       [[fallthrough]];
     case ArgType::kFloats:
-    case ArgType::kTensors: return is_list(o) && all_items(o, [&](PyObject* item) { return item_fits(spec, item); });
+    case ArgType::kTensors:
+      if (lone && is_tensor(o)) return true;
+      return is_list(o) && all_items(o, [&](PyObject* item) { return item_fits(spec, item); });
     case ArgType::kObject: return true;
   }
   return false;
 }
 
-std::string expected_type(const ArgSpec& spec, bool lone_int) {
+std::string expected_type(const ArgSpec& spec, bool lone) {
   static const char* const names[] = {"Tensor", "Tensor or number", "number", "int", "float", "bool", "str", "dtype",
                                       "device or str", "", "list of floats", "list of Tensors", "object"};
   std::string expected =
-      spec.type == ArgType::kInts ? int_list_type(spec, lone_int) : names[static_cast<int>(spec.type)];
+      spec.type == ArgType::kInts ? int_list_type(spec, lone) : names[static_cast<int>(spec.type)];
   if (spec.optional) expected += " or None";
   return expected;
 }

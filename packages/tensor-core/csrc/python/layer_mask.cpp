@@ -45,7 +45,7 @@ PyObject* exit(PyObject* self, PyObject*) {
   if (mask->depth == 0) return fail_with(PyExc_RuntimeError, "the layer mask was left more often than entered");
   const uint64_t* saved = mask->saved[--mask->depth];
   g_host->tls_mask(g_host->tls(), saved[0], saved[1], nullptr);
-  Py_RETURN_FALSE;
+  Py_RETURN_NONE;
 }
 
 PyMethodDef methods[] = {

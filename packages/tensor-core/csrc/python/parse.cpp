@@ -38,7 +38,8 @@ class Parser {
     const Py_ssize_t skipped = first - (given_.self ? 1 : 0);
     const Where where{s_.name, spec_.args[index].name};
     const Conversion done =
-        convert_ints(given_.values + skipped, given_.nvalues - skipped, where, call_->scratch, &call_->args[index]);
+        convert_items(spec_.args[index], given_.values + skipped, given_.nvalues - skipped, where, call_->scratch,
+                      &call_->args[index]);
     if (done == Conversion::kWrongType) raise_wrong_item(s_, index, given_, first);
     seen_ |= uint64_t{1} << index;
     return done == Conversion::kDone;
@@ -70,9 +71,9 @@ class Parser {
 
   bool take(uint32_t index, PyObject* value) {
     const ArgSpec& arg = spec_.args[index];
-    const bool lone_int = static_cast<int>(index) == s_.varargs;
+    const bool lone = static_cast<int>(index) == s_.varargs;
     const Conversion done =
-        convert_argument(arg, value, lone_int, {s_.name, arg.name}, call_->scratch, &call_->args[index]);
+        convert_argument(arg, value, lone, {s_.name, arg.name}, call_->scratch, &call_->args[index]);
     if (__builtin_expect(done == Conversion::kWrongType, 0)) raise_wrong_type(s_, index, value);
     seen_ |= uint64_t{1} << index;
     return done == Conversion::kDone;

@@ -57,17 +57,17 @@ std::string types_given(const Arguments& given) {
 
 void raise_wrong_type(const Signature& s, uint32_t argument, PyObject* value) {
   const ArgSpec& arg = s.traits->spec->args[argument];
-  const bool lone_int = static_cast<int>(argument) == s.varargs;
-  type_error(s.name, "(): argument '", arg.name, "' must be ", expected_type(arg, lone_int), ", got ", described(value, arg));
+  const bool lone = static_cast<int>(argument) == s.varargs;
+  type_error(s.name, "(): argument '", arg.name, "' must be ", expected_type(arg, lone), ", got ", described(value, arg));
 }
 
 void raise_wrong_item(const Signature& s, uint32_t argument, const Arguments& given, Py_ssize_t first) {
   const ArgSpec& arg = s.traits->spec->args[argument];
-  int64_t ignored;
+  const char* expected = arg.type == ArgType::kTensors ? "Tensors" : "ints";
   for (Py_ssize_t i = first; i < given.positional(); ++i) {
-    if (index_from_python(given.at(i), {s.name, arg.name}, &ignored) != Conversion::kWrongType) continue;
-    type_error(s.name, "(): argument '", arg.name, "' must be ints, got ", described(given.at(i), arg), " at position ",
-               static_cast<int64_t>(i - first));
+    if (item_fits(arg, given.at(i))) continue;
+    type_error(s.name, "(): argument '", arg.name, "' must be ", expected, ", got ", described(given.at(i), arg),
+               " at position ", static_cast<int64_t>(i - first));
     return;
   }
 }

@@ -152,10 +152,9 @@ class set_grad_enabled(LayerMask):  # noqa: N801
         included, excluded = self._before
         _C.set_layer_masks(included, excluded & ~_AUTOGRAD if mode else excluded | _AUTOGRAD)
 
-    def __exit__(self, *exception: object) -> bool:
+    def __exit__(self, *exception: object) -> None:
         super().__exit__(*exception)
         _C.set_layer_masks(*self._before)
-        return False
 
     def __call__(self, function: F) -> F:
         _C.set_layer_masks(*self._before)  # as a decorator it applies to the function alone
