@@ -54,7 +54,8 @@ def replace_table(source: str, name: str, text: str) -> tuple[str, bool]:
 
 
 def selected(names: list[str]) -> list[Fit | Table]:
-    return [item for item in (*FITS, *TABLES) if not names or item.name in names]
+    everything: list[Fit | Table] = [*FITS, *TABLES]
+    return [item for item in everything if not names or item.name in names]
 
 
 def update(directory: Path, names: list[str], write: bool) -> list[str]:
@@ -64,9 +65,10 @@ def update(directory: Path, names: list[str], write: bool) -> list[str]:
     for item in selected(names):
         text, _ = definition(item)
         replaced = {path: replace_table(source, item.name, text) for path, source in sources.items()}
-        if not any(found for _, found in replaced.values()) or any(replaced[path][0] != sources[path] for path in sources):
+        updated = {path: source for path, (source, _) in replaced.items()}
+        if updated != sources or not any(found for _, found in replaced.values()):
             stale.append(item.name)
-        sources = {path: source for path, (source, _) in replaced.items()}
+        sources = updated
     if write:
         for path, source in sources.items():
             path.write_text(source)

@@ -25,6 +25,11 @@ def atanh_tail(z: mpf) -> mpf:
     return (2 * mp.atanh(s) / s - 2) / z if z else mpf(2) / 3
 
 
+def atanh_tail_weight(z: mpf) -> mpf:
+    s = mp.sqrt(z)
+    return z * s / (2 * mp.atanh(s)) if z else mpf(0)
+
+
 def exponential() -> list[Fit]:
     fits = []
     for suffix, bits, degree in (("F32", 24, 6), ("F64", 53, 11)):
@@ -50,7 +55,7 @@ def logarithmic() -> list[Fit]:
     largest = (mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)
     return [
         Fit("LOG_F32", log_tail, LOG_INTERVAL, 8, 24, log_tail_weight),
-        Fit("LOG_F64", atanh_tail, (0, largest**2), 6, 53, lambda z: z * mp.sqrt(z) / (2 * mp.atanh(mp.sqrt(z))) if z else mpf(0)),
+        Fit("LOG_F64", atanh_tail, (0, largest**2), 6, 53, atanh_tail_weight),
     ]
 
 
@@ -96,10 +101,14 @@ def hyperbolic() -> list[Fit]:
     return fits
 
 
-def erfcx_excess(q: mpf, shift: mpf) -> mpf:
-    """(1 + 1.25 x) exp(x^2) erfc(x) - 1 at x = 1/q - shift: between -0.3 and 0.01 for all x >= 0."""
-    x = 1 / q - shift
-    return (1 + mpf(1.25) * x) * mp.exp(x * x) * mp.erfc(x) - 1
+def erfcx_excess(shift: float, centre: float) -> Function:
+    """(1 + 1.25 x) exp(x^2) erfc(x) - 1, which lies in [-0.3, 0.01] for x >= 0, in t = 1 / (x + shift) - centre."""
+
+    def excess(t: mpf) -> mpf:
+        x = 1 / (t + centre) - shift
+        return (1 + mpf(1.25) * x) * mp.exp(x * x) * mp.erfc(x) - 1
+
+    return excess
 
 
 def error() -> list[Fit]:
@@ -132,24 +141,18 @@ def error() -> list[Fit]:
     return fits
 
 
+def complementary_error_fit(name: str, bits: int, degree: int, shift: float, centre: float, end: float) -> Fit:
+    """Centred, so that Horner's scheme adds small terms to larger ones."""
+    excess = erfcx_excess(shift, centre)
+    interval = (1 / (mpf(end) + shift) - centre, 1 / mpf(shift) - centre)
+    return Fit(name, excess, interval, degree, bits, lambda t: 1 / (1 + excess(t)))
+
+
 def complementary_error() -> list[Fit]:
-    """In t = q - centre, so that Horner's scheme adds small terms to larger ones."""
-    fits = []
-    for suffix, bits, shift, centre, end, degree in (
-        ("F32", 24, 2.5, 0.25, 10.1, 9),
-        ("F64", 53, 3.5, 0.15625, 27.3, 23),
-    ):
-        fits.append(
-            Fit(
-                f"ERFC_{suffix}",
-                lambda t, centre=centre, shift=shift: erfcx_excess(t + centre, shift),
-                (1 / (mpf(end) + shift) - centre, 1 / mpf(shift) - centre),
-                degree,
-                bits,
-                lambda t, centre=centre, shift=shift: 1 / (1 + erfcx_excess(t + centre, shift)),
-            )
-        )
-    return fits
+    return [
+        complementary_error_fit("ERFC_F32", 24, 9, shift=2.5, centre=0.25, end=10.1),
+        complementary_error_fit("ERFC_F64", 53, 23, shift=3.5, centre=0.15625, end=27.3),
+    ]
 
 
 def trigonometric() -> list[Fit]:

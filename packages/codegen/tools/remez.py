@@ -130,9 +130,7 @@ def remez(samples: Samples, residual: list[mpf], first: int, count: int, start: 
 
 def error_bits(samples: Samples, coefficients: list[mpf]) -> float:
     """Largest weighted error, as log2."""
-    error = max(
-        abs((horner(coefficients, t) - g) * w) for t, g, w in zip(samples.t, samples.g, samples.w, strict=True)
-    )
+    error = max(abs((horner(coefficients, t) - g) * w) for t, g, w in zip(samples.t, samples.g, samples.w, strict=True))
     return float(mp.log(error, 2))
 
 

@@ -105,6 +105,10 @@ DOMAINS: dict[str, tuple[float, float]] = {
 }
 
 
+# Where scans of the whole domain with compiled kernels found the largest errors: random samples would miss them.
+HARDEST: dict[tuple[str, str], tuple[str, ...]] = {}
+
+
 @dataclass(frozen=True)
 class Worst:
     """The largest error found, and where."""

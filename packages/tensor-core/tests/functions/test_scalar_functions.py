@@ -9,7 +9,18 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from mpmath import mp, mpf
-from scalar_references import BINARY, DTYPES, LIBRARY, UNARY, floats_of_every_exponent, measure, pairs, run, samples
+from scalar_references import (
+    BINARY,
+    DTYPES,
+    HARDEST,
+    LIBRARY,
+    UNARY,
+    floats_of_every_exponent,
+    measure,
+    pairs,
+    run,
+    samples,
+)
 
 Array = npt.NDArray[Any]
 
@@ -21,7 +32,7 @@ INF, NAN = math.inf, math.nan
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", UNARY)
 def test_error_is_below_the_bound_over_all_exponents(name: str, kind: str) -> None:
-    x = samples(name, kind, 2) if kind == "f32" else samples(name, kind, 1)[::3]
+    x = samples(name, kind, 2) if kind == "f32" else samples(name, kind, 1)[::4]
     worst = measure(name, kind, x)
     assert worst.ulp <= BOUND, f"{name} {kind}: {worst.ulp:.2f} ulp at {worst.arguments[0].hex()}"
 
@@ -33,13 +44,9 @@ def test_error_of_two_arguments_is_below_the_bound(name: str, kind: str) -> None
     assert worst.ulp <= BOUND, f"{name} {kind}: {worst.ulp:.2f} ulp at {[x.hex() for x in worst.arguments]}"
 
 
-# Worst arguments of scans over the whole domain with compiled kernels: random samples would not find these.
-HARDEST: dict[tuple[str, str], str] = {}
-
-
 @pytest.mark.parametrize(("name", "kind"), HARDEST)
 def test_error_at_the_worst_arguments_known(name: str, kind: str) -> None:
-    x = np.array([float.fromhex(HARDEST[name, kind])], DTYPES[kind])
+    x = np.array([float.fromhex(text) for text in HARDEST[name, kind]], DTYPES[kind])
     assert measure(name, kind, x).ulp <= BOUND
 
 
@@ -121,7 +128,7 @@ ODD = ["sin", "tan", "asin", "atan", "sinh", "tanh", "asinh", "atanh", "erf", "c
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", [*ODD, "cos", "cosh"])
 def test_symmetry_is_exact(name: str, kind: str) -> None:
-    x = samples(name, kind, 1)[::3]
+    x = samples(name, kind, 1)[::7]
     mirrored = run(name, kind, -x)
     assert_same(-mirrored if name in ODD else mirrored, run(name, kind, x))
 
@@ -129,10 +136,15 @@ def test_symmetry_is_exact(name: str, kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("name", "low", "high"),
-    [("tanh", -1, 1), ("erf", -1, 1), ("sigmoid", 0, 1), ("normal_cdf", 0, 1), ("erfc", 0, 2), ("sin", -1, 1), ("cos", -1, 1)],
+    [
+        *((name, -1, 1) for name in ("sin", "cos", "tanh", "erf")),
+        ("sigmoid", 0, 1),
+        ("normal_cdf", 0, 1),
+        ("erfc", 0, 2),
+    ],
 )
 def test_results_stay_in_the_range(name: str, kind: str, low: float, high: float) -> None:
-    y = run(name, kind, floats_of_every_exponent(kind, 1, 3)[::3])
+    y = run(name, kind, floats_of_every_exponent(kind, 1, 3)[::5])
     assert low <= y.min()
     assert y.max() <= high
 
