@@ -238,7 +238,7 @@ def test_capsules_with_impossible_contents_are_refused() -> None:
 def test_memoryviews_of_tensors() -> None:
     x = tw.arange(6).reshape(2, 3)
     with memoryview(x) as view:
-        assert view.format == "q"
+        assert view.format in "lq"
         assert view.shape == (2, 3)
         assert view.tolist() == [[0, 1, 2], [3, 4, 5]]
         assert not view.readonly

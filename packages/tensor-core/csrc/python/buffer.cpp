@@ -165,7 +165,7 @@ const char* buffer_format(tw_dtype dtype) {
     case DtypeId::kInt8: return "b";
     case DtypeId::kInt16: return "h";
     case DtypeId::kInt32: return "i";
-    case DtypeId::kInt64: return "q";
+    case DtypeId::kInt64: return sizeof(long) == 8 ? "l" : "q";  // NumPy tells the two apart
     case DtypeId::kFloat16: return "e";
     case DtypeId::kBFloat16: return nullptr;
     case DtypeId::kFloat32: return "f";

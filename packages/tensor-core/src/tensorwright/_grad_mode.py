@@ -77,7 +77,8 @@ class _ForOneUse(LayerMask):
         return mask(function)
 
     def _renewed(self) -> _C.LayerMask:
-        return type(self)()
+        renewed: _C.LayerMask = type(self)()
+        return renewed
 
 
 class no_grad(_ForOneUse):  # noqa: N801 (PyTorch's name)
