@@ -111,6 +111,8 @@ from tensorwright.ops import erf as erf
 from tensorwright.ops import erf_ as erf_
 from tensorwright.ops import erfc as erfc
 from tensorwright.ops import erfc_ as erfc_
+from tensorwright.ops import erfinv as erfinv
+from tensorwright.ops import erfinv_ as erfinv_
 from tensorwright.ops import exp as exp
 from tensorwright.ops import exp2 as exp2
 from tensorwright.ops import exp2_ as exp2_

@@ -1483,6 +1483,9 @@ def pow_float(self: Tensor | Number, exponent: Tensor | Number) -> Tensor:
 def hypot(self: Tensor | Number, other: Tensor | Number, *, out: Tensor | None = ...) -> Tensor:
     """sqrt(self^2 + other^2) without overflow."""
 
+def erfinv(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Inverse of the error function; infinite at -1 and 1, NaN beyond."""
+
 def max_pool2d_with_indices(
     self: Tensor,
     kernel_size: builtins.int | Sequence[builtins.int],
@@ -2387,6 +2390,9 @@ def pow_(self: Tensor | Number, exponent: Tensor | Number) -> Tensor:
 
 def hypot_(self: Tensor | Number, other: Tensor | Number) -> Tensor:
     """In-place version of `hypot`."""
+
+def erfinv_(self: Tensor) -> Tensor:
+    """In-place version of `erfinv`."""
 
 def uniform_(
     self: Tensor, low: builtins.float = ..., high: builtins.float = ..., *, generator: object | None = ...
