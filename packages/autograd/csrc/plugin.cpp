@@ -73,11 +73,20 @@ tw_kernel_def layer_kernel(const char* op, tw_kernel_fn fn, const void* self) {
   return {sizeof(tw_kernel_def), 0, op, "tw.autograd", fn, const_cast<void*>(self), 0, TW_K_LAYER};
 }
 
+// An older core lacks ops that this library differentiates: it does without their derivatives.
+bool core_has(const char* op) {
+  const tw_op* found = nullptr;
+  if (g_host->op_find(op, 0, &found) == TW_OK) return true;
+  tw_error* error = nullptr;
+  if (g_host->err_take(&error) == TW_OK) g_host->err_free(error);
+  return false;
+}
+
 const std::vector<tw_kernel_def>& kernels() {
   static const auto* all = [] {
     auto* list = new std::vector<tw_kernel_def>();
     for (uint32_t i = 0; i < kDerivativeCount; ++i)
-      list->push_back(layer_kernel(kDerivatives[i].op, record, &kDerivatives[i]));
+      if (core_has(kDerivatives[i].op)) list->push_back(layer_kernel(kDerivatives[i].op, record, &kDerivatives[i]));
     list->push_back(layer_kernel("*", record_without_derivative, nullptr));
     return list;
   }();

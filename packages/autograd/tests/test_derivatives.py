@@ -29,10 +29,10 @@ IN_PLACE_ONLY = {"copy", "fill", "zero", "uniform", "normal", "exponential", "be
 
 
 def _ops_folder() -> Path:
-    """The facets of tensor-core: in the checkout, or as its wheel installs them."""
+    """The op facets: in the checkout, or as the wheel of tensor-core installs them."""
     if CORE.is_dir():
         return CORE
-    return Path(next(iter(tw.__path__))) / "ops"
+    return Path(next(iter(tw.__path__))) / "facets"
 
 
 OPS: OpSet = load_ops([_ops_folder()])
