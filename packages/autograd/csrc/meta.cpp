@@ -16,29 +16,6 @@ Tensor owner_of_storage(tw_tensor* t) {
   return Tensor::steal(base);
 }
 
-// A write through the base or another view changed what a view shows: its history is then a view of the base's.
-void refresh_view(tw_tensor* t, Meta& meta) {
-  const uint64_t version = version_of(t);
-  if (version == meta.history_version) return;
-  meta.history_version = version;
-  Edge to_base = gradient_edge(meta.base.get());
-  if (!to_base.node) return;
-  meta.history = {make_strided_view_node(t, meta.base, std::move(to_base)), 0};
-}
-
-// A view that was made while nothing needed a gradient, of a base that got a history since.
-Meta* adopt_view(tw_tensor* t) {
-  Tensor base = owner_of_storage(t);
-  if (!base) return nullptr;
-  const Meta* of_base = meta_of(base.get());
-  if (!of_base || !of_base->history.node) return nullptr;
-  Meta& meta = make_meta(t);
-  meta.base = std::move(base);
-  meta.history_version = kStale;
-  refresh_view(t, meta);
-  return &meta;
-}
-
 void forget_retained(Meta& meta) {
   if (!meta.history.node) return;
   NodeExtras* extras = meta.history.node->extras();
@@ -59,6 +36,29 @@ void replace_history(Meta& meta, Edge edge) {
   if (meta.retains_grad) forget_retained(meta);
   meta.history = std::move(edge);
   if (meta.retains_grad) remember_retained(meta);
+}
+
+// A write through the base or another view changed what a view shows: its history is then a view of the base's.
+void refresh_view(tw_tensor* t, Meta& meta) {
+  const uint64_t version = version_of(t);
+  if (version == meta.history_version) return;
+  meta.history_version = version;
+  Edge to_base = gradient_edge(meta.base.get());
+  if (!to_base.node) return;
+  replace_history(meta, {make_strided_view_node(t, meta.base, std::move(to_base)), 0});
+}
+
+// A view that was made while nothing needed a gradient, of a base that got a history since.
+Meta* adopt_view(tw_tensor* t) {
+  Tensor base = owner_of_storage(t);
+  if (!base) return nullptr;
+  const Meta* of_base = meta_of(base.get());
+  if (!of_base || !of_base->history.node) return nullptr;
+  Meta& meta = make_meta(t);
+  meta.base = std::move(base);
+  meta.history_version = kStale;
+  refresh_view(t, meta);
+  return &meta;
 }
 
 }  // namespace
