@@ -106,7 +106,101 @@ DOMAINS: dict[str, tuple[float, float]] = {
 
 
 # Where scans of the whole domain with compiled kernels found the largest errors: random samples would miss them.
-HARDEST: dict[tuple[str, str], tuple[str, ...]] = {}
+HARDEST: dict[tuple[str, str], tuple[str, ...]] = {
+    ("exp", "f32"): (
+        "-0x1.76b83ap+2",
+        "-0x1.765026p+2",
+    ),
+    ("exp", "f64"): ("0x1.3c69bc94da32fp+8",),
+    ("exp2", "f32"): ("-0x1.f9e22ap+6",),
+    ("exp2", "f64"): (
+        "-0x1.ff2802ce42f5p+9",
+        "0x1.50932594a338fp+3",
+    ),
+    ("expm1", "f32"): (
+        "0x1.19ae8p+6",
+        "0x1.f581e4p+3",
+    ),
+    ("expm1", "f64"): (
+        "0x1.9d807f645a949p-2",
+        "0x1.8572fb113aa07p-2",
+    ),
+    ("sigmoid", "f32"): ("-0x1.8f2c16p+2",),
+    ("sigmoid", "f64"): ("-0x1.3625657bf25cep+2",),
+    ("softplus", "f32"): ("-0x1.4cad06p+0",),
+    ("softplus", "f64"): ("0x1.81b4065ae4191p-2",),
+    ("log_sigmoid", "f32"): ("0x1.48e86ep+0",),
+    ("log_sigmoid", "f64"): ("0x1.bdf384a7a7126p-2",),
+    ("log", "f32"): ("0x1.65aa6p-1",),
+    ("log", "f64"): ("0x1.69b7d460f16fp-1",),
+    ("log2", "f32"): ("0x1.6885fcp+0",),
+    ("log2", "f64"): ("0x1.63af99a364f4ep-1",),
+    ("log10", "f32"): (
+        "0x1.4e78dep-1",
+        "0x1.4afb7ap-1",
+    ),
+    ("log10", "f64"): (
+        "0x1.4cf5a7676bf54p-1",
+        "0x1.4e6b20fec1716p-1",
+    ),
+    ("log1p", "f32"): ("0x1.ae2e3ap-2",),
+    ("log1p", "f64"): ("0x1.b5945cb964205p-2",),
+    ("sin", "f32"): ("0x1.f4fd96p+11",),
+    ("sin", "f64"): ("0x1.1fad7fe9aab9ap+714",),
+    ("cos", "f32"): ("0x1.88f4b2p+60",),
+    ("cos", "f64"): ("0x1.a5054ba545dp+59",),
+    ("tan", "f32"): ("-0x1.84971cp+73",),
+    ("tan", "f64"): ("-0x1.d9bd2p+500",),
+    ("asin", "f32"): ("0x1.13a148p-1",),
+    ("asin", "f64"): ("0x1.0daaddd0404d4p-1",),
+    ("acos", "f32"): ("0x1.163674p-1",),
+    ("acos", "f64"): ("0x1.373b19bfec003p-1",),
+    ("atan", "f32"): ("-0x1.02402ep+0",),
+    ("atan", "f64"): ("-0x1.1ff1b92b31466p+0",),
+    ("sinh", "f32"): (
+        "-0x1.fe292cp+2",
+        "0x1.ffc606p+2",
+    ),
+    ("sinh", "f64"): (
+        "-0x1.25fc910ce9b33p+4",
+        "-0x1.25e768d528cbp+4",
+    ),
+    ("cosh", "f32"): ("0x1.4ec63cp+2",),
+    ("cosh", "f64"): ("-0x1.b1f4ae5dd663dp+3",),
+    ("tanh", "f32"): ("-0x1.1b18a2p-1",),
+    ("tanh", "f64"): ("-0x1.1ac6818915fb5p-1",),
+    ("asinh", "f32"): ("0x1.098a9p-1",),
+    ("asinh", "f64"): ("-0x1.2b5ed70333d03p+0",),
+    ("acosh", "f32"): ("0x1.07f082p+0",),
+    ("acosh", "f64"): ("0x1.207c3fcc89073p+0",),
+    ("atanh", "f32"): ("0x1.fa5e58p-4",),
+    ("atanh", "f64"): ("0x1.f62b788786a5ep-4",),
+    ("erf", "f32"): (
+        "-0x1.cfc11ap-1",
+        "-0x1.cd498ap-1",
+    ),
+    ("erf", "f64"): ("-0x1.1044d36e4ebeap+0",),
+    ("erfc", "f32"): ("0x1.873314p+0",),
+    ("erfc", "f64"): ("0x1.8251678943b15p-42",),
+    ("normal_cdf", "f32"): ("-0x1.14dcc6p+1",),
+    ("normal_cdf", "f64"): ("-0x1.dde375f913991p+0",),
+    ("gelu", "f32"): (
+        "-0x1.1b778ep+1",
+        "-0x1.18e854p+1",
+    ),
+    ("gelu", "f64"): ("-0x1.15f0cf0695a38p+5",),
+    ("gelu_tanh", "f32"): ("-0x1.7d733ep+1",),
+    ("gelu_tanh", "f64"): ("-0x1.476e107b88855p+4",),
+    ("silu", "f32"): (
+        "-0x1.7c4664p+5",
+        "-0x1.81ebe2p+5",
+    ),
+    ("silu", "f64"): ("-0x1.87b06e510443ap+5",),
+    ("mish", "f32"): ("-0x1.81ebe2p+5",),
+    ("mish", "f64"): ("-0x1.6a0e7b98e0f47p+6",),
+    ("cbrt", "f32"): ("0x1.6974d6p-124",),
+    ("cbrt", "f64"): ("0x1.65a54a451e152p-25",),
+}
 
 
 @dataclass(frozen=True)
