@@ -154,9 +154,4 @@ void gemm(const Gemm& p) {
   });
 }
 
-void gemm_on_this_thread(const Gemm& p) {
-  if (p.rows == 0 || p.cols == 0) return;
-  for (int64_t batch = 0; batch < p.batch; ++batch) compute_block(p, {batch, 0, 0, p.rows, p.cols});
-}
-
 }  // namespace tw::cpu

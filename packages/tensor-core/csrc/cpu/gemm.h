@@ -29,7 +29,4 @@ struct Gemm {
 };
 void gemm(const Gemm& problem);
 
-// The same on the calling thread, for callers that split their work themselves.
-void gemm_on_this_thread(const Gemm& problem);
-
 }  // namespace tw::cpu

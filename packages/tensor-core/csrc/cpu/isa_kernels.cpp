@@ -16,6 +16,8 @@ namespace tw {
   extern const cpu::LayerNormKernels<double> kLayerNormF64;        \
   extern const cpu::BatchNormKernels<float> kBatchNormF32;         \
   extern const cpu::BatchNormKernels<double> kBatchNormF64;        \
+  extern const cpu::ConvolutionKernels<float> kConvolutionF32;     \
+  extern const cpu::ConvolutionKernels<double> kConvolutionF64;    \
   extern const cpu::LaneKernels<float> kLanesF32;                  \
   extern const cpu::LaneKernels<double> kLanesF64;                 \
   extern const cpu::PoolingKernels<float> kPoolingF32;             \
@@ -49,6 +51,8 @@ TW_DEFINE_TABLE(BatchNormKernels<float>, kBatchNormF32)
 TW_DEFINE_TABLE(BatchNormKernels<double>, kBatchNormF64)
 TW_DEFINE_TABLE(LaneKernels<float>, kLanesF32)
 TW_DEFINE_TABLE(LaneKernels<double>, kLanesF64)
+TW_DEFINE_TABLE(ConvolutionKernels<float>, kConvolutionF32)
+TW_DEFINE_TABLE(ConvolutionKernels<double>, kConvolutionF64)
 TW_DEFINE_TABLE(PoolingKernels<float>, kPoolingF32)
 TW_DEFINE_TABLE(PoolingKernels<double>, kPoolingF64)
 TW_DEFINE_TABLE(DropoutKernels<float>, kDropoutF32)

@@ -65,17 +65,43 @@ struct LanePass {
 template <class T>
 struct LaneKernels {
   int64_t lanes;
-  int64_t output_channels, gradient_channels;  // most channels of one call
+  int64_t output_channels;  // most of one call
   // `count` <= lanes images, `image_stride` apart, of `channels` channels; missing images are zeros.
   void (*pack)(const T* images, int64_t image_stride, int64_t count, int64_t channels, LanePlane plane, T* out);
   void (*unpack)(const T* in, int64_t channels, int64_t pixels, T* images, int64_t image_stride, int64_t count);
   // out[m] = bias[m] + sum over taps of weights[tap][m] * in[tap]
   void (*correlate)(const LanePass& pass, const T* in, int channels, const T* weights, const T* bias, T* out,
                     int64_t out_channel);
-  // out[m * out_channel + t] = sum over batches, pixels and lanes of grad[m] * in[t]
-  void (*weight_gradient)(const LanePass& pass, int64_t batches, const T* grad, int64_t grad_batch,
-                          int64_t grad_channel, int channels, const T* in, int64_t in_batch, T* out,
-                          int64_t out_channel);
+};
+
+// Convolution with output channels in the lanes of vectors: a pass computes [pixel][channel] for one or two vectors of
+// channels. Its source is a padded image whose neighbouring pixels are neighbours in memory whatever the stride.
+struct ConvolutionPass {
+  int64_t rows, cols;      // output pixels
+  int64_t in_row;          // elements of the source from one output row to the next
+  int64_t taps;
+  const int64_t* offsets;  // elements from a pixel's place in the source to each tap
+};
+// A plane of a source: zeros around an image's rows, and the columns of one phase of the stride together. A negative
+// `front` leaves out columns instead.
+struct PaddedPlane {
+  int64_t above, rows, below;
+  int64_t width, front, stride;
+  int64_t phase_length;  // a row takes stride * phase_length elements
+};
+template <class T>
+struct ConvolutionKernels {
+  int64_t lanes;
+  void (*pad)(const PaddedPlane& layout, const T* from, T* to);
+  // Planes of `channels` to [pixel][vectors * lanes] and back; lanes beyond the channels are zeros.
+  void (*channels_last)(const T* planes, int64_t plane, int64_t channels, int64_t pixels, int vectors, T* out);
+  void (*channels_first)(const T* in, int vectors, int64_t channels, int64_t pixels, T* planes, int64_t plane);
+  // out[pixel] = start + the sum over taps of weights[tap] * source[pixel + offset of tap]
+  void (*correlate)(const ConvolutionPass& pass, int vectors, const T* source, const T* weights, const T* start,
+                    T* out);
+  // sums[tap] += the sum over pixels of grad[pixel] * source[pixel + offset of tap]
+  void (*weight_gradient)(const ConvolutionPass& pass, int vectors, const T* source, const T* grad, T* sums);
+  void (*accumulate)(int64_t n, const T* from, T* to);  // to += from
 };
 
 // Random numbers come in groups of 16 Philox counters: 64 words of 32 bits, ordered by word, then by counter.

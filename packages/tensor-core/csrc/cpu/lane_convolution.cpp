@@ -7,7 +7,6 @@ namespace tw::cpu {
 namespace {
 
 constexpr int64_t kMostElements = int64_t{1} << 22;  // of one batch of lanes
-constexpr int64_t kTapChunk = 48;                    // taps whose weight gradients are one task
 constexpr int64_t kTaskSteps = 1 << 14;              // vector operations that are worth a chunk of parallel work
 
 template <class T>
@@ -80,10 +79,6 @@ LanePlane input_plane(const ConvolutionGeometry& g) {
           g.padding[1],
           std::max(g.height + g.padding[0], reach(0, g.out_height, g.kernel_height)),
           std::max(g.width + g.padding[1], reach(1, g.out_width, g.kernel_width))};
-}
-
-LanePlane output_plane(const ConvolutionGeometry& g) {
-  return {g.out_height, g.out_width, 0, 0, g.out_height, g.out_width};
 }
 
 // Where the taps of one group's outputs lie, from the pixel under the first tap.
@@ -276,40 +271,11 @@ void lane_backward_input(const ConvolutionGeometry& g, const T* grad, const T* w
   for_each_run<T>(LaneImages<T>::batches(g.images), g.groups, runs, steps, most * channel_size, compute);
 }
 
-// ---- gradient of the weight ---------------------------------------------------------------------------------
-
-template <class T>
-void lane_backward_weight(const ConvolutionGeometry& g, const T* grad, const T* input, T* weight) {
-  const auto& kernels = isa_table<LaneKernels<T>>();
-  const LaneImages<T> images(input, g.images, g.groups * g.in_channels, input_plane(g));
-  const LaneImages<T> grads(grad, g.images, g.groups * g.out_channels, output_plane(g));
-  const std::vector<int64_t> offsets = tap_offsets(g, images, kernels.lanes);
-  const LanePass all = forward_pass(g, images, offsets, kernels.lanes);
-  const std::vector<ChannelRun> runs = runs_of(g.out_channels, kernels.gradient_channels);
-  const int64_t chunks = (all.taps + kTapChunk - 1) / kTapChunk, count = static_cast<int64_t>(runs.size());
-  const int64_t batches = LaneImages<T>::batches(g.images);
-  const int64_t steps = batches * g.out_pixels() * std::min(all.taps, kTapChunk) * kernels.gradient_channels;
-  parallel_for(0, g.groups * count * chunks, grain_of(steps), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t group = i / chunks / count, first_tap = i % chunks * kTapChunk;
-      const ChannelRun& run = runs[static_cast<size_t>(i / chunks % count)];
-      LanePass pass = all;
-      pass.taps = std::min(kTapChunk, all.taps - first_tap), pass.offsets = all.offsets + first_tap;
-      const int64_t channel = group * g.out_channels + run.first;
-      kernels.weight_gradient(pass, batches, grads.at(0, channel), grads.batch_stride(), grads.channel_stride(),
-                              run.count, images.at(0, group * g.in_channels), images.batch_stride(),
-                              weight + channel * all.taps + first_tap, all.taps);
-    }
-  });
-}
-
 template bool suits_lanes<float>(const ConvolutionGeometry&);
 template bool suits_lanes<double>(const ConvolutionGeometry&);
 template void lane_forward<float>(const ConvolutionGeometry&, const float*, const float*, const float*, float*);
 template void lane_forward<double>(const ConvolutionGeometry&, const double*, const double*, const double*, double*);
 template void lane_backward_input<float>(const ConvolutionGeometry&, const float*, const float*, float*);
 template void lane_backward_input<double>(const ConvolutionGeometry&, const double*, const double*, double*);
-template void lane_backward_weight<float>(const ConvolutionGeometry&, const float*, const float*, float*);
-template void lane_backward_weight<double>(const ConvolutionGeometry&, const double*, const double*, double*);
 
 }  // namespace tw::cpu

@@ -14,7 +14,5 @@ template <class T>
 void lane_forward(const ConvolutionGeometry& g, const T* input, const T* weight, const T* bias, T* output);
 template <class T>
 void lane_backward_input(const ConvolutionGeometry& g, const T* grad, const T* weight, T* input);
-template <class T>
-void lane_backward_weight(const ConvolutionGeometry& g, const T* grad, const T* input, T* weight);
 
 }  // namespace tw::cpu

@@ -1,9 +1,7 @@
-// Convolution kernels over images that lie in the lanes of vectors. As with the products of the BLAS library, sums may
-// round differently on another instruction set: those with a fused multiply-add use it.
-#include <utility>
-
+// Convolution kernels over images that lie in the lanes of vectors. Every sum runs over its taps one by one in their
+// order: the same bits on every instruction set, and as convolution.cpp computes them.
+#include "cpu/isa/transpose.h"
 #include "cpu/isa_kernels.h"
-#include "simd/reduction_loop.h"
 
 namespace tw {
 namespace TW_ISA_NS {
@@ -15,41 +13,7 @@ using cpu::LanePlane;
 template <class V>
 using T = Element<V>;
 
-template <class V>
-TW_INLINE V multiply_add(V a, V b, V c) {
-#if TW_VBYTES > 16
-  return fma(a, b, c);
-#else
-  return add(mul(a, b), c);
-#endif
-}
-
 // ---- between image planes and lanes -------------------------------------------------------------------------
-
-// Lanes of two vectors in turn: the first half of each, or the second.
-template <int first, class V, int... i>
-TW_INLINE V zip(V a, V b, std::integer_sequence<int, i...>) {
-  constexpr int n = lanes_of<V>;
-  return __builtin_shufflevector(a, b, (first + i / 2 + (i % 2) * n)...);
-}
-
-// rows[i][j] becomes rows[j][i]; each stage deals two halves of the rows like cards.
-template <class V>
-TW_INLINE void transpose(V* rows) {
-  constexpr int n = lanes_of<V>;
-  constexpr auto lanes = std::make_integer_sequence<int, n>();
-  V dealt[n];
-#pragma GCC unroll 4
-  for (int stage = 1; stage < n; stage *= 2) {
-#pragma GCC unroll 8
-    for (int i = 0; i < n / 2; ++i) {
-      dealt[2 * i] = zip<0>(rows[i], rows[i + n / 2], lanes);
-      dealt[2 * i + 1] = zip<n / 2>(rows[i], rows[i + n / 2], lanes);
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < n; ++i) rows[i] = dealt[i];
-  }
-}
 
 template <class V>
 TW_INLINE void fill_zero(T<V>* out, int64_t vectors) {
@@ -131,7 +95,7 @@ TW_INLINE void output_tile(const LanePass& pass, const T<V>* in, const T<V>* wei
     for (int m = 0; m < M; ++m) {
       const V weight = splat<V>(weights[m]);
 #pragma GCC unroll 4
-      for (int i = 0; i < N; ++i) sum[m][i] = multiply_add(pixel[i], weight, sum[m][i]);
+      for (int i = 0; i < N; ++i) sum[m][i] = fma(pixel[i], weight, sum[m][i]);
     }
   }
 #pragma GCC unroll 8
@@ -177,77 +141,12 @@ void correlate(const LanePass& pass, const T<V>* in, int channels, const T<V>* w
   }
 }
 
-// ---- weight gradients ---------------------------------------------------------------------------------------
-
-template <class V>
-struct GradientSource {
-  const T<V>* grad;
-  int64_t grad_batch, grad_channel;
-  const T<V>* in;
-  int64_t in_batch;
-};
-
-template <class V, int M, int N>
-TW_INLINE void gradient_tile(const LanePass& pass, int64_t batches, const GradientSource<V>& from,
-                             const int64_t* offsets, T<V>* out, int64_t out_channel) {
-  V sum[M][N] = {};
-  for (int64_t b = 0; b < batches; ++b)
-    for (int64_t y = 0; y < pass.rows; ++y) {
-      const T<V>* g = from.grad + b * from.grad_batch + y * pass.out_row;
-      const T<V>* x = from.in + b * from.in_batch + y * pass.in_row;
-      for (int64_t i = 0; i < pass.cols; ++i, g += pass.out_step, x += pass.in_step) {
-        V pixel[N];
-#pragma GCC unroll 6
-        for (int t = 0; t < N; ++t) pixel[t] = load<V>(x + offsets[t]);
-#pragma GCC unroll 4
-        for (int m = 0; m < M; ++m) {
-          const V grad = load<V>(g + m * from.grad_channel);
-#pragma GCC unroll 6
-          for (int t = 0; t < N; ++t) sum[m][t] = multiply_add(grad, pixel[t], sum[m][t]);
-        }
-      }
-    }
-#pragma GCC unroll 4
-  for (int m = 0; m < M; ++m)
-#pragma GCC unroll 6
-    for (int t = 0; t < N; ++t) out[m * out_channel + t] = fold_register<Sum, lanes_of<V> / 2>(sum[m][t])[0];
-}
-
-// As many taps at once as registers hold.
-template <class V, int M>
-void channel_gradient(const LanePass& pass, int64_t batches, const GradientSource<V>& from, T<V>* out,
-                      int64_t out_channel) {
-  constexpr int wide = TW_VBYTES == 64 ? 6 : 3;
-  int64_t t = 0;
-  for (; t + wide <= pass.taps; t += wide)
-    gradient_tile<V, M, wide>(pass, batches, from, pass.offsets + t, out + t, out_channel);
-  for (; t + 3 <= pass.taps; t += 3)
-    gradient_tile<V, M, 3>(pass, batches, from, pass.offsets + t, out + t, out_channel);
-  for (; t < pass.taps; ++t) gradient_tile<V, M, 1>(pass, batches, from, pass.offsets + t, out + t, out_channel);
-}
-
-template <class V>
-void weight_gradient(const LanePass& pass, int64_t batches, const T<V>* grad, int64_t grad_batch, int64_t grad_channel,
-                     int channels, const T<V>* in, int64_t in_batch, T<V>* out, int64_t out_channel) {
-  const GradientSource<V> from{grad, grad_batch, grad_channel, in, in_batch};
-  switch (channels) {
-    case 4:
-      return channel_gradient<V, 4>(pass, batches, from, out, out_channel);
-    case 2:
-      return channel_gradient<V, 2>(pass, batches, from, out, out_channel);
-    default:
-      return channel_gradient<V, 1>(pass, batches, from, out, out_channel);
-  }
-}
-
 }  // namespace
 
 extern const cpu::LaneKernels<float> kLanesF32;
 extern const cpu::LaneKernels<double> kLanesF64;
-const cpu::LaneKernels<float> kLanesF32 = {kLanes32,       kMostChannels,       4, pack<F32>, unpack<F32>,
-                                           correlate<F32>, weight_gradient<F32>};
-const cpu::LaneKernels<double> kLanesF64 = {kLanes64,       kMostChannels,       4, pack<F64>, unpack<F64>,
-                                            correlate<F64>, weight_gradient<F64>};
+const cpu::LaneKernels<float> kLanesF32 = {kLanes32, kMostChannels, pack<F32>, unpack<F32>, correlate<F32>};
+const cpu::LaneKernels<double> kLanesF64 = {kLanes64, kMostChannels, pack<F64>, unpack<F64>, correlate<F64>};
 
 }  // namespace TW_ISA_NS
 }  // namespace tw

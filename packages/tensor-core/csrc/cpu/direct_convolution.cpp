@@ -1,0 +1,240 @@
+#include "cpu/direct_convolution.h"
+
+#include "cpu/correlation.h"
+#include "cpu/staging.h"
+
+namespace tw::cpu {
+namespace {
+
+constexpr int64_t kSlotWork = 1 << 22;      // multiplications that are worth a partial weight gradient of their own
+constexpr int64_t kMostSlots = 16;          // partial weight gradients, which are added up in order
+constexpr int64_t kSlotElements = 1 << 22;  // of all of them
+
+template <class T>
+Tensor scratch(int64_t count) {
+  return empty({count}, sizeof(T) == 4 ? kFloat32 : kFloat64);
+}
+
+// Channels of one call of a kernel: two vectors of them, or one at the end.
+struct ChannelBlock {
+  int64_t first, count;
+  int vectors;
+};
+template <class T>
+class ChannelBlocks {
+ public:
+  explicit ChannelBlocks(int64_t channels) : channels_(channels), lanes_(isa_table<ConvolutionKernels<T>>().lanes) {}
+  int64_t count() const { return (channels_ + width() - 1) / width(); }
+  int64_t width() const { return 2 * lanes_; }
+  int64_t padded_channels() const { return (channels_ + lanes_ - 1) / lanes_ * lanes_; }
+  ChannelBlock operator[](int64_t i) const {
+    const int64_t first = i * width(), rest = channels_ - first;
+    return {first, std::min(rest, width()), rest > lanes_ ? 2 : 1};
+  }
+
+ private:
+  int64_t channels_, lanes_;
+};
+
+// [group][block][tap][channel of the block], from weights [group][channel][tap].
+template <class T>
+Tensor forward_weights(const ConvolutionGeometry& g, const T* weight) {
+  const auto& kernels = isa_table<ConvolutionKernels<T>>();
+  const ChannelBlocks<T> blocks(g.out_channels);
+  const int64_t taps = g.taps(), group_size = blocks.padded_channels() * taps;
+  Tensor packed = scratch<T>(g.groups * group_size);
+  for (int64_t group = 0; group < g.groups; ++group)
+    for (int64_t b = 0; b < blocks.count(); ++b) {
+      const ChannelBlock block = blocks[b];
+      kernels.channels_last(weight + g.weight_offset(group) + block.first * taps, taps, block.count, taps,
+                            block.vectors, packed.data<T>() + group * group_size + block.first * taps);
+    }
+  return packed;
+}
+
+// The same for the gradient of the input, whose channels are the convolution's input channels: the taps are output
+// channel by output channel those of the residue.
+template <class T>
+Tensor backward_weights(const ConvolutionGeometry& g, const Correlation& c, const T* weight) {
+  const auto& kernels = isa_table<ConvolutionKernels<T>>();
+  const ChannelBlocks<T> blocks(g.in_channels);
+  const int64_t kernel = g.kernel_height * g.kernel_width;
+  Tensor packed = scratch<T>(g.groups * blocks.padded_channels() * c.taps());
+  const Tensor whole = scratch<T>(kernel * blocks.width());
+  T* to = packed.data<T>();
+  for (int64_t group = 0; group < g.groups; ++group)
+    for (int64_t b = 0; b < blocks.count(); ++b) {
+      const ChannelBlock block = blocks[b];
+      const int64_t width = block.vectors * kernels.lanes;
+      for (int64_t o = 0; o < g.out_channels; ++o) {
+        kernels.channels_last(weight + g.weight_offset(group) + (o * g.in_channels + block.first) * kernel, kernel,
+                              block.count, kernel, block.vectors, whole.data<T>());
+        for (const AxisTap& y : c.y.taps)
+          for (const AxisTap& x : c.x.taps)
+            to = std::copy_n(whole.data<T>() + (y.kernel * g.kernel_width + x.kernel) * width, width, to);
+      }
+    }
+  return packed;
+}
+
+// [group][channel of padded blocks]: what sums start from.
+template <class T>
+Tensor starts(int64_t groups, int64_t channels, const T* bias) {
+  const int64_t padded = ChannelBlocks<T>(channels).padded_channels();
+  Tensor start = scratch<T>(groups * padded);
+  std::fill_n(start.data<T>(), groups * padded, T(0));
+  for (int64_t group = 0; bias && group < groups; ++group)
+    std::copy_n(bias + group * channels, channels, start.data<T>() + group * padded);
+  return start;
+}
+
+// Planes of a band's results, [channel][pixel], to their places if those are not neighbours.
+template <class T>
+void spread(const Correlation& c, const T* planes, int64_t channels, int64_t first_row, int64_t rows, T* out,
+            int64_t out_width, int64_t out_plane) {
+  for (int64_t channel = 0; channel < channels; ++channel)
+    for (int64_t y = 0; y < rows; ++y) {
+      T* to = out + channel * out_plane + (c.y.first + (first_row + y) * c.y.step) * out_width + c.x.first;
+      for (int64_t x = 0; x < c.x.results; ++x) to[x * c.x.step] = *planes++;
+    }
+}
+
+template <class T>
+struct CorrelationData {
+  const T *source, *weights, *start;
+  T* out;
+  int64_t out_height, out_width;
+};
+
+// One band of one image and group, block by block of channels. `memory`: for the source, the results and their planes.
+template <class T>
+void correlate_band(const Correlation& c, const BandLayout& layout, const std::vector<int64_t>& offsets,
+                    const CorrelationData<T>& data, int64_t unit, T* const (&memory)[3]) {
+  const auto& kernels = isa_table<ConvolutionKernels<T>>();
+  const ChannelBlocks<T> blocks(c.result_channels);
+  const int64_t band = unit % layout.bands, plane = unit / layout.bands, group = plane % c.groups;
+  const ConvolutionPass pass = layout.pass(c, band, offsets);
+  const int64_t pixels = pass.rows * pass.cols, first_row = band * layout.rows;
+  const int64_t out_plane = data.out_height * data.out_width;
+  const T* source =
+      band_source(c, layout, band, data.source + plane * c.source_channels * c.y.source * c.x.source, memory[0]);
+  const bool together = c.y.step == 1 && c.x.step == 1;
+  for (int64_t b = 0; b < blocks.count(); ++b) {
+    const ChannelBlock block = blocks[b];
+    const int64_t channel = group * blocks.padded_channels() + block.first;
+    T* out = data.out + (plane * c.result_channels + block.first) * out_plane;
+    kernels.correlate(pass, block.vectors, source, data.weights + channel * pass.taps, data.start + channel, memory[1]);
+    kernels.channels_first(memory[1], block.vectors, block.count, pixels,
+                           together ? out + first_row * data.out_width : memory[2], together ? out_plane : pixels);
+    if (!together)
+      spread(c, memory[2], block.count, first_row, layout.rows_of(c, band), out, data.out_width, out_plane);
+  }
+}
+
+template <class T>
+void correlate(const Correlation& c, const CorrelationData<T>& data) {
+  const BandLayout layout(c);
+  const std::vector<int64_t> offsets = layout.tap_offsets(c);
+  const int64_t pixels = layout.rows * c.x.results;
+  const int64_t results = pixels * ChannelBlocks<T>(c.result_channels).width();
+  const int64_t grain = grain_for(pixels * (c.taps() + 1) * c.result_channels / 16);
+  parallel_for(0, c.images * c.groups * layout.bands, grain, [&](int64_t begin, int64_t end) {
+    const Tensor copy = scratch<T>(layout.copy_size(c)), result = scratch<T>(results), planes = scratch<T>(results);
+    T* const memory[3] = {copy.data<T>(), result.data<T>(), planes.data<T>()};
+    for (int64_t i = begin; i < end; ++i) correlate_band(c, layout, offsets, data, i, memory);
+  });
+}
+
+// One band of one image and group, added to the slot's sums [group][block][tap][channel of the block].
+template <class T>
+void gradient_band(const Correlation& c, const BandLayout& layout, const std::vector<int64_t>& offsets, int64_t unit,
+                   int64_t group, const T* grad, const T* input, T* sums, T* const (&memory)[2]) {
+  const auto& kernels = isa_table<ConvolutionKernels<T>>();
+  const ChannelBlocks<T> blocks(c.result_channels);
+  const int64_t band = unit % layout.bands, plane = unit / layout.bands * c.groups + group;
+  const ConvolutionPass pass = layout.pass(c, band, offsets);
+  const T* source =
+      band_source(c, layout, band, input + plane * c.source_channels * c.y.source * c.x.source, memory[0]);
+  const T* band_grad = grad + plane * c.result_channels * c.pixels() + band * layout.rows * c.x.results;
+  for (int64_t b = 0; b < blocks.count(); ++b) {
+    const ChannelBlock block = blocks[b];
+    kernels.channels_last(band_grad + block.first * c.pixels(), c.pixels(), block.count, pass.rows * pass.cols,
+                          block.vectors, memory[1]);
+    kernels.weight_gradient(pass, block.vectors, source, memory[1],
+                            sums + (group * blocks.padded_channels() + block.first) * pass.taps);
+  }
+}
+
+// Adds the slots up in order and turns [tap][channel] into weights.
+template <class T>
+void add_slots(const Correlation& c, T* sums, int64_t slots, T* weight) {
+  const auto& kernels = isa_table<ConvolutionKernels<T>>();
+  const ChannelBlocks<T> blocks(c.result_channels);
+  const int64_t taps = c.taps(), slot_size = c.groups * blocks.padded_channels() * taps;
+  parallel_for(0, c.groups * blocks.count(), grain_for(blocks.width() * taps), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t group = i / blocks.count();
+      const ChannelBlock block = blocks[i % blocks.count()];
+      T* sum = sums + (group * blocks.padded_channels() + block.first) * taps;
+      for (int64_t s = 1; s < slots; ++s)
+        kernels.accumulate(block.vectors * kernels.lanes * taps, sum + s * slot_size, sum);
+      kernels.channels_first(sum, block.vectors, block.count, taps,
+                             weight + (group * c.result_channels + block.first) * taps, taps);
+    }
+  });
+}
+
+}  // namespace
+
+template <class T>
+void direct_forward(const ConvolutionGeometry& g, const T* input, const T* weight, const T* bias, T* output) {
+  const Tensor weights = forward_weights(g, weight), start = starts(g.groups, g.out_channels, bias);
+  correlate<T>(forward_correlation(g), {input, weights.data<T>(), start.data<T>(), output, g.out_height, g.out_width});
+}
+
+template <class T>
+void direct_backward_input(const ConvolutionGeometry& g, const T* grad, const T* weight, T* input) {
+  const Tensor start = starts<T>(g.groups, g.in_channels, nullptr);
+  for (int64_t row = 0; row < std::min(g.stride[0], g.height); ++row)
+    for (int64_t col = 0; col < std::min(g.stride[1], g.width); ++col) {
+      const Correlation c = backward_correlation(g, row, col);
+      const Tensor weights = backward_weights(g, c, weight);
+      correlate<T>(c, {grad, weights.data<T>(), start.data<T>(), input, g.height, g.width});
+    }
+}
+
+template <class T>
+void direct_backward_weight(const ConvolutionGeometry& g, const T* grad, const T* input, T* weight) {
+  const Correlation c = forward_correlation(g);
+  const BandLayout layout(c);
+  const std::vector<int64_t> offsets = layout.tap_offsets(c);
+  const ChannelBlocks<T> blocks(c.result_channels);
+  const int64_t units = c.images * layout.bands, slot_size = c.groups * blocks.padded_channels() * c.taps();
+  const int64_t work = c.images * c.pixels() * c.taps() * c.result_channels;
+  const int64_t slots =
+      std::clamp<int64_t>(std::min({work / kSlotWork, units,
+                                    kSlotElements / std::max<int64_t>(c.groups * c.result_channels * c.taps(), 1)}),
+                          1, kMostSlots);
+  const Tensor sums = scratch<T>(slots * slot_size);
+  parallel_for(0, slots * c.groups, 1, [&](int64_t begin, int64_t end) {
+    const Tensor copy = scratch<T>(layout.copy_size(c)), grads = scratch<T>(layout.rows * c.x.results * blocks.width());
+    T* const memory[2] = {copy.data<T>(), grads.data<T>()};
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t slot = i / c.groups, group = i % c.groups, first = slot * units / slots;
+      T* sum = sums.data<T>() + slot * slot_size;
+      std::fill_n(sum + group * blocks.padded_channels() * c.taps(), blocks.padded_channels() * c.taps(), T(0));
+      for (int64_t unit = first; unit < (slot + 1) * units / slots; ++unit)
+        gradient_band(c, layout, offsets, unit, group, grad, input, sum, memory);
+    }
+  });
+  add_slots(c, sums.data<T>(), slots, weight);
+}
+
+template void direct_forward<float>(const ConvolutionGeometry&, const float*, const float*, const float*, float*);
+template void direct_forward<double>(const ConvolutionGeometry&, const double*, const double*, const double*, double*);
+template void direct_backward_input<float>(const ConvolutionGeometry&, const float*, const float*, float*);
+template void direct_backward_input<double>(const ConvolutionGeometry&, const double*, const double*, double*);
+template void direct_backward_weight<float>(const ConvolutionGeometry&, const float*, const float*, float*);
+template void direct_backward_weight<double>(const ConvolutionGeometry&, const double*, const double*, double*);
+
+}  // namespace tw::cpu
