@@ -24,8 +24,6 @@ class AccumulateGrad final : public Node {
   tw_tensor* leaf() const override { return leaf_.get(); }
 
   void apply(Tensor* grads, Tensor*, const PassOptions& options) override {
-    GradState& state = meta_of(leaf_.get())->make_state();
-    run_tensor_hooks(state.hooks, grads[0]);
     accumulate_grad(leaf_.get(), std::move(grads[0]), options.create_graph);
     run_accumulate_hooks(leaf_.get());
   }
@@ -58,10 +56,9 @@ void accumulate_grad(tw_tensor* t, Tensor grad, bool create_graph) {
 }
 
 void run_accumulate_hooks(tw_tensor* t) {
-  const Meta* meta = meta_of(t);
-  const GradState* state = meta ? meta->state.load(std::memory_order_acquire) : nullptr;
-  if (!state || !state->accumulate_hooks) return;
-  for (const ObjectRef& hook : state->accumulate_hooks->snapshot()) {
+  const std::shared_ptr<HookList> hooks = leaf_hooks(t, &GradState::accumulate_hooks);
+  if (!hooks) return;
+  for (const ObjectRef& hook : hooks->snapshot()) {
     const tw_value args[] = {to_value(TensorRef(t))};
     Value ignored;
     call_object(hook.get(), {args, 1}, ignored);

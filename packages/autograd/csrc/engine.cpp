@@ -264,11 +264,7 @@ void Pass::run_node(uint32_t index) {
 
 void Pass::run_hooks_before(const Visit& visit, Tensor* grads) {
   NodeExtras* extras = visit.node->extras();
-  if (visit.node->leaf()) {  // a leaf's own hooks run in its accumulator, unless that does not run
-    if (captures_inputs_)
-      if (GradState* state = meta_of(visit.node->leaf())->state.load(std::memory_order_acquire))
-        run_tensor_hooks(state->hooks, grads[0]);
-  }
+  if (tw_tensor* leaf = visit.node->leaf()) run_tensor_hooks(leaf_hooks(leaf, &GradState::hooks), grads[0]);
   if (!extras) return;
   std::vector<NodeExtras::SlotHooks> slots;
   std::shared_ptr<HookList> pre_hooks;

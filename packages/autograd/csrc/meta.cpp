@@ -152,6 +152,20 @@ void set_requires_grad(tw_tensor* t, bool on) {
   make_meta(t).requires_grad = true;
 }
 
+tw_object* add_leaf_hook(Meta& meta, LeafHooks hooks, tw_object* callable) {
+  GradState& state = meta.make_state();
+  std::lock_guard<std::mutex> lock(state.mutex);
+  return HookList::add(state.*hooks, callable);
+}
+
+std::shared_ptr<HookList> leaf_hooks(const tw_tensor* leaf, LeafHooks hooks) {
+  const Meta* meta = meta_of(leaf);
+  GradState* state = meta ? meta->state.load(std::memory_order_acquire) : nullptr;
+  if (!state) return nullptr;
+  std::lock_guard<std::mutex> lock(state->mutex);
+  return state->*hooks;
+}
+
 void retain_grad(tw_tensor* t) {
   Meta* meta = tracked(t);
   if (!meta) throw Error(TW_E_UNKNOWN, "retain_grad: the tensor does not require grad");

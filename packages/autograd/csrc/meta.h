@@ -12,7 +12,7 @@ constexpr uint64_t kLayerBit = uint64_t{1} << TW_L_AUTOGRAD;
 
 // State that only leaves, tensors with retain_grad() and tensors with hooks need.
 struct GradState : Pooled {
-  std::mutex mutex;  // guards grad and accumulator
+  std::mutex mutex;  // guards all of it
   Tensor grad;
   Node* accumulator = nullptr;                 // weak: it owns the leaf; cleared when it dies
   std::shared_ptr<HookList> hooks;             // of a leaf; those of other tensors sit in their node
@@ -72,6 +72,9 @@ inline uint64_t version_of(const tw_tensor* t) {
 }
 
 // Leaves.
+using LeafHooks = std::shared_ptr<HookList> GradState::*;
+tw_object* add_leaf_hook(Meta& meta, LeafHooks hooks, tw_object* callable);  // the handle that removes it
+std::shared_ptr<HookList> leaf_hooks(const tw_tensor* leaf, LeafHooks hooks);
 void set_requires_grad(tw_tensor* t, bool on);
 void retain_grad(tw_tensor* t);
 Tensor grad_of(tw_tensor* t);

@@ -50,7 +50,7 @@ Tensor detach_(TensorRef self) {
 ObjectRef register_hook(TensorRef self, tw_object* hook) {
   Meta* meta = tracked(self.get());
   if (!meta) throw Error(TW_E_UNKNOWN, "register_hook: the tensor does not require grad");
-  if (!meta->history.node) return ObjectRef::steal(HookList::add(meta->make_state().hooks, hook));
+  if (!meta->history.node) return ObjectRef::steal(add_leaf_hook(*meta, &GradState::hooks, hook));
   NodeExtras& extras = meta->history.node->make_extras();
   std::lock_guard<std::mutex> lock(extras.mutex);
   for (auto& entry : extras.tensor_hooks)
@@ -63,7 +63,7 @@ ObjectRef register_accumulate_hook(TensorRef self, tw_object* hook) {
   Meta* meta = tracked(self.get());
   if (!meta || meta->history.node)
     throw Error(TW_E_UNKNOWN, "register_post_accumulate_grad_hook: only leaves that require grad accumulate gradients");
-  return ObjectRef::steal(HookList::add(meta->make_state().accumulate_hooks, hook));
+  return ObjectRef::steal(add_leaf_hook(*meta, &GradState::accumulate_hooks, hook));
 }
 
 // ---- passes ---------------------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ tw_status TW_CALL if_add_accumulate_hook(tw_tensor* leaf, tw_object* hook, tw_ob
     Meta* meta = tracked(leaf);
     if (!meta || meta->history.node)
       throw Error(TW_E_VALUE, "add_accumulate_hook: the tensor is no leaf that requires grad");
-    *handle = HookList::add(meta->make_state().accumulate_hooks, hook);
+    *handle = add_leaf_hook(*meta, &GradState::accumulate_hooks, hook);
   });
 }
 tw_status TW_CALL if_at_end_of_backward(tw_object* callback) {
