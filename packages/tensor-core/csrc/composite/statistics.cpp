@@ -8,9 +8,15 @@ namespace tw::composite {
 
 namespace {
 
+// In float32 for half precision, whose sums of squares overflow.
 struct VarianceAndMean {
   Tensor variance, mean;
 };
+
+// In the dtype of the input.
+Tensor narrowed(TensorRef result, TensorRef input) {
+  return result.dtype() == input.dtype() ? Tensor::retain(result) : ops::to_dtype(result, input.dtype());
+}
 
 double reduced_count(TensorRef self, const std::optional<IntList>& dim) {
   if (!dim || dim->empty()) return static_cast<double>(self.numel());
@@ -24,55 +30,47 @@ Tensor without_kept_dims(Tensor t, const std::optional<IntList>& dim, bool keepd
   return dim && !dim->empty() ? ops::squeeze(t, *dim) : ops::reshape(t, IntList());
 }
 
-// Half precision is summed in float32: its sums of squares overflow.
 VarianceAndMean variance_and_mean(TensorRef self, std::optional<IntList> dim, const Scalar& correction,
                                   std::optional<bool> unbiased, bool keepdim) {
-  const tw_dtype dtype = self.dtype();
-  const bool narrow = dtype.bits == 16;
-  const Tensor values = narrow ? ops::to_dtype(self, kFloat32) : Tensor::retain(self);
+  const Tensor values = self.dtype().bits == 16 ? ops::to_dtype(self, kFloat32) : Tensor::retain(self);
   const double c = unbiased ? (*unbiased ? 1.0 : 0.0) : correction.real();
   const Tensor mean = ops::mean(values, dim, true);
   const Tensor squares = ops::squared_sum(ops::sub(values, mean), dim, keepdim);
   const Tensor variance = ops::div(squares, std::fmax(reduced_count(self, dim) - c, 0.0));
-  const Tensor center = without_kept_dims(mean, dim, keepdim);
-  if (!narrow) return {variance, center};
-  return {ops::to_dtype(variance, dtype), ops::to_dtype(center, dtype)};
+  return {variance, without_kept_dims(mean, dim, keepdim)};
 }
 
 }  // namespace
 
 Tensor var(TensorRef self, std::optional<IntList> dim, const Scalar& correction, std::optional<bool> unbiased,
            bool keepdim) {
-  return variance_and_mean(self, dim, correction, unbiased, keepdim).variance;
+  return narrowed(variance_and_mean(self, dim, correction, unbiased, keepdim).variance, self);
 }
 
 Tensor std(TensorRef self, std::optional<IntList> dim, const Scalar& correction, std::optional<bool> unbiased,
            bool keepdim) {
-  return ops::sqrt(variance_and_mean(self, dim, correction, unbiased, keepdim).variance);
+  return narrowed(ops::sqrt(variance_and_mean(self, dim, correction, unbiased, keepdim).variance), self);
 }
 
 std::tuple<Tensor, Tensor> var_mean(TensorRef self, std::optional<IntList> dim, const Scalar& correction,
                                     std::optional<bool> unbiased, bool keepdim) {
-  VarianceAndMean both = variance_and_mean(self, dim, correction, unbiased, keepdim);
-  return {both.variance, both.mean};
+  const VarianceAndMean both = variance_and_mean(self, dim, correction, unbiased, keepdim);
+  return {narrowed(both.variance, self), narrowed(both.mean, self)};
 }
 
 std::tuple<Tensor, Tensor> std_mean(TensorRef self, std::optional<IntList> dim, const Scalar& correction,
                                     std::optional<bool> unbiased, bool keepdim) {
-  VarianceAndMean both = variance_and_mean(self, dim, correction, unbiased, keepdim);
-  return {ops::sqrt(both.variance), both.mean};
+  const VarianceAndMean both = variance_and_mean(self, dim, correction, unbiased, keepdim);
+  return {narrowed(ops::sqrt(both.variance), self), narrowed(both.mean, self)};
 }
 
 namespace {
-
-// Of numbers that are not negative.
-Tensor power(TensorRef x, double exponent) { return ops::exp(ops::mul(ops::log(x), exponent)); }
 
 // Roots that have gradient 0 at 0, as a norm has.
 Tensor safe_power(TensorRef x, double exponent) {
   const Tensor is_zero = ops::eq(x, 0);
   const Tensor base = ops::masked_fill(x, is_zero, 1);
-  const Tensor root = exponent == 0.5 ? ops::sqrt(base) : power(base, exponent);
+  const Tensor root = exponent == 0.5 ? ops::sqrt(base) : ops::pow(base, exponent);
   return ops::masked_fill(root, is_zero, 0);
 }
 
@@ -85,7 +83,7 @@ Tensor norm(TensorRef self, const Scalar& p, std::optional<IntList> dim, bool ke
   const Tensor magnitude = ops::abs(self);
   if (order == 1) return ops::sum(magnitude, dim, keepdim);
   if (std::isinf(order)) return order > 0 ? ops::amax(magnitude, dim, keepdim) : ops::amin(magnitude, dim, keepdim);
-  return safe_power(ops::sum(power(magnitude, order), dim, keepdim), 1 / order);
+  return safe_power(ops::sum(ops::pow(magnitude, order), dim, keepdim), 1 / order);
 }
 
 Tensor cosine_similarity(TensorRef self, TensorRef other, int64_t dim, double eps) {

@@ -1,4 +1,6 @@
 // Running sums and products, element after element along one dimension; lines are independent.
+#include <algorithm>
+
 #include "cpu/element_types.h"
 #include "cpu/staging.h"
 #include "kernels.h"
@@ -8,8 +10,28 @@ namespace {
 
 constexpr int64_t kStrip = 64;  // neighbouring lines that advance together
 
+// Lines that are contiguous, a few at a time: one alone would wait for each addition.
+template <class T, class Combine>
+void scan_rows(const DimSplit& s, const T* in, T* out, Combine combine) {
+  constexpr int64_t kTogether = 4;
+  const int64_t bundles = (s.outer + kTogether - 1) / kTogether;
+  parallel_for(0, bundles, grain_for(s.size * kTogether), [&](int64_t begin, int64_t end) {
+    for (int64_t first = begin * kTogether; first < std::min(end * kTogether, s.outer); first += kTogether) {
+      const int64_t rows = std::min(kTogether, s.outer - first);
+      T running[kTogether];
+      for (int64_t r = 0; r < rows; ++r) running[r] = out[(first + r) * s.size] = in[(first + r) * s.size];
+      for (int64_t k = 1; k < s.size; ++k)
+        for (int64_t r = 0; r < rows; ++r) {
+          const int64_t at = (first + r) * s.size + k;
+          running[r] = out[at] = static_cast<T>(combine(running[r], in[at]));
+        }
+    }
+  });
+}
+
 template <class T, class Combine>
 void scan_lines(const DimSplit& s, const T* in, T* out, Combine combine) {
+  if (s.inner == 1) return scan_rows(s, in, out, combine);
   const int64_t strips = (s.inner + kStrip - 1) / kStrip;
   parallel_for(0, s.outer * strips, grain_for(s.size * std::min(s.inner, kStrip)), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
