@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "cpu/half.h"
+#include "cpu/movement.h"
 
 namespace tw::cpu {
 
@@ -85,6 +86,21 @@ To convert(From x) {
   }
 }
 
+// A conversion between dense runs that has a kernel of its own, or null.
+template <class To, class From>
+ConvertKernel vector_kernel() {
+  if constexpr (std::is_same_v<From, Half> && std::is_same_v<To, float>)
+    return movement_kernels().half_to_float;
+  else if constexpr (std::is_same_v<From, float> && std::is_same_v<To, Half>)
+    return movement_kernels().float_to_half;
+  else if constexpr (std::is_same_v<From, BFloat> && std::is_same_v<To, float>)
+    return movement_kernels().bfloat_to_float;
+  else if constexpr (std::is_same_v<From, float> && std::is_same_v<To, BFloat>)
+    return movement_kernels().float_to_bfloat;
+  else
+    return nullptr;
+}
+
 template <class To, class From>
 void cast_run(int64_t n, const char* from, int64_t from_step, char* to, int64_t to_step) {
   if (from_step == sizeof(From) && to_step == sizeof(To)) {
@@ -92,6 +108,7 @@ void cast_run(int64_t n, const char* from, int64_t from_step, char* to, int64_t 
       std::memmove(to, from, n * sizeof(To));
       return;
     }
+    if (const ConvertKernel kernel = vector_kernel<To, From>()) return kernel(n, from, to);
     for (int64_t i = 0; i < n; ++i) {
       From x;
       std::memcpy(&x, from + i * sizeof(From), sizeof x);

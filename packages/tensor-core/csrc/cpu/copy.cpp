@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "cpu/cast.h"
+#include "cpu/movement.h"
 #include "cpu/space.h"
 #include "runtime/dtype.h"
 #include "threads/pool.h"
@@ -64,16 +65,35 @@ int64_t plane_stride(const Space& space, int stream, int from_end) {
   return space.ndim >= from_end ? space.strides[stream][space.ndim - from_end] : 0;
 }
 
-void copy_tile(const Space& space, const Tiling& t, int64_t unit, CastFn cast, char* dst, const char* src) {
-  const int64_t col = unit % t.col_tiles * t.tile_cols, row = unit / t.col_tiles % t.row_tiles * t.tile_rows;
-  const int64_t outer = unit / (t.col_tiles * t.row_tiles);
-  const int64_t rows = std::min(t.tile_rows, t.rows - row), cols = std::min(t.tile_cols, t.cols - col);
-  const int64_t dr = plane_stride(space, 0, 2), dc = plane_stride(space, 0, 1);
-  const int64_t sr = plane_stride(space, 1, 2), sc = plane_stride(space, 1, 1);
-  dst += outer_offset(space, 0, outer) + row * dr + col * dc;
-  src += outer_offset(space, 1, outer) + row * sr + col * sc;
-  for (int64_t i = 0; i < rows; ++i) cast(cols, src + i * sr, sc, dst + i * dr, dc);
+// Kernels that transpose a tile, for a copy without a cast between the two dense directions; null for others.
+TransposeKernel transpose_kernel(const Space& space, bool transposed, tw_dtype from, tw_dtype to) {
+  const int64_t item = item_size(to);
+  if (!transposed || from != to || space.strides[0][space.ndim - 1] != item) return nullptr;
+  if (item == 4) return movement_kernels().transpose_32;
+  return item == 8 ? movement_kernels().transpose_64 : nullptr;
 }
+
+struct CopyPlan {
+  const Space& space;
+  Tiling tiling;
+  CastFn cast;
+  TransposeKernel transpose;  // or null
+  char* dst;
+  const char* src;
+
+  void copy_tile(int64_t unit) const {
+    const Tiling& t = tiling;
+    const int64_t col = unit % t.col_tiles * t.tile_cols, row = unit / t.col_tiles % t.row_tiles * t.tile_rows;
+    const int64_t outer = unit / (t.col_tiles * t.row_tiles);
+    const int64_t rows = std::min(t.tile_rows, t.rows - row), cols = std::min(t.tile_cols, t.cols - col);
+    const int64_t dr = plane_stride(space, 0, 2), dc = plane_stride(space, 0, 1);
+    const int64_t sr = plane_stride(space, 1, 2), sc = plane_stride(space, 1, 1);
+    char* to = dst + outer_offset(space, 0, outer) + row * dr + col * dc;
+    const char* from = src + outer_offset(space, 1, outer) + row * sr + col * sc;
+    if (transpose) return transpose(cols, rows, from, sc, to, dr);
+    for (int64_t i = 0; i < rows; ++i) cast(cols, from + i * sr, sc, to + i * dr, dc);
+  }
+};
 
 }  // namespace
 
@@ -89,13 +109,15 @@ void copy_elements(TensorRef dst, TensorRef src) {
   space.add(dst.get());
   space.add(src.get());
   space.reorder_by_first();
-  const CastFn cast = cast_function(dtype_id(src.dtype()), dtype_id(dst.dtype()));
   const bool transposed = prepare_transpose(space, item_size(src.dtype()));
-  const Tiling tiling(space, transposed);
-  char* to = dst.data<char>();
-  const char* from = src.data<char>();
-  check(threads::parallel_for(0, tiling.count(), tiling.per_chunk(), [&](int64_t begin, int64_t end) {
-    for (int64_t unit = begin; unit < end; ++unit) copy_tile(space, tiling, unit, cast, to, from);
+  const CopyPlan plan{space,
+                      Tiling(space, transposed),
+                      cast_function(dtype_id(src.dtype()), dtype_id(dst.dtype())),
+                      transpose_kernel(space, transposed, src.dtype(), dst.dtype()),
+                      dst.data<char>(),
+                      src.data<char>()};
+  check(threads::parallel_for(0, plan.tiling.count(), plan.tiling.per_chunk(), [&plan](int64_t begin, int64_t end) {
+    for (int64_t unit = begin; unit < end; ++unit) plan.copy_tile(unit);
   }));
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "cpu/copy.h"
 #include "dispatch/registry.h"
 #include "runtime/error.h"
 #include "threads/pool.h"
@@ -133,6 +134,44 @@ __attribute__((noinline)) tw_status run_general(const BoundPointwise& bound, con
   return threads::parallel_for(0, space.numel, kGrain, [&](int64_t b, int64_t e) { run_pointwise(plan, space, b, e); });
 }
 
+// Reading a transposed operand along the result's rows touches a cache line per element; large ones are copied first,
+// tile by tile.
+bool is_transposed(const tw_tensor* t, const tw_tensor* out) {
+  constexpr int64_t kWorthCopying = 4096;
+  if ((t->flags & TW_F_CONTIGUOUS) || t->numel != out->numel || t->numel < kWorthCopying || t->dl.ndim < 2)
+    return false;
+  if (!(out->flags & TW_F_CONTIGUOUS) || t->dl.strides[t->dl.ndim - 1] == 1) return false;
+  for (int d = 0; d < t->dl.ndim; ++d)
+    if (t->dl.strides[d] == 1 && t->dl.shape[d] > 1) return true;
+  return false;
+}
+
+// Runs the call with its transposed operands laid straight.
+tw_status run_straightened(const BoundPointwise& bound, const tw_call* call, ComputeType type) {
+  Tensor copies[kMaxOperands];
+  tw_value args[64];
+  std::copy_n(call->args, call->nargs, args);
+  for (int k = 0; k < bound.op->operand_count; ++k) {
+    tw_value& v = args[bound.op->operand_args[k]];
+    if (v.tag != TW_TENSOR || !is_transposed(v.u.t, call->rets[0].u.t)) continue;
+    copies[k] = empty(TensorRef(v.u.t).shape(), v.u.t->dl.dtype);
+    copy_elements(copies[k], v.u.t);
+    v = to_value(copies[k]);
+  }
+  tw_call straight = *call;
+  straight.args = args;
+  const tw_status status = run_simple(bound, &straight, type);
+  return status == TW_DECLINE ? run_general(bound, &straight, type) : status;
+}
+
+bool any_transposed(const BoundPointwise& bound, const tw_call* call) {
+  for (int k = 0; k < bound.op->operand_count; ++k) {
+    const tw_value& v = call->args[bound.op->operand_args[k]];
+    if (v.tag == TW_TENSOR && is_transposed(v.u.t, call->rets[0].u.t)) return true;
+  }
+  return false;
+}
+
 // The dtype to compute in: what the operands promote to, or what the op's own rule says.
 tw_status computed_dtype(const BoundPointwise& bound, const tw_call* call, tw_dtype* dtype) {
   *dtype = operand_dtype(*bound.op, *bound.spec, call->args);
@@ -153,8 +192,11 @@ tw_status pointwise_run(void* self, tw_call* call) {
   const int type = compute_type(dtype, bound.op->compute_types);
   if (__builtin_expect(type < 0 || !bound.kernels[type], 0))
     return set_error_text(TW_E_TYPE, display_name(*bound.spec), ": ", dtype, " is not supported");
-  const tw_status status = run_simple(bound, call, static_cast<ComputeType>(type));
-  return status == TW_DECLINE ? run_general(bound, call, static_cast<ComputeType>(type)) : status;
+  const auto compute = static_cast<ComputeType>(type);
+  const tw_status status = run_simple(bound, call, compute);
+  if (status != TW_DECLINE) return status;
+  if (!any_transposed(bound, call)) return run_general(bound, call, compute);
+  return guard([&] { check(run_straightened(bound, call, compute)); });
 }
 
 }  // namespace tw::cpu

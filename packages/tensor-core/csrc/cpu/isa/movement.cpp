@@ -1,0 +1,126 @@
+#include "cpu/movement.h"
+
+#include "cpu/isa/transpose.h"
+#include "simd/vec.h"
+
+namespace tw {
+namespace TW_ISA_NS {
+namespace {
+
+// -- transposes
+
+// One square block of as many rows as a vector has lanes.
+template <class V>
+TW_INLINE void transpose_block(const char* from, int64_t from_stride, char* to, int64_t to_stride) {
+  V rows[lanes_of<V>];
+#pragma GCC unroll 16
+  for (int i = 0; i < lanes_of<V>; ++i) load_into(rows[i], from + i * from_stride);
+  transpose(rows);
+#pragma GCC unroll 16
+  for (int i = 0; i < lanes_of<V>; ++i) store(to + i * to_stride, rows[i]);
+}
+
+// The rest of a matrix, element by element.
+template <class V>
+TW_INLINE void transpose_elements(int64_t rows, int64_t cols, const char* from, int64_t from_stride, char* to,
+                                  int64_t to_stride) {
+  constexpr int64_t item = sizeof(Element<V>);
+  for (int64_t c = 0; c < cols; ++c)
+    for (int64_t r = 0; r < rows; ++r)
+      std::memcpy(to + c * to_stride + r * item, from + r * from_stride + c * item, item);
+}
+
+template <class V>
+void transpose_matrix(int64_t rows, int64_t cols, const char* from, int64_t from_stride, char* to, int64_t to_stride) {
+  constexpr int64_t n = lanes_of<V>, item = sizeof(Element<V>);
+  const int64_t whole_rows = rows / n * n, whole_cols = cols / n * n;
+  for (int64_t c = 0; c < whole_cols; c += n)
+    for (int64_t r = 0; r < whole_rows; r += n)
+      transpose_block<V>(from + r * from_stride + c * item, from_stride, to + c * to_stride + r * item, to_stride);
+  transpose_elements<V>(rows - whole_rows, cols, from + whole_rows * from_stride, from_stride, to + whole_rows * item,
+                        to_stride);
+  transpose_elements<V>(whole_rows, cols - whole_cols, from + whole_cols * item, from_stride,
+                        to + whole_cols * to_stride, to_stride);
+}
+
+// -- 16-bit floats, by integer arithmetic on their bits; the scalar twins stand in cpu/half.h
+
+constexpr int kLanes = TW_VBYTES / 4;
+typedef uint16_t Narrow __attribute__((vector_size(TW_VBYTES / 2)));
+
+TW_INLINE U32 widened(const uint16_t* from) {
+  Narrow bits;
+  std::memcpy(&bits, from, sizeof bits);
+  return __builtin_convertvector(bits, U32);
+}
+TW_INLINE void store_narrowed(uint16_t* to, U32 bits) {
+  const Narrow narrow = __builtin_convertvector(bits, Narrow);
+  std::memcpy(to, &narrow, sizeof narrow);
+}
+TW_INLINE U32 choose(U32 mask, U32 yes, U32 no) { return (mask & yes) | (~mask & no); }
+TW_INLINE F32 as_float(U32 bits) { return reinterpret_cast<F32>(bits); }
+TW_INLINE U32 bits_of(F32 value) { return reinterpret_cast<U32>(value); }
+
+TW_INLINE U32 bfloat_to_float_bits(U32 b) { return b << 16; }
+
+TW_INLINE U32 float_to_bfloat_bits(U32 u) {
+  const U32 is_nan = U32((u & 0x7FFFFFFFu) > 0x7F800000u);
+  return choose(is_nan, (u >> 16) | 0x40u, (u + 0x7FFFu + ((u >> 16) & 1u)) >> 16);
+}
+
+TW_INLINE U32 half_to_float_bits(U32 h) {
+  const U32 sign = (h & 0x8000u) << 16, rest = h & 0x7FFFu;
+  const U32 finite = bits_of(as_float(rest << 13) * 0x1p112f);  // the multiplication normalises subnormals
+  return sign | choose(U32(rest >= 0x7C00u), 0x7F800000u | ((rest & 0x3FFu) << 13), finite);
+}
+
+TW_INLINE U32 float_to_half_bits(U32 u) {
+  const U32 sign = (u >> 16) & 0x8000u, rest = u & 0x7FFFFFFFu;
+  const U32 normal = (rest - 0x38000000u + 0xFFFu + ((rest >> 13) & 1u)) >> 13;
+  const U32 subnormal = bits_of(as_float(rest) + 0.5f) - 0x3F000000u;  // adding 0.5 rounds to the last place
+  const U32 finite = choose(U32(rest < 0x38800000u), subnormal, normal);
+  const U32 large = choose(U32(rest > 0x7F800000u), U32{} + 0x7E00u, U32{} + 0x7C00u);
+  return sign | choose(U32(rest >= 0x477FF000u), large, finite);
+}
+
+// The last elements go through a vector of their own.
+#define TW_WIDENING(name, convert)                                                                               \
+  void name(int64_t n, const void* from, void* to) {                                                             \
+    const uint16_t* in = static_cast<const uint16_t*>(from);                                                     \
+    char* out = static_cast<char*>(to);                                                                          \
+    for (; n >= kLanes; n -= kLanes, in += kLanes, out += TW_VBYTES) store(out, as_float(convert(widened(in)))); \
+    uint16_t rest[kLanes] = {};                                                                                  \
+    std::memcpy(rest, in, n * sizeof(uint16_t));                                                                 \
+    const U32 bits = convert(widened(rest));                                                                     \
+    std::memcpy(out, &bits, n * sizeof(float));                                                                  \
+  }
+#define TW_NARROWING(name, convert)                                    \
+  void name(int64_t n, const void* from, void* to) {                   \
+    const char* in = static_cast<const char*>(from);                   \
+    uint16_t* out = static_cast<uint16_t*>(to);                        \
+    U32 bits;                                                          \
+    for (; n >= kLanes; n -= kLanes, in += TW_VBYTES, out += kLanes) { \
+      std::memcpy(&bits, in, sizeof bits);                             \
+      store_narrowed(out, convert(bits));                              \
+    }                                                                  \
+    bits = U32{};                                                      \
+    std::memcpy(&bits, in, n * sizeof(float));                         \
+    uint16_t rest[kLanes];                                             \
+    store_narrowed(rest, convert(bits));                               \
+    std::memcpy(out, rest, n * sizeof(uint16_t));                      \
+  }
+TW_WIDENING(half_to_float, half_to_float_bits)
+TW_WIDENING(bfloat_to_float, bfloat_to_float_bits)
+TW_NARROWING(float_to_half, float_to_half_bits)
+TW_NARROWING(float_to_bfloat, float_to_bfloat_bits)
+#undef TW_WIDENING
+#undef TW_NARROWING
+
+}  // namespace
+
+extern const cpu::MovementKernels kMovement;
+const cpu::MovementKernels kMovement = {transpose_matrix<F32>, transpose_matrix<F64>, half_to_float,
+                                        float_to_half,         bfloat_to_float,       float_to_bfloat};
+
+}  // namespace TW_ISA_NS
+}  // namespace tw

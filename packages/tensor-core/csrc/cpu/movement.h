@@ -1,0 +1,20 @@
+// Moving data fast: transposes and half-precision conversions, compiled once per instruction set
+// (csrc/cpu/isa/movement.cpp). Pointers need no alignment.
+#pragma once
+
+#include <cstdint>
+
+namespace tw::cpu {
+
+// to[c][r] = from[r][c]; the strides are bytes from one row to the next.
+using TransposeKernel = void (*)(int64_t rows, int64_t cols, const char* from, int64_t from_stride, char* to,
+                                 int64_t to_stride);
+using ConvertKernel = void (*)(int64_t n, const void* from, void* to);
+
+struct MovementKernels {
+  TransposeKernel transpose_32, transpose_64;  // elements of 32 and 64 bits
+  ConvertKernel half_to_float, float_to_half, bfloat_to_float, float_to_bfloat;
+};
+const MovementKernels& movement_kernels();  // of this machine
+
+}  // namespace tw::cpu
