@@ -77,8 +77,8 @@ struct LaneKernels {
 // Convolution with output channels in the lanes of vectors: a pass computes [pixel][channel] for one or two vectors of
 // channels. Its source is a padded image whose neighbouring pixels are neighbours in memory whatever the stride.
 struct ConvolutionPass {
-  int64_t rows, cols;      // output pixels
-  int64_t in_row;          // elements of the source from one output row to the next
+  int64_t rows, cols;  // output pixels
+  int64_t in_row;      // elements of the source from one output row to the next
   int64_t taps;
   const int64_t* offsets;  // elements from a pixel's place in the source to each tap
 };
