@@ -118,6 +118,7 @@ bool add_config(PyObject* module) {
     m.def("load_plugin", &load, py::arg("path"));
     m.def("isa_name", &cpu::isa_name);
     m.def("blas_description", &cpu::blas_description);
+    py::module_::import("atexit").attr("register")(py::cpp_function(&run_exit_hooks));  // while Python still works
     m.attr("ABI_VERSION") = py::make_tuple(TW_ABI_MAJOR, TW_ABI_MINOR);
     m.attr("COMPILER") = __VERSION__;
     return true;

@@ -174,7 +174,9 @@ PyObject* op_property(PyObject*, PyObject* args) {
 PyObject* extend_tensor(PyObject*, PyObject* args) {
   PyObject *name, *attribute;
   if (!PyArg_ParseTuple(args, "UO:extend_tensor", &name, &attribute)) return nullptr;
+  Py_INCREF(name);
   PyUnicode_InternInPlace(&name);
+  const Ref interned(name);
   if (PyDict_SetItem(TensorType.tp_dict, name, attribute) < 0) return nullptr;
   PyType_Modified(&TensorType);
   Py_RETURN_NONE;
