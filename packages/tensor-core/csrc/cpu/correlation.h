@@ -118,7 +118,7 @@ struct BandLayout {
 
  private:
   static constexpr int64_t kBandPixels = 1024;
-  static constexpr int64_t kBandElements = 96 * 1024;
+  static constexpr int64_t kBandElements = 64 * 1024;
 };
 
 // The source of a band: `source` is the group's channels of one image, `copy` the memory for a padded copy.

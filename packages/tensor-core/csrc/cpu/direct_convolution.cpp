@@ -99,49 +99,73 @@ void spread(const Correlation& c, const T* planes, int64_t channels, int64_t fir
     }
 }
 
+// A correlation that is ready to run: the convolution, or one residue of its gradient.
+template <class T>
+struct PreparedCorrelation {
+  PreparedCorrelation(const Correlation& correlation, Tensor packed)
+      : c(correlation), layout(c), offsets(layout.tap_offsets(c)), weights(std::move(packed)) {}
+  int64_t band_pixels() const { return layout.rows * c.x.results; }
+
+  Correlation c;
+  BandLayout layout;
+  std::vector<int64_t> offsets;
+  Tensor weights;
+};
+
 template <class T>
 struct CorrelationData {
-  const T *source, *weights, *start;
+  const T *source, *start;
   T* out;
   int64_t out_height, out_width;
 };
 
-// One band of one image and group, block by block of channels. `memory`: for the source, the results and their planes.
+// One band of a plane (an image's group), block by block of channels. `memory`: for the source, the results, and their
+// planes.
 template <class T>
-void correlate_band(const Correlation& c, const BandLayout& layout, const std::vector<int64_t>& offsets,
-                    const CorrelationData<T>& data, int64_t unit, T* const (&memory)[3]) {
+void correlate_band(const PreparedCorrelation<T>& part, const CorrelationData<T>& data, int64_t plane, int64_t band,
+                    T* const (&memory)[3]) {
   const auto& kernels = isa_table<ConvolutionKernels<T>>();
+  const Correlation& c = part.c;
   const ChannelBlocks<T> blocks(c.result_channels);
-  const int64_t band = unit % layout.bands, plane = unit / layout.bands, group = plane % c.groups;
-  const ConvolutionPass pass = layout.pass(c, band, offsets);
-  const int64_t pixels = pass.rows * pass.cols, first_row = band * layout.rows;
+  const int64_t group = plane % c.groups;
+  const ConvolutionPass pass = part.layout.pass(c, band, part.offsets);
+  const int64_t pixels = pass.rows * pass.cols, first_row = band * part.layout.rows;
   const int64_t out_plane = data.out_height * data.out_width;
   const T* source =
-      band_source(c, layout, band, data.source + plane * c.source_channels * c.y.source * c.x.source, memory[0]);
+      band_source(c, part.layout, band, data.source + plane * c.source_channels * c.y.source * c.x.source, memory[0]);
   const bool together = c.y.step == 1 && c.x.step == 1;
   for (int64_t b = 0; b < blocks.count(); ++b) {
     const ChannelBlock block = blocks[b];
     const int64_t channel = group * blocks.padded_channels() + block.first;
     T* out = data.out + (plane * c.result_channels + block.first) * out_plane;
-    kernels.correlate(pass, block.vectors, source, data.weights + channel * pass.taps, data.start + channel, memory[1]);
+    kernels.correlate(pass, block.vectors, source, part.weights.template data<T>() + channel * pass.taps,
+                      data.start + channel, memory[1]);
     kernels.channels_first(memory[1], block.vectors, block.count, pixels,
                            together ? out + first_row * data.out_width : memory[2], together ? out_plane : pixels);
     if (!together)
-      spread(c, memory[2], block.count, first_row, layout.rows_of(c, band), out, data.out_width, out_plane);
+      spread(c, memory[2], block.count, first_row, part.layout.rows_of(c, band), out, data.out_width, out_plane);
   }
 }
 
+// All parts read the same source and have the same channels. They take turns band by band, while it is in cache.
 template <class T>
-void correlate(const Correlation& c, const CorrelationData<T>& data) {
-  const BandLayout layout(c);
-  const std::vector<int64_t> offsets = layout.tap_offsets(c);
-  const int64_t pixels = layout.rows * c.x.results;
+void correlate(const std::vector<PreparedCorrelation<T>>& parts, const CorrelationData<T>& data) {
+  if (parts.empty()) return;
+  const Correlation& c = parts[0].c;
+  int64_t bands = 0, copy_size = 0, pixels = 0, work = 0;
+  for (const PreparedCorrelation<T>& part : parts) {
+    bands = std::max(bands, part.layout.bands);
+    copy_size = std::max(copy_size, part.layout.copy_size(part.c));
+    pixels = std::max(pixels, part.band_pixels());
+    work += part.band_pixels() * (part.c.taps() + 1) * c.result_channels;
+  }
   const int64_t results = pixels * ChannelBlocks<T>(c.result_channels).width();
-  const int64_t grain = grain_for(pixels * (c.taps() + 1) * c.result_channels / 16);
-  parallel_for(0, c.images * c.groups * layout.bands, grain, [&](int64_t begin, int64_t end) {
-    const Tensor copy = scratch<T>(layout.copy_size(c)), result = scratch<T>(results), planes = scratch<T>(results);
+  parallel_for(0, c.images * c.groups * bands, grain_for(work / 16), [&](int64_t begin, int64_t end) {
+    const Tensor copy = scratch<T>(copy_size), result = scratch<T>(results), planes = scratch<T>(results);
     T* const memory[3] = {copy.data<T>(), result.data<T>(), planes.data<T>()};
-    for (int64_t i = begin; i < end; ++i) correlate_band(c, layout, offsets, data, i, memory);
+    for (int64_t i = begin; i < end; ++i)
+      for (const PreparedCorrelation<T>& part : parts)
+        if (i % bands < part.layout.bands) correlate_band(part, data, i / bands, i % bands, memory);
   });
 }
 
@@ -188,19 +212,21 @@ void add_slots(const Correlation& c, T* sums, int64_t slots, T* weight) {
 
 template <class T>
 void direct_forward(const ConvolutionGeometry& g, const T* input, const T* weight, const T* bias, T* output) {
-  const Tensor weights = forward_weights(g, weight), start = starts(g.groups, g.out_channels, bias);
-  correlate<T>(forward_correlation(g), {input, weights.data<T>(), start.data<T>(), output, g.out_height, g.out_width});
+  const Tensor start = starts(g.groups, g.out_channels, bias);
+  correlate<T>({{forward_correlation(g), forward_weights(g, weight)}},
+               {input, start.data<T>(), output, g.out_height, g.out_width});
 }
 
 template <class T>
 void direct_backward_input(const ConvolutionGeometry& g, const T* grad, const T* weight, T* input) {
   const Tensor start = starts<T>(g.groups, g.in_channels, nullptr);
+  std::vector<PreparedCorrelation<T>> residues;
   for (int64_t row = 0; row < std::min(g.stride[0], g.height); ++row)
     for (int64_t col = 0; col < std::min(g.stride[1], g.width); ++col) {
       const Correlation c = backward_correlation(g, row, col);
-      const Tensor weights = backward_weights(g, c, weight);
-      correlate<T>(c, {grad, weights.data<T>(), start.data<T>(), input, g.height, g.width});
+      residues.emplace_back(c, backward_weights(g, c, weight));
     }
+  correlate<T>(residues, {grad, start.data<T>(), input, g.height, g.width});
 }
 
 template <class T>
