@@ -72,8 +72,9 @@ class Pass {
   std::vector<Edge> root_edges_, input_edges_;
   std::vector<Capture> captured_;
   std::vector<Tensor> input_grads_;
-  std::vector<Tensor> in_, out_;  // of the node that runs
-  std::vector<uint8_t> wanted_;   // by edge of the node that runs
+  std::vector<Tensor> in_, out_;     // of the node that runs
+  std::vector<uint8_t> wanted_;      // by edge of the node that runs
+  std::vector<Node*> release_late_;  // what they saved, another node of this pass may still need
   std::vector<ObjectRef> callbacks_;
 };
 
@@ -105,6 +106,7 @@ std::vector<Tensor> Pass::run() {
   for (const Edge& edge : root_edges_)
     if (edge.node) make_ready(table_.at(edge.node.get()));
   run_ready();
+  for (Node* node : release_late_) node->release_saved();
   run_callbacks();
   return std::move(input_grads_);
 }
@@ -321,7 +323,11 @@ void Pass::apply(Node& node, Tensor* grads, Tensor* results) {
     remember_failure(node);
     throw;
   }
-  if (!request_.options.keep_graph) node.release_saved();
+  if (request_.options.keep_graph) return;
+  if (node.shares_saved())
+    release_late_.push_back(&node);
+  else
+    node.release_saved();
 }
 
 void Pass::follow_edges(Node& node, Tensor* results) {

@@ -60,6 +60,9 @@ class Node {
   virtual void apply(Tensor* grads, Tensor* results, const PassOptions& options) = 0;
   // Drops what apply() needs; a later apply() fails with a sentence.
   virtual void release_saved() {}
+  // Whether two nodes of a graph may share this one's saved values: they are then dropped when the pass has ended.
+  bool shares_saved() const { return shares_saved_; }
+  void set_shares_saved() { shares_saved_ = true; }
   // The leaf that gradients are accumulated into, or null.
   virtual tw_tensor* leaf() const { return nullptr; }
   // A saved value by its forward name ("other", "result"), for inspection; false if there is none.
@@ -117,6 +120,7 @@ class Node {
   std::atomic<uint32_t> references_{1};
   std::atomic_flag saved_lock_ = ATOMIC_FLAG_INIT;
   uint32_t bytes_ = 0;
+  bool shares_saved_ = false;
   union {
     uint64_t sequence_;
     Node* next_dead_;

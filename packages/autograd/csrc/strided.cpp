@@ -103,6 +103,7 @@ class CopySlices final : public Node {
  public:
   CopySlices(StridedPart part, NodeRef writer) : Node(1), part_(std::move(part)), writer_(std::move(writer)) {}
 
+  Node& writer() { return *writer_.get(); }
   const char* name() const override { return "CopySlices"; }
   void release_saved() override { writer_->release_saved(); }
   bool saved_value(std::string_view name, tw_value* result) override { return writer_->saved_value(name, result); }
@@ -171,6 +172,9 @@ void rebase_view(tw_tensor* view, const Tensor& base, NodeRef writer) {
   const uint32_t edges = std::max(writer->edge_count(), 1u);
   auto* node = make_node<CopySlices>(edges, 0, part_of(view, base), writer);
   NodeRef owned = NodeRef::steal(node);
+  // In a recorded pass a result that the writer saved is a result of the writer itself, which then runs by itself too.
+  node->set_shares_saved();
+  node->writer().set_shares_saved();
   node->set_edge(0, gradient_edge(base.get()));
   for (uint32_t i = 1; i < edges; ++i) node->set_edge(i, writer->edge(i));
   set_history(base.get(), owned, 0);

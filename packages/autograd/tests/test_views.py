@@ -276,6 +276,18 @@ def test_second_order_through_a_write() -> None:
     assert tw.autograd.gradgradcheck(f, x)
 
 
+def test_second_order_through_a_write_that_saves_its_result() -> None:
+    def f(x: tw.Tensor) -> tw.Tensor:
+        y = x * x
+        y[:1].tanh_()
+        return y * x
+
+    x = leaf(0.5, 1.5)
+    assert tw.autograd.gradgradcheck(f, x)
+    (g,) = tw.autograd.grad(f(x).sum(), x, create_graph=True)
+    tw.autograd.grad(g.sum(), x)
+
+
 def test_detached_view_keeps_its_own_history() -> None:
     x = leaf(1, 2)
     y = x * 1
