@@ -165,12 +165,29 @@ tw_status reduce(const BoundReduction& bound, tw_call* call, ComputeType type, u
   return TW_OK;
 }
 
+// The most common small case: everything of one contiguous tensor of the kernel's type, in one block of the tree.
+bool reduce_one_block(const BoundReduction& bound, const tw_call* call) {
+  const tw_value& v = call->args[bound.op->operand_args[0]];
+  const tw_tensor* out = call->rets[0].u.t;
+  if (bound.op->operand_count != 1 || v.tag != TW_TENSOR || out->numel != 1) return false;
+  const tw_tensor* t = v.u.t;
+  const int type = compute_type(t->dl.dtype, bound.op->compute_types);
+  if (type < 0 || kComputeDtype[type] != dtype_id(t->dl.dtype) || !bound.kernels[type].row) return false;
+  const bool is_truth = bound.op->dtype == ReductionDtype::kBool;
+  if (!is_truth && out->dl.dtype != t->dl.dtype) return false;
+  if (!(t->flags & TW_F_CONTIGUOUS) || t->numel == 0 || t->numel > kReductionBlock) return false;
+  const void* in[] = {t->dl.data};
+  const uint8_t step[] = {1};
+  bound.kernels[type].row(t->numel, in, step, out->dl.data);
+  return true;
+}
+
 }  // namespace
 
 tw_status reduction_run(void* self, tw_call* call) {
   const BoundReduction& bound = *static_cast<const BoundReduction*>(self);
   const ReductionOp& op = *bound.op;
-  if (call->rets[0].u.t->numel == 0) return TW_OK;
+  if (call->rets[0].u.t->numel == 0 || reduce_one_block(bound, call)) return TW_OK;
   tw_meta meta;
   if (const tw_status status = bound.spec->infer(bound.spec->self, call, &meta)) return status;
   const tw_dtype computed =

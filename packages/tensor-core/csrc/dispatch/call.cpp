@@ -1,5 +1,7 @@
 #include "dispatch/call.h"
 
+#include <cstring>
+
 #include "cpu/bind.h"
 #include "dispatch/layers.h"
 #include "dispatch/registry.h"
@@ -81,11 +83,25 @@ tw_status find_place(const tw_call* call, Place* place) {
 namespace {
 
 tw_status no_kernel(const tw_call* call, const Place& place, bool declined) {
+  return set_error_text(TW_E_UNSUPPORTED, display_name(*call->op->spec), ": ",
+                        declined ? "every kernel declined these arguments on " : "there is no kernel for ", place.device);
+}
+
+bool is_default(const tw_value& v, const ArgSpec& arg) {
+  const tw_value& d = arg.default_value;
+  if (!arg.has_default || v.tag != d.tag || v.aux != d.aux) return false;
+  const bool is_list = v.tag == TW_STR || v.tag == TW_INTS || v.tag == TW_FLOATS;
+  if (!is_list) return v.u.i == d.u.i;
+  return v.aux == 0 || !std::memcmp(v.u.p, d.u.p, v.aux * (v.tag == TW_STR ? 1 : 8));
+}
+
+// A revision only appends keyword-only arguments. A kernel written for an older one may not know them, so it is asked
+// only while all of them have their defaults.
+bool suits_older_kernel(const tw_call* call) {
   const OpSpec& spec = *call->op->spec;
-  if (declined && error_code() != TW_OK) return error_code();  // the last kernel said why
-  return set_error_text(TW_E_UNSUPPORTED, display_name(spec), ": ",
-                        declined ? "every kernel declined these arguments on " : "there is no kernel for ",
-                        place.device);
+  for (uint32_t i = spec.npositional; i < call->nargs; ++i)
+    if (!is_default(call->args[i], spec.args[i])) return false;
+  return true;
 }
 
 }  // namespace
@@ -93,6 +109,7 @@ tw_status no_kernel(const tw_call* call, const Place& place, bool declined) {
 tw_status run_chain(const KernelRecord* kernel, tw_call* call, const Place& place) {
   if (__builtin_expect(!kernel, 0)) return no_kernel(call, place, false);
   for (; kernel; kernel = kernel->next) {
+    if (__builtin_expect(kernel->revision != call->op->spec->revision, 0) && !suits_older_kernel(call)) continue;
     const tw_status status = kernel->fn(kernel->self, call);
     if (__builtin_expect(status != TW_DECLINE, 1)) return status;
   }
