@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+import tensorwright as tw
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-import tensorwright as tw
 
 Geometry = tuple[tuple[int, int], tuple[int, int], tuple[int, int], int]  # stride, padding, dilation, groups
 

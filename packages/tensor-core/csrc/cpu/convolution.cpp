@@ -16,7 +16,7 @@ void conv2d(TensorRef self, TensorRef weight, TensorRef bias, IntList stride, In
   StagedResult result(out, dtype);
   visit_floating("conv2d", dtype, [&](auto type) {
     using T = typename decltype(type)::type;
-    const auto run = suits_lanes<T>(g) ? lane_forward<T> : direct_forward<T>;
+    const auto run = suits_lanes<T>(g, g.out_channels) ? lane_forward<T> : direct_forward<T>;
     run(g, input.data<T>(), weights.data<T>(), biases ? biases.data<T>() : nullptr, result.data<T>());
   });
   result.commit();
@@ -30,7 +30,7 @@ void convolution_backward_input(TensorRef grad, TensorRef weight, IntList input_
   StagedResult result(out, dtype);
   visit_floating("convolution_backward_input", dtype, [&](auto type) {
     using T = typename decltype(type)::type;
-    const auto run = suits_lanes<T>(g) ? lane_backward_input<T> : direct_backward_input<T>;
+    const auto run = suits_lanes<T>(g, g.in_channels) ? lane_backward_input<T> : direct_backward_input<T>;
     run(g, grads.data<T>(), weights.data<T>(), result.data<T>());
   });
   result.commit();

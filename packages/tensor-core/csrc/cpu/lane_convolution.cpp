@@ -130,11 +130,12 @@ Tensor packed_weights(const ConvolutionGeometry& g, const std::vector<ChannelRun
 }  // namespace
 
 template <class T>
-bool suits_lanes(const ConvolutionGeometry& g) {
+bool suits_lanes(const ConvolutionGeometry& g, int64_t result_channels) {
   const int64_t lanes = isa_table<LaneKernels<T>>().lanes;
   const int64_t channels = g.groups * std::max(g.in_channels, g.out_channels);
   const int64_t pixels = std::max(input_plane(g).padded_pixels(), g.out_pixels());
-  return g.images * 4 >= lanes * 3 && lanes * channels * pixels <= kMostElements;
+  const bool full = g.images * 4 >= lanes * 3 || g.images >= 2 * result_channels;
+  return full && lanes * channels * pixels <= kMostElements;
 }
 
 template <class T>
@@ -271,8 +272,8 @@ void lane_backward_input(const ConvolutionGeometry& g, const T* grad, const T* w
   for_each_run<T>(LaneImages<T>::batches(g.images), g.groups, runs, steps, most * channel_size, compute);
 }
 
-template bool suits_lanes<float>(const ConvolutionGeometry&);
-template bool suits_lanes<double>(const ConvolutionGeometry&);
+template bool suits_lanes<float>(const ConvolutionGeometry&, int64_t);
+template bool suits_lanes<double>(const ConvolutionGeometry&, int64_t);
 template void lane_forward<float>(const ConvolutionGeometry&, const float*, const float*, const float*, float*);
 template void lane_forward<double>(const ConvolutionGeometry&, const double*, const double*, const double*, double*);
 template void lane_backward_input<float>(const ConvolutionGeometry&, const float*, const float*, float*);

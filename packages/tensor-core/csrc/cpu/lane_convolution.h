@@ -6,9 +6,10 @@
 
 namespace tw::cpu {
 
-// Whether there are enough images to fill lanes, and they are small enough to be kept that way.
+// Whether the images fill lanes well, or at least better than the channels of the result (of one group) would, and are
+// small enough to be kept that way.
 template <class T>
-bool suits_lanes(const ConvolutionGeometry& g);
+bool suits_lanes(const ConvolutionGeometry& g, int64_t result_channels);
 
 template <class T>
 void lane_forward(const ConvolutionGeometry& g, const T* input, const T* weight, const T* bias, T* output);
