@@ -39,7 +39,7 @@ tw_dtype dtype_of_scalar(const Scalar& value) {
 }
 
 // A CPU tensor moved to where it was asked for.
-Tensor on_device(Tensor t, const Device& device) {
+Tensor on_device(const Tensor& t, const Device& device) {
   return !device || *device == kCpu ? t : ops::_to_copy(t, std::nullopt, device, false);
 }
 

@@ -14,7 +14,7 @@ Tensor element_or_nan(TensorRef sorted, int64_t dim, int64_t place, bool keepdim
     const int64_t dims[] = {dim};
     return keepdim ? slice : ops::squeeze(slice, IntList(dims, 1));
   };
-  const Tensor value = at(place);
+  Tensor value = at(place);
   if (!is_floating(sorted.dtype())) return value;
   const Tensor last = at(sorted.size(static_cast<int>(dim)) - 1);
   return ops::where(ops::isnan(last), last, value);

@@ -31,7 +31,7 @@ tw_status check_given(const tw_call* call, uint32_t ret, IntList shape, tw_dtype
   const tw_tensor* t = v.u.t;
   const IntList given{t->dl.shape, size_t(t->dl.ndim)};
   if (t->flags & TW_F_READONLY) return set_error_text(TW_E_VALUE, named(), " is read-only memory");
-  if (given.size() != shape.size() || std::memcmp(given.data(), shape.data(), shape.size() * sizeof(int64_t)))
+  if (given.size() != shape.size() || std::memcmp(given.data(), shape.data(), shape.size() * sizeof(int64_t)) != 0)
     return set_error_text(TW_E_SHAPE, named(), " has shape ", given, ", but the result has shape ", shape);
   if (!can_store(dtype, t->dl.dtype))
     return set_error_text(TW_E_TYPE, named(), " is ", t->dl.dtype, " and cannot hold the result, which is ", dtype);

@@ -56,7 +56,7 @@ tw_status error_take(tw_error** out) {
   if (slot.code == TW_OK) return TW_OK;
   auto* taken = new (std::nothrow) tw_error(std::move(slot));
   if (!taken) return TW_E_NOMEM;
-  slot.foreign = nullptr;  // the owner is `taken` now
+  slot.foreign = nullptr;  // NOLINT(bugprone-use-after-move): the owner is `taken` now
   clear_error();
   *out = taken;
   return TW_OK;
