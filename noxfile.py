@@ -169,7 +169,7 @@ def build_wheels(session: nox.Session, variant: str = "", defines: str = "") -> 
     for name in order:
         if name in missing:
             build_wheel(session, name, variant, defines)
-        if missing and name in built_with:
+        if name in built_with:
             session.install("--no-deps", "--force-reinstall", *built(session, [name], variant))
 
 

@@ -162,7 +162,7 @@ Tensor eye(int64_t n, std::optional<int64_t> m, Dtype dtype, Device device) {
   cpu::scalar_bytes("eye", 1, type, one);
   const int64_t length = std::min(n, cols);
   cpu::fill_elements(tw::as_strided(out, {length}, {cols + 1}, 0), one);
-  return on_device(std::move(out), device);
+  return on_device(out, device);
 }
 
 }  // namespace tw::composite
