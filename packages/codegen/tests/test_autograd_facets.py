@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tensorwright_codegen.autograd import load_derivatives
 from tensorwright_codegen.autograd.emit import compile_facet, node_name
+from tensorwright_codegen.autograd.symbolic import NotDifferentiableError, gradient_formula
 from tensorwright_codegen.facets import FacetError, OpSet, load_ops
 
 OPS_TEXT = """
@@ -141,6 +142,37 @@ def test_conditions_numbers_and_lists(ops: OpSet, tmp_path: Path) -> None:
     one = compiled(text, ops, tmp_path)
     otherwise = "ops::index_put(b.grad(), b.tensors(1), b.tensor(2), false)"
     assert f"(b.plain<bool>(0) ? Tensor::retain(b.grad()) : {otherwise})" in one.function
+
+
+@pytest.mark.parametrize(
+    ("expression", "formula"),
+    [
+        ("self", "grad"),
+        ("3", "zeros_like(grad)"),
+        ("floor(self)", "zeros_like(grad)"),
+        ("-self * 2", "grad * (-1 * 2)"),
+        ("exp(2 * self)", "grad * (result * 2)"),
+        ("1 / self", "-(grad / self) / self"),
+        ("select(self > 0, self, alpha * expm1(self))", "where(self > 0, grad, grad * (alpha * (expm1(self) + 1)))"),
+        ("minimum(self, 6) / 6", "where(self <= 6, grad, 0) / 6"),
+        ("select((self < 1) & (self > 0), T(0), self)", "where(logical_and(self < 1, self > 0), 0, grad)"),
+        ("fma(self, self, 1)", "grad * (self + self)"),
+    ],
+)
+def test_symbolic_derivatives(expression: str, formula: str) -> None:
+    assert gradient_formula(expression, "self") == formula
+
+
+def test_automatic_gradient_of_a_facet(ops: OpSet, tmp_path: Path) -> None:
+    one = compiled("- op: exp\n  self: auto\n", ops, tmp_path)
+    assert "ops::mul(b.grad(), b.tensor(0))" in one.function
+    assert "kResult" in one.tables
+    assert "only a pointwise op" in refusal("- op: sum\n  self: auto\n", ops, tmp_path)
+
+
+def test_what_has_no_rule() -> None:
+    with pytest.raises(NotDifferentiableError, match=r"the function bitcast\(\) has no rule"):
+        gradient_formula("bitcast(self)", "self")
 
 
 def test_results_without_gradient(ops: OpSet, tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ import ast
 from dataclasses import dataclass
 
 from ..emit.cpp_types import default_expression
-from ..facets import Arg, FacetError, Op, OpSet, Type
+from ..facets import Arg, FacetError, Kind, Op, OpSet, Type
 from ..rules.cpp import cpp_dtype, cpp_string
 from .helpers import HELPERS
-from .model import Formula
+from .model import AUTO, Formula
+from .symbolic import NotDifferentiableError, gradient_formula
 from .values import (
     BOOL,
     DTYPE,
@@ -76,11 +77,24 @@ class Compiler:
 
     def compile(self) -> Term:
         try:
-            tree = ast.parse(self.formula.text, mode="eval").body
+            tree = ast.parse(self._text(), mode="eval").body
         except SyntaxError as error:
             raise self.error(f"not an expression: {error.msg}") from None
         self.whole = _read_whole(tree)
         return self.term(tree)
+
+    def _text(self) -> str:
+        """The formula, or what `auto` stands for."""
+        if self.formula.text != AUTO:
+            return self.formula.text
+        expression = self.op.expression
+        if self.op.kind is not Kind.POINTWISE or expression is None or len(expression.results) != 1:
+            raise self.error("only a pointwise op with one result has an expression to differentiate")
+        gradient = "grad" if self.names.argument("grad") is None else "grad_result"
+        try:
+            return gradient_formula(expression.results[0].text, self.formula.inputs[0], gradient)
+        except NotDifferentiableError as error:
+            raise self.error(str(error)) from None
 
     def error(self, message: str) -> FacetError:
         return FacetError(self.formula.location, f"derivative of {self.op.name}: {message} in `{self.formula.text}`")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ..facets import Location
 from ..facets.errors import UNKNOWN
 
+AUTO = "auto"  # a formula: the op's expression is differentiated
 ZERO = "zero"  # a formula: no gradient flows to the argument, which counts as differentiable all the same
 
 
