@@ -11,6 +11,7 @@ where(self > 0, grad, grad * 0.1)
 from __future__ import annotations
 
 import ast
+from typing import Any
 
 # The derivative of f by its only argument x; f stands for the call itself.
 _UNARY = {
@@ -197,7 +198,7 @@ class _UseResult(ast.NodeTransformer):
     def __init__(self, expression: str) -> None:
         self.expression = expression
 
-    def visit(self, node: ast.AST) -> ast.AST:
+    def visit(self, node: ast.AST) -> Any:
         if isinstance(node, ast.expr) and not isinstance(node, ast.Name) and ast.dump(node) == self.expression:
             return ast.Name("result")
         return self.generic_visit(node)
