@@ -98,11 +98,12 @@ void run_foreign(Backward& backward) {
 }
 
 void describe_saves(ForeignDerivative& made, const std::vector<Declared>& arguments, uint32_t results) {
-  for (uint8_t i = 0; i < arguments.size(); ++i)
+  for (uint32_t i = 0; i < arguments.size(); ++i)
     if (made.def.save_args >> i & 1)
-      made.saves.push_back({SaveKind::kArgument, i, ~uint64_t{0}, made.names[i].c_str()});
-  for (uint8_t i = 0; i < results; ++i)
-    if (made.def.save_rets >> i & 1) made.saves.push_back({SaveKind::kResult, i, ~uint64_t{0}, "result"});
+      made.saves.push_back({SaveKind::kArgument, static_cast<uint8_t>(i), ~uint64_t{0}, made.names[i].c_str()});
+  for (uint32_t i = 0; i < results; ++i)
+    if (made.def.save_rets >> i & 1)
+      made.saves.push_back({SaveKind::kResult, static_cast<uint8_t>(i), ~uint64_t{0}, "result"});
 }
 
 const Derivative* make_foreign(const tw_vjp_def& def, const tw_op_info& info) {
@@ -111,10 +112,10 @@ const Derivative* make_foreign(const tw_vjp_def& def, const tw_op_info& info) {
   ForeignDerivative& made = all.emplace_back();
   made.def = def;
   made.node_name = text(short_name(def.op), "_vjp");
-  for (uint8_t i = 0; i < arguments.size(); ++i) {
+  for (uint32_t i = 0; i < arguments.size(); ++i) {
     made.names.push_back(arguments[i].name);
     if (arguments[i].type.rfind("Tensor", 0) == 0 && arguments[i].type.find('[') == std::string::npos)
-      made.inputs.push_back({i, false});
+      made.inputs.push_back({static_cast<uint8_t>(i), false});
   }
   describe_saves(made, arguments, info.nrets);
   if (made.saves.size() > kMaxSaves)
