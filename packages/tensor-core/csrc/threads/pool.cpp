@@ -50,7 +50,7 @@ struct Pool {
   std::condition_variable wake, done;
   Region* region = nullptr;
   int wanted = 0;                       // workers that may still join the region
-  int active = 0;                       // workers inside it
+  std::atomic<int> active{0};           // workers inside it; changed under the mutex, watched without
   int workers = 0;                      // threads started
   std::atomic<uint64_t> generation{0};  // of regions; what spinning workers watch
   std::atomic<bool> busy{false};        // one region at a time; a second caller works alone
@@ -65,21 +65,30 @@ std::atomic<Pool*> pool{nullptr};
 std::atomic<int> threads_wanted{0};
 std::atomic<bool (*)()> poll_hook{nullptr};
 
+template <class Done>
+void spin(Done&& done) {
+  for (int i = 0; i < kSpins && !done(); ++i) pause();
+}
+
 void Pool::work() {
   uint64_t seen = 0;
+  const auto is_new = [&] { return generation.load(std::memory_order_acquire) != seen; };
   for (;;) {
-    for (int i = 0; i < kSpins && generation.load(std::memory_order_acquire) == seen; ++i) pause();
+    // Also after a region that was over before this thread was awake: when one follows another closely, the next
+    // one finds it here.
+    spin(is_new);
     std::unique_lock<std::mutex> lock(mutex);
-    wake.wait(lock, [&] { return wanted > 0; });
+    wake.wait(lock, is_new);
     seen = generation.load(std::memory_order_relaxed);
+    if (wanted == 0) continue;
     --wanted;
-    ++active;
+    active.fetch_add(1, std::memory_order_relaxed);
     Region* r = region;
     lock.unlock();
     while (r->run_one()) {
     }
     lock.lock();
-    if (--active == 0) done.notify_one();
+    if (active.fetch_sub(1, std::memory_order_release) == 1) done.notify_one();
   }
 }
 
@@ -105,9 +114,11 @@ void Pool::run(Region& r, int helpers) {
   helpers == 1 ? wake.notify_one() : wake.notify_all();
   while (r.run_one())
     if (poll() != TW_OK) r.cancelled.store(true, std::memory_order_relaxed);
+  const auto is_over = [this] { return active.load(std::memory_order_acquire) == 0; };
+  spin(is_over);
   std::unique_lock<std::mutex> lock(mutex);
   wanted = 0;  // who has not joined by now is not needed
-  done.wait(lock, [&] { return active == 0; });
+  done.wait(lock, is_over);
   region = nullptr;
 }
 
