@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from tensorwright_codegen.expression import (
     EMPTY_LIBRARY,
     ExpressionError,

@@ -12,7 +12,6 @@ import numpy.typing as npt
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-
 from tensorwright_codegen.expression import (
     EMPTY_LIBRARY,
     Location,

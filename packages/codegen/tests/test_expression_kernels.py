@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-
 from tensorwright_codegen.expression import (
     EMPTY_LIBRARY,
     Library,

@@ -6,7 +6,6 @@ import doctest
 from pathlib import Path
 
 import pytest
-
 from tensorwright_codegen.expression import (
     EMPTY_LIBRARY,
     ExpressionError,

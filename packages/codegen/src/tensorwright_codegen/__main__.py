@@ -1,4 +1,4 @@
-"""Command line: `core` and `autograd` write what those packages' builds need, `stubs`, `reference` and `coverage` the rest."""
+"""Command line: `core` and `autograd` write what those builds need, `stubs`, `reference` and `coverage` the rest."""
 
 from __future__ import annotations
 
