@@ -24,8 +24,8 @@ Tensor integer_power(const Operand& self, const Operand& exponent, tw_dtype dtyp
   if (!exponent.is_tensor() && exponent.scalar().integer() < 0)
     throw fail(TW_E_VALUE, "pow: an integer has no negative integer power; exponent is ", exponent.scalar(),
                "; convert self to a floating dtype");
-  const Tensor base = ops::to_dtype(ops::add(self, ops::mul(exponent, 0)), kInt64);       // broadcast against
-  const Tensor power = ops::to_dtype(ops::add(ops::mul(self, 0), exponent), kInt64);      // each other
+  const Tensor base = ops::to_dtype(ops::add(self, ops::mul(exponent, 0)), kInt64);   // broadcast against
+  const Tensor power = ops::to_dtype(ops::add(ops::mul(self, 0), exponent), kInt64);  // each other
   return ops::to_dtype(ops::pow_integer(base, power), dtype);
 }
 
@@ -35,7 +35,8 @@ Tensor pow(const Operand& self, const Operand& exponent) {
   const tw_dtype dtype = promoted(self, exponent);
   if (is_integral(dtype) || dtype == kBool) return integer_power(self, exponent, dtype == kBool ? kInt64 : dtype);
   const bool square = !exponent.is_tensor() && exponent.scalar().equals(2.0) && self.is_tensor();
-  if (square && self.tensor().dtype() == dtype) return ops::square(self.tensor());  // the same value, at a fraction of the cost
+  if (square && self.tensor().dtype() == dtype)
+    return ops::square(self.tensor());  // the same value, at a fraction of the cost
   return ops::pow_float(self, exponent);
 }
 

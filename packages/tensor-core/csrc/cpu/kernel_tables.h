@@ -45,29 +45,29 @@ struct KernelTable {  // one per instruction set: baseline_table(), avx2_table()
 };
 
 enum class DtypeRule : uint8_t {
-  kPromote,   // of all operands
-  kFloat,     // promote; integers and bool become the default float type
-  kRule,      // the op's infer function computes it; operands are cast to the result's dtype
+  kPromote,  // of all operands
+  kFloat,    // promote; integers and bool become the default float type
+  kRule,     // the op's infer function computes it; operands are cast to the result's dtype
 };
 
 // `self` of a pointwise op's infer and kernel; generated.
 struct PointwiseOp {
-  const char* name;                     // key in the kernel table
+  const char* name;  // key in the kernel table
   uint8_t operand_count;
   uint8_t result_count;
-  uint8_t operand_args[kMaxOperands];   // argument index of each operand (tensors and scalars alike)
-  uint64_t bool_operands;               // bit k: operand k is bool whatever the compute type is
+  uint8_t operand_args[kMaxOperands];  // argument index of each operand (tensors and scalars alike)
+  uint64_t bool_operands;              // bit k: operand k is bool whatever the compute type is
   uint64_t bool_results;
   DtypeRule rule;
-  uint32_t compute_types;               // bit per ComputeType that has a kernel
-  bool accepts_uniform;                 // no constraint refuses contiguous tensors of one shape and compute type
+  uint32_t compute_types;  // bit per ComputeType that has a kernel
+  bool accepts_uniform;    // no constraint refuses contiguous tensors of one shape and compute type
 };
 
 enum class ReductionDtype : uint8_t {
-  kSame,      // amax, amin
-  kSum,       // integers and bool accumulate in int64 (sum, prod), `dtype=` overrides
-  kFloat,     // floats only, integers refused (mean)
-  kBool,      // any, all
+  kSame,   // amax, amin
+  kSum,    // integers and bool accumulate in int64 (sum, prod), `dtype=` overrides
+  kFloat,  // floats only, integers refused (mean)
+  kBool,   // any, all
 };
 enum class Empty : uint8_t { kIdentity, kError };
 
@@ -76,7 +76,7 @@ struct ReductionOp {
   const char* name;
   uint8_t operand_args[4];
   uint8_t operand_count;
-  int8_t dim_arg, keepdim_arg, dtype_arg;   // -1 if the op has none
+  int8_t dim_arg, keepdim_arg, dtype_arg;  // -1 if the op has none
   ReductionDtype dtype;
   Empty empty;
   double identity;

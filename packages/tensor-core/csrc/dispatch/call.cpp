@@ -84,7 +84,8 @@ namespace {
 
 tw_status no_kernel(const tw_call* call, const Place& place, bool declined) {
   return set_error_text(TW_E_UNSUPPORTED, display_name(*call->op->spec), ": ",
-                        declined ? "every kernel declined these arguments on " : "there is no kernel for ", place.device);
+                        declined ? "every kernel declined these arguments on " : "there is no kernel for ",
+                        place.device);
 }
 
 bool is_default(const tw_value& v, const ArgSpec& arg) {

@@ -59,7 +59,8 @@ PyObject* complex_part(PyObject* self, int part) {
     std::vector<int64_t> strides = t.strides().vec();
     for (int64_t& stride : strides) stride *= 2;
     tw_tensor* out = nullptr;
-    check(tensor_view(t.get(), t.shape().data(), strides.data(), t.ndim(), t.data<char>() + part * item_size(real), real, &out));
+    check(tensor_view(t.get(), t.shape().data(), strides.data(), t.ndim(), t.data<char>() + part * item_size(real),
+                      real, &out));
     return wrap(out);
   });
 }
@@ -98,18 +99,21 @@ PyObject* storage_offset(PyObject* self, PyObject*) {
 }
 
 // size() and stride(): all of them, or one.
-PyObject* one_of(PyObject* self, IntList list, const char* name, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+PyObject* one_of(PyObject* self, IntList list, const char* name, PyObject* const* args, Py_ssize_t nargs,
+                 PyObject* kwnames) {
   const Py_ssize_t nkw = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
   const bool named = nkw == 1 && (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), "dim") == 0 ||
                                   PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), "axis") == 0);
   if (nargs + nkw > 1 || (nkw && !named)) return type_error(name, "(): takes at most one argument, 'dim'");
   if (nargs + nkw == 0 || args[0] == Py_None) return name[1] == 'i' ? size_object(list) : int_tuple(list);
   Ref number(PyNumber_Index(args[0]));
-  if (!number) return PyErr_Clear(), type_error(name, "(): argument 'dim' must be int or None, got ", type_name(args[0]));
+  if (!number)
+    return PyErr_Clear(), type_error(name, "(): argument 'dim' must be int or None, got ", type_name(args[0]));
   const Py_ssize_t given = PyNumber_AsSsize_t(number.get(), nullptr);  // clips
   const int64_t n = ref(self).ndim(), d = given < 0 ? given + n : given;
   if (d < 0 || d >= n)
-    return fail_with(PyExc_IndexError, name, "(): dim ", static_cast<int64_t>(given), " is out of range for a tensor of ", n, n == 1 ? " dimension" : " dimensions");
+    return fail_with(PyExc_IndexError, name, "(): dim ", static_cast<int64_t>(given),
+                     " is out of range for a tensor of ", n, n == 1 ? " dimension" : " dimensions");
   return PyLong_FromLongLong(list[static_cast<size_t>(d)]);
 }
 PyObject* size(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
@@ -146,7 +150,8 @@ PyGetSetDef kAttributes[] = {
     {"H", get_adjoint, nullptr, "The last two dimensions swapped, complex numbers conjugated.", nullptr},
     {"real", get_real, nullptr, "The real parts, sharing memory.", nullptr},
     {"imag", get_imag, nullptr, "The imaginary parts, sharing memory.", nullptr},
-    {"data", get_data, set_data, "The same storage without gradient history; assigning makes the tensor use other storage.", nullptr},
+    {"data", get_data, set_data,
+     "The same storage without gradient history; assigning makes the tensor use other storage.", nullptr},
     {"is_cpu", get_is_cpu, nullptr, "Whether the data lies in host memory.", nullptr},
     {"is_meta", get_is_meta, nullptr, "Whether the tensor has a shape but no data.", nullptr},
     {"_version", get_version, nullptr, "How often the storage has been written in place.", nullptr},
@@ -158,15 +163,22 @@ PyMethodDef kAttributeMethods[] = {
     {"numel", numel, METH_NOARGS, "numel()\n--\n\nNumber of elements."},
     {"nelement", numel, METH_NOARGS, "nelement()\n--\n\nNumber of elements."},
     {"element_size", element_size, METH_NOARGS, "element_size()\n--\n\nBytes of one element."},
-    {"is_contiguous", is_contiguous_, METH_NOARGS, "is_contiguous()\n--\n\nWhether the elements lie in row-major order without gaps."},
-    {"is_floating_point", is_floating_, METH_NOARGS, "is_floating_point()\n--\n\nWhether the dtype is a real floating-point type."},
+    {"is_contiguous", is_contiguous_, METH_NOARGS,
+     "is_contiguous()\n--\n\nWhether the elements lie in row-major order without gaps."},
+    {"is_floating_point", is_floating_, METH_NOARGS,
+     "is_floating_point()\n--\n\nWhether the dtype is a real floating-point type."},
     {"is_complex", is_complex_, METH_NOARGS, "is_complex()\n--\n\nWhether the dtype is complex."},
     {"data_ptr", data_ptr, METH_NOARGS, "data_ptr()\n--\n\nAddress of the first element."},
-    {"storage_offset", storage_offset, METH_NOARGS, "storage_offset()\n--\n\nElements between the start of the storage and the first element."},
-    {"size", as_method(size), METH_FASTCALL | METH_KEYWORDS, "size(dim=None)\n--\n\nThe shape, or the size of one dimension."},
-    {"stride", as_method(stride), METH_FASTCALL | METH_KEYWORDS, "stride(dim=None)\n--\n\nSteps between elements along each dimension, or along one."},
-    {"as_subclass", as_subclass, METH_O, "as_subclass(cls)\n--\n\nThe same storage as an instance of a subclass of Tensor."},
-    {"shares_storage", shares_storage, METH_O, "shares_storage(other)\n--\n\nWhether both tensors lie in the same storage."},
+    {"storage_offset", storage_offset, METH_NOARGS,
+     "storage_offset()\n--\n\nElements between the start of the storage and the first element."},
+    {"size", as_method(size), METH_FASTCALL | METH_KEYWORDS,
+     "size(dim=None)\n--\n\nThe shape, or the size of one dimension."},
+    {"stride", as_method(stride), METH_FASTCALL | METH_KEYWORDS,
+     "stride(dim=None)\n--\n\nSteps between elements along each dimension, or along one."},
+    {"as_subclass", as_subclass, METH_O,
+     "as_subclass(cls)\n--\n\nThe same storage as an instance of a subclass of Tensor."},
+    {"shares_storage", shares_storage, METH_O,
+     "shares_storage(other)\n--\n\nWhether both tensors lie in the same storage."},
     {},
 };
 

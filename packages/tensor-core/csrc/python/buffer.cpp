@@ -31,13 +31,16 @@ int refuse_export(const char* reason) {
 int get_buffer(PyObject* self, Py_buffer* buffer, int flags) {
   buffer->obj = nullptr;
   const TensorRef t = tensor_of(self);
-  if (t.device().type != TW_DEVICE_CPU) return refuse_export("only tensors in host memory export a buffer; copy it with cpu()");
+  if (t.device().type != TW_DEVICE_CPU)
+    return refuse_export("only tensors in host memory export a buffer; copy it with cpu()");
   if (requires_grad(self)) return refuse_export("a tensor that requires grad does not export a buffer; use detach()");
   if (!buffer_format(t.dtype())) return refuse_export("bfloat16 has no buffer format; convert it with float()");
   const bool readonly = t.get()->flags & TW_F_READONLY;
   if ((flags & PyBUF_WRITABLE) && readonly) return refuse_export("the tensor's memory is read-only");
-  if (!(flags & PyBUF_STRIDES) && !t.is_contiguous()) return refuse_export("the tensor is not contiguous; use contiguous()");
-  if ((flags & PyBUF_F_CONTIGUOUS) == PyBUF_F_CONTIGUOUS && t.ndim() > 1) return refuse_export("the tensor is row-major, not column-major");
+  if (!(flags & PyBUF_STRIDES) && !t.is_contiguous())
+    return refuse_export("the tensor is not contiguous; use contiguous()");
+  if ((flags & PyBUF_F_CONTIGUOUS) == PyBUF_F_CONTIGUOUS && t.ndim() > 1)
+    return refuse_export("the tensor is row-major, not column-major");
   auto* exported = new (std::nothrow) Exported;
   if (!exported) return PyErr_NoMemory(), -1;
   if (!translate([&] { return exported->view = alias(t), true; })) return delete exported, -1;
@@ -87,8 +90,11 @@ OwnedBuffer acquire(PyObject* exporter) {
 [[noreturn]] void refuse_format(const char* who, const Py_buffer& buffer) {
   const std::string_view format = buffer.format ? buffer.format : "B";
   if (!format.empty() && (format[0] == '>' || format[0] == '!'))
-    throw fail(TW_E_TYPE, who, "(): the array is not in native byte order; convert it with array.astype(array.dtype.newbyteorder('='))");
-  throw fail(TW_E_TYPE, who, "(): elements with the buffer format '", format, "' have no dtype here; there are bool, uint8, int8, "
+    throw fail(
+        TW_E_TYPE, who,
+        "(): the array is not in native byte order; convert it with array.astype(array.dtype.newbyteorder('='))");
+  throw fail(TW_E_TYPE, who, "(): elements with the buffer format '", format,
+             "' have no dtype here; there are bool, uint8, int8, "
              "int16, int32, int64, float16, float32, float64, complex64 and complex128");
 }
 
@@ -126,10 +132,12 @@ Tensor window_of(OwnedBuffer buffer, tw_dtype dtype, Window w) {
   const Py_ssize_t item = item_size(dtype);
   if (!PyBuffer_IsContiguous(buffer.get(), 'C')) throw fail(TW_E_VALUE, "frombuffer(): the buffer is not contiguous");
   if (w.offset < 0 || w.offset > buffer->len)
-    throw fail(TW_E_VALUE, "frombuffer(): offset ", int64_t{w.offset}, " lies outside the buffer of ", int64_t{buffer->len}, " bytes");
+    throw fail(TW_E_VALUE, "frombuffer(): offset ", int64_t{w.offset}, " lies outside the buffer of ",
+               int64_t{buffer->len}, " bytes");
   const Py_ssize_t room = buffer->len - w.offset;
   if (w.count < 0 && room % item)
-    throw fail(TW_E_VALUE, "frombuffer(): ", int64_t{room}, " bytes are no multiple of the item size of ", dtype, ", ", int64_t{item});
+    throw fail(TW_E_VALUE, "frombuffer(): ", int64_t{room}, " bytes are no multiple of the item size of ", dtype, ", ",
+               int64_t{item});
   if (w.count > room / item)
     throw fail(TW_E_VALUE, "frombuffer(): ", int64_t{w.count}, " elements of ", dtype, " at offset ", int64_t{w.offset},
                " need more than the buffer's ", int64_t{buffer->len}, " bytes");
@@ -144,12 +152,14 @@ Tensor window_of(OwnedBuffer buffer, tw_dtype dtype, Window w) {
 PyObject* window_function(PyObject*, PyObject* args) {
   PyObject *exporter, *dtype_argument;
   Window window;
-  if (!PyArg_ParseTuple(args, "OOnn:frombuffer", &exporter, &dtype_argument, &window.count, &window.offset)) return nullptr;
+  if (!PyArg_ParseTuple(args, "OOnn:frombuffer", &exporter, &dtype_argument, &window.count, &window.offset))
+    return nullptr;
   tw_dtype dtype;
   if (!dtype_from_python(dtype_argument, &dtype))
     return type_error("frombuffer(): argument 'dtype' must be a dtype, got ", type_name(dtype_argument));
   if (!PyObject_CheckBuffer(exporter))
-    return type_error("frombuffer(): argument 'buffer' must export a buffer (bytes, memoryview, mmap), got ", type_name(exporter));
+    return type_error("frombuffer(): argument 'buffer' must export a buffer (bytes, memoryview, mmap), got ",
+                      type_name(exporter));
   return translate([&]() -> PyObject* {
     OwnedBuffer buffer = acquire(exporter);
     return buffer ? wrap(window_of(std::move(buffer), dtype, window)) : nullptr;
@@ -160,18 +170,30 @@ PyObject* window_function(PyObject*, PyObject* args) {
 
 const char* buffer_format(tw_dtype dtype) {
   switch (dtype_id(dtype)) {
-    case DtypeId::kBool: return "?";
-    case DtypeId::kUInt8: return "B";
-    case DtypeId::kInt8: return "b";
-    case DtypeId::kInt16: return "h";
-    case DtypeId::kInt32: return "i";
-    case DtypeId::kInt64: return sizeof(long) == 8 ? "l" : "q";  // NumPy tells the two apart
-    case DtypeId::kFloat16: return "e";
-    case DtypeId::kBFloat16: return nullptr;
-    case DtypeId::kFloat32: return "f";
-    case DtypeId::kFloat64: return "d";
-    case DtypeId::kComplex64: return "Zf";
-    case DtypeId::kComplex128: return "Zd";
+    case DtypeId::kBool:
+      return "?";
+    case DtypeId::kUInt8:
+      return "B";
+    case DtypeId::kInt8:
+      return "b";
+    case DtypeId::kInt16:
+      return "h";
+    case DtypeId::kInt32:
+      return "i";
+    case DtypeId::kInt64:
+      return sizeof(long) == 8 ? "l" : "q";  // NumPy tells the two apart
+    case DtypeId::kFloat16:
+      return "e";
+    case DtypeId::kBFloat16:
+      return nullptr;
+    case DtypeId::kFloat32:
+      return "f";
+    case DtypeId::kFloat64:
+      return "d";
+    case DtypeId::kComplex64:
+      return "Zf";
+    case DtypeId::kComplex128:
+      return "Zd";
   }
   return nullptr;
 }

@@ -60,13 +60,20 @@ tw_dtype result_type(const py::args& operands) {
   if (operands.empty()) throw py::type_error("result_type(): expected at least one tensor, dtype or number");
   for (const py::handle operand : operands) {
     PyObject* o = operand.ptr();
-    if (is_tensor(o)) promotion.add(tensor_of(o)->dl.dtype);
-    else if (is_dtype(o)) promotion.add(reinterpret_cast<DtypeObject*>(o)->dtype);
-    else if (PyBool_Check(o)) promotion.add_scalar(to_value(true));
-    else if (PyLong_Check(o)) promotion.add_scalar(to_value(int64_t{0}));
-    else if (PyFloat_Check(o)) promotion.add_scalar(to_value(0.0));
-    else if (PyComplex_Check(o)) promotion.add_scalar({TW_COMPLEX, 1, {0}});
-    else throw py::type_error(text("result_type(): expected tensors, dtypes or numbers, got ", type_name(o)));
+    if (is_tensor(o))
+      promotion.add(tensor_of(o)->dl.dtype);
+    else if (is_dtype(o))
+      promotion.add(reinterpret_cast<DtypeObject*>(o)->dtype);
+    else if (PyBool_Check(o))
+      promotion.add_scalar(to_value(true));
+    else if (PyLong_Check(o))
+      promotion.add_scalar(to_value(int64_t{0}));
+    else if (PyFloat_Check(o))
+      promotion.add_scalar(to_value(0.0));
+    else if (PyComplex_Check(o))
+      promotion.add_scalar({TW_COMPLEX, 1, {0}});
+    else
+      throw py::type_error(text("result_type(): expected tensors, dtypes or numbers, got ", type_name(o)));
   }
   return promotion.result();
 }
@@ -113,7 +120,10 @@ bool add_config(PyObject* module) {
     m.def("promote_types", &promote_types, py::arg("a"), py::arg("b"));
     m.def("can_store", &can_store, py::arg("source"), py::arg("target"));
     m.def("result_type", &result_type);
-    m.def("generator_state", [] { const GeneratorState s = generator_state(); return py::make_tuple(s.seed, s.counter); });
+    m.def("generator_state", [] {
+      const GeneratorState s = generator_state();
+      return py::make_tuple(s.seed, s.counter);
+    });
     m.def("set_generator_state", [](uint64_t seed, uint64_t counter) { set_generator_state({seed, counter}); });
     m.def("load_plugin", &load, py::arg("path"));
     m.def("isa_name", &cpu::isa_name);

@@ -32,14 +32,17 @@ class Nested {
     if (!dtype) find_dtype(data, 0);
     const tw_dtype result = dtype ? *dtype : has_values_ ? found_.result() : default_dtype();
     Tensor out = empty(shape_, result);
-    if (out.numel()) write(data, out, 0, out.data<char>());
-    else check_lengths(data, 0);
+    if (out.numel())
+      write(data, out, 0, out.data<char>());
+    else
+      check_lengths(data, 0);
     return out;
   }
 
  private:
   [[noreturn]] void refuse(PyObject* o) {
-    const char* hint = PyBytes_Check(o) || PyByteArray_Check(o) ? "; read raw bytes with tensorwright.frombuffer()" : "";
+    const char* hint =
+        PyBytes_Check(o) || PyByteArray_Check(o) ? "; read raw bytes with tensorwright.frombuffer()" : "";
     throw fail(TW_E_TYPE, who_, "(): cannot make a tensor of ", type_name(o), hint);
   }
 
@@ -68,8 +71,10 @@ class Nested {
 
   void find_dtype(PyObject* o, size_t depth) {
     if (is_list(o)) {
-      if (depth >= shape_.size()) throw fail(TW_E_VALUE, who_, "(): expected a number at depth ", depth, ", got ", type_name(o));
-      for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i) find_dtype(PySequence_Fast_GET_ITEM(o, i), depth + 1);
+      if (depth >= shape_.size())
+        throw fail(TW_E_VALUE, who_, "(): expected a number at depth ", depth, ", got ", type_name(o));
+      for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i)
+        find_dtype(PySequence_Fast_GET_ITEM(o, i), depth + 1);
       return;
     }
     has_values_ = true;
@@ -91,9 +96,11 @@ class Nested {
 
   void check_length(PyObject* list, size_t depth) {
     const auto n = static_cast<int64_t>(PySequence_Fast_GET_SIZE(list));
-    if (depth >= shape_.size()) throw fail(TW_E_VALUE, who_, "(): expected a number at depth ", depth, ", got ", type_name(list));
+    if (depth >= shape_.size())
+      throw fail(TW_E_VALUE, who_, "(): expected a number at depth ", depth, ", got ", type_name(list));
     if (n != shape_[depth])
-      throw fail(TW_E_VALUE, who_, "(): expected a list of length ", shape_[depth], " at dimension ", depth, ", got ", n);
+      throw fail(TW_E_VALUE, who_, "(): expected a list of length ", shape_[depth], " at dimension ", depth, ", got ",
+                 n);
   }
 
   // Of lists that hold no element at all: [[], [[]]] is as wrong as any ragged list.
@@ -112,7 +119,8 @@ class Nested {
     if (is_list(o)) {
       check_length(o, depth);
       const int64_t step = out.stride(static_cast<int>(depth)) * item_size(out.dtype());
-      for (int64_t i = 0; i < shape_[depth]; ++i) write(PySequence_Fast_GET_ITEM(o, i), out, depth + 1, place + i * step);
+      for (int64_t i = 0; i < shape_[depth]; ++i)
+        write(PySequence_Fast_GET_ITEM(o, i), out, depth + 1, place + i * step);
       return;
     }
     if (depth == shape_.size() && !is_tensor(o)) return write_number(o, out.dtype(), place);
@@ -140,12 +148,14 @@ class Nested {
     const Tensor block = as_block(o);
     if (!block) {
       if (is_number(o) || is_numpy_scalar(o))
-        throw fail(TW_E_VALUE, who_, "(): expected a list of length ", shape_[depth], " at dimension ", depth, ", got ", type_name(o));
+        throw fail(TW_E_VALUE, who_, "(): expected a list of length ", shape_[depth], " at dimension ", depth, ", got ",
+                   type_name(o));
       refuse(o);
     }
     const IntList rest(shape_.data() + depth, shape_.size() - depth);
     if (block.shape().vec() != rest.vec())
-      throw fail(TW_E_SHAPE, who_, "(): an item of shape ", block.shape(), " stands where shape ", rest, " was expected");
+      throw fail(TW_E_SHAPE, who_, "(): an item of shape ", block.shape(), " stands where shape ", rest,
+                 " was expected");
     const IntList strides(out.strides().data() + depth, rest.size());
     const Tensor part = as_strided(out, rest, strides, place - out.data<char>());
     copy_converted(part, block);
@@ -170,7 +180,8 @@ PyObject* tensor_from_data_function(PyObject*, PyObject* const* args, Py_ssize_t
   const char* who = PyUnicode_AsUTF8(args[2]);
   if (!who) return nullptr;
   if (has_dtype && !dtype_from_python(args[1], &dtype))
-    return type_error(who, "(): argument 'dtype' must be a dtype such as tensorwright.float32, got ", type_name(args[1]));
+    return type_error(who, "(): argument 'dtype' must be a dtype such as tensorwright.float32, got ",
+                      type_name(args[1]));
   Tensor t = tensor_from_data(args[0], has_dtype ? &dtype : nullptr, who);
   return t ? wrap(std::move(t)) : nullptr;
 }
@@ -194,7 +205,8 @@ Tensor tensor_from_data(PyObject* data, const tw_dtype* dtype, const char* who) 
   return translate([&]() -> Tensor {
     try {
       Ref list;
-      if (!is_list(data) && !is_tensor(data) && !is_number(data) && !is_numpy_scalar(data) && !PyObject_CheckBuffer(data)) {
+      if (!is_list(data) && !is_tensor(data) && !is_number(data) && !is_numpy_scalar(data) &&
+          !PyObject_CheckBuffer(data)) {
         list = as_list(data, who);
         if (!list && !PyErr_Occurred()) throw fail(TW_E_TYPE, who, "(): cannot make a tensor of ", type_name(data));
         if (!list) throw PythonError();
@@ -207,8 +219,10 @@ Tensor tensor_from_data(PyObject* data, const tw_dtype* dtype, const char* who) 
 }
 
 PyMethodDef kConstructFunctions[] = {
-    {"tensor_from_data", as_method(tensor_from_data_function), METH_FASTCALL, "tensor_from_data(data, dtype, who): a copy."},
-    {"tensor_from_buffer", as_method(tensor_from_buffer_function), METH_FASTCALL, "tensor_from_buffer(exporter, who): shares memory."},
+    {"tensor_from_data", as_method(tensor_from_data_function), METH_FASTCALL,
+     "tensor_from_data(data, dtype, who): a copy."},
+    {"tensor_from_buffer", as_method(tensor_from_buffer_function), METH_FASTCALL,
+     "tensor_from_buffer(exporter, who): shares memory."},
     {},
 };
 

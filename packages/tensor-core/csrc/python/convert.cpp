@@ -63,7 +63,8 @@ Conversion to_int(PyObject* o, Where where, tw_value* out) {
 
 Conversion to_bool(PyObject* o, tw_value* out) {
   if (PyBool_Check(o)) return *out = to_value(o == Py_True), Conversion::kDone;
-  if (!is_numpy_scalar(o) || std::string_view(type_name(o)).substr(0, 10) != "numpy.bool") return Conversion::kWrongType;
+  if (!is_numpy_scalar(o) || std::string_view(type_name(o)).substr(0, 10) != "numpy.bool")
+    return Conversion::kWrongType;
   return *out = to_value(PyObject_IsTrue(o) == 1), Conversion::kDone;
 }
 
@@ -113,7 +114,8 @@ Conversion ints_of(PyObject* const* items, Py_ssize_t count, Where where, Scratc
 Conversion to_ints(const ArgSpec& spec, PyObject* o, bool lone, Where where, Scratch& scratch, tw_value* out) {
   if (is_list(o)) {
     const Conversion done = ints_of(PySequence_Fast_ITEMS(o), PySequence_Fast_GET_SIZE(o), where, scratch, out);
-    if (done != Conversion::kDone || spec.list_length <= 1 || out->aux == static_cast<uint32_t>(spec.list_length)) return done;
+    if (done != Conversion::kDone || spec.list_length <= 1 || out->aux == static_cast<uint32_t>(spec.list_length))
+      return done;
     if (out->aux != 1) return wrong_length(spec, out->aux, where);
     return repeat_int(*static_cast<int64_t*>(out->u.p), spec.list_length, scratch, out);
   }
@@ -169,7 +171,8 @@ std::string int_list_type(const ArgSpec& spec, bool lone) {
 const char* remedy(PyObject* o, const ArgSpec& spec) {
   if (spec.type == ArgType::kDtype && PyUnicode_Check(o)) return "; write tensorwright.float32 and the like";
   if (is_numpy_array(o) && spec.type <= ArgType::kOperand) return "; convert it with tensorwright.from_numpy()";
-  if ((spec.type == ArgType::kTensor || spec.type == ArgType::kTensors) && (is_plain_number(o) || is_list(o))) return "; convert it with tensorwright.tensor()";
+  if ((spec.type == ArgType::kTensor || spec.type == ArgType::kTensors) && (is_plain_number(o) || is_list(o)))
+    return "; convert it with tensorwright.tensor()";
   if (is_tensor(o) && tensor_of(o)->dl.ndim == 0 && requires_grad(o)) return " that requires grad; pass its item()";
   return "";
 }
@@ -178,10 +181,14 @@ const char* remedy(PyObject* o, const ArgSpec& spec) {
 
 bool item_fits(const ArgSpec& spec, PyObject* item) {
   switch (spec.type) {
-    case ArgType::kInts: return is_index(item);
-    case ArgType::kFloats: return is_real(item);
-    case ArgType::kTensors: return is_tensor(item) || is_absent_tensor(item, spec);
-    default: return true;
+    case ArgType::kInts:
+      return is_index(item);
+    case ArgType::kFloats:
+      return is_real(item);
+    case ArgType::kTensors:
+      return is_tensor(item) || is_absent_tensor(item, spec);
+    default:
+      return true;
   }
 }
 
@@ -227,17 +234,28 @@ Conversion convert(const ArgSpec& spec, PyObject* o, bool lone, Where where, Scr
     case ArgType::kOperand:
       if (is_tensor(o)) return *out = to_value(TensorRef(tensor_of(o))), Conversion::kDone;
       [[fallthrough]];
-    case ArgType::kScalar: return number_from_python(o, where, scratch, out);
-    case ArgType::kInt: return to_int(o, where, out);
-    case ArgType::kFloat: return to_float(o, where, scratch, out);
-    case ArgType::kBool: return to_bool(o, out);
-    case ArgType::kStr: return to_str(o, out);
-    case ArgType::kDtype: return to_dtype(o, out);
-    case ArgType::kDevice: return to_device(o, out);
-    case ArgType::kInts: return to_ints(spec, o, lone, where, scratch, out);
-    case ArgType::kFloats: return to_floats(o, where, scratch, out);
-    case ArgType::kTensors: return to_tensors(spec, o, lone, scratch, out);
-    case ArgType::kObject: return to_object(o, scratch, out);
+    case ArgType::kScalar:
+      return number_from_python(o, where, scratch, out);
+    case ArgType::kInt:
+      return to_int(o, where, out);
+    case ArgType::kFloat:
+      return to_float(o, where, scratch, out);
+    case ArgType::kBool:
+      return to_bool(o, out);
+    case ArgType::kStr:
+      return to_str(o, out);
+    case ArgType::kDtype:
+      return to_dtype(o, out);
+    case ArgType::kDevice:
+      return to_device(o, out);
+    case ArgType::kInts:
+      return to_ints(spec, o, lone, where, scratch, out);
+    case ArgType::kFloats:
+      return to_floats(o, where, scratch, out);
+    case ArgType::kTensors:
+      return to_tensors(spec, o, lone, scratch, out);
+    case ArgType::kObject:
+      return to_object(o, scratch, out);
   }
   return Conversion::kWrongType;
 }
@@ -246,15 +264,24 @@ bool fits(const ArgSpec& spec, PyObject* o, bool lone) {
   if (spec.optional && o == Py_None) return true;
   tw_dtype dtype;
   switch (spec.type) {
-    case ArgType::kTensor: return is_tensor(o);
-    case ArgType::kOperand: return is_tensor(o) || is_number(o);
-    case ArgType::kScalar: return is_number(o);
-    case ArgType::kInt: return is_index(o);
-    case ArgType::kFloat: return is_real(o);
-    case ArgType::kBool: return PyBool_Check(o) || (is_numpy_scalar(o) && !PyFloat_Check(o));
-    case ArgType::kStr: return PyUnicode_Check(o);
-    case ArgType::kDtype: return dtype_from_python(o, &dtype);
-    case ArgType::kDevice: return is_device(o) || PyUnicode_Check(o);
+    case ArgType::kTensor:
+      return is_tensor(o);
+    case ArgType::kOperand:
+      return is_tensor(o) || is_number(o);
+    case ArgType::kScalar:
+      return is_number(o);
+    case ArgType::kInt:
+      return is_index(o);
+    case ArgType::kFloat:
+      return is_real(o);
+    case ArgType::kBool:
+      return PyBool_Check(o) || (is_numpy_scalar(o) && !PyFloat_Check(o));
+    case ArgType::kStr:
+      return PyUnicode_Check(o);
+    case ArgType::kDtype:
+      return dtype_from_python(o, &dtype);
+    case ArgType::kDevice:
+      return is_device(o) || PyUnicode_Check(o);
     case ArgType::kInts:
       if (!is_list(o)) return (spec.list_length || lone) && is_index(o);
       [[fallthrough]];
@@ -262,16 +289,17 @@ bool fits(const ArgSpec& spec, PyObject* o, bool lone) {
     case ArgType::kTensors:
       if (lone && is_tensor(o)) return true;
       return is_list(o) && all_items(o, [&](PyObject* item) { return item_fits(spec, item); });
-    case ArgType::kObject: return true;
+    case ArgType::kObject:
+      return true;
   }
   return false;
 }
 
 std::string expected_type(const ArgSpec& spec, bool lone) {
-  static const char* const names[] = {"Tensor", "Tensor or number", "number", "int", "float", "bool", "str", "dtype",
-                                      "device or str", "", "list of floats", "list of Tensors", "object"};
-  std::string expected =
-      spec.type == ArgType::kInts ? int_list_type(spec, lone) : names[static_cast<int>(spec.type)];
+  static const char* const names[] = {
+      "Tensor", "Tensor or number", "number",          "int",   "float", "bool", "str", "dtype", "device or str",
+      "",       "list of floats",   "list of Tensors", "object"};
+  std::string expected = spec.type == ArgType::kInts ? int_list_type(spec, lone) : names[static_cast<int>(spec.type)];
   if (spec.optional) expected += " or None";
   return expected;
 }
@@ -282,13 +310,16 @@ std::string described(PyObject* o, const ArgSpec& spec) {
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i) {
       PyObject* item = PySequence_Fast_GET_ITEM(o, i);
       if (!item_fits(spec, item))
-        return text(type_name(o), " with ", item == Py_None ? "None" : type_name(item), " at index ", static_cast<int64_t>(i));
+        return text(type_name(o), " with ", item == Py_None ? "None" : type_name(item), " at index ",
+                    static_cast<int64_t>(i));
     }
   }
   std::string name = is_tensor(o) ? "Tensor" : type_name(o);
   if (PyUnicode_Check(o)) {
     Ref quoted(PyObject_Repr(o));
-    if (const char* word = quoted ? PyUnicode_AsUTF8(quoted.get()) : nullptr; word && std::string_view(word).size() < 40) name += text(" ", word);
+    if (const char* word = quoted ? PyUnicode_AsUTF8(quoted.get()) : nullptr;
+        word && std::string_view(word).size() < 40)
+      name += text(" ", word);
     PyErr_Clear();
   }
   return name + remedy(o, spec);

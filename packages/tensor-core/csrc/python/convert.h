@@ -36,7 +36,8 @@ std::string expected_type(const ArgSpec& spec, bool lone);
 std::string described(PyObject* o, const ArgSpec& spec);
 
 // The common case, inlined: a Tensor where a tensor may stand.
-inline Conversion convert_argument(const ArgSpec& spec, PyObject* o, bool lone, Where where, Scratch& scratch, tw_value* out) {
+inline Conversion convert_argument(const ArgSpec& spec, PyObject* o, bool lone, Where where, Scratch& scratch,
+                                   tw_value* out) {
   if (spec.type <= ArgType::kOperand && is_tensor(o)) {
     *out = {TW_TENSOR, 0, {0}};
     out->u.t = tensor_of(o);

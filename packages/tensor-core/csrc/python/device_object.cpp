@@ -44,7 +44,8 @@ PyObject* make(PyTypeObject*, PyObject* args, PyObject* kwargs) {
   static const char* const names[] = {"type", "index", nullptr};
   PyObject* type = nullptr;
   PyObject* index = Py_None;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:device", const_cast<char**>(names), &type, &index)) return nullptr;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:device", const_cast<char**>(names), &type, &index))
+    return nullptr;
   Ref full;
   if (index != Py_None && PyUnicode_Check(type)) {
     if (PyUnicode_FindChar(type, ':', 0, PyUnicode_GET_LENGTH(type), 1) >= 0)
@@ -54,9 +55,12 @@ PyObject* make(PyTypeObject*, PyObject* args, PyObject* kwargs) {
   }
   tw_device d;
   switch (device_from_python(type, &d)) {
-    case Conversion::kDone: return device_object(d);
-    case Conversion::kRaised: return nullptr;
-    default: return type_error("device(): argument 'type' must be str or device, got ", type_name(type));
+    case Conversion::kDone:
+      return device_object(d);
+    case Conversion::kRaised:
+      return nullptr;
+    default:
+      return type_error("device(): argument 'type' must be str or device, got ", type_name(type));
   }
 }
 
@@ -70,9 +74,10 @@ PyMethodDef methods[] = {{"__reduce__", reduce, METH_NOARGS, nullptr}, {}};
 }  // namespace
 
 PyTypeObject DeviceType = [] {
-  PyTypeObject type = static_type(
-      "tensorwright.device", "device(type, index=None): where a tensor's data lies. device(\"cpu\"), device(\"npu:1\").",
-      sizeof(DeviceObject));
+  PyTypeObject type =
+      static_type("tensorwright.device",
+                  "device(type, index=None): where a tensor's data lies. device(\"cpu\"), device(\"npu:1\").",
+                  sizeof(DeviceObject));
   type.tp_new = make;
   type.tp_repr = repr;
   type.tp_str = to_str;

@@ -8,8 +8,7 @@
 namespace tw::python {
 
 struct DeviceObject {
-  PyObject_HEAD
-  tw_device device;
+  PyObject_HEAD tw_device device;
 };
 extern PyTypeObject DeviceType;
 

@@ -89,7 +89,9 @@ int needs_copy(TensorRef t, const Wanted& wanted) {
   if (!first_of_pair(wanted.dl_device, "dl_device", &type, &index)) return -1;
   if (t.device() == tw_device{static_cast<int32_t>(type), static_cast<int32_t>(index)}) return 0;
   if (type == TW_DEVICE_CPU) return 1;
-  return buffer_error("__dlpack__(): a tensor on ", t.device(), " can be handed to the CPU, not to DLPack device type ", int64_t{type}), -1;
+  return buffer_error("__dlpack__(): a tensor on ", t.device(), " can be handed to the CPU, not to DLPack device type ",
+                      int64_t{type}),
+         -1;
 }
 
 PyObject* to_capsule(PyObject* self, const Wanted& wanted) {
@@ -100,9 +102,11 @@ PyObject* to_capsule(PyObject* self, const Wanted& wanted) {
     return value_error("__dlpack__(): argument 'stream' must be None for a tensor in host memory");
   const int moved = needs_copy(t, wanted);
   if (moved < 0) return nullptr;
-  if (moved && wanted.copy == Py_False) return buffer_error("__dlpack__(): copy=False, but the tensor lies on ", t.device());
+  if (moved && wanted.copy == Py_False)
+    return buffer_error("__dlpack__(): copy=False, but the tensor lies on ", t.device());
   long major = 0, minor = 0;
-  if (wanted.max_version != Py_None && !first_of_pair(wanted.max_version, "max_version", &major, &minor)) return nullptr;
+  if (wanted.max_version != Py_None && !first_of_pair(wanted.max_version, "max_version", &major, &minor))
+    return nullptr;
   return translate([&]() -> PyObject* {
     const bool copied = moved || wanted.copy == Py_True;
     static const OpHandle clone("tw::clone");
@@ -114,8 +118,8 @@ PyObject* to_capsule(PyObject* self, const Wanted& wanted) {
 PyObject* dlpack(PyObject* self, PyObject* args, PyObject* kwargs) {
   static const char* const names[] = {"stream", "max_version", "dl_device", "copy", nullptr};
   Wanted w;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$OOO:__dlpack__", const_cast<char**>(names), &w.stream, &w.max_version,
-                                   &w.dl_device, &w.copy))
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$OOO:__dlpack__", const_cast<char**>(names), &w.stream,
+                                   &w.max_version, &w.dl_device, &w.copy))
     return nullptr;
   return to_capsule(self, w);
 }
@@ -136,7 +140,8 @@ void release_import(void* context) {
 }
 
 void check_import(const tw_dl& dl) {
-  if (dl.ndim < 0 || dl.ndim > TW_MAX_NDIM) throw fail(TW_E_VALUE, "from_dlpack(): ", dl.ndim, " dimensions; at most ", TW_MAX_NDIM, " are possible");
+  if (dl.ndim < 0 || dl.ndim > TW_MAX_NDIM)
+    throw fail(TW_E_VALUE, "from_dlpack(): ", dl.ndim, " dimensions; at most ", TW_MAX_NDIM, " are possible");
   if (!is_known(dl.dtype))
     throw fail(TW_E_TYPE, "from_dlpack(): there is no dtype for DLPack type code ", int{dl.dtype.code}, " with ",
                int{dl.dtype.bits}, " bits and ", int{dl.dtype.lanes}, " lanes");
@@ -160,8 +165,8 @@ PyObject* adopt(PyObject* capsule, const char* name, const char* used_name, uint
 PyObject* from_versioned(PyObject* capsule) {
   auto* managed = static_cast<DLManagedTensorVersioned*>(PyCapsule_GetPointer(capsule, kVersionedCapsule));
   if (managed->version.major > kDlpackVersion.major)
-    return buffer_error("from_dlpack(): the capsule has DLPack version ", managed->version.major, ".", managed->version.minor,
-                        "; version 1 is understood");
+    return buffer_error("from_dlpack(): the capsule has DLPack version ", managed->version.major, ".",
+                        managed->version.minor, "; version 1 is understood");
   const uint32_t flags = managed->flags & kDlpackReadOnly ? TW_F_READONLY : 0;
   return adopt<DLManagedTensorVersioned>(capsule, kVersionedCapsule, "used_dltensor_versioned", flags);
 }
@@ -170,7 +175,8 @@ PyObject* from_capsule(PyObject*, PyObject* capsule) {
   if (PyCapsule_IsValid(capsule, kVersionedCapsule)) return from_versioned(capsule);
   if (PyCapsule_IsValid(capsule, kCapsule)) return adopt<DLManagedTensor>(capsule, kCapsule, "used_dltensor", 0);
   const char* name = PyCapsule_CheckExact(capsule) ? PyCapsule_GetName(capsule) : nullptr;
-  if (name && std::string_view(name).substr(0, 5) == "used_") return value_error("from_dlpack(): the capsule was consumed before");
+  if (name && std::string_view(name).substr(0, 5) == "used_")
+    return value_error("from_dlpack(): the capsule was consumed before");
   return type_error("from_dlpack(): expected an object with __dlpack__ or a DLPack capsule, got ", type_name(capsule));
 }
 
@@ -179,7 +185,8 @@ PyObject* from_capsule(PyObject*, PyObject* capsule) {
 PyMethodDef kDlpackMethods[] = {
     {"__dlpack__", as_method(dlpack), METH_VARARGS | METH_KEYWORDS,
      "__dlpack__(*, stream=None, max_version=None, dl_device=None, copy=None)\n--\n\nA DLPack capsule of this memory."},
-    {"__dlpack_device__", dlpack_device, METH_NOARGS, "__dlpack_device__()\n--\n\nDLPack's numbers of the device: (type, index)."},
+    {"__dlpack_device__", dlpack_device, METH_NOARGS,
+     "__dlpack_device__()\n--\n\nDLPack's numbers of the device: (type, index)."},
     {},
 };
 

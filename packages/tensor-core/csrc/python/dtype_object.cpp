@@ -41,7 +41,7 @@ struct Alias {
   tw_dtype dtype;
 };
 constexpr Alias kAliases[] = {
-    {"half", kFloat16}, {"float", kFloat32}, {"double", kFloat64}, {"short", kInt16},
+    {"half", kFloat16}, {"float", kFloat32}, {"double", kFloat64},   {"short", kInt16},
     {"int", kInt32},    {"long", kInt64},    {"cfloat", kComplex64}, {"cdouble", kComplex128},
 };
 
@@ -70,9 +70,9 @@ bool dtype_of_numpy(PyObject* o, tw_dtype* out) {
 // ---- finfo, iinfo -------------------------------------------------------------------------------------------
 
 struct FloatLimits {
-  int mantissa_bits;    // without the hidden one
-  int max_exponent;     // of the largest power of two
-  int min_exponent;     // of the smallest normal number
+  int mantissa_bits;  // without the hidden one
+  int max_exponent;   // of the largest power of two
+  int min_exponent;   // of the smallest normal number
 };
 FloatLimits float_limits(tw_dtype d) {
   if (d == kFloat16) return {10, 15, -14};
@@ -81,8 +81,7 @@ FloatLimits float_limits(tw_dtype d) {
 }
 
 struct InfoObject {
-  PyObject_HEAD
-  tw_dtype dtype;
+  PyObject_HEAD tw_dtype dtype;
 };
 tw_dtype info_dtype(PyObject* self) { return reinterpret_cast<InfoObject*>(self)->dtype; }
 
@@ -105,7 +104,8 @@ PyObject* finfo_subnormal(PyObject* self, void*) {
   return PyFloat_FromDouble(std::ldexp(1.0, f.min_exponent - f.mantissa_bits));
 }
 PyObject* finfo_resolution(PyObject* self, void*) {
-  return PyFloat_FromDouble(std::pow(10.0, -std::floor(float_limits(info_dtype(self)).mantissa_bits * std::log10(2.0))));
+  return PyFloat_FromDouble(
+      std::pow(10.0, -std::floor(float_limits(info_dtype(self)).mantissa_bits * std::log10(2.0))));
 }
 PyObject* iinfo_max(PyObject* self, void*) {
   const tw_dtype d = info_dtype(self);
@@ -138,7 +138,8 @@ PyGetSetDef iinfo_attributes[] = {
 };
 
 PyObject* info_repr(PyObject* self) {
-  Ref name(info_name(self, nullptr)), low(PyObject_GetAttrString(self, "min")), high(PyObject_GetAttrString(self, "max"));
+  Ref name(info_name(self, nullptr)), low(PyObject_GetAttrString(self, "min")),
+      high(PyObject_GetAttrString(self, "max"));
   if (!name || !low || !high) return nullptr;
   const char* kind = std::string_view(type_name(self)) == "tensorwright.finfo" ? "finfo" : "iinfo";
   return PyUnicode_FromFormat("%s(min=%S, max=%S, dtype=%S)", kind, low.get(), high.get(), name.get());
@@ -149,13 +150,16 @@ template <bool kFloating>
 PyObject* info_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   static const char* const names[] = {"type", nullptr};
   PyObject* of = nullptr;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, kFloating ? "|O:finfo" : "O:iinfo", const_cast<char**>(names), &of)) return nullptr;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, kFloating ? "|O:finfo" : "O:iinfo", const_cast<char**>(names), &of))
+    return nullptr;
   tw_dtype d = default_dtype();
   if (of && !dtype_from_python(of, &d))
-    return type_error(kFloating ? "finfo" : "iinfo", "(): expected a dtype such as tensorwright.", kFloating ? "float32" : "int32", ", got ", type_name(of));
+    return type_error(kFloating ? "finfo" : "iinfo", "(): expected a dtype such as tensorwright.",
+                      kFloating ? "float32" : "int32", ", got ", type_name(of));
   if (is_complex(d)) d = d == kComplex64 ? kFloat32 : kFloat64;
   if (kFloating ? !is_floating(d) : !is_integral(d))
-    return type_error(kFloating ? "finfo(): expected a floating-point dtype, got " : "iinfo(): expected an integer dtype, got ", d);
+    return type_error(
+        kFloating ? "finfo(): expected a floating-point dtype, got " : "iinfo(): expected an integer dtype, got ", d);
   auto* self = PyObject_New(InfoObject, type);
   if (self) self->dtype = d;
   return reinterpret_cast<PyObject*>(self);
@@ -168,8 +172,10 @@ PyTypeObject info_type(const char* name, const char* doc, newfunc make, PyGetSet
   type.tp_getset = getset;
   return type;
 }
-PyTypeObject FinfoType = info_type("tensorwright.finfo", "Limits of a floating-point dtype.", info_new<true>, finfo_attributes);
-PyTypeObject IinfoType = info_type("tensorwright.iinfo", "Limits of an integer dtype.", info_new<false>, iinfo_attributes);
+PyTypeObject FinfoType =
+    info_type("tensorwright.finfo", "Limits of a floating-point dtype.", info_new<true>, finfo_attributes);
+PyTypeObject IinfoType =
+    info_type("tensorwright.iinfo", "Limits of an integer dtype.", info_new<false>, iinfo_attributes);
 
 bool add_type(PyObject* module, const char* name, PyTypeObject* type) {
   return PyType_Ready(type) == 0 && PyModule_AddObjectRef(module, name, reinterpret_cast<PyObject*>(type)) == 0;
@@ -178,9 +184,9 @@ bool add_type(PyObject* module, const char* name, PyTypeObject* type) {
 }  // namespace
 
 PyTypeObject DtypeType = [] {
-  PyTypeObject type = static_type(
-      "tensorwright.dtype", "The type of a tensor's elements: tensorwright.float32 and its eleven siblings.",
-      sizeof(DtypeObject), Py_TPFLAGS_DISALLOW_INSTANTIATION);
+  PyTypeObject type = static_type("tensorwright.dtype",
+                                  "The type of a tensor's elements: tensorwright.float32 and its eleven siblings.",
+                                  sizeof(DtypeObject), Py_TPFLAGS_DISALLOW_INSTANTIATION);
   type.tp_repr = repr;
   type.tp_getset = attributes;
   type.tp_methods = methods;

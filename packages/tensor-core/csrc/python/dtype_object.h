@@ -8,8 +8,7 @@
 namespace tw::python {
 
 struct DtypeObject {
-  PyObject_HEAD
-  tw_dtype dtype;
+  PyObject_HEAD tw_dtype dtype;
 };
 extern PyTypeObject DtypeType;
 

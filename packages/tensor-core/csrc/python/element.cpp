@@ -40,10 +40,14 @@ bool store_half(double value, void* data) {
 
 bool store_floating(double value, tw_dtype dtype, void* data) {
   switch (dtype_id(dtype)) {
-    case DtypeId::kFloat16: return store_half(value, data);
-    case DtypeId::kBFloat16: return store(data, to_bfloat16(static_cast<float>(value)));
-    case DtypeId::kFloat32: return store(data, static_cast<float>(value));
-    default: return store(data, value);
+    case DtypeId::kFloat16:
+      return store_half(value, data);
+    case DtypeId::kBFloat16:
+      return store(data, to_bfloat16(static_cast<float>(value)));
+    case DtypeId::kFloat32:
+      return store(data, static_cast<float>(value));
+    default:
+      return store(data, value);
   }
 }
 
@@ -78,16 +82,26 @@ bool store_integer(PyObject* number, tw_dtype dtype, void* data) {
 
 PyObject* element_to_python(const void* data, tw_dtype dtype) {
   switch (dtype_id(dtype)) {
-    case DtypeId::kBool: return PyBool_FromLong(load<uint8_t>(data) != 0);
-    case DtypeId::kUInt8: return PyLong_FromLong(load<uint8_t>(data));
-    case DtypeId::kInt8: return PyLong_FromLong(load<int8_t>(data));
-    case DtypeId::kInt16: return PyLong_FromLong(load<int16_t>(data));
-    case DtypeId::kInt32: return PyLong_FromLong(load<int32_t>(data));
-    case DtypeId::kInt64: return PyLong_FromLongLong(load<int64_t>(data));
-    case DtypeId::kFloat16: return PyFloat_FromDouble(PyFloat_Unpack2(static_cast<const char*>(data), 1));
-    case DtypeId::kBFloat16: return PyFloat_FromDouble(from_bfloat16(load<uint16_t>(data)));
-    case DtypeId::kFloat32: return PyFloat_FromDouble(load<float>(data));
-    case DtypeId::kFloat64: return PyFloat_FromDouble(load<double>(data));
+    case DtypeId::kBool:
+      return PyBool_FromLong(load<uint8_t>(data) != 0);
+    case DtypeId::kUInt8:
+      return PyLong_FromLong(load<uint8_t>(data));
+    case DtypeId::kInt8:
+      return PyLong_FromLong(load<int8_t>(data));
+    case DtypeId::kInt16:
+      return PyLong_FromLong(load<int16_t>(data));
+    case DtypeId::kInt32:
+      return PyLong_FromLong(load<int32_t>(data));
+    case DtypeId::kInt64:
+      return PyLong_FromLongLong(load<int64_t>(data));
+    case DtypeId::kFloat16:
+      return PyFloat_FromDouble(PyFloat_Unpack2(static_cast<const char*>(data), 1));
+    case DtypeId::kBFloat16:
+      return PyFloat_FromDouble(from_bfloat16(load<uint16_t>(data)));
+    case DtypeId::kFloat32:
+      return PyFloat_FromDouble(load<float>(data));
+    case DtypeId::kFloat64:
+      return PyFloat_FromDouble(load<double>(data));
     case DtypeId::kComplex64: {
       const float* z = static_cast<const float*>(data);
       return PyComplex_FromDoubles(z[0], z[1]);
@@ -123,7 +137,8 @@ Tensor host_copy(TensorRef t) {
 PyObject* tensor_item(tw_tensor* t, const char* who) {
   if (t->numel != 1)
     return value_error(who, ": the tensor must have exactly one element, it has shape ", TensorRef(t).shape());
-  if (t->flags & TW_F_NODATA) return fail_with(PyExc_NotImplementedError, who, ": a tensor on device 'meta' has no data");
+  if (t->flags & TW_F_NODATA)
+    return fail_with(PyExc_NotImplementedError, who, ": a tensor on device 'meta' has no data");
   if (t->dl.device.type == TW_DEVICE_CPU) return element_to_python(t->dl.data, t->dl.dtype);
   return translate([&]() -> PyObject* {
     const Tensor host = host_copy(t);

@@ -11,15 +11,24 @@ PyObject* g_abi_error = nullptr;
 
 PyObject* exception_type(tw_status status) {
   switch (status) {
-    case TW_E_TYPE: return PyExc_TypeError;
-    case TW_E_VALUE: return PyExc_ValueError;
-    case TW_E_SHAPE: return g_shape_error;
-    case TW_E_NOMEM: return PyExc_MemoryError;
-    case TW_E_UNSUPPORTED: return PyExc_NotImplementedError;
-    case TW_E_ABI: return g_abi_error;
-    case TW_E_CANCELLED: return PyExc_KeyboardInterrupt;
-    case TW_E_INDEX: return PyExc_IndexError;
-    default: return PyExc_RuntimeError;
+    case TW_E_TYPE:
+      return PyExc_TypeError;
+    case TW_E_VALUE:
+      return PyExc_ValueError;
+    case TW_E_SHAPE:
+      return g_shape_error;
+    case TW_E_NOMEM:
+      return PyExc_MemoryError;
+    case TW_E_UNSUPPORTED:
+      return PyExc_NotImplementedError;
+    case TW_E_ABI:
+      return g_abi_error;
+    case TW_E_CANCELLED:
+      return PyExc_KeyboardInterrupt;
+    case TW_E_INDEX:
+      return PyExc_IndexError;
+    default:
+      return PyExc_RuntimeError;
   }
 }
 

@@ -32,7 +32,8 @@ void run_into(const OpHandle& op, const tw_value (&args)[N], TensorRef out) {
 
 Tensor select(TensorRef t, int64_t dim, int64_t index) {
   static const OpHandle op("tw::select");
-  if (t.ndim() == 0) throw index_error("too many indices: a tensor of 0 dimensions cannot be indexed with an integer; use item()");
+  if (t.ndim() == 0)
+    throw index_error("too many indices: a tensor of 0 dimensions cannot be indexed with an integer; use item()");
   const int64_t n = t.size(static_cast<int>(dim));
   if (index < -n || index >= n)
     throw index_error("index ", index, " is out of range for dimension ", dim, " of size ", n);
@@ -43,10 +44,11 @@ Tensor slice(TensorRef t, int64_t dim, PyObject* s) {
   static const OpHandle op("tw::slice");
   Py_ssize_t start, stop, step;
   if (PySlice_Unpack(s, &start, &stop, &step) < 0) throw PythonError();
-  if (step < 0) throw fail(TW_E_VALUE, "slices must have a positive step, got ", static_cast<int64_t>(step), "; use flip()");
+  if (step < 0)
+    throw fail(TW_E_VALUE, "slices must have a positive step, got ", static_cast<int64_t>(step), "; use flip()");
   PySlice_AdjustIndices(t.size(static_cast<int>(dim)), &start, &stop, step);
-  return op.call({to_value(t), to_value(dim), to_value(static_cast<int64_t>(start)), to_value(static_cast<int64_t>(stop)),
-                  to_value(static_cast<int64_t>(step))});
+  return op.call({to_value(t), to_value(dim), to_value(static_cast<int64_t>(start)),
+                  to_value(static_cast<int64_t>(stop)), to_value(static_cast<int64_t>(step))});
 }
 
 bool is_whole(PyObject* s) {
@@ -110,21 +112,27 @@ class Index {
     int used = 0, ellipses = 0;
     for (Py_ssize_t i = 0; i < n; ++i) {
       PyObject* o = items[i];
-      if (o == Py_Ellipsis) ++ellipses;
-      else if (o == Py_None || PyBool_Check(o)) continue;
-      else if (is_int(o) || PySlice_Check(o)) ++used;
-      else used += pick_dimensions(o);
+      if (o == Py_Ellipsis)
+        ++ellipses;
+      else if (o == Py_None || PyBool_Check(o))
+        continue;
+      else if (is_int(o) || PySlice_Check(o))
+        ++used;
+      else
+        used += pick_dimensions(o);
     }
     if (ellipses > 1) throw index_error("an index can have only one ellipsis ('...')");
     if (used > view_.ndim())
-      throw index_error("too many indices: ", used, " for a tensor of ", view_.ndim(), view_.ndim() == 1 ? " dimension" : " dimensions");
+      throw index_error("too many indices: ", used, " for a tensor of ", view_.ndim(),
+                        view_.ndim() == 1 ? " dimension" : " dimensions");
     skipped_ = view_.ndim() - used;
   }
 
   // Dimensions that a mask or an integer tensor takes the place of.
   int pick_dimensions(PyObject* o) {
     if (!is_tensor(o) && !PyList_Check(o) && !PyTuple_Check(o) && !PyObject_CheckBuffer(o))
-      throw fail(TW_E_TYPE, "only integers, slices, None, ..., masks, integer tensors and lists of them are valid indices, got ",
+      throw fail(TW_E_TYPE,
+                 "only integers, slices, None, ..., masks, integer tensors and lists of them are valid indices, got ",
                  type_name(o));
     if (PyUnicode_Check(o) || PyBytes_Check(o)) throw fail(TW_E_TYPE, "a tensor cannot be indexed with ", type_name(o));
     indices_.push_back(index_tensor(o));
@@ -173,8 +181,8 @@ class Index {
   void check_mask(TensorRef mask) const {
     for (int d = 0; d < mask.ndim(); ++d)
       if (mask.size(d) != view_.size(static_cast<int>(dim_) + d))
-        throw index_error("the mask has shape ", mask.shape(), ", but the indexed dimensions, from ", dim_, " on, have sizes ",
-                          IntList(view_.shape().data() + dim_, static_cast<size_t>(mask.ndim())));
+        throw index_error("the mask has shape ", mask.shape(), ", but the indexed dimensions, from ", dim_,
+                          " on, have sizes ", IntList(view_.shape().data() + dim_, static_cast<size_t>(mask.ndim())));
   }
 
   void keep(int64_t dims) {
@@ -196,7 +204,7 @@ class Index {
   int64_t skipped_ = 0;          // dimensions that ... stands for
   std::vector<Tensor> indices_;  // the tensors of the key, converted
   size_t next_index_ = 0;
-  std::vector<Tensor> picked_;   // null for dimensions that are kept whole
+  std::vector<Tensor> picked_;  // null for dimensions that are kept whole
   bool picks_ = false;
   bool changed_ = false;
 };
@@ -230,9 +238,7 @@ Tensor without_leading_ones(Tensor value, int ndim) {
   return value;
 }
 
-bool is_number(PyObject* o) {
-  return PyFloat_Check(o) || PyLong_Check(o) || PyComplex_Check(o) || is_numpy_scalar(o);
-}
+bool is_number(PyObject* o) { return PyFloat_Check(o) || PyLong_Check(o) || PyComplex_Check(o) || is_numpy_scalar(o); }
 
 // A number as a tensor of the place's dtype; OverflowError for an integer that the dtype cannot hold.
 Tensor value_tensor(PyObject* value, tw_dtype dtype) {
@@ -253,7 +259,8 @@ void fill(TensorRef place, PyObject* value) {
   const Tensor checked = value_tensor(value, place.dtype());
   Scratch scratch;
   tw_value number;
-  if (number_from_python(value, {"item assignment", "value"}, scratch, &number) != Conversion::kDone) throw PythonError();
+  if (number_from_python(value, {"item assignment", "value"}, scratch, &number) != Conversion::kDone)
+    throw PythonError();
   run_into(op, {to_value(place), number}, place);
 }
 
@@ -332,6 +339,7 @@ PyObject* iterate(PyObject* self) {
 }
 
 PyMappingMethods kMappingSlots = {length, subscript, assign_subscript};
-PySequenceMethods kSequenceSlots = {length, nullptr, nullptr, item_at, nullptr, nullptr, nullptr, contains, nullptr, nullptr};
+PySequenceMethods kSequenceSlots = {length,  nullptr, nullptr,  item_at, nullptr,
+                                    nullptr, nullptr, contains, nullptr, nullptr};
 
 }  // namespace tw::python

@@ -151,8 +151,10 @@ PyObject* results_to_python(const OpTraits& traits, tw_value* rets) {
       for (; i < n; ++i) g_host->value_clear(rets + i);
       return nullptr;
     }
-    if (traits.result_type) PyStructSequence_SetItem(tuple.get(), i, item);
-    else PyTuple_SET_ITEM(tuple.get(), i, item);
+    if (traits.result_type)
+      PyStructSequence_SetItem(tuple.get(), i, item);
+    else
+      PyTuple_SET_ITEM(tuple.get(), i, item);
   }
   return tuple.release();
 }

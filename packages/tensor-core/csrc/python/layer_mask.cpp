@@ -11,9 +11,8 @@ namespace {
 constexpr int kMaxNesting = 64;  // of one object: `with mask: with mask: ...`
 
 struct LayerMaskObject {
-  PyObject_HEAD
-  uint64_t include, exclude;  // switched on
-  uint64_t release;           // taken out of the excluded ones
+  PyObject_HEAD uint64_t include, exclude;  // switched on
+  uint64_t release;                         // taken out of the excluded ones
   int depth;
   uint64_t saved[kMaxNesting][2];
 };
@@ -22,7 +21,9 @@ LayerMaskObject* mask_of(PyObject* o) { return reinterpret_cast<LayerMaskObject*
 int init(PyObject* self, PyObject* args, PyObject* kwargs) {
   static const char* const names[] = {"include", "exclude", "release", nullptr};
   unsigned long long include = 0, exclude = 0, release = 0;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|KKK:LayerMask", const_cast<char**>(names), &include, &exclude, &release)) return -1;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|KKK:LayerMask", const_cast<char**>(names), &include, &exclude,
+                                   &release))
+    return -1;
   LayerMaskObject* mask = mask_of(self);
   mask->include = include, mask->exclude = exclude, mask->release = release;
   mask->depth = 0;
@@ -32,11 +33,13 @@ int init(PyObject* self, PyObject* args, PyObject* kwargs) {
 PyObject* enter(PyObject* self, PyObject*) {
   LayerMaskObject* mask = mask_of(self);
   if (mask->depth == kMaxNesting)
-    return fail_with(PyExc_RuntimeError, "one layer mask can be entered at most ", kMaxNesting, " times at once; make a new one for each use");
+    return fail_with(PyExc_RuntimeError, "one layer mask can be entered at most ", kMaxNesting,
+                     " times at once; make a new one for each use");
   tw_tls* tls = g_host->tls();
   uint64_t* saved = mask->saved[mask->depth++];
   g_host->tls_get_mask(tls, saved);
-  g_host->tls_mask(tls, (saved[0] | mask->include) & ~mask->exclude, (saved[1] | mask->exclude) & ~mask->release & ~mask->include, nullptr);
+  g_host->tls_mask(tls, (saved[0] | mask->include) & ~mask->exclude,
+                   (saved[1] | mask->exclude) & ~mask->release & ~mask->include, nullptr);
   return Py_NewRef(self);
 }
 
@@ -55,9 +58,10 @@ PyMethodDef methods[] = {
 };
 
 PyTypeObject LayerMaskType = [] {
-  PyTypeObject type = static_type("tensorwright._C.LayerMask",
-                                  "LayerMask(include=0, exclude=0, release=0): bits of dispatch layers for a `with` block.",
-                                  sizeof(LayerMaskObject), Py_TPFLAGS_BASETYPE);
+  PyTypeObject type =
+      static_type("tensorwright._C.LayerMask",
+                  "LayerMask(include=0, exclude=0, release=0): bits of dispatch layers for a `with` block.",
+                  sizeof(LayerMaskObject), Py_TPFLAGS_BASETYPE);
   type.tp_new = PyType_GenericNew;
   type.tp_init = init;
   type.tp_methods = methods;

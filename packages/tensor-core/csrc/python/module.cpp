@@ -41,12 +41,14 @@ bool add_public_names(PyObject* module) {
 }
 
 bool add_functions(PyObject* module) {
-  for (PyMethodDef* methods : {kConstructFunctions, kBufferFunctions, kDlpackFunctions, kLayerFunctions, kOpObjectFunctions})
+  for (PyMethodDef* methods :
+       {kConstructFunctions, kBufferFunctions, kDlpackFunctions, kLayerFunctions, kOpObjectFunctions})
     if (PyModule_AddFunctions(module, methods) < 0) return false;
   return true;
 }
 
-PyModuleDef definition = {PyModuleDef_HEAD_INIT, "tensorwright._C", nullptr, -1, nullptr, nullptr, nullptr, nullptr, nullptr};
+PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "tensorwright._C", nullptr, -1, nullptr, nullptr, nullptr, nullptr, nullptr};
 
 }  // namespace
 
@@ -56,7 +58,8 @@ PyObject* make_module() {
   PyObject* m = module.get();
   const bool complete = m && intern_common_names() && add_exceptions(m) && add_size_type(m) && add_dtypes(m) &&
                         add_device_type(m) && add_object_type(m) && add_tensor_type(m) && add_op_types(m) &&
-                        add_layer_mask_type(m) && add_functions(m) && add_op_functions(m) && add_public_names(m) && add_config(m);
+                        add_layer_mask_type(m) && add_functions(m) && add_op_functions(m) && add_public_names(m) &&
+                        add_config(m);
   return complete ? module.release() : nullptr;
 }
 

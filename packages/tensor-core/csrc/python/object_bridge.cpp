@@ -42,13 +42,13 @@ void TW_CALL drop_python(void* payload) {
   Py_DECREF(static_cast<PyObject*>(payload));
 }
 
-const tw_object_type kPythonType = {sizeof(tw_object_type), 0, "Python object", drop_python, call_python, get_python, nullptr};
+const tw_object_type kPythonType = {
+    sizeof(tw_object_type), 0, "Python object", drop_python, call_python, get_python, nullptr};
 
 // ---- tw_objects as Python objects -----------------------------------------------------------------------------
 
 struct NativeObject {
-  PyObject_HEAD
-  tw_object* object;  // one reference
+  PyObject_HEAD tw_object* object;  // one reference
 };
 tw_object* object_of(PyObject* o) { return reinterpret_cast<NativeObject*>(o)->object; }
 
@@ -92,7 +92,8 @@ PyObject* native_call(PyObject* self, PyObject* args, PyObject* kwargs) {
     }
     tw_value result = value_none();
     tw_status status = TW_OK;
-    if (good) status = object->type->call(object->payload, values.data(), static_cast<uint32_t>(values.size()), &result);
+    if (good)
+      status = object->type->call(object->payload, values.data(), static_cast<uint32_t>(values.size()), &result);
     for (tw_value& value : values) g_host->value_clear(&value);
     if (!good) return nullptr;
     return status ? raise(status) : consume(result);
@@ -184,20 +185,34 @@ PyObject* object_to_python(tw_object* o) {
 
 PyObject* value_to_python(const tw_value& v) {
   switch (v.tag) {
-    case TW_NONE: Py_RETURN_NONE;
-    case TW_BOOL: return PyBool_FromLong(v.u.i != 0);
-    case TW_INT: return PyLong_FromLongLong(v.u.i);
-    case TW_FLOAT: return PyFloat_FromDouble(v.u.f);
-    case TW_DTYPE: return dtype_object(v.u.dt);
-    case TW_DEVICE: return device_object(v.u.dev);
-    case TW_TENSOR: return shared_tensor(v.u.t);
-    case TW_STR: return str({static_cast<const char*>(v.u.p), v.aux});
-    case TW_INTS: return int_tuple(From<IntList>::get(v));
-    case TW_FLOATS: return tuple_of(v.aux, [&](uint32_t i) { return PyFloat_FromDouble(static_cast<double*>(v.u.p)[i]); });
-    case TW_TENSORS: return tuple_of(v.aux, [&](uint32_t i) { return shared_tensor(static_cast<tw_tensor**>(v.u.p)[i]); });
-    case TW_COMPLEX: return PyComplex_FromDoubles(static_cast<double*>(v.u.p)[0], static_cast<double*>(v.u.p)[1]);
-    case TW_OBJECT: return object_to_python(v.u.o);
-    case TW_VALUES: return tuple_of(v.aux, [&](uint32_t i) { return value_to_python(static_cast<tw_value*>(v.u.p)[i]); });
+    case TW_NONE:
+      Py_RETURN_NONE;
+    case TW_BOOL:
+      return PyBool_FromLong(v.u.i != 0);
+    case TW_INT:
+      return PyLong_FromLongLong(v.u.i);
+    case TW_FLOAT:
+      return PyFloat_FromDouble(v.u.f);
+    case TW_DTYPE:
+      return dtype_object(v.u.dt);
+    case TW_DEVICE:
+      return device_object(v.u.dev);
+    case TW_TENSOR:
+      return shared_tensor(v.u.t);
+    case TW_STR:
+      return str({static_cast<const char*>(v.u.p), v.aux});
+    case TW_INTS:
+      return int_tuple(From<IntList>::get(v));
+    case TW_FLOATS:
+      return tuple_of(v.aux, [&](uint32_t i) { return PyFloat_FromDouble(static_cast<double*>(v.u.p)[i]); });
+    case TW_TENSORS:
+      return tuple_of(v.aux, [&](uint32_t i) { return shared_tensor(static_cast<tw_tensor**>(v.u.p)[i]); });
+    case TW_COMPLEX:
+      return PyComplex_FromDoubles(static_cast<double*>(v.u.p)[0], static_cast<double*>(v.u.p)[1]);
+    case TW_OBJECT:
+      return object_to_python(v.u.o);
+    case TW_VALUES:
+      return tuple_of(v.aux, [&](uint32_t i) { return value_to_python(static_cast<tw_value*>(v.u.p)[i]); });
   }
   return fail_with(PyExc_NotImplementedError, "a value with the unknown tag ", v.tag, " came from native code");
 }

@@ -10,8 +10,7 @@ namespace {
 // ---- Op: any registered op as a callable -------------------------------------------------------------------------
 
 struct OpObject {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   const OpTraits* traits;
 };
 const OpTraits& traits_of_object(PyObject* o) { return *reinterpret_cast<OpObject*>(o)->traits; }
@@ -37,7 +36,9 @@ PyObject* bind(PyObject* self, PyObject* instance, PyObject*) {
 
 PyObject* repr(PyObject* self) { return PyUnicode_FromFormat("<op %s>", traits_of_object(self).spec->schema); }
 PyObject* get_name(PyObject* self, void*) { return PyUnicode_FromString(traits_of_object(self).spec->name); }
-PyObject* get_short_name(PyObject* self, void*) { return PyUnicode_FromString(display_name(*traits_of_object(self).spec)); }
+PyObject* get_short_name(PyObject* self, void*) {
+  return PyUnicode_FromString(display_name(*traits_of_object(self).spec));
+}
 PyObject* get_schema(PyObject* self, void*) { return PyUnicode_FromString(traits_of_object(self).spec->schema); }
 PyObject* get_revision(PyObject* self, void*) { return PyLong_FromUnsignedLong(traits_of_object(self).spec->revision); }
 PyObject* get_tags(PyObject* self, void*) {
@@ -57,8 +58,9 @@ PyGetSetDef attributes[] = {
 };
 
 PyTypeObject OpType = [] {
-  PyTypeObject type = static_type("tensorwright.Op", "A registered op; call it with the arguments of its schema.", sizeof(OpObject),
-                                  Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR);
+  PyTypeObject type =
+      static_type("tensorwright.Op", "A registered op; call it with the arguments of its schema.", sizeof(OpObject),
+                  Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR);
   type.tp_vectorcall_offset = offsetof(OpObject, vectorcall);
   type.tp_call = PyVectorcall_Call;
   type.tp_descr_get = bind;
@@ -77,8 +79,7 @@ PyObject* op_object(const tw_op* op) {
 // ---- OpProperty: an attribute of Tensor that reads through one op and writes through another -----------------------
 
 struct PropertyObject {
-  PyObject_HEAD
-  const OpTraits* getter;
+  PyObject_HEAD const OpTraits* getter;
   const OpTraits* setter;  // or null
   PyObject* name;
   PyObject* doc;
@@ -101,7 +102,8 @@ PyObject* property_get(PyObject* self, PyObject* instance, PyObject*) {
 
 int property_set(PyObject* self, PyObject* instance, PyObject* value) {
   const PropertyObject* property = property_of(self);
-  if (!property->setter) return PyErr_Format(PyExc_AttributeError, "attribute '%U' of a Tensor cannot be set", property->name), -1;
+  if (!property->setter)
+    return PyErr_Format(PyExc_AttributeError, "attribute '%U' of a Tensor cannot be set", property->name), -1;
   PyObject* given = value ? value : Py_None;  // deleting is setting to None
   const char* name = PyUnicode_AsUTF8(property->name);
   if (!name) return -1;
@@ -116,7 +118,8 @@ PyObject* property_doc(PyObject* self, void*) { return Py_NewRef(property_of(sel
 PyGetSetDef property_attributes[] = {{"__doc__", property_doc, nullptr, nullptr, nullptr}, {}};
 
 PyTypeObject PropertyType = [] {
-  PyTypeObject type = static_type("tensorwright._C.OpProperty", nullptr, sizeof(PropertyObject), Py_TPFLAGS_DISALLOW_INSTANTIATION);
+  PyTypeObject type =
+      static_type("tensorwright._C.OpProperty", nullptr, sizeof(PropertyObject), Py_TPFLAGS_DISALLOW_INSTANTIATION);
   type.tp_dealloc = property_dealloc;
   type.tp_descr_get = property_get;
   type.tp_descr_set = property_set;
@@ -188,7 +191,8 @@ PyMethodDef kOpObjectFunctions[] = {
     {"find_op", find_op_function, METH_O, "find_op(name): the op \"namespace::name\" as a callable."},
     {"op_names", op_names, METH_NOARGS, "The names of all registered ops."},
     {"op_property", op_property, METH_VARARGS, "op_property(name, getter, setter, doc): a descriptor over two ops."},
-    {"extend_tensor", extend_tensor, METH_VARARGS, "extend_tensor(name, attribute): sets an attribute of the Tensor type."},
+    {"extend_tensor", extend_tensor, METH_VARARGS,
+     "extend_tensor(name, attribute): sets an attribute of the Tensor type."},
     {},
 };
 

@@ -24,10 +24,10 @@ struct NameAlias {
   PyObject* meant_object;
 };
 NameAlias g_aliases[] = {
-    {"axis", "dim", nullptr, nullptr},        {"axis", "dims", nullptr, nullptr},
-    {"axes", "dims", nullptr, nullptr},       {"keepdims", "keepdim", nullptr, nullptr},
-    {"input", "self", nullptr, nullptr},      {"x", "self", nullptr, nullptr},
-    {"size", "shape", nullptr, nullptr},      {"shape", "size", nullptr, nullptr},
+    {"axis", "dim", nullptr, nullptr},      {"axis", "dims", nullptr, nullptr},
+    {"axes", "dims", nullptr, nullptr},     {"keepdims", "keepdim", nullptr, nullptr},
+    {"input", "self", nullptr, nullptr},    {"x", "self", nullptr, nullptr},
+    {"size", "shape", nullptr, nullptr},    {"shape", "size", nullptr, nullptr},
     {"input", "tensors", nullptr, nullptr},
 };
 
@@ -81,7 +81,8 @@ void grow_traits(uint32_t id) {
 const OpTraits* make_traits(const tw_op* op) {
   const OpSpec& spec = *op->spec;
   if (spec.nargs > kMaxArguments)
-    return fail_with(PyExc_NotImplementedError, spec.name, ": ops of more than ", kMaxArguments, " arguments cannot be called from Python");
+    return fail_with(PyExc_NotImplementedError, spec.name, ": ops of more than ", kMaxArguments,
+                     " arguments cannot be called from Python");
   if (op->id >= g_traits_size) grow_traits(op->id);
   auto traits = std::make_unique<OpTraits>();
   traits->op = op;

@@ -11,16 +11,16 @@ constexpr uint32_t kMaxArguments = 64;
 struct OpTraits {
   const tw_op* op;
   const OpSpec* spec;
-  PyObject* names[kMaxArguments];      // interned
-  PyTypeObject* result_type;           // of several named results, else null
-  bool blocking;                       // may run long whatever its arguments are
-  bool makes_tensors;                  // a factory: takes requires_grad= as well
+  PyObject* names[kMaxArguments];  // interned
+  PyTypeObject* result_type;       // of several named results, else null
+  bool blocking;                   // may run long whatever its arguments are
+  bool makes_tensors;              // a factory: takes requires_grad= as well
 };
 
 // Made at the op's first call and kept. Null with an exception.
 const OpTraits* make_traits(const tw_op* op);
 
-extern const OpTraits** g_traits;      // by op id
+extern const OpTraits** g_traits;  // by op id
 extern uint32_t g_traits_size;
 inline const OpTraits* traits_of(const tw_op* op) {
   const uint32_t id = op->id;

@@ -37,9 +37,8 @@ class Parser {
     const auto index = static_cast<uint32_t>(first);
     const Py_ssize_t skipped = first - (given_.self ? 1 : 0);
     const Where where{s_.name, spec_.args[index].name};
-    const Conversion done =
-        convert_items(spec_.args[index], given_.values + skipped, given_.nvalues - skipped, where, call_->scratch,
-                      &call_->args[index]);
+    const Conversion done = convert_items(spec_.args[index], given_.values + skipped, given_.nvalues - skipped, where,
+                                          call_->scratch, &call_->args[index]);
     if (done == Conversion::kWrongType) raise_wrong_item(s_, index, given_, first);
     seen_ |= uint64_t{1} << index;
     return done == Conversion::kDone;
@@ -57,8 +56,10 @@ class Parser {
       if (seen_ >> index & 1) return raise_given_twice(s_, static_cast<uint32_t>(index)), false;
       return take(static_cast<uint32_t>(index), value);
     }
-    if (s_.out && PyUnicode_Compare(name, g_name_out) == 0) return call_->out = value == Py_None ? nullptr : value, true;
-    if (s_.traits->makes_tensors && PyUnicode_Compare(name, g_name_requires_grad) == 0) return take_requires_grad(value);
+    if (s_.out && PyUnicode_Compare(name, g_name_out) == 0)
+      return call_->out = value == Py_None ? nullptr : value, true;
+    if (s_.traits->makes_tensors && PyUnicode_Compare(name, g_name_requires_grad) == 0)
+      return take_requires_grad(value);
     return raise_unexpected(s_, name), false;
   }
 
@@ -83,9 +84,12 @@ class Parser {
     for (uint32_t i = 0; i < spec_.nargs; ++i) {
       if (seen_ >> i & 1) continue;
       const ArgSpec& arg = spec_.args[i];
-      if (arg.has_default) call_->args[i] = arg.default_value;
-      else if (static_cast<int>(i) == s_.varargs) call_->args[i] = to_value(IntList());  // zeros(): no dimensions
-      else return raise_missing(s_, i, given_), false;
+      if (arg.has_default)
+        call_->args[i] = arg.default_value;
+      else if (static_cast<int>(i) == s_.varargs)
+        call_->args[i] = to_value(IntList());  // zeros(): no dimensions
+      else
+        return raise_missing(s_, i, given_), false;
     }
     return true;
   }

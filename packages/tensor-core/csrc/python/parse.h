@@ -9,10 +9,10 @@ namespace tw::python {
 
 // The arguments of a vectorcall; for a method `self` comes first.
 struct Arguments {
-  PyObject* self;                // or null
+  PyObject* self;  // or null
   PyObject* const* values;
-  Py_ssize_t nvalues;            // positional ones, without self
-  PyObject* kwnames;             // or null
+  Py_ssize_t nvalues;  // positional ones, without self
+  PyObject* kwnames;   // or null
 
   Py_ssize_t positional() const { return nvalues + (self ? 1 : 0); }
   PyObject* at(Py_ssize_t i) const { return self ? (i == 0 ? self : values[i - 1]) : values[i]; }
@@ -23,16 +23,16 @@ struct Arguments {
 
 // How a Python name reaches an op.
 struct Signature {
-  const char* name;              // what messages call it
+  const char* name;  // what messages call it
   const OpTraits* traits;
-  int varargs;                   // index of the int[] argument that may come as separate positionals, or -1
-  bool out;                      // takes out=
+  int varargs;  // index of the int[] argument that may come as separate positionals, or -1
+  bool out;     // takes out=
 };
 
 struct ParsedCall {
   tw_value args[kMaxArguments];
   Scratch scratch;
-  PyObject* out = nullptr;       // borrowed
+  PyObject* out = nullptr;  // borrowed
   bool requires_grad = false;
 };
 

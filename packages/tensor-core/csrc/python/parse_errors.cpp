@@ -58,7 +58,8 @@ std::string types_given(const Arguments& given) {
 void raise_wrong_type(const Signature& s, uint32_t argument, PyObject* value) {
   const ArgSpec& arg = s.traits->spec->args[argument];
   const bool lone = static_cast<int>(argument) == s.varargs;
-  type_error(s.name, "(): argument '", arg.name, "' must be ", expected_type(arg, lone), ", got ", described(value, arg));
+  type_error(s.name, "(): argument '", arg.name, "' must be ", expected_type(arg, lone), ", got ",
+             described(value, arg));
 }
 
 void raise_wrong_item(const Signature& s, uint32_t argument, const Arguments& given, Py_ssize_t first) {
@@ -95,8 +96,7 @@ void raise_unexpected(const Signature& s, PyObject* keyword) {
 
 void raise_no_overload(const BoundOp& op, const Arguments& given) {
   std::string message = text(op.name, "(): no signature takes (", types_given(given), "); the signatures are");
-  for (uint8_t i = 0; i < op.count; ++i)
-    message += text("\n  ", op.name, parameters(kBuiltinOps[op.overloads[i].op]));
+  for (uint8_t i = 0; i < op.count; ++i) message += text("\n  ", op.name, parameters(kBuiltinOps[op.overloads[i].op]));
   PyErr_SetString(PyExc_TypeError, message.c_str());
 }
 

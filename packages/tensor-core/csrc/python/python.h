@@ -66,7 +66,9 @@ class NoGil {
 enum class Conversion { kDone, kWrongType, kRaised };
 
 inline const char* type_name(PyObject* o) { return Py_TYPE(o)->tp_name; }
-inline PyObject* str(std::string_view s) { return PyUnicode_FromStringAndSize(s.data(), static_cast<Py_ssize_t>(s.size())); }
+inline PyObject* str(std::string_view s) {
+  return PyUnicode_FromStringAndSize(s.data(), static_cast<Py_ssize_t>(s.size()));
+}
 
 // The beginning of a static type; the caller fills in the slots.
 inline PyTypeObject static_type(const char* name, const char* doc, size_t size, unsigned long flags = 0) {

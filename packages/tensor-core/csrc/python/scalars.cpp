@@ -45,7 +45,8 @@ PyObject* tolist(PyObject* self, PyObject*) {
 int truth(PyObject* self) {
   const tw_tensor* t = tensor_of(self);
   if (t->numel != 1) {
-    value_error("bool(): the truth of a tensor of shape ", TensorRef(tensor_of(self)).shape(), " is ambiguous; use any() or all()");
+    value_error("bool(): the truth of a tensor of shape ", TensorRef(tensor_of(self)).shape(),
+                " is ambiguous; use any() or all()");
     return -1;
   }
   Ref value(tensor_item(tensor_of(self), "bool()"));
@@ -67,8 +68,8 @@ PyObject* to_complex(PyObject* self, PyObject*) {
 PyObject* to_index(PyObject* self) {
   const tw_tensor* t = tensor_of(self);
   if (t->numel != 1 || !(is_integral(t->dl.dtype) || t->dl.dtype == kBool))
-    return type_error("only an integer tensor of one element can be used as an index, got ", t->dl.dtype,
-                      " of shape ", TensorRef(tensor_of(self)).shape());
+    return type_error("only an integer tensor of one element can be used as an index, got ", t->dl.dtype, " of shape ",
+                      TensorRef(tensor_of(self)).shape());
   return to_int(self);
 }
 
@@ -83,7 +84,8 @@ void fill_scalar_slots(PyNumberMethods* slots) {
 }
 
 PyMethodDef kScalarMethods[] = {
-    {"item", as_method(item), METH_FASTCALL, "item(*index)\n--\n\nThe only element, or the one at an index, as a Python number."},
+    {"item", as_method(item), METH_FASTCALL,
+     "item(*index)\n--\n\nThe only element, or the one at an index, as a Python number."},
     {"tolist", tolist, METH_NOARGS, "tolist()\n--\n\nThe elements as nested lists of Python numbers."},
     {"__complex__", to_complex, METH_NOARGS, nullptr},
     {},

@@ -55,7 +55,9 @@ PyObject* subscript(PyObject* self, PyObject* key) {
 PyObject* concat(PyObject* self, PyObject* other) {
   return from_tuple(Ref(PyTuple_Type.tp_as_sequence->sq_concat(self, other)));
 }
-PyObject* repeat(PyObject* self, Py_ssize_t n) { return from_tuple(Ref(PyTuple_Type.tp_as_sequence->sq_repeat(self, n))); }
+PyObject* repeat(PyObject* self, Py_ssize_t n) {
+  return from_tuple(Ref(PyTuple_Type.tp_as_sequence->sq_repeat(self, n)));
+}
 
 PyObject* reduce(PyObject* self, PyObject*) {
   return Py_BuildValue("O(N)", reinterpret_cast<PyObject*>(&SizeType), PySequence_List(self));

@@ -8,8 +8,8 @@
 namespace tw::python {
 
 extern PyTypeObject SizeType;
-PyObject* size_object(IntList shape);       // new reference
-PyObject* int_tuple(IntList list);          // a plain tuple
+PyObject* size_object(IntList shape);  // new reference
+PyObject* int_tuple(IntList list);     // a plain tuple
 bool add_size_type(PyObject* module);
 
 }  // namespace tw::python

@@ -28,8 +28,10 @@ void dealloc(PyObject* o) {
     tensor_release(t);
   }
   if (Py_TYPE(o) != &TensorType) return Py_TYPE(o)->tp_free(o);
-  if (g_free_count < kFreeWrappers) g_free[g_free_count++] = self;
-  else PyObject_Free(o);
+  if (g_free_count < kFreeWrappers)
+    g_free[g_free_count++] = self;
+  else
+    PyObject_Free(o);
 }
 
 // Tensor(data) is for subclasses: an existing tensor under their class, or what tensor() makes of the data.
@@ -38,7 +40,8 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   PyObject* data = nullptr;
   if (type == &TensorType) {
     if (PyTuple_GET_SIZE(args) != 1 || (kwargs && PyDict_GET_SIZE(kwargs)))
-      return type_error("Tensor() takes one argument, the data; tensorwright.tensor() and tensorwright.empty() take more");
+      return type_error(
+          "Tensor() takes one argument, the data; tensorwright.tensor() and tensorwright.empty() take more");
     data = PyTuple_GET_ITEM(args, 0);
   } else if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:Tensor", const_cast<char**>(names), &data)) {
     return nullptr;
@@ -60,7 +63,8 @@ Py_hash_t identity_hash(PyObject* self) { return _Py_HashPointer(self); }
 
 bool add_methods(PyMethodDef* methods) {
   for (PyMethodDef* m = methods; m->ml_name; ++m) {
-    Ref descriptor(m->ml_flags & METH_STATIC ? PyCFunction_NewEx(m, nullptr, nullptr) : PyDescr_NewMethod(&TensorType, m));
+    Ref descriptor(m->ml_flags & METH_STATIC ? PyCFunction_NewEx(m, nullptr, nullptr)
+                                             : PyDescr_NewMethod(&TensorType, m));
     if (!descriptor || PyDict_SetItemString(TensorType.tp_dict, m->ml_name, descriptor.get()) < 0) return false;
   }
   return true;
@@ -110,8 +114,8 @@ PyObject* wrap_as(PyTypeObject* type, tw_tensor* owned) {
 
 Tensor alias(TensorRef tensor) {
   tw_tensor* out = nullptr;
-  check(tensor_view(tensor.get(), tensor.shape().data(), tensor.strides().data(), tensor.ndim(),
-                    tensor.data<void>(), tensor.dtype(), &out));
+  check(tensor_view(tensor.get(), tensor.shape().data(), tensor.strides().data(), tensor.ndim(), tensor.data<void>(),
+                    tensor.dtype(), &out));
   return Tensor::steal(out);
 }
 

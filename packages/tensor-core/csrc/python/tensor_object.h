@@ -9,8 +9,7 @@
 namespace tw::python {
 
 struct TensorObject {
-  PyObject_HEAD
-  tw_tensor* tensor;    // one handle; null only while __new__ runs
+  PyObject_HEAD tw_tensor* tensor;  // one handle; null only while __new__ runs
   PyObject* weakrefs;
 };
 

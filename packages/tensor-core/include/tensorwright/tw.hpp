@@ -98,10 +98,10 @@ inline bool operator!=(tw_dtype a, tw_dtype b) { return !(a == b); }
 inline bool operator==(tw_device a, tw_device b) { return a.type == b.type && a.index == b.index; }
 inline bool operator!=(tw_device a, tw_device b) { return !(a == b); }
 
-constexpr tw_dtype kBool{TW_DT_BOOL, 8, 1}, kUInt8{TW_DT_UINT, 8, 1}, kInt8{TW_DT_INT, 8, 1},
-    kInt16{TW_DT_INT, 16, 1}, kInt32{TW_DT_INT, 32, 1}, kInt64{TW_DT_INT, 64, 1}, kFloat16{TW_DT_FLOAT, 16, 1},
-    kBFloat16{TW_DT_BFLOAT, 16, 1}, kFloat32{TW_DT_FLOAT, 32, 1}, kFloat64{TW_DT_FLOAT, 64, 1},
-    kComplex64{TW_DT_COMPLEX, 64, 1}, kComplex128{TW_DT_COMPLEX, 128, 1};
+constexpr tw_dtype kBool{TW_DT_BOOL, 8, 1}, kUInt8{TW_DT_UINT, 8, 1}, kInt8{TW_DT_INT, 8, 1}, kInt16{TW_DT_INT, 16, 1},
+    kInt32{TW_DT_INT, 32, 1}, kInt64{TW_DT_INT, 64, 1}, kFloat16{TW_DT_FLOAT, 16, 1}, kBFloat16{TW_DT_BFLOAT, 16, 1},
+    kFloat32{TW_DT_FLOAT, 32, 1}, kFloat64{TW_DT_FLOAT, 64, 1}, kComplex64{TW_DT_COMPLEX, 64, 1},
+    kComplex128{TW_DT_COMPLEX, 128, 1};
 inline bool is_floating(tw_dtype d) { return d.code == TW_DT_FLOAT || d.code == TW_DT_BFLOAT; }
 inline bool is_complex(tw_dtype d) { return d.code == TW_DT_COMPLEX; }
 inline bool is_integral(tw_dtype d) { return d.code == TW_DT_INT || d.code == TW_DT_UINT; }
@@ -168,8 +168,8 @@ inline Tensor empty(IntList shape, tw_dtype dtype, tw_device device = {TW_DEVICE
 }
 inline Tensor as_strided(TensorRef base, IntList shape, IntList strides, int64_t byte_offset) {
   tw_tensor* out = nullptr;
-  check(g_host->as_strided(base.get(), shape.data(), strides.data(), static_cast<int32_t>(shape.size()),
-                           byte_offset, &out));
+  check(g_host->as_strided(base.get(), shape.data(), strides.data(), static_cast<int32_t>(shape.size()), byte_offset,
+                           &out));
   return Tensor::steal(out);
 }
 
@@ -279,22 +279,60 @@ inline tw_value to_value(const Operand& o) { return o.value(); }
 // Reading arguments out of a call: the type declared in the schema says which.
 template <class T>
 struct From;
-template <> struct From<TensorRef> { static TensorRef get(const tw_value& v) { return v.tag == TW_TENSOR ? v.u.t : nullptr; } };
-template <> struct From<Operand> { static Operand get(const tw_value& v) { return Operand(v); } };
-template <> struct From<Scalar> { static Scalar get(const tw_value& v) { return Scalar(v); } };
-template <> struct From<int64_t> { static int64_t get(const tw_value& v) { return v.u.i; } };
-template <> struct From<bool> { static bool get(const tw_value& v) { return v.u.i != 0; } };
-template <> struct From<double> { static double get(const tw_value& v) { return Scalar(v).real(); } };
-template <> struct From<tw_dtype> { static tw_dtype get(const tw_value& v) { return v.u.dt; } };
-template <> struct From<tw_device> { static tw_device get(const tw_value& v) { return v.u.dev; } };
-template <> struct From<std::string_view> {
+template <>
+struct From<TensorRef> {
+  static TensorRef get(const tw_value& v) { return v.tag == TW_TENSOR ? v.u.t : nullptr; }
+};
+template <>
+struct From<Operand> {
+  static Operand get(const tw_value& v) { return Operand(v); }
+};
+template <>
+struct From<Scalar> {
+  static Scalar get(const tw_value& v) { return Scalar(v); }
+};
+template <>
+struct From<int64_t> {
+  static int64_t get(const tw_value& v) { return v.u.i; }
+};
+template <>
+struct From<bool> {
+  static bool get(const tw_value& v) { return v.u.i != 0; }
+};
+template <>
+struct From<double> {
+  static double get(const tw_value& v) { return Scalar(v).real(); }
+};
+template <>
+struct From<tw_dtype> {
+  static tw_dtype get(const tw_value& v) { return v.u.dt; }
+};
+template <>
+struct From<tw_device> {
+  static tw_device get(const tw_value& v) { return v.u.dev; }
+};
+template <>
+struct From<std::string_view> {
   static std::string_view get(const tw_value& v) { return {static_cast<const char*>(v.u.p), v.aux}; }
 };
-template <> struct From<IntList> { static IntList get(const tw_value& v) { return {static_cast<const int64_t*>(v.u.p), v.aux}; } };
-template <> struct From<FloatList> { static FloatList get(const tw_value& v) { return {static_cast<const double*>(v.u.p), v.aux}; } };
-template <> struct From<TensorList> { static TensorList get(const tw_value& v) { return {static_cast<tw_tensor* const*>(v.u.p), v.aux}; } };
-template <> struct From<tw_object*> { static tw_object* get(const tw_value& v) { return v.tag == TW_OBJECT ? v.u.o : nullptr; } };
-template <class T> struct From<std::optional<T>> {
+template <>
+struct From<IntList> {
+  static IntList get(const tw_value& v) { return {static_cast<const int64_t*>(v.u.p), v.aux}; }
+};
+template <>
+struct From<FloatList> {
+  static FloatList get(const tw_value& v) { return {static_cast<const double*>(v.u.p), v.aux}; }
+};
+template <>
+struct From<TensorList> {
+  static TensorList get(const tw_value& v) { return {static_cast<tw_tensor* const*>(v.u.p), v.aux}; }
+};
+template <>
+struct From<tw_object*> {
+  static tw_object* get(const tw_value& v) { return v.tag == TW_OBJECT ? v.u.o : nullptr; }
+};
+template <class T>
+struct From<std::optional<T>> {
   static std::optional<T> get(const tw_value& v) {
     if (v.tag == TW_NONE) return std::nullopt;
     return From<T>::get(v);
@@ -321,8 +359,10 @@ inline void give(tw_value* ret, std::vector<Tensor> list) {
 }
 template <class T>
 void give(tw_value* ret, std::optional<T> value) {
-  if (value) give(ret, std::move(*value));
-  else *ret = value_none();
+  if (value)
+    give(ret, std::move(*value));
+  else
+    *ret = value_none();
 }
 inline std::vector<Tensor> take_tensors(tw_value* ret) {
   std::vector<Tensor> list;
@@ -358,7 +398,9 @@ class OpHandle {
 // Dispatch layers switched on and off for the current scope and thread.
 class LayerScope {
  public:
-  LayerScope(uint64_t include, uint64_t exclude) : tls_(g_host->tls()) { check(g_host->tls_mask(tls_, include, exclude, saved_)); }
+  LayerScope(uint64_t include, uint64_t exclude) : tls_(g_host->tls()) {
+    check(g_host->tls_mask(tls_, include, exclude, saved_));
+  }
   // The current masks, with `mask` excluded as well.
   static LayerScope without(uint64_t mask) {
     uint64_t now[2];
@@ -398,7 +440,8 @@ class ParallelFailure {
   tw_error* pending_ = nullptr;
 };
 
-// f(begin, end) over [begin, end) in chunks of `grain`, on the core's threads. Chunks do not depend on the thread count.
+// f(begin, end) over [begin, end) in chunks of `grain`, on the core's threads. Chunks do not depend on the thread
+// count.
 template <class F>
 void parallel_for(int64_t begin, int64_t end, int64_t grain, F&& f) {
   struct Context {

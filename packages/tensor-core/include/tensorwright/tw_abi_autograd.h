@@ -14,14 +14,17 @@ extern "C" {
  *   rets: one for each argument of type Tensor or Tensor? in the order of the schema: its gradient, owned,
  *         of the argument's shape and dtype, or NONE for zero.
  * `needed` of the formula: a gradient nobody asked for may be given all the same. */
-typedef struct tw_vjp_def {     /* sized */
-  uint32_t size; uint32_t flags;
-  const char* op;               /* "ns::name" */
-  uint32_t revision; uint32_t _pad;
+typedef struct tw_vjp_def { /* sized */
+  uint32_t size;
+  uint32_t flags;
+  const char* op; /* "ns::name" */
+  uint32_t revision;
+  uint32_t _pad;
   uint64_t save_args;           /* bit i: argument i is kept (a tensor's version is checked) */
   uint64_t save_rets;           /* bit i: result i is kept */
   uint64_t differentiable_rets; /* bit i: result i has a gradient; 0 means all floating ones */
-  tw_kernel_fn vjp; void* self;
+  tw_kernel_fn vjp;
+  void* self;
 } tw_vjp_def;
 #define TW_VJP_DEF_SIZE_V1 64u
 TW_STATIC_ASSERT(sizeof(tw_vjp_def) == TW_VJP_DEF_SIZE_V1);
@@ -30,8 +33,9 @@ TW_STATIC_ASSERT(sizeof(tw_vjp_def) == TW_VJP_DEF_SIZE_V1);
 #define TW_BACKWARD_CREATE_GRAPH 0x2u
 
 typedef struct tw_autograd_if { /* append-only */
-  uint32_t size; uint32_t minor;
-  tw_status(TW_CALL* extend)(const void* vjp_def);             /* a tw_vjp_def that lives as long as the process */
+  uint32_t size;
+  uint32_t minor;
+  tw_status(TW_CALL* extend)(const void* vjp_def); /* a tw_vjp_def that lives as long as the process */
   tw_status(TW_CALL* requires_grad)(tw_tensor* t, int32_t* out);
   tw_status(TW_CALL* set_requires_grad)(tw_tensor* t, int32_t on);
   tw_status(TW_CALL* grad)(tw_tensor* t, tw_tensor** out);     /* owned; null if there is none */

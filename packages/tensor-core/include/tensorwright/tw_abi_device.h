@@ -14,7 +14,8 @@ typedef struct tw_event tw_event;
 #define TW_COPY_NON_BLOCKING 0x10000u /* may return before the data has arrived; an ignorable flag */
 
 struct tw_device_if { /* sized */
-  uint32_t size; uint32_t minor;
+  uint32_t size;
+  uint32_t minor;
   void* self;
   tw_status(TW_CALL* count)(void* self, int32_t* n);
   /* keys: "name" (str), "arch" (str), "mem_total", "mem_free" (int, bytes); unknown keys give TW_NONE */
