@@ -7,9 +7,8 @@ from types import EllipsisType
 from typing import Any, Final, SupportsIndex, TypeAlias, TypeVar, final, overload
 
 import numpy as np
-from typing_extensions import Buffer, CapsuleType
-
 from tensorwright._tensor_ops import TensorOps
+from typing_extensions import Buffer, CapsuleType
 
 Number: TypeAlias = builtins.bool | builtins.int | builtins.float | complex
 DtypeLike: TypeAlias = (

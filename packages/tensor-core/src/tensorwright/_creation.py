@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from typing import SupportsIndex
 
     import numpy as np
-
     from tensorwright._C import DeviceLike, DtypeLike
 
     _ = SupportsIndex

@@ -8,9 +8,8 @@ from tensorwright import _C
 from tensorwright._C import Tensor
 
 if TYPE_CHECKING:
-    from typing_extensions import TypeIs
-
     from tensorwright._C import DtypeLike, Number, dtype
+    from typing_extensions import TypeIs
 
 
 def is_tensor(obj: object) -> TypeIs[Tensor]:

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import numpy as np
-
     from tensorwright._C import DeviceLike, DtypeLike, Size, dtype
 
 # dtypes that the buffer protocol does not know travel as integers of the same size
