@@ -14,7 +14,7 @@ constexpr int64_t kLongRun = 64;  // from here on rows are worth a kernel call o
 void pack(const PointwisePlan::Operand& operand, const Space& space, int stream, int64_t index, int64_t n, char* to) {
   for (Walker walk(space, index); n > 0;) {
     const int64_t run = std::min(n, walk.left_in_run());
-    operand.cast(run, operand.data + walk.offset(stream), space.strides[stream][space.ndim - 1], to, operand.item);
+    operand.cast(run, operand.data + walk.offset(stream), space.last_stride(stream), to, operand.item);
     to += run * operand.item;
     n -= run;
     walk.advance(run);
@@ -25,7 +25,7 @@ void unpack(const PointwisePlan::Result& result, const Space& space, int stream,
             const char* from) {
   for (Walker walk(space, index); n > 0;) {
     const int64_t run = std::min(n, walk.left_in_run());
-    result.cast(run, from, result.item, result.data + walk.offset(stream), space.strides[stream][space.ndim - 1]);
+    result.cast(run, from, result.item, result.data + walk.offset(stream), space.last_stride(stream));
     from += run * result.item;
     n -= run;
     walk.advance(run);
@@ -51,7 +51,7 @@ class PointwiseLoop {
 
  private:
   int64_t step_of(int stream, int64_t run_stride) const {
-    return by_row_ ? space_.strides[stream][space_.ndim - 1] : run_stride;
+    return by_row_ ? space_.last_stride(stream) : run_stride;
   }
 
   void run_piece(int64_t begin, int64_t n) {

@@ -117,7 +117,7 @@ void store_results(const ReductionPlan& plan, const tw_tensor* out, DtypeId from
   const CastFn cast = cast_function(from, dtype_id(out->dl.dtype));
   const int stream = plan.kept.streams - 1;
   char* to = static_cast<char*>(out->dl.data);
-  const int64_t step = plan.kept.ndim ? plan.kept.strides[stream][plan.kept.ndim - 1] : 0;
+  const int64_t step = plan.kept.last_stride(stream);
   int64_t left = plan.kept.numel;
   for (Walker walk(plan.kept, 0); left > 0;) {
     const int64_t run = std::min(left, walk.left_in_run());

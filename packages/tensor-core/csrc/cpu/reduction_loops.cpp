@@ -15,7 +15,7 @@ constexpr int64_t kPackedColumns = 16;  // over packed data: 1024 rows of them f
 void pack_reduced(const ReductionPlan& plan, int k, const char* base, int64_t index, int64_t n, int64_t copies,
                   int64_t copy_stride, char* to) {
   const Space& space = plan.reduced;
-  const int64_t item = plan.item, step = space.ndim ? space.strides[k][space.ndim - 1] : 0;
+  const int64_t item = plan.item, step = space.last_stride(k);
   for (Walker walk(space, index); n > 0;) {
     const int64_t run = std::min(n, walk.left_in_run());
     const char* from = base + walk.offset(k);

@@ -26,6 +26,8 @@ struct Space {
   // Drops and merges without changing the order of the elements.
   void coalesce();
 
+  // Along the last dimension; 0 if there is none.
+  int64_t last_stride(int stream) const { return ndim ? strides[stream][ndim - 1] : 0; }
   // The stride of a stream that is one plain run over all elements; 0 for one repeated element, -1 if neither.
   int64_t run_stride(int stream) const;
 };
