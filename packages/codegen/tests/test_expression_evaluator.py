@@ -65,8 +65,14 @@ def assert_fma_is_exact(dtype: type[np.floating[Any]], name: str, a: float, b: f
         half_step = limit - Fraction(float(np.nextafter(np.finfo(dtype).max, dtype(0))))
         assert np.isinf(result) == (abs(exact) >= limit + half_step / 2)
         return
-    around = np.array([np.nextafter(result, dtype(-np.inf)), result, np.nextafter(result, dtype(np.inf))], dtype=dtype)
+    with np.errstate(over="ignore"):  # the number after the largest is infinite
+        around = np.array([np.nextafter(result, dtype(-np.inf)), result, np.nextafter(result, dtype(np.inf))], dtype)
     assert float(result) == nearest(exact, dtype, around[np.isfinite(around)])
+
+
+def test_fma_at_the_largest_number() -> None:
+    for dtype, name in ((np.float32, "f32"), (np.float64, "f64")):
+        assert_fma_is_exact(dtype, name, 0.0, 0.0, float(np.finfo(dtype).max))
 
 
 singles = st.floats(width=32, allow_nan=False, allow_infinity=False)
