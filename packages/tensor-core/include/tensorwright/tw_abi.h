@@ -218,8 +218,8 @@ typedef struct tw_kernel_def { /* sized */
   const char* where; /* a backend ("cpu") or, with TW_K_LAYER, a layer ("tw.autograd") */
   tw_kernel_fn fn;
   void* self;
-  int32_t priority;
-  uint32_t flags; /* higher priority is asked first; equal ones are refused */
+  int32_t priority; /* a higher one is asked first; equal ones are refused */
+  uint32_t flags;
 } tw_kernel_def;
 #define TW_KERNEL_DEF_SIZE_V1 48u
 #define TW_K_LAYER 0x1u
@@ -242,9 +242,11 @@ typedef struct tw_device_def {            /* sized */
   const tw_device_if* iface;
 } tw_device_def;
 #define TW_DEVICE_DEF_SIZE_V1 32u
-typedef struct tw_ext_def { /* sized; a record for another distribution's interface, kept by the core and */
+/* a record for another distribution's interface, kept by the core and handed over when that interface is published,
+ * so load order is irrelevant */
+typedef struct tw_ext_def { /* sized */
   uint32_t size;
-  uint32_t flags;    /* handed over when that interface is published: load order is irrelevant      */
+  uint32_t flags;
   const char* iface; /* "tw.autograd", "tw.onnx", ... */
   uint32_t major;
   uint32_t min_minor;
@@ -263,7 +265,7 @@ typedef struct tw_plugin { /* sized; filled by the plugin */
   uint32_t abi_min_minor;
   const char* name;
   const char* version;
-  const char* build; /* build: compiler and flags, for messages */
+  const char* build; /* compiler and flags, for messages */
   const tw_op_def* ops;
   const tw_kernel_def* kernels;
   const tw_layer_def* layers;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -25,26 +26,25 @@ def test_the_record_is_what_dump_writes() -> None:
 
 
 def changed(tmp_path: Path, old: str, new: str) -> list[str]:
-    """The differences after a textual change of tw_abi.h."""
+    """The differences after a textual change of tw_abi.h; how `old` is spaced there does not matter."""
     text = (INCLUDE / "tensorwright" / "tw_abi.h").read_text()
-    assert text.count(old) == 1
+    pattern = r"\s+".join(map(re.escape, old.split()))
+    assert len(re.findall(pattern, text)) == 1
     header = tmp_path / "tw_abi.h"
-    kept = [line for line in text.replace(old, new).splitlines() if not line.startswith("TW_STATIC_ASSERT(")]
-    header.write_text("\n".join(kept))
+    mutated = re.sub(pattern, lambda _: new, text)
+    header.write_text("\n".join(line for line in mutated.splitlines() if not line.startswith("TW_STATIC_ASSERT(")))
     before = read_layout(INCLUDE / "tensorwright" / "tw_abi.h")
     return differences(before, read_layout(header))
 
 
 def test_reordering_is_noticed(tmp_path: Path) -> None:
     assert changed(
-        tmp_path,
-        "uint32_t nargs; uint32_t nrets;\n  uint64_t layers;",
-        "uint32_t nrets; uint32_t nargs;\n  uint64_t layers;",
+        tmp_path, "uint32_t nargs; uint32_t nrets; uint64_t layers;", "uint32_t nrets; uint32_t nargs; uint64_t layers;"
     )
 
 
 def test_retyping_is_noticed(tmp_path: Path) -> None:
-    assert changed(tmp_path, "int32_t priority; uint32_t flags;", "uint32_t priority; uint32_t flags;")
+    assert changed(tmp_path, "int32_t priority; /*", "uint32_t priority; /*")
 
 
 def test_a_changed_return_type_is_noticed(tmp_path: Path) -> None:
@@ -52,15 +52,13 @@ def test_a_changed_return_type_is_noticed(tmp_path: Path) -> None:
 
 
 def test_an_insertion_is_noticed(tmp_path: Path) -> None:
-    assert changed(tmp_path, "  int64_t numel;\n", "  int64_t numel;\n  int64_t extra;\n")
+    assert changed(tmp_path, "int64_t numel;", "int64_t numel; int64_t extra;")
 
 
 def test_growth_of_a_frozen_struct_is_noticed(tmp_path: Path) -> None:
-    errors = changed(
-        tmp_path, "  uint32_t backend;             /* dense", "  uint32_t backend; uint64_t extra; /* dense"
-    )
+    errors = changed(tmp_path, "uint32_t backend; /*", "uint32_t backend; uint64_t extra; /*")
     assert errors == ["tw_tensor: frozen, but it has grown"]
 
 
 def test_an_addition_at_the_end_is_allowed(tmp_path: Path) -> None:
-    assert changed(tmp_path, "  void* self;\n} tw_op_def;", "  void* self;\n  void* added;\n} tw_op_def;") == []
+    assert changed(tmp_path, "void* self; } tw_op_def;", "void* self; void* added; } tw_op_def;") == []
