@@ -50,9 +50,7 @@ class PointwiseLoop {
   }
 
  private:
-  int64_t step_of(int stream, int64_t run_stride) const {
-    return by_row_ ? space_.last_stride(stream) : run_stride;
-  }
+  int64_t step_of(int stream, int64_t run_stride) const { return by_row_ ? space_.last_stride(stream) : run_stride; }
 
   void run_piece(int64_t begin, int64_t n) {
     const Walker start(space_, begin);

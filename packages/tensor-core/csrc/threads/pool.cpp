@@ -16,7 +16,7 @@ namespace tw::threads {
 namespace {
 
 constexpr int kMaxThreads = 1024;
-constexpr int kSpins = 2000;  // a few microseconds: the next region often follows at once
+constexpr int kSpins = 2000;  // some tens of microseconds: the next region often follows at once
 
 thread_local bool inside_chunk = false;
 
