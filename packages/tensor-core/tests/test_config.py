@@ -66,6 +66,7 @@ def test_ctrl_c_interrupts_a_long_op() -> None:
     code = """
         import os, signal, threading, time
         import tensorwright as tw
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits that it is ignored
         x = tw.ones(4000, 4000)
         started = time.time()
         threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()

@@ -19,7 +19,7 @@ class Sequential(Module):
         >>> from tensorwright.nn import Linear, ReLU
         >>> model = Sequential(Linear(4, 3), ReLU(), Linear(3, 2))
         >>> model(tw.ones(5, 4)).shape
-        Size([5, 2])
+        (5, 2)
         >>> len(model[:2])
         2
     """

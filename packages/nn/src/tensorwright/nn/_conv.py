@@ -38,7 +38,7 @@ class Conv2d(Module):
 
     Example:
         >>> Conv2d(1, 8, 3, padding=1)(tw.ones(2, 1, 8, 8)).shape
-        Size([2, 8, 8, 8])
+        (2, 8, 8, 8)
     """
 
     bias: Parameter | None

@@ -27,7 +27,7 @@ class Embedding(Module):
 
     Example:
         >>> Embedding(10, 4)(tw.tensor([[1, 2], [3, 4]])).shape
-        Size([2, 2, 4])
+        (2, 2, 4)
     """
 
     def __init__(

@@ -26,7 +26,7 @@ class Linear(Module):
 
     Example:
         >>> Linear(3, 2)(tw.ones(5, 3)).shape
-        Size([5, 2])
+        (5, 2)
     """
 
     bias: Parameter | None

@@ -99,7 +99,7 @@ class BatchNorm1d(_BatchNorm):
 
     Example:
         >>> BatchNorm1d(3)(tw.randn(4, 3)).shape
-        Size([4, 3])
+        (4, 3)
     """
 
     ranks = (2, 3)
@@ -110,7 +110,7 @@ class BatchNorm2d(_BatchNorm):
 
     Example:
         >>> BatchNorm2d(3)(tw.randn(4, 3, 5, 5)).shape
-        Size([4, 3, 5, 5])
+        (4, 3, 5, 5)
     """
 
     ranks = (4,)
@@ -132,7 +132,7 @@ class LayerNorm(Module):
 
     Example:
         >>> LayerNorm(4)(tw.randn(2, 3, 4)).shape
-        Size([2, 3, 4])
+        (2, 3, 4)
     """
 
     weight: Parameter | None
