@@ -27,8 +27,8 @@ The transcendental functions are written in the [expression language](expression
 (`packages/codegen/tools/fit_polynomials.py` computes their coefficients again). They give the same bits on every
 instruction set. This page lists their largest measured error in units in the last place (ulp), against
 [mpmath](https://mpmath.org): arguments of every exponent and both signs, subnormals included, and those at which scans
-with compiled kernels (of at least every eleventh float32, and of random float64) found the largest error. Half an ulp
-is what a correctly rounded result may be off. The bound that the tests assert is 2 ulp.
+with compiled kernels (of every eleventh float32 for most functions, fewer for some, and of random float64) found
+the largest error. Half an ulp is what a correctly rounded result may be off. The bound that the tests assert is 2 ulp.
 
 Infinities, NaN, zeros of both signs, and overflow and underflow give what C and IEEE 754 say; the odd functions are
 exactly odd, the even ones exactly even. `tanh` and `erf` never leave [-1, 1], `sigmoid` and `normal_cdf` never [0, 1].
