@@ -26,7 +26,7 @@ constexpr int most_pixels(int vectors, int rows) {
   const int fit = kSums / (vectors * rows);
   return fit < kMostPixels ? fit : kMostPixels;
 }
-constexpr int most_taps(int vectors) {
+[[maybe_unused]] constexpr int most_taps(int vectors) {  // used by the compiler alone
   const int fit = kSums / vectors;
   return fit < kMostTaps ? fit : kMostTaps;
 }
