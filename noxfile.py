@@ -365,8 +365,9 @@ def sanitize(session: nox.Session) -> None:
         run_cpp_tests(session, folder, "sanitize", **SANITIZER_OPTIONS)
     where = [session.run("g++", f"-print-file-name={name}", external=True, silent=True) for name in LIBRARIES]
     preload = " ".join(str(path).strip() for path in where)
-    folders_of_tests = [str(ROOT / "packages" / name / "tests") for name in PROJECTS]
-    pytest(session, *folders_of_tests, LD_PRELOAD=preload, PYTHONMALLOC="malloc", **SANITIZER_OPTIONS)
+    native = [name for name in PROJECTS if "tensor-core" in closure([name], runtime)]
+    suites = [str(ROOT / "packages" / name / "tests") for name in native]
+    pytest(session, *suites, LD_PRELOAD=preload, PYTHONMALLOC="malloc", **SANITIZER_OPTIONS)
 
 
 @nox.session(default=False)
