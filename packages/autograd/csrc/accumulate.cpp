@@ -1,6 +1,7 @@
 #include "accumulate.h"
 
-#include <tensorwright/ops.hpp>
+#include <tensorwright/ops/copy.hpp>
+#include <tensorwright/ops/pointwise.hpp>
 
 #include "meta.h"
 #include "tensor_ops.h"

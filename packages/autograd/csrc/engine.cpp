@@ -1,6 +1,7 @@
 #include "engine.h"
 
-#include <tensorwright/ops.hpp>
+#include <tensorwright/ops/copy.hpp>
+#include <tensorwright/ops/pointwise.hpp>
 
 #include <algorithm>
 

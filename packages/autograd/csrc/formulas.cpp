@@ -1,6 +1,17 @@
 #include "formulas.h"
 
-#include <tensorwright/ops.hpp>
+#include <tensorwright/ops/activation_backward.hpp>
+#include <tensorwright/ops/comparison.hpp>
+#include <tensorwright/ops/copy.hpp>
+#include <tensorwright/ops/creation.hpp>
+#include <tensorwright/ops/embedding.hpp>
+#include <tensorwright/ops/indexing.hpp>
+#include <tensorwright/ops/joining.hpp>
+#include <tensorwright/ops/normalization.hpp>
+#include <tensorwright/ops/pointwise.hpp>
+#include <tensorwright/ops/reduction.hpp>
+#include <tensorwright/ops/scan.hpp>
+#include <tensorwright/ops/views.hpp>
 
 #include <cmath>
 

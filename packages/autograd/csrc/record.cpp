@@ -1,5 +1,5 @@
 // Recording: what happens between the autograd layer and the kernel when an argument requires grad.
-#include <tensorwright/ops.hpp>
+#include <tensorwright/ops/copy.hpp>
 
 #include "anomaly.h"
 #include "derivative.h"

@@ -1,6 +1,10 @@
 #include "strided.h"
 
-#include <tensorwright/ops.hpp>
+#include <tensorwright/ops/copy.hpp>
+#include <tensorwright/ops/creation.hpp>
+#include <tensorwright/ops/indexing.hpp>
+#include <tensorwright/ops/reduction.hpp>
+#include <tensorwright/ops/views.hpp>
 
 #include <algorithm>
 

@@ -1,6 +1,9 @@
 #include "tensor_ops.h"
 
-#include <tensorwright/ops.hpp>
+#include <tensorwright/ops/comparison.hpp>
+#include <tensorwright/ops/copy.hpp>
+#include <tensorwright/ops/reduction.hpp>
+#include <tensorwright/ops/views.hpp>
 
 namespace tw::autograd {
 

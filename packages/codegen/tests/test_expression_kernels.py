@@ -187,7 +187,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Suite:
     (folder / "test.expr").write_text(FUNCTIONS)
     library = parse_function_library([folder / "test.expr", *FUNCTION_FILES])
     pointwise, reductions = (*_pointwise(library), *_functions(library)), tuple(_reductions())
-    write_sources(folder, library, pointwise, reductions)
+    write_sources(folder, pointwise, reductions)
     return Suite(pointwise, reductions, folder)
 
 

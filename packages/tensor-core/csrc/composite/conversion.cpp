@@ -1,7 +1,7 @@
 // Conversions that return the tensor itself when there is nothing to convert.
-#include <tensorwright/ops.hpp>
+#include <tensorwright/ops/copy.hpp>
 
-#include "kernels.h"
+#include "declarations/copy.h"
 
 namespace tw::composite {
 

@@ -1,6 +1,11 @@
 // Convolutions in one dimension, with padding by name, and transposed; pooling in one dimension.
-#include <kernels.h>
-#include <tensorwright/ops.hpp>
+#include <tensorwright/ops/convolution.hpp>
+#include <tensorwright/ops/pointwise.hpp>
+#include <tensorwright/ops/pooling.hpp>
+#include <tensorwright/ops/views.hpp>
+
+#include "declarations/convolution.h"
+#include "declarations/pooling.h"
 
 namespace tw::composite {
 

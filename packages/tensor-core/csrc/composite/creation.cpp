@@ -1,11 +1,11 @@
 // New tensors filled with numbers.
-#include <tensorwright/ops.hpp>
+#include <tensorwright/ops/copy.hpp>
 
 #include <cmath>
 
 #include "cpu/cast.h"
 #include "cpu/copy.h"
-#include "kernels.h"
+#include "declarations/creation.h"
 #include "runtime/device.h"
 #include "runtime/dtype.h"
 #include "runtime/tensor.h"

@@ -1,11 +1,15 @@
 // Einstein summation: the equation is parsed to labels, repeated labels become diagonals, and operands are contracted
 // from left to right by bmm.
-#include <kernels.h>
-#include <tensorwright/ops.hpp>
+#include <tensorwright/ops/copy.hpp>
+#include <tensorwright/ops/linear_algebra.hpp>
+#include <tensorwright/ops/pointwise.hpp>
+#include <tensorwright/ops/reduction.hpp>
+#include <tensorwright/ops/views.hpp>
 
 #include <algorithm>
 #include <map>
 
+#include "declarations/linear_algebra.h"
 #include "runtime/dtype.h"
 #include "runtime/text.h"
 

@@ -1,9 +1,17 @@
 // Indexing and rearranging written over gather, index, index_put, index_select and views.
-#include <kernels.h>
-#include <tensorwright/ops.hpp>
+#include <tensorwright/ops/comparison.hpp>
+#include <tensorwright/ops/copy.hpp>
+#include <tensorwright/ops/creation.hpp>
+#include <tensorwright/ops/indexing.hpp>
+#include <tensorwright/ops/joining.hpp>
+#include <tensorwright/ops/pointwise.hpp>
+#include <tensorwright/ops/reduction.hpp>
+#include <tensorwright/ops/views.hpp>
 
 #include <algorithm>
 
+#include "declarations/embedding.h"
+#include "declarations/indexing.h"
 #include "runtime/text.h"
 
 namespace tw::composite {

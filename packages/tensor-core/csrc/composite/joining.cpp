@@ -1,5 +1,7 @@
-#include <kernels.h>
-#include <tensorwright/ops.hpp>
+#include <tensorwright/ops/joining.hpp>
+#include <tensorwright/ops/views.hpp>
+
+#include "declarations/joining.h"
 
 namespace tw::composite {
 

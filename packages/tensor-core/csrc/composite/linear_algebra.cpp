@@ -1,11 +1,14 @@
 // Products of vectors, matrices and batches, written over mm and bmm.
-#include <kernels.h>
-#include <tensorwright/ops.hpp>
+#include <tensorwright/ops/copy.hpp>
+#include <tensorwright/ops/linear_algebra.hpp>
+#include <tensorwright/ops/pointwise.hpp>
+#include <tensorwright/ops/views.hpp>
 
 #include <algorithm>
 #include <limits>
 #include <numeric>
 
+#include "declarations/linear_algebra.h"
 #include "runtime/dtype.h"
 #include "runtime/text.h"
 

@@ -1,5 +1,11 @@
-#include <kernels.h>
-#include <tensorwright/ops.hpp>
+#include <tensorwright/ops/comparison.hpp>
+#include <tensorwright/ops/loss.hpp>
+#include <tensorwright/ops/normalization.hpp>
+#include <tensorwright/ops/pointwise.hpp>
+#include <tensorwright/ops/reduction.hpp>
+#include <tensorwright/ops/views.hpp>
+
+#include "declarations/loss.h"
 
 namespace tw::composite {
 

@@ -1,5 +1,11 @@
-#include <kernels.h>
-#include <tensorwright/ops.hpp>
+#include <tensorwright/ops/comparison.hpp>
+#include <tensorwright/ops/normalization.hpp>
+#include <tensorwright/ops/pointwise.hpp>
+#include <tensorwright/ops/reduction.hpp>
+#include <tensorwright/ops/statistics.hpp>
+#include <tensorwright/ops/views.hpp>
+
+#include "declarations/normalization.h"
 
 namespace tw::composite {
 

@@ -1,6 +1,9 @@
-#include <kernels.h>
-#include <tensorwright/ops.hpp>
+#include <tensorwright/ops/comparison.hpp>
+#include <tensorwright/ops/ordering.hpp>
+#include <tensorwright/ops/pointwise.hpp>
+#include <tensorwright/ops/views.hpp>
 
+#include "declarations/ordering.h"
 #include "runtime/text.h"
 
 namespace tw::composite {

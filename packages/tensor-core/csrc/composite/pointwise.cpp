@@ -1,10 +1,11 @@
 // Pointwise functions that choose between expressions: by an option, by dtype, or by which limit is given.
-#include <kernels.h>
-#include <tensorwright/ops.hpp>
+#include <tensorwright/ops/copy.hpp>
+#include <tensorwright/ops/pointwise.hpp>
 
 #include <cmath>
 #include <limits>
 
+#include "declarations/pointwise.h"
 #include "runtime/dtype.h"
 #include "runtime/text.h"
 

@@ -1,7 +1,8 @@
 // Powers: of floats by expression, of integers by repeated squaring.
-#include <kernels.h>
-#include <tensorwright/ops.hpp>
+#include <tensorwright/ops/copy.hpp>
+#include <tensorwright/ops/pointwise.hpp>
 
+#include "declarations/pointwise.h"
 #include "runtime/dtype.h"
 #include "runtime/text.h"
 

@@ -1,5 +1,8 @@
-#include <kernels.h>
-#include <tensorwright/ops.hpp>
+#include <tensorwright/ops/pointwise.hpp>
+#include <tensorwright/ops/random.hpp>
+#include <tensorwright/ops/views.hpp>
+
+#include "declarations/random.h"
 
 namespace tw::composite {
 

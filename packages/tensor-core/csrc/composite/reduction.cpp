@@ -1,7 +1,11 @@
 // Reductions written over smaller ones.
-#include <kernels.h>
-#include <tensorwright/ops.hpp>
+#include <tensorwright/ops/comparison.hpp>
+#include <tensorwright/ops/copy.hpp>
+#include <tensorwright/ops/pointwise.hpp>
+#include <tensorwright/ops/reduction.hpp>
 
+#include "declarations/comparison.h"
+#include "declarations/reduction.h"
 #include "runtime/dtype.h"
 #include "runtime/text.h"
 

@@ -1,9 +1,10 @@
 // Ops over views: reshaping, splitting, expanding.
-#include <tensorwright/ops.hpp>
+#include <tensorwright/ops/copy.hpp>
+#include <tensorwright/ops/views.hpp>
 
 #include <algorithm>
 
-#include "kernels.h"
+#include "declarations/views.h"
 #include "runtime/text.h"
 #include "view/geometry.h"
 

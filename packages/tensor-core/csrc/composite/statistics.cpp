@@ -1,8 +1,14 @@
 // Variance in two passes, norms.
-#include <kernels.h>
-#include <tensorwright/ops.hpp>
+#include <tensorwright/ops/comparison.hpp>
+#include <tensorwright/ops/copy.hpp>
+#include <tensorwright/ops/pointwise.hpp>
+#include <tensorwright/ops/reduction.hpp>
+#include <tensorwright/ops/statistics.hpp>
+#include <tensorwright/ops/views.hpp>
 
 #include <cmath>
+
+#include "declarations/statistics.h"
 
 namespace tw::composite {
 

@@ -1,8 +1,8 @@
 #include "cpu/advanced_index.h"
+#include "declarations/indexing.h"
 
 #include "cpu/element_types.h"
 #include "cpu/indexing.h"
-#include "kernels.h"
 #include "runtime/text.h"
 
 namespace tw::cpu {

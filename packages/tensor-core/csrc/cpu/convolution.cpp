@@ -1,10 +1,10 @@
 // conv2d and its gradients. Many small images are computed in the lanes of vectors, all else with output channels in
 // them; both add up in the same order, so which one runs cannot be seen in the result.
+#include "declarations/convolution.h"
 #include "cpu/direct_convolution.h"
 #include "cpu/element_types.h"
 #include "cpu/lane_convolution.h"
 #include "cpu/staging.h"
-#include "kernels.h"
 
 namespace tw::cpu {
 

@@ -4,7 +4,7 @@
 
 #include "cpu/cast.h"
 #include "cpu/copy.h"
-#include "kernels.h"
+#include "declarations/copy.h"
 #include "runtime/device.h"
 #include "runtime/dtype.h"
 #include "runtime/text.h"

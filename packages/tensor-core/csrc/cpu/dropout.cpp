@@ -3,7 +3,7 @@
 #include "cpu/element_types.h"
 #include "cpu/random_stream.h"
 #include "cpu/staging.h"
-#include "kernels.h"
+#include "declarations/random.h"
 
 namespace tw::cpu {
 // An element is kept if its word is at least p * 2^32.

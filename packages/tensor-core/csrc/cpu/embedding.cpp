@@ -1,7 +1,7 @@
 // Rows of a table by index, and the gradient of that.
+#include "declarations/embedding.h"
 #include "cpu/element_types.h"
 #include "cpu/staging.h"
-#include "kernels.h"
 
 namespace tw::cpu {
 namespace {

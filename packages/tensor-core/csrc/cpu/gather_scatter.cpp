@@ -2,7 +2,7 @@
 // of each other, so they are the unit of parallel work, and within a line indices are taken in order.
 #include "cpu/element_types.h"
 #include "cpu/indexing.h"
-#include "kernels.h"
+#include "declarations/indexing.h"
 
 namespace tw::cpu {
 namespace {

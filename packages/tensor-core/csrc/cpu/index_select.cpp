@@ -1,7 +1,7 @@
 // Whole slices of one dimension by index: taken, or added up.
 #include "cpu/element_types.h"
 #include "cpu/indexing.h"
-#include "kernels.h"
+#include "declarations/indexing.h"
 
 namespace tw::cpu {
 namespace {

@@ -1,6 +1,7 @@
 // Integer powers by repeated squaring, with wraparound (two's complement, modulo 2^64).
-#include <kernels.h>
-#include <tensorwright/ops.hpp>
+#include <tensorwright/ops/copy.hpp>
+
+#include "declarations/pointwise.h"
 
 namespace tw::cpu {
 

@@ -1,6 +1,6 @@
+#include "declarations/joining.h"
 #include "cpu/element_types.h"
 #include "cpu/staging.h"
-#include "kernels.h"
 
 namespace tw::cpu {
 namespace {

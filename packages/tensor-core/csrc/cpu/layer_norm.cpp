@@ -4,7 +4,7 @@
 #include "cpu/element_types.h"
 #include "cpu/isa_kernels.h"
 #include "cpu/staging.h"
-#include "kernels.h"
+#include "declarations/normalization.h"
 
 namespace tw::cpu {
 namespace {

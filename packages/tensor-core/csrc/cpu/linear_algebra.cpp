@@ -3,7 +3,7 @@
 
 #include "cpu/gemm.h"
 #include "cpu/staging.h"
-#include "kernels.h"
+#include "declarations/linear_algebra.h"
 
 namespace tw::cpu {
 namespace {

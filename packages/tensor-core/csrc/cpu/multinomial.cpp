@@ -6,7 +6,7 @@
 
 #include "cpu/random_stream.h"
 #include "cpu/staging.h"
-#include "kernels.h"
+#include "declarations/random.h"
 
 namespace tw::cpu {
 namespace {

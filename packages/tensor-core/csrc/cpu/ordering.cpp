@@ -5,7 +5,7 @@
 
 #include "cpu/element_types.h"
 #include "cpu/staging.h"
-#include "kernels.h"
+#include "declarations/ordering.h"
 
 namespace tw::cpu {
 namespace {

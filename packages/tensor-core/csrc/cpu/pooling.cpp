@@ -5,7 +5,7 @@
 #include "cpu/element_types.h"
 #include "cpu/isa_kernels.h"
 #include "cpu/staging.h"
-#include "kernels.h"
+#include "declarations/pooling.h"
 
 namespace tw::cpu {
 namespace {

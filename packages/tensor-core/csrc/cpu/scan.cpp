@@ -3,7 +3,7 @@
 
 #include "cpu/element_types.h"
 #include "cpu/staging.h"
-#include "kernels.h"
+#include "declarations/scan.h"
 
 namespace tw::cpu {
 namespace {

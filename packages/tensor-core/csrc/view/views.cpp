@@ -1,7 +1,7 @@
 // The view ops of ops/views.yaml: new sizes and strides over the same memory.
 #include <algorithm>
 
-#include "kernels.h"
+#include "declarations/views.h"
 #include "runtime/tensor.h"
 #include "runtime/text.h"
 #include "view/geometry.h"

@@ -372,6 +372,17 @@ inline std::vector<Tensor> take_tensors(tw_value* ret) {
   return list;
 }
 
+inline std::string take_string(tw_value* ret) {
+  std::string text(From<std::string_view>::get(*ret));
+  g_host->value_clear(ret);
+  return text;
+}
+inline std::vector<int64_t> take_ints(tw_value* ret) {
+  std::vector<int64_t> list = From<IntList>::get(*ret).vec();
+  g_host->value_clear(ret);
+  return list;
+}
+
 // An op, resolved once (`static const OpHandle op("tw::add");`), then called without any look-up.
 class OpHandle {
  public:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +17,11 @@ from .values import TENSOR_VECTOR, TUPLE, Save, Saves
 MAX_SAVES = 24  # kMaxSaves of backward.h
 
 _HEAD = """
-#include <tensorwright/ops.hpp>
-
+{includes}
 #include "backward.h"
 #include "formulas.h"
 
-namespace tw::autograd::generated {
+namespace tw::autograd::generated {{
 """
 
 
@@ -43,10 +43,18 @@ def autograd_output(ops_paths: Iterable[Path | str], derivative_paths: Iterable[
     compiled = [compile_facet(facet, ops) for facet in facets.values()]
     output = Output()
     for file in sorted({one.facet.file for one in compiled}):
-        parts = [one.function + one.tables for one in compiled if one.facet.file == file]
-        output.cpp(f"derivatives_{file}.cpp", f"{_HEAD}\n{''.join(parts)}\n}}  // namespace tw::autograd::generated\n")
+        body = "".join(one.function + one.tables for one in compiled if one.facet.file == file)
+        head = _HEAD.format(includes=_includes(body, ops))
+        output.cpp(f"derivatives_{file}.cpp", f"{head}\n{body}\n}}  // namespace tw::autograd::generated\n")
     output.cpp("derivatives.cpp", _table(compiled))
     return output
+
+
+def _includes(body: str, ops: OpSet) -> str:
+    """The headers of the ops that generated code calls, so that it need not wait for those of all ops."""
+    called = set(re.findall(r"\bops::(\w+)\(", body))
+    files = sorted({op.file for op in ops if called & {op.symbol, f"{op.symbol}_", f"{op.symbol}_out"}})
+    return "".join(f"#include <tensorwright/ops/{file}.hpp>\n" for file in files)
 
 
 def compile_facet(facet: DerivativeFacet, ops: OpSet) -> Compiled:

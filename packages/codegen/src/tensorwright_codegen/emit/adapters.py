@@ -1,27 +1,29 @@
-"""op_adapters_<file>.cpp: boxed calls to hand-written kernels, views and composites; kernels.h declares those."""
+"""op_adapters_<file>.cpp: boxed calls to hand-written kernels, views and composites, declared in declarations/."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from ..facets import Kind, Op, OpSet, Type
 from ..rules.cpp import cpp_name
 from .cpp_types import arguments, parameter, result_type
 from .output import Output
-from .specs import needs_rules
+from .specs import declared_functions, needs_rules
 
 _NAMESPACES = {Kind.KERNEL: "cpu", Kind.VIEW: "view", Kind.COMPOSITE: "composite"}
 _HEAD = """
-#include "kernels.h"
-#include "op_functions.h"
+#include "declarations/{file}.h"
 
-namespace tw::generated {
+namespace tw::generated {{
+{functions}
 
 // One instantiation of the error boundary for all ops of this file.
-static tw_status guarded(tw_call* call, void (*body)(tw_call*)) {
-  return guard([&] { body(call); });
-}
+static tw_status guarded(tw_call* call, void (*body)(tw_call*)) {{
+  return guard([&] {{ body(call); }});
+}}
 
 """
-_KERNELS_HEAD = """
+_DECLARATIONS_HEAD = """
 // What the generated adapters call: defined by hand in csrc/cpu (kernels), csrc/view and csrc/composite.
 #pragma once
 
@@ -36,15 +38,17 @@ def emit_adapters(ops: OpSet, out: Output) -> None:
     for file, members in ops.files().items():
         bodies = [_adapter(op) for op in members if op.kind in _NAMESPACES]
         if bodies:
-            out.cpp(f"op_adapters_{file}.cpp", _HEAD + "\n".join(bodies) + "\n}  // namespace tw::generated\n")
-    out.cpp("kernels.h", _kernels(ops))
+            head = _HEAD.format(file=file, functions=declared_functions(members))
+            out.cpp(f"op_adapters_{file}.cpp", head + "\n".join(bodies) + "\n}  // namespace tw::generated\n")
+            out.cpp(f"declarations/{file}.h", _declarations(members))
 
 
-def _kernels(ops: OpSet) -> str:
-    text = _KERNELS_HEAD
+def _declarations(members: Sequence[Op]) -> str:
+    text = _DECLARATIONS_HEAD
     for kind, namespace in _NAMESPACES.items():
-        declarations = "\n".join(_declaration(op) for op in ops if op.kind is kind)
-        text += f"\nnamespace tw::{namespace} {{\n{declarations}\n}}  // namespace tw::{namespace}\n"
+        declarations = "\n".join(_declaration(op) for op in members if op.kind is kind)
+        if declarations:
+            text += f"\nnamespace tw::{namespace} {{\n{declarations}\n}}  // namespace tw::{namespace}\n"
     return text
 
 

@@ -12,14 +12,16 @@ from ..rules.tree import RuleType
 from .cpp_types import argument, read_type
 from .operands import is_bool_operand, operands
 from .output import Output
-from .specs import DRIVER_DTYPES, needs_rules
+from .specs import DRIVER_DTYPES, declared_functions, needs_rules
 
 _HEAD = """
 #include "cpu/kernel_tables.h"
 #include "dispatch/rules.h"
-#include "op_functions.h"
+
+#include <tensorwright/tw_abi.h>
 
 namespace tw::generated {
+{functions}
 using rules::Dims;
 using rules::Refusal;
 
@@ -30,7 +32,8 @@ def emit_rule_functions(ops: OpSet, out: Output) -> None:
     for file, members in ops.files().items():
         bodies = [_functions(op) for op in members if needs_rules(op)]
         if bodies:
-            out.cpp(f"infer_{file}.cpp", _HEAD + "\n".join(bodies) + "\n}  // namespace tw::generated\n")
+            head = _HEAD.replace("{functions}", declared_functions(members))
+            out.cpp(f"infer_{file}.cpp", head + "\n".join(bodies) + "\n}  // namespace tw::generated\n")
 
 
 def _functions(op: Op) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..facets import Kind, Op, OpSet, Type
 from ..rules.cpp import cpp_string
 from .cpp_types import default_value
@@ -21,24 +23,21 @@ _KIND_FLAGS = {
 _HEAD = """
 #include "cpu/kernel_tables.h"
 #include "dispatch/op.h"
-#include "op_functions.h"
 
 #include <tensorwright/tw.hpp>
 
 namespace tw {
-namespace {
-
 """
 
 
 def emit_specs(ops: OpSet, out: Output) -> None:
     tables = [table for op in ops for table in _op_tables(op)]
     rows = ",\n".join(f"    {_spec(op)}" for op in ops)
-    text = _HEAD + "\n".join(tables) + "\n\n}  // namespace\n\n"
+    text = _HEAD + f"namespace generated {{\n{declared_functions(ops)}}}  // namespace generated\n\n"
+    text += "namespace {\n\n" + "\n".join(tables) + "\n\n}  // namespace\n\n"
     text += f"const OpSpec kBuiltinOps[] = {{\n{rows},\n}};\n"
     text += f"const uint32_t kBuiltinOpCount = {len(ops)};\n\n}}  // namespace tw\n"
     out.cpp("op_specs.cpp", text)
-    out.cpp("op_functions.h", _functions(ops))
 
 
 def _op_tables(op: Op) -> list[str]:
@@ -123,11 +122,12 @@ def _spec(op: Op) -> str:
     return "{" + ",\n     ".join(parts) + "}"
 
 
-def _functions(ops: OpSet) -> str:
-    lines = ["#pragma once", "", "#include <tensorwright/tw_abi.h>", "", "namespace tw::generated {", ""]
+def declared_functions(ops: Iterable[Op]) -> str:
+    """Declarations of the functions that the rules and adapters of these ops become, in namespace tw::generated."""
+    lines: list[str] = []
     for op in ops:
         if needs_rules(op):
-            lines.append(f"tw_status infer_{op.symbol}(void* self, const tw_call* call, tw_meta* metas);")
+            lines.append(f"tw_status infer_{op.symbol}(void* self, const tw_call* call, tw_meta* metas);\n")
         if op.kind not in (Kind.POINTWISE, Kind.REDUCTION):
-            lines.append(f"tw_status call_{op.symbol}(void* self, tw_call* call);")
-    return "\n".join([*lines, "", "}  // namespace tw::generated", ""])
+            lines.append(f"tw_status call_{op.symbol}(void* self, tw_call* call);\n")
+    return "".join(lines)

@@ -1,4 +1,4 @@
-"""tensorwright/ops.hpp: typed C++ calls of every op, for composites, autograd and plugins."""
+"""tensorwright/ops/<file>.hpp: typed C++ calls of the ops of one facet file; tensorwright/ops.hpp includes them all."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from .cpp_types import default_expression, parameter, result_type
 from .output import Output
 
 _HEAD = """
-// ops.hpp - a typed C++ function for every op of tensorwright, over the C ABI alone: `ops::add(x, 1)`,
-// `ops::max_dim(x, 0)` for the overload max.dim, `ops::add_(x, y)` in place, `ops::add_out(x, y, 1, out)`.
-#ifndef TENSORWRIGHT_OPS_HPP_
-#define TENSORWRIGHT_OPS_HPP_
+// Typed C++ functions over the C ABI alone: `ops::add(x, 1)`, `ops::max_dim(x, 0)` for the overload max.dim,
+// `ops::add_(x, y)` in place, `ops::add_out(x, y, 1, out)`.
+#pragma once
 
 #include <tensorwright/tw.hpp>
 
@@ -20,23 +19,21 @@ _HEAD = """
 
 namespace tw::ops {
 
-inline std::string take_string(tw_value* ret) {
-  std::string text(From<std::string_view>::get(*ret));
-  g_host->value_clear(ret);
-  return text;
-}
-inline std::vector<int64_t> take_ints(tw_value* ret) {
-  std::vector<int64_t> list = From<IntList>::get(*ret).vec();
-  g_host->value_clear(ret);
-  return list;
-}
+"""
+_ALL_HEAD = """
+// Every op of tensorwright; who uses few of them compiles faster with the headers of their families.
+#pragma once
 
 """
 
 
 def emit_wrappers(ops: OpSet, out: Output) -> None:
-    functions = "\n".join(text for op in ops for text in _wrappers(op))
-    out.cpp("tensorwright/ops.hpp", _HEAD + functions + "\n}  // namespace tw::ops\n#endif  // TENSORWRIGHT_OPS_HPP_\n")
+    files = ops.files()
+    for file, members in files.items():
+        functions = "\n".join(text for op in members for text in _wrappers(op))
+        out.cpp(f"tensorwright/ops/{file}.hpp", _HEAD + functions + "\n}  // namespace tw::ops\n")
+    includes = "".join(f"#include <tensorwright/ops/{file}.hpp>\n" for file in files)
+    out.cpp("tensorwright/ops.hpp", _ALL_HEAD + includes)
 
 
 def _wrappers(op: Op) -> list[str]:

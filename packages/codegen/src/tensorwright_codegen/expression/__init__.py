@@ -13,7 +13,6 @@ from .ir import Location as Location
 from .ir import Operand as Operand
 from .ir import Program as Program
 from .ir import ScalarType as ScalarType
-from .kernels import FUNCTIONS_HEADER as FUNCTIONS_HEADER
 from .kernels import PointwiseKernel as PointwiseKernel
 from .kernels import ReductionKernel as ReductionKernel
 from .kernels import emit_functions_header as emit_functions_header

@@ -18,16 +18,13 @@ import numpy.typing as npt
 
 from .ir import ScalarType
 from .kernels import (
-    FUNCTIONS_HEADER,
     PointwiseKernel,
     ReductionKernel,
-    emit_functions_header,
     emit_pointwise_unit,
     emit_reduction_unit,
     pointwise_signature,
     reduction_signatures,
 )
-from .library import Library
 
 Array = npt.NDArray[Any]
 Key = tuple[str, ScalarType]
@@ -122,11 +119,8 @@ def splat(value: Any, dtype: np.dtype[Any]) -> Array:
     return np.full(64 // dtype.itemsize, value, dtype=dtype)
 
 
-def write_sources(
-    folder: Path, library: Library, pointwise: Sequence[PointwiseKernel], reductions: Sequence[ReductionKernel]
-) -> None:
-    """Writes the header, a unit for each compute type, one of reductions, and one of addresses."""
-    (folder / FUNCTIONS_HEADER).write_text(emit_functions_header(library))
+def write_sources(folder: Path, pointwise: Sequence[PointwiseKernel], reductions: Sequence[ReductionKernel]) -> None:
+    """Writes a unit for each compute type, one of reductions, and one of addresses."""
     for compute in ScalarType:
         unit = emit_pointwise_unit([kernel for kernel in pointwise if kernel.compute is compute])
         (folder / f"pointwise_{compute.value}.cpp").write_text(unit)

@@ -1,4 +1,4 @@
-"""Writes the C++ of kernels: the functions header, units of pointwise and of reduction kernels.
+"""Writes the C++ of kernels: units of pointwise and of reduction kernels, and the functions header.
 
 The kernels' contract with the driver is `csrc/cpu/kernel_tables.h`. Every unit is compiled once for each instruction
 set.
@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from .cpp import LANES_8, LANES_32, LANES_64, LaneWidth, function, function_name
 from .ir import Function, Program, ScalarType
 from .library import Library
-
-FUNCTIONS_HEADER = "scalar_functions.h"
 
 _COMBINES = {"sum": "Sum", "prod": "Prod", "max": "Max", "min": "Min", "any": "Any", "all": "All"}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -55,24 +53,34 @@ class ReductionKernel:
 
 
 def emit_functions_header(library: Library) -> str:
-    """`scalar_functions.h`: every function of the library, for every lane width its types can appear in."""
+    """`scalar_functions.h`: the whole library, for kernels written by hand, in every lane width its types can have."""
     parts = [function(name, item.program, width) for item in library.instances() for name, width in _forms(item)]
     return _file(["#pragma once", "", '#include "simd/vec.h"'], parts)
 
 
 def emit_pointwise_unit(kernels: Sequence[PointwiseKernel]) -> str:
     """`pointwise_<family>.cpp`: the kernels of some ops."""
-    includes = ['#include "simd/pointwise_loop.h"', f'#include "{FUNCTIONS_HEADER}"']
-    return _file(includes, [_pointwise(kernel) for kernel in kernels])
+    return _file(['#include "simd/pointwise_loop.h"'], [*_functions(kernels), *map(_pointwise, kernels)])
 
 
 def emit_reduction_unit(kernels: Sequence[ReductionKernel]) -> str:
     """`reduction_<family>.cpp`: the row, column and combine kernels of some reductions."""
-    includes = ['#include "simd/reduction_loop.h"', f'#include "{FUNCTIONS_HEADER}"']
-    return _file(includes, [_reduction(kernel) for kernel in kernels])
+    return _file(['#include "simd/reduction_loop.h"'], [*_functions(kernels), *map(_reduction, kernels)])
 
 
-# -- functions
+def _functions(kernels: Iterable[PointwiseKernel | ReductionKernel]) -> list[str]:
+    """The library functions that the kernels call, callees first, for the lane widths they call them with.
+
+    They stand in the unit itself, so that an edit of one function compiles again only what uses it.
+    """
+    texts: dict[str, str] = {}
+    for kernel in kernels:
+        width = LaneWidth.of(kernel.compute)
+        for item in kernel.program.callees():
+            name = function_name(*item.key, width)
+            if name not in texts:
+                texts[name] = function(name, item.program, width)
+    return list(texts.values())
 
 
 def _forms(item: Function) -> Iterable[tuple[str, LaneWidth]]:
