@@ -70,9 +70,8 @@ bool store_integer(PyObject* number, tw_dtype dtype, void* data) {
   int overflow = 0;
   const long long value = PyLong_AsLongLongAndOverflow(number, &overflow);
   if (value == -1 && PyErr_Occurred()) return false;
-  const int unused = 64 - dtype.bits;
-  const bool fits = dtype.code == TW_DT_UINT ? value >= 0 && (unused == 0 || value >> dtype.bits == 0)
-                                             : value << unused >> unused == value;
+  const bool fits = dtype.code == TW_DT_UINT ? value >= 0 && (dtype.bits == 64 || value >> dtype.bits == 0)
+                                             : value >> (dtype.bits - 1) == value >> 63;
   if (overflow || !fits) return out_of_range(number, dtype);
   std::memcpy(data, &value, static_cast<size_t>(item_size(dtype)));  // little-endian
   return true;
