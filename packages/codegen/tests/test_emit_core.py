@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from tensorwright_codegen.__main__ import main
 from tensorwright_codegen.emit.core import core_output
+from tensorwright_codegen.emit.stubs import stubs_output
 from tensorwright_codegen.emit.uniform import holds_for_uniform_operands
-from tensorwright_codegen.facets import parse_yaml, read_op
+from tensorwright_codegen.facets import load_ops, parse_yaml, read_op
 
 FACETS = """\
 - op: mm
@@ -34,6 +35,7 @@ FACETS = """\
   schema: "(Tensor self, Tensor other) -> Tensor"
   kind: pointwise
   operator: "<"
+  aliases: [special.less]
   expression: "self < other"
   result: bool
   doc: Whether less.
@@ -120,6 +122,13 @@ def test_bindings(files: dict[str, str]) -> None:
     assert "case Py_LT: return call_binary(bound_lt, left, right);" in bindings
     assert 'define("plus", function<bound_add>' in bindings
     assert "const BoundOverload bound_split_overloads[] = {{4, 1, false}};" in bindings
+
+
+def test_names_in_a_module(facets: Path, files: dict[str, str]) -> None:
+    bindings = files["python/bindings.cpp"]
+    assert '{"special", "less", "lt"},' in bindings
+    assert 'BoundOp bound_lt = {"special.less", ' in bindings  # the name in messages: it has no other public one
+    assert stubs_output(load_ops([facets])).files["special.pyi"].endswith("\nfrom tensorwright.ops import lt as less\n")
 
 
 def test_kernels(files: dict[str, str]) -> None:

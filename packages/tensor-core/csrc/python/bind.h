@@ -38,6 +38,13 @@ PyObject* call_binary(const BoundOp& op, PyObject* left, PyObject* right);
 extern PyMethodDef kOpFunctions[];
 // Those of them that are offered as tensorwright.<name> as well. Ends with null.
 extern const char* const kPublicFunctions[];
+// Those that a module of tensorwright offers: {"linalg", "solve", "linalg_solve"}. Ends with a null module.
+struct ModuleFunction {
+  const char* module;
+  const char* name;
+  const char* function;
+};
+extern const ModuleFunction kModuleFunctions[];
 // Methods of Tensor that are ops (x.sum, x.add_). Ends with a null name.
 extern PyMethodDef kTensorMethods[];
 // Slots whose operators are ops; the others (nb_bool, nb_int, nb_float, nb_index) are null and filled by tensor.cpp.

@@ -40,6 +40,22 @@ bool add_public_names(PyObject* module) {
   return names && PyModule_AddObjectRef(module, "public_op_names", names.get()) == 0;
 }
 
+// {"linalg": {"solve": function}}: what tensorwright.linalg and the like consist of.
+bool add_module_functions(PyObject* module) {
+  Ref functions(PyObject_GetAttrString(module, "op_functions")), modules(PyDict_New());
+  if (!functions || !modules) return false;
+  for (const ModuleFunction* row = kModuleFunctions; row->module; ++row) {
+    if (!PyDict_GetItemString(modules.get(), row->module)) {
+      Ref members(PyDict_New());
+      if (!members || PyDict_SetItemString(modules.get(), row->module, members.get()) < 0) return false;
+    }
+    PyObject* members = PyDict_GetItemString(modules.get(), row->module);
+    PyObject* function = PyDict_GetItemString(functions.get(), row->function);
+    if (PyDict_SetItemString(members, row->name, function) < 0) return false;
+  }
+  return PyModule_AddObjectRef(module, "module_functions", modules.get()) == 0;
+}
+
 bool add_functions(PyObject* module) {
   for (PyMethodDef* methods :
        {kConstructFunctions, kBufferFunctions, kDlpackFunctions, kLayerFunctions, kOpObjectFunctions})
@@ -58,8 +74,8 @@ PyObject* make_module() {
   PyObject* m = module.get();
   const bool complete = m && intern_common_names() && add_exceptions(m) && add_size_type(m) && add_dtypes(m) &&
                         add_device_type(m) && add_object_type(m) && add_tensor_type(m) && add_op_types(m) &&
-                        add_layer_mask_type(m) && add_functions(m) && add_op_functions(m) && add_public_names(m) &&
-                        add_config(m);
+                        add_layer_mask_type(m) && add_functions(m) && add_op_functions(m) && add_module_functions(m) &&
+                        add_public_names(m) && add_config(m);
   return complete ? module.release() : nullptr;
 }
 

@@ -270,6 +270,7 @@ ALL_LAYERS: Final[builtins.int]
 AUTOGRAD_LAYER: Final[builtins.int]
 COMPILER: Final[str]
 op_functions: Final[dict[str, Callable[..., Any]]]
+module_functions: Final[dict[str, dict[str, Callable[..., Any]]]]
 public_op_names: Final[list[str]]
 
 def tensor_from_data(data: Any, dtype: DtypeLike | None, who: str, /) -> Tensor: ...

@@ -71,9 +71,11 @@ from tensorwright._random import set_rng_state as set_rng_state
 if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
     from tensorwright import autograd as autograd
     from tensorwright import extend as extend
+    from tensorwright import linalg as linalg
     from tensorwright import nn as nn
     from tensorwright import ops as ops
     from tensorwright import optim as optim
+    from tensorwright import special as special
     from tensorwright._config import get_num_threads as get_num_threads
     from tensorwright._config import set_num_threads as set_num_threads
     from tensorwright._config import show_config as show_config
@@ -102,7 +104,7 @@ _LAZY = {
     "load_metadata": "_serialization",
     "save": "_serialization",
 }
-_LAZY_MODULES = ("extend", "ops")
+_LAZY_MODULES = ("extend", "linalg", "ops", "special")
 
 
 def __getattr__(name: str) -> object:

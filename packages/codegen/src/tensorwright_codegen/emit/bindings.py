@@ -83,8 +83,14 @@ class Binding:
 
     def names(self) -> tuple[str, ...]:
         """The name and its aliases."""
-        aliases = dict.fromkeys(alias for op in self.ops for alias in op.aliases)
+        aliases = dict.fromkeys(alias for op in self.ops for alias in op.aliases if "." not in alias)
         return (self.name, *(f"{alias}_" if self.inplace else alias for alias in aliases))
+
+    def module_names(self) -> tuple[tuple[str, str], ...]:
+        """Modules, and the names of the function there: ("linalg", "solve")."""
+        dotted = dict.fromkeys(alias for op in self.ops for alias in op.aliases if "." in alias)
+        pairs = (alias.split(".") for alias in dotted if not self.inplace)
+        return tuple((module, name) for module, name in pairs)
 
 
 def bindings(ops: OpSet) -> list[Binding]:
@@ -106,6 +112,12 @@ def emit_bindings(ops: OpSet, out: Output) -> None:
     public = [f"    {cpp_string(name)}," for item in bound if item.is_public for name in item.names()]
     text += _rows("PyMethodDef kOpFunctions[]", functions, "{nullptr, nullptr, 0, nullptr}")
     text += _rows("const char* const kPublicFunctions[]", public, "nullptr")
+    modules = [
+        f"    {{{cpp_string(module)}, {cpp_string(name)}, {cpp_string(item.name)}}},"
+        for item in bound
+        for module, name in item.module_names()
+    ]
+    text += _rows("const ModuleFunction kModuleFunctions[]", modules, "{nullptr, nullptr, nullptr}")
     text += _rows("PyMethodDef kTensorMethods[]", methods, "{nullptr, nullptr, 0, nullptr}")
     text += _numbers(bound) + _comparison(bound) + "\n}  // namespace tw::python\n"
     out.cpp("python/bindings.cpp", text)
@@ -125,9 +137,8 @@ def _bound(ops: OpSet, item: Binding, members: tuple[Op, ...]) -> str:
     ]
     symbol, flag = item.symbol(members), str(item.inplace).lower()
     overloads = f"const BoundOverload {symbol}_overloads[] = {{{', '.join(rows)}}};"
-    return (
-        f"{overloads}\nconst BoundOp {symbol} = {{{cpp_string(item.name)}, {symbol}_overloads, {len(rows)}, {flag}}};"
-    )
+    shown = f"{members[0].display_name}{'_' if item.inplace else ''}"
+    return f"{overloads}\nconst BoundOp {symbol} = {{{cpp_string(shown)}, {symbol}_overloads, {len(rows)}, {flag}}};"
 
 
 def _row(name: str, kind: str, item: Binding, ops: tuple[Op, ...]) -> str:

@@ -40,7 +40,7 @@ def _index(ops: OpSet) -> str:
 
 
 def _section(op: Op) -> list[str]:
-    lines = ["```python", f"{_owner(op)}{op.base_name}{signature_text(op, method=False, inplace=False)}", "```", ""]
+    lines = ["```python", f"{_owner(op)}{op.display_name}{signature_text(op, method=False, inplace=False)}", "```", ""]
     lines += [op.doc.strip(), "", *_formula(op), *_arguments(op), *_constraints(op), *_dtypes(op), *_forms(op)]
     if op.example:
         lines += ["```pycon", op.example.strip(), "```", ""]
@@ -48,7 +48,13 @@ def _section(op: Op) -> list[str]:
 
 
 def _owner(op: Op) -> str:
-    return "tensorwright." if op.has("function") else "Tensor." if op.has("method") else "tensorwright.ops."
+    return (
+        "tensorwright."
+        if op.has("function") or "." in op.display_name
+        else "Tensor."
+        if op.has("method")
+        else "tensorwright.ops."
+    )
 
 
 def _formula(op: Op) -> list[str]:

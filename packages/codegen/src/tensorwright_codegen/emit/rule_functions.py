@@ -39,7 +39,7 @@ def emit_rule_functions(ops: OpSet, out: Output) -> None:
 def _functions(op: Op) -> str:
     statements = [line for constraint in op.where for line in emit_check(op, constraint)] + _results(op)
     rules = "\n".join(f"  {line}" for line in [*_locals(op, " ".join(statements)), *statements])
-    run = f"rules::run({cpp_string(op.base_name)}, rules_of_{op.symbol}, call, metas)"
+    run = f"rules::run({cpp_string(op.display_name)}, rules_of_{op.symbol}, call, metas)"
     if _driver_infers(op):
         driver = "pointwise" if op.kind is Kind.POINTWISE else "reduction"
         body = f"  if (const tw_status status = {run}) return status;\n  return cpu::{driver}_infer(self, call, metas);"

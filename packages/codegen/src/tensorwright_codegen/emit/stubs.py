@@ -1,5 +1,6 @@
-"""Type stubs: ops.pyi (every op as a function), _public_ops.pyi (those offered as tensorwright.<name>) and
-_tensor_ops.pyi (the methods and operators of Tensor, as the base class of the handwritten stub)."""
+"""Type stubs: ops.pyi (every op as a function), _public_ops.pyi (those offered as tensorwright.<name>), linalg.pyi and
+the like (those of a module) and _tensor_ops.pyi (the methods and operators of Tensor, a base class of the handwritten
+stub)."""
 
 from __future__ import annotations
 
@@ -62,6 +63,8 @@ def stubs_output(ops: OpSet) -> Output:
     output.add("ops.pyi", _ops(ops, bound))
     output.add("_public_ops.pyi", _public(bound))
     output.add("_tensor_ops.pyi", _methods(ops, bound))
+    for module in sorted({module for item in bound for module, _ in item.module_names()}):
+        output.add(f"{module}.pyi", _module(module, bound))
     return output
 
 
@@ -76,6 +79,12 @@ def _ops(ops: OpSet, bound: list[Binding]) -> str:
 def _public(bound: list[Binding]) -> str:
     names = sorted((name for item in bound if item.is_public for name in item.names()), key=_natural)
     lines = "\n".join(f"from tensorwright.ops import {name} as {name}" for name in names)
+    return f"{BANNER}{lines}\n"
+
+
+def _module(module: str, bound: list[Binding]) -> str:
+    pairs = {name: item.name for item in bound for owner, name in item.module_names() if owner == module}
+    lines = "\n".join(f"from tensorwright.ops import {pairs[name]} as {name}" for name in sorted(pairs, key=_natural))
     return f"{BANNER}{lines}\n"
 
 

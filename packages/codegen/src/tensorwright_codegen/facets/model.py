@@ -80,7 +80,7 @@ class Op:
     formula: str | None = None
     example: str | None = None
     varargs: str | None = None
-    aliases: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()  # other Python names; `linalg.solve` is tensorwright.linalg.solve
     tags: tuple[str, ...] = ()
     revision: int = 0
     samples: tuple[Sample, ...] = ()
@@ -91,6 +91,12 @@ class Op:
     def base_name(self) -> str:
         """The Python name, shared by the overloads: max of max.dim."""
         return self.name.partition(".")[0]
+
+    @property
+    def display_name(self) -> str:
+        """The name users know the op by, in messages and pages: that in its module if it has no other."""
+        dotted = [alias for alias in self.aliases if "." in alias]
+        return dotted[0] if dotted and not {"function", "method"} & set(self.variants) else self.base_name
 
     @property
     def symbol(self) -> str:

@@ -70,7 +70,7 @@ def read_op(node: Node, file: str = "") -> Op:
         formula=_text(node, "formula"),
         example=_text(node, "example"),
         varargs=_varargs(node, schema),
-        aliases=tuple(item.text() for item in _items(node, "aliases")),
+        aliases=tuple(_alias(item) for item in _items(node, "aliases")),
         tags=tuple(item.text() for item in _items(node, "tags")),
         revision=_revision(node),
         samples=tuple(_sample(item, schema) for item in _items(node, "samples")),
@@ -109,6 +109,14 @@ def _op_name(node: Node) -> str:
     name = node.text()
     if not all(part.isidentifier() for part in name.split(".")) or name.count(".") > 1:
         raise node.error(f"expected an op name such as `add` or `max.dim`, got {name!r}")
+    return name
+
+
+def _alias(node: Node) -> str:
+    name = node.text()
+    module, _, function = name.rpartition(".")
+    if not function.isidentifier() or (module and not module.isidentifier()):
+        raise node.error(f"expected a name such as `absolute` or `linalg.solve`, got {name!r}")
     return name
 
 

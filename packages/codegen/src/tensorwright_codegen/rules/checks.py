@@ -35,7 +35,7 @@ def emit_check(op: Op, constraint: Constraint) -> list[str]:
 def _statement(op: Op, constraint: Constraint, part: Term) -> str:
     sentence = constraint.sentence or f"expected {part.text}"
     details = "".join(_details(part))
-    refusal = f"Refusal({cpp_string(op.base_name)}, {_status(part)}, {cpp_string(sentence)}){details}.error()"
+    refusal = f"Refusal({cpp_string(op.display_name)}, {_status(part)}, {cpp_string(sentence)}){details}.error()"
     return f"if (__builtin_expect(!({emit(part)}), 0)) throw {refusal};"
 
 

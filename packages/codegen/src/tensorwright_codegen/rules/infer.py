@@ -36,9 +36,9 @@ def check_arguments(op: Op, args: Mapping[str, Any]) -> None:
         try:
             holds = evaluate_rule(_parsed(constraint.rule, op.schema), args)
         except RuleError as error:
-            raise RefusedError(f"{op.base_name}: {error}") from None
+            raise RefusedError(f"{op.display_name}: {error}") from None
         if not holds:
-            raise RefusedError(f"{op.base_name}: {constraint.sentence or 'expected ' + constraint.rule.text}")
+            raise RefusedError(f"{op.display_name}: {constraint.sentence or 'expected ' + constraint.rule.text}")
 
 
 def infer(op: Op, args: Mapping[str, Any]) -> tuple[TensorMeta, ...]:
@@ -50,7 +50,7 @@ def infer(op: Op, args: Mapping[str, Any]) -> tuple[TensorMeta, ...]:
         _check_computable(op, args)
         return tuple(TensorMeta(tuple(_shape(op, i, args)), _dtype(op, i, args)) for i in range(len(op.schema.rets)))
     except RuleError as error:
-        raise RefusedError(f"{op.base_name}: {error}") from None
+        raise RefusedError(f"{op.display_name}: {error}") from None
 
 
 def computable(dtype: str, compute: tuple[str, ...]) -> bool:
@@ -68,9 +68,9 @@ def _check_computable(op: Op, args: Mapping[str, Any]) -> None:
     promoted = float_dtype(_promoted(op, args)) if floating else _promoted(op, args)
     dtype = promoted if boolean or op.kind is Kind.POINTWISE else _dtype(op, 0, args)
     if not computable(dtype, op.expression.compute):
-        raise RefusedError(f"{op.base_name}: {dtype} is not supported")
+        raise RefusedError(f"{op.display_name}: {dtype} is not supported")
     if op.expression.combine in ("max", "min") and _folds_nothing(args):
-        raise RefusedError(f"{op.base_name}: there is nothing to reduce")
+        raise RefusedError(f"{op.display_name}: there is nothing to reduce")
 
 
 def _folds_nothing(args: Mapping[str, Any]) -> bool:
