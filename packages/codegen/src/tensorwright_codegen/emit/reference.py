@@ -48,13 +48,9 @@ def _section(op: Op) -> list[str]:
 
 
 def _owner(op: Op) -> str:
-    return (
-        "tensorwright."
-        if op.has("function") or "." in op.display_name
-        else "Tensor."
-        if op.has("method")
-        else "tensorwright.ops."
-    )
+    if op.has("function") or "." in op.display_name:
+        return "tensorwright."
+    return "Tensor." if op.has("method") else "tensorwright.ops."
 
 
 def _formula(op: Op) -> list[str]:

@@ -83,8 +83,9 @@ def _public(bound: list[Binding]) -> str:
 
 
 def _module(module: str, bound: list[Binding]) -> str:
-    pairs = {name: item.name for item in bound for owner, name in item.module_names() if owner == module}
-    lines = "\n".join(f"from tensorwright.ops import {pairs[name]} as {name}" for name in sorted(pairs, key=_natural))
+    pairs = [(item.name, name) for item in bound for owner, name in item.module_names() if owner == module]
+    pairs.sort(key=lambda pair: (_natural(pair[0]), _natural(pair[1])))
+    lines = "\n".join(f"from tensorwright.ops import {function} as {name}" for function, name in pairs)
     return f"{BANNER}{lines}\n"
 
 
