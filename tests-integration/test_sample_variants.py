@@ -127,8 +127,9 @@ def test_meta(row: Row) -> None:
             continue
         try:
             result = list(leaves(call(row, case, lambda array: to_tensor(array).to("meta"))))
-        except tw.DataDependentError:
-            continue  # the shape depends on values
+        except NotImplementedError as error:
+            assert "depends on values" in str(error), error
+            continue
         assert [item.shape for item in result] == [item.shape for item in expected]
         assert [item.dtype for item in result] == [item.dtype for item in expected]
         assert all(item.device.type == "meta" for item in result)

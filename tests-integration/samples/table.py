@@ -21,7 +21,7 @@ ALL = REAL + BOOL + COMPLEX
 Array = npt.NDArray[Any]
 
 
-class LowArray(np.ndarray):  # type: ignore[type-arg]
+class LowArray(np.ndarray[Any, Any]):
     """A float32 array that stands for a tensor of a 16-bit dtype."""
 
     dtype_name: str | None = None
@@ -37,9 +37,9 @@ def rounded(values: Array, dtype: str) -> Array:
     else:  # to 8 bits of precision: the upper half of the float32, ties to even
         bits = np.asarray(values, np.float32).view(np.uint32).astype(np.uint64)
         near = ((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000).astype(np.uint32).view(np.float32)
-    low = np.atleast_1d(near).view(LowArray).reshape(np.shape(values))  # arithmetic makes a scalar of 0 dimensions
+    low: LowArray = np.atleast_1d(near).view(LowArray)  # arithmetic has made a scalar of an array without dimensions
     low.dtype_name = dtype
-    return low
+    return low.reshape(np.shape(values))
 
 
 class Make:
