@@ -356,6 +356,13 @@ def bench(session: nox.Session) -> None:
     session.run("python", str(ROOT / "benchmarks" / "run.py"), *session.posargs)
 
 
+@nox.session(requires=["wheels"], default=False, venv_backend="virtualenv")
+def oracle(session: nox.Session) -> None:
+    """Compare every row of the table of samples with torch: results, dtypes, gradients, refusals, time."""
+    install(session, PROJECTS, *group(WORKSPACE, "bench"))
+    session.run("python", str(ROOT / "benchmarks" / "oracle.py"), *session.posargs)
+
+
 @nox.session(default=False)
 def sanitize(session: nox.Session) -> None:
     """Run the C++ tests and the Python suites under AddressSanitizer and UndefinedBehaviorSanitizer."""

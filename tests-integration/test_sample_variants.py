@@ -128,7 +128,8 @@ def test_meta(row: Row) -> None:
         try:
             result = list(leaves(call(row, case, lambda array: to_tensor(array).to("meta"))))
         except NotImplementedError as error:
-            assert "depends on values" in str(error), error
+            if "depends on values" not in str(error):
+                raise
             continue
         assert [item.shape for item in result] == [item.shape for item in expected]
         assert [item.dtype for item in result] == [item.dtype for item in expected]
