@@ -363,6 +363,13 @@ def oracle(session: nox.Session) -> None:
     session.run("python", str(ROOT / "benchmarks" / "oracle.py"), *session.posargs)
 
 
+@nox.session(requires=["wheels"], default=False)
+def fuzz(session: nox.Session) -> None:
+    """Make a million calls with bad arguments; `-- --calls N --seed S` makes others."""
+    install(session, PROJECTS, *group(WORKSPACE, "integration"))
+    session.run("python", str(ROOT / "tests-integration" / "fuzz_calls.py"), *session.posargs)
+
+
 @nox.session(default=False)
 def sanitize(session: nox.Session) -> None:
     """Run the C++ tests and the Python suites under AddressSanitizer and UndefinedBehaviorSanitizer."""
