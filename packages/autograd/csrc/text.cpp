@@ -28,6 +28,12 @@ void append(std::string& out, tw_dtype dtype) {
     case TW_DT_BFLOAT:
       out += "bfloat";
       break;
+    case TW_DT_FLOAT8_E4M3FN:
+      out += "float8_e4m3fn";
+      return;
+    case TW_DT_FLOAT8_E5M2:
+      out += "float8_e5m2";
+      return;
     case TW_DT_COMPLEX:
       out += "complex";
       break;

@@ -41,7 +41,7 @@ Array = npt.NDArray[Any]
 CSRC = Path(__file__).parents[2] / "tensor-core" / "csrc"
 FUNCTION_FILES = sorted((CSRC.parent / "ops" / "functions").glob("*.expr"))
 COMPILER = shutil.which("g++") or ""
-NUMBERS = (ScalarType.F32, ScalarType.F64, ScalarType.I32, ScalarType.I64)
+NUMBERS = (ScalarType.F32, ScalarType.F64, ScalarType.I32, ScalarType.I64, ScalarType.U64)
 BLOCK = 1024
 
 pytestmark = pytest.mark.skipif(
@@ -56,7 +56,7 @@ PRIMES = (2, 3, 5, 7, 11, 13)
 def horner(x: F) -> F:
     return poly(x, SCALE)
 
-def table_float(i: I) -> I:
+def table_float(i: T) -> T:
     return to_int(lookup(SCALE, i) * 8.0) + lookup(PRIMES, i)
 
 def in_double(x: f32, y: f32) -> f32:
@@ -106,6 +106,9 @@ def _conversions(compute: ScalarType) -> Iterator[tuple[str, str]]:
     if compute.is_float:
         yield "to_float", "to_float(bitcast(a))"
         yield "horner", "horner(a)"
+    elif compute is ScalarType.U64:
+        yield "to_float", "to_float(a) * 1.25 < to_float(b)"
+        yield "shift_by_constant", "(a << 3) ^ (b >> 5) ^ ushr(c, 7) ^ (a >> 40000)"
     else:
         yield "to_int", "to_int(bitcast(a))"
         yield "shift_by_constant", "(a << 3) ^ (b >> 5) ^ ushr(c, 7) ^ (a >> 40000)"

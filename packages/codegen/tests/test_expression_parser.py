@@ -127,7 +127,7 @@ EXPRESSION_ERRORS = [
     ("select(a, a, b)", "argument 1 of select: expected mask, got f32; compare it, as in x != 0"),
     ("select(m, 1, 0)", "select has no typed argument (literal 1, literal 0); give one a type, as in T(1)"),
     ("sqrt(2.0)", "sqrt has no typed argument (literal 2.0)"),
-    ("a & b", "argument 1 of and_: expected i32, i64 or mask, got f32"),
+    ("a & b", "argument 1 of and_: expected i32, i64, u64 or mask, got f32"),
     ("i + 1.5", "expected an integer literal for i32, got 1.5"),
     ("i + 5000000000", "literal 5000000000 does not fit in i32"),
     ("a + 1e39", "literal 1e+39 overflows f32; write inf if that is meant"),
@@ -209,10 +209,10 @@ LIBRARY_ERRORS = [
     ("def f(x: f32) -> f32:\n    y = x\n", "1:1: f: expected the last statement to be return with a value"),
     ("def f(x: f32) -> f32:\n    return f(x)\n", "1:1: f calls itself; recursion is not allowed [in f(f32)]"),
     ("def f(x: f32) -> f64:\n    return x\n", "2:5: result of f: expected f64, got f32"),
-    ("def f(x) -> f32:\n    return x\n", "expected a type, one of f32, f64, i32, i64, mask, T, F, I, got nothing"),
+    ("def f(x) -> f32:\n    return x\n", "expected a type, one of f32, f64, i32, i64, u64, mask, T, F, I, got nothing"),
     (
         "def f(x: float) -> f32:\n    return x\n",
-        "1:10: expected a type, one of f32, f64, i32, i64, mask, T, F, I, got float",
+        "1:10: expected a type, one of f32, f64, i32, i64, u64, mask, T, F, I, got float",
     ),
     ("def f(x: T, y: F) -> T:\n    return x\n", "f: expected one type variable, used by a parameter"),
     ("def f(x: f32, *y: f32) -> f32:\n    return x\n", "f: expected plain parameters only"),
@@ -228,7 +228,7 @@ LIBRARY_ERRORS = [
     ("def f(x: T) -> T:\n    return exq(x)\n", "2:12: unknown function 'exq'"),
     (
         "def f(x: F) -> F:\n    return x & 1\n",
-        "2:12: argument 1 of and_: expected i32, i64 or mask, got f32 [in f(f32)]",
+        "2:12: argument 1 of and_: expected i32, i64, u64 or mask, got f32 [in f(f32)]",
     ),
 ]
 

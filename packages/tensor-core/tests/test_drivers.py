@@ -34,7 +34,7 @@ class Samples:
         """Small numbers, so that sums are exact in every integer dtype."""
         if np.dtype(dtype).kind == "f":
             return np.asarray(self.random.standard_normal(shape)).astype(dtype)
-        low = 0 if dtype in ("bool", "uint8") else -4
+        low = 0 if dtype[0] in "bu" else -4
         return np.asarray(self.random.integers(low, 2 if dtype == "bool" else 5, shape)).astype(dtype)
 
     def tensor(self, values: Array) -> tw.Tensor:
@@ -50,7 +50,20 @@ class Samples:
         return tw.tensor(memory)[every].permute(*np.argsort(order).tolist())
 
 
-DTYPES = ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64")
+DTYPES = (
+    "bool",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "float16",
+    "float32",
+    "float64",
+)
 
 
 def agree(result: tw.Tensor, expected: np.ndarray) -> None:

@@ -10,7 +10,20 @@ import tensorwright as tw
 from agreement import agree, tensors
 from layouts import Samples
 
-DTYPES = ("uint8", "int8", "int16", "int32", "int64", "float32", "float64", "complex64", "complex128")
+DTYPES = (
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "float32",
+    "float64",
+    "complex64",
+    "complex128",
+)
 SIZES = [
     (1, 1, 1),
     (3, 4, 5),

@@ -25,8 +25,9 @@ Tensor integer_power(const Operand& self, const Operand& exponent, tw_dtype dtyp
   if (!exponent.is_tensor() && exponent.scalar().integer() < 0)
     throw fail(TW_E_VALUE, "pow: an integer has no negative integer power; exponent is ", exponent.scalar(),
                "; convert self to a floating dtype");
-  const Tensor base = ops::to_dtype(ops::add(self, ops::mul(exponent, 0)), kInt64);   // broadcast against
-  const Tensor power = ops::to_dtype(ops::add(ops::mul(self, 0), exponent), kInt64);  // each other
+  const tw_dtype wide = dtype == kUInt64 ? kUInt64 : kInt64;
+  const Tensor base = ops::to_dtype(ops::add(self, ops::mul(exponent, 0)), wide);   // broadcast against
+  const Tensor power = ops::to_dtype(ops::add(ops::mul(self, 0), exponent), wide);  // each other
   return ops::to_dtype(ops::pow_integer(base, power), dtype);
 }
 

@@ -49,12 +49,16 @@ int compute_type(tw_dtype dtype, uint32_t available) {
     case DtypeId::kBool:
       return first({ComputeType::kB8, ComputeType::kI32, ComputeType::kI64});
     case DtypeId::kUInt8:
+    case DtypeId::kUInt16:
     case DtypeId::kInt8:
     case DtypeId::kInt16:
     case DtypeId::kInt32:
       return first({ComputeType::kI32, ComputeType::kI64});
+    case DtypeId::kUInt32:
     case DtypeId::kInt64:
       return first({ComputeType::kI64});
+    case DtypeId::kUInt64:
+      return first({ComputeType::kU64});
     case DtypeId::kFloat16:
     case DtypeId::kBFloat16:
     case DtypeId::kFloat32:

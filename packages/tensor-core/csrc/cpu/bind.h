@@ -31,9 +31,9 @@ tw_status pointwise_quick(void* self, tw_call* call);
 // Gives the record of a generated op its kernels; leaves records of other ops alone.
 void bind_kernels(const OpSpec& spec, KernelRecord* record);
 
-constexpr int64_t kComputeSize[kComputeTypes] = {4, 8, 4, 8, 1};
+constexpr int64_t kComputeSize[kComputeTypes] = {4, 8, 4, 8, 1, 8};
 constexpr DtypeId kComputeDtype[kComputeTypes] = {DtypeId::kFloat32, DtypeId::kFloat64, DtypeId::kInt32,
-                                                  DtypeId::kInt64, DtypeId::kBool};
+                                                  DtypeId::kInt64,   DtypeId::kBool,    DtypeId::kUInt64};
 
 // The type in which values of a dtype are computed, given the set an op has kernels for; -1 if none fits.
 int compute_type(tw_dtype dtype, uint32_t available);

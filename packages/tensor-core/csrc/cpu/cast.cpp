@@ -24,7 +24,7 @@ constexpr bool is_complex_type = false;
 template <class T>
 constexpr bool is_complex_type<Complex<T>> = true;
 
-// Every conversion goes through a number that C++ converts by itself: int64_t, float or double.
+// Every conversion goes through a number that C++ converts by itself.
 template <class T>
 T number(T x) {
   return x;
@@ -32,6 +32,8 @@ T number(T x) {
 inline int64_t number(Bool b) { return b.value != 0; }
 inline float number(Half h) { return to_float(h); }
 inline float number(BFloat b) { return to_float(b); }
+inline float number(Float8E4M3 b) { return to_float(b); }
+inline float number(Float8E5M2 b) { return to_float(b); }
 
 template <class F>
 int64_t truncated(F x) {
@@ -40,6 +42,15 @@ int64_t truncated(F x) {
   if (x >= kLimit) return INT64_MAX;
   if (x <= -kLimit) return INT64_MIN;
   return static_cast<int64_t>(x);
+}
+
+template <class To, class F>
+To truncated_to(F x) {
+  if constexpr (std::is_same_v<To, uint64_t>) {
+    if (x >= static_cast<F>(18446744073709551616.0)) return UINT64_MAX;
+    if (x >= static_cast<F>(9223372036854775808.0)) return static_cast<uint64_t>(x);
+  }
+  return static_cast<To>(truncated(x));
 }
 
 template <class To>
@@ -52,8 +63,12 @@ struct Convert {
       return to_half(narrow(n));
     else if constexpr (std::is_same_v<To, BFloat>)
       return to_bfloat(narrow(n));
+    else if constexpr (std::is_same_v<To, Float8E4M3>)
+      return to_float8_e4m3(narrow(n));
+    else if constexpr (std::is_same_v<To, Float8E5M2>)
+      return to_float8_e5m2(narrow(n));
     else if constexpr (std::is_integral_v<To> && std::is_floating_point_v<N>)
-      return static_cast<To>(truncated(n));
+      return truncated_to<To>(n);
     else
       return static_cast<To>(n);
   }
@@ -125,17 +140,19 @@ void cast_run(int64_t n, const char* from, int64_t from_step, char* to, int64_t 
   }
 }
 
-template <class To>
+// From and to the types in the order of DtypeId.
+template <class To, class... From>
 constexpr std::array<CastFn, kDtypes> casts_to() {
-  return {cast_run<To, Bool>,    cast_run<To, uint8_t>, cast_run<To, int8_t>,         cast_run<To, int16_t>,
-          cast_run<To, int32_t>, cast_run<To, int64_t>, cast_run<To, Half>,           cast_run<To, BFloat>,
-          cast_run<To, float>,   cast_run<To, double>,  cast_run<To, Complex<float>>, cast_run<To, Complex<double>>};
+  return {cast_run<To, From>...};
+}
+template <class... T>
+constexpr std::array<std::array<CastFn, kDtypes>, kDtypes> all_casts() {
+  return {casts_to<T, T...>()...};
 }
 
-constexpr std::array<CastFn, kDtypes> kCasts[kDtypes] = {
-    casts_to<Bool>(),    casts_to<uint8_t>(), casts_to<int8_t>(),         casts_to<int16_t>(),
-    casts_to<int32_t>(), casts_to<int64_t>(), casts_to<Half>(),           casts_to<BFloat>(),
-    casts_to<float>(),   casts_to<double>(),  casts_to<Complex<float>>(), casts_to<Complex<double>>()};
+constexpr auto kCasts =
+    all_casts<Bool, uint8_t, uint16_t, uint32_t, uint64_t, int8_t, int16_t, int32_t, int64_t, Float8E4M3, Float8E5M2,
+              Half, BFloat, float, double, Complex<float>, Complex<double>>();
 
 }  // namespace
 

@@ -86,8 +86,10 @@ void check_range(const char* op, const Scalar& value, tw_dtype dtype) {
   const double low = dtype.code == TW_DT_UINT ? 0.0 : -std::ldexp(1.0, dtype.bits - 1);
   const double high = std::ldexp(1.0, dtype.code == TW_DT_UINT ? dtype.bits : dtype.bits - 1);
   const double x = value.real();
-  const bool fits =
-      value.is_float() || value.is_complex() ? x > low - 1 && x < high : dtype.bits == 64 || (x >= low && x < high);
+  const bool whole = !value.is_float() && !value.is_complex();
+  const bool exact =
+      whole && (dtype.bits == 64 && dtype.code == TW_DT_INT ? !value.is_unsigned() : x >= low && x < high);
+  const bool fits = whole ? exact || (dtype == kUInt64 && value.is_unsigned()) : x > low - 1 && x < high;
   if (!fits) throw fail(TW_E_VALUE, op, ": ", value, " does not fit ", dtype);
 }
 
@@ -106,7 +108,8 @@ void scalar_bytes(const char* op, const Scalar& value, tw_dtype dtype, void* out
     cast_function(DtypeId::kFloat64, to)(1, reinterpret_cast<const char*>(&x), 0, bytes, 16);
   } else {
     const int64_t i = value.integer();
-    cast_function(DtypeId::kInt64, to)(1, reinterpret_cast<const char*>(&i), 0, bytes, 16);
+    cast_function(value.is_unsigned() ? DtypeId::kUInt64 : DtypeId::kInt64, to)(1, reinterpret_cast<const char*>(&i), 0,
+                                                                                bytes, 16);
   }
 }
 

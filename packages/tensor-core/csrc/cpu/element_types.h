@@ -40,6 +40,12 @@ void visit_ordered(const char* op, tw_dtype dtype, F&& f) {
     case DtypeId::kBool:
     case DtypeId::kUInt8:
       return f(Type<uint8_t>());
+    case DtypeId::kUInt16:
+      return f(Type<uint16_t>());
+    case DtypeId::kUInt32:
+      return f(Type<uint32_t>());
+    case DtypeId::kUInt64:
+      return f(Type<uint64_t>());
     case DtypeId::kInt8:
       return f(Type<int8_t>());
     case DtypeId::kInt16:
@@ -64,10 +70,13 @@ void visit_arithmetic(const char* op, tw_dtype dtype, F&& f) {
     case DtypeId::kUInt8:
     case DtypeId::kInt8:
       return f(Type<uint8_t>());
+    case DtypeId::kUInt16:
     case DtypeId::kInt16:
       return f(Type<uint16_t>());
+    case DtypeId::kUInt32:
     case DtypeId::kInt32:
       return f(Type<uint32_t>());
+    case DtypeId::kUInt64:
     case DtypeId::kInt64:
       return f(Type<uint64_t>());
     case DtypeId::kFloat32:

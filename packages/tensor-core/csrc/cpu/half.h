@@ -1,4 +1,4 @@
-// float16 and bfloat16 as bit patterns. Conversions round to nearest even and keep NaN a NaN.
+// float16, bfloat16 and the float8 types as bit patterns. Conversions round to nearest even and keep NaN a NaN.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,12 @@ struct Half {
 };
 struct BFloat {
   uint16_t bits;
+};
+struct Float8E4M3 {  // "fn": no infinities, one NaN of each sign
+  uint8_t bits;
+};
+struct Float8E5M2 {  // the upper half of a float16
+  uint8_t bits;
 };
 
 inline uint32_t float_bits(float f) {
@@ -45,6 +51,29 @@ inline Half to_half(float f) {
     return {static_cast<uint16_t>(sign | (float_bits(bits_float(rest) + 0.5f) - 0x3F000000u))};
   }
   return {static_cast<uint16_t>(sign | ((rest - 0x38000000u + 0xFFFu + ((rest >> 13) & 1)) >> 13))};
+}
+
+inline float to_float(Float8E5M2 b) { return to_float(Half{static_cast<uint16_t>(b.bits << 8)}); }
+inline Float8E5M2 to_float8_e5m2(float f) {
+  const uint32_t u = float_bits(f), sign = (u >> 24) & 0x80u, rest = u & 0x7FFFFFFFu;
+  if (rest > 0x7F800000u) return {static_cast<uint8_t>(sign | 0x7Eu)};
+  if (rest >= 0x47700000u) return {static_cast<uint8_t>(sign | 0x7Cu)};  // from 61440 on: rounds to infinity
+  if (rest < 0x38800000u)                                                // subnormal, as in to_half
+    return {static_cast<uint8_t>(sign | (float_bits(bits_float(rest) + 128.0f) - 0x43000000u))};
+  return {static_cast<uint8_t>(sign | ((rest - 0x38000000u + 0xFFFFFu + ((rest >> 21) & 1)) >> 21))};
+}
+
+inline float to_float(Float8E4M3 b) {
+  const uint32_t sign = static_cast<uint32_t>(b.bits & 0x80u) << 24, rest = b.bits & 0x7Fu;
+  if (rest == 0x7Fu) return bits_float(sign | 0x7FC00000u);
+  return bits_float(sign | float_bits(bits_float(rest << 20) * bits_float(0x7B800000u)));  // 2^120 shifts the bias
+}
+inline Float8E4M3 to_float8_e4m3(float f) {
+  const uint32_t u = float_bits(f), sign = (u >> 24) & 0x80u, rest = u & 0x7FFFFFFFu;
+  if (rest > 0x43E80000u) return {static_cast<uint8_t>(sign | 0x7Fu)};  // beyond 464, halfway to the next: NaN
+  if (rest < 0x3C800000u)                                               // subnormal: 2^-9 is the lowest bit
+    return {static_cast<uint8_t>(sign | (float_bits(bits_float(rest) + 16384.0f) - 0x46800000u))};
+  return {static_cast<uint8_t>(sign | ((rest - 0x3C000000u + 0x7FFFFu + ((rest >> 20) & 1)) >> 20))};
 }
 
 // To float with the last bit set when inexact, so that a second rounding cannot go wrong.

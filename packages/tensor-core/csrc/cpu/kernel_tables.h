@@ -8,8 +8,8 @@
 
 namespace tw::cpu {
 
-enum class ComputeType : uint8_t { kF32, kF64, kI32, kI64, kB8 };
-constexpr int kComputeTypes = 5;
+enum class ComputeType : uint8_t { kF32, kF64, kI32, kI64, kB8, kU64 };
+constexpr int kComputeTypes = 6;
 constexpr int kMaxOperands = 16;
 constexpr int kMaxResults = 8;
 constexpr int64_t kReductionBlock = 1024;  // elements of one leaf of the reduction tree

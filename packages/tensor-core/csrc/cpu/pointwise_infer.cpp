@@ -72,7 +72,7 @@ tw_status infer_shape(const tw_call* call, const PointwiseOp& op, tw_meta& m) {
 }
 
 std::string computable(uint32_t types) {
-  static constexpr const char* kNames[kComputeTypes] = {"float32", "float64", "int32", "int64", "bool"};
+  static constexpr const char* kNames[kComputeTypes] = {"float32", "float64", "int32", "int64", "bool", "uint64"};
   std::string names;
   for (int i = 0; i < kComputeTypes; ++i)
     if (types >> i & 1) names += (names.empty() ? "" : ", ") + std::string(kNames[i]);

@@ -16,7 +16,7 @@ constexpr int kMostScalars = 3;
 int native_type(tw_dtype d) {
   if (d.code == TW_DT_FLOAT) return d.bits == 32 ? int(ComputeType::kF32) : d.bits == 64 ? int(ComputeType::kF64) : -1;
   if (d.code == TW_DT_INT) return d.bits == 32 ? int(ComputeType::kI32) : d.bits == 64 ? int(ComputeType::kI64) : -1;
-  return -1;
+  return d == kUInt64 ? int(ComputeType::kU64) : -1;
 }
 
 bool same_shape(const tw_tensor* a, const tw_tensor* b) {

@@ -20,8 +20,12 @@ tw_status splat(Splat* out, T value) {
 }
 
 tw_status integer_splat(const OpSpec& spec, const tw_value& scalar, ComputeType type, Splat* out) {
-  if (scalar.tag != TW_INT && scalar.tag != TW_BOOL) return does_not_fit(spec, scalar, "an integer type");
+  if (scalar.tag != TW_INT && scalar.tag != TW_BOOL && scalar.tag != TW_UINT)
+    return does_not_fit(spec, scalar, "an integer type");
   const int64_t value = scalar.u.i;
+  if (type == ComputeType::kU64)
+    return value >= 0 || scalar.tag == TW_UINT ? splat(out, value) : does_not_fit(spec, scalar, "uint64");
+  if (scalar.tag == TW_UINT) return does_not_fit(spec, scalar, type == ComputeType::kI32 ? "int32" : "int64");
   if (type == ComputeType::kI64) return splat(out, value);
   if (type == ComputeType::kB8) return splat(out, static_cast<uint8_t>(value != 0));
   return value == static_cast<int32_t>(value) ? splat(out, static_cast<int32_t>(value))

@@ -75,7 +75,7 @@ tw_status op_info(const tw_op* op, tw_op_info* out) {
 constexpr uint32_t bit(uint32_t tag) { return 1u << tag; }
 
 // The value tags that each ArgType takes.
-constexpr uint32_t kScalarTags = bit(TW_BOOL) | bit(TW_INT) | bit(TW_FLOAT) | bit(TW_COMPLEX);
+constexpr uint32_t kScalarTags = bit(TW_BOOL) | bit(TW_INT) | bit(TW_FLOAT) | bit(TW_COMPLEX) | bit(TW_UINT);
 constexpr uint32_t kTagsOf[] = {
     bit(TW_TENSOR),
     bit(TW_TENSOR) | kScalarTags,
@@ -106,7 +106,7 @@ tw_status call(const tw_op* op, const tw_value* args, uint32_t nargs, tw_value* 
   for (uint32_t i = 0; i < nargs && i < spec.nargs; ++i) {
     const ArgSpec& arg = spec.args[i];
     const uint32_t allowed = kTagsOf[static_cast<int>(arg.type)] | (arg.optional ? bit(TW_NONE) : 0);
-    if (__builtin_expect(args[i].tag > TW_VALUES || !(allowed >> args[i].tag & 1), 0))
+    if (__builtin_expect(args[i].tag > TW_UINT || !(allowed >> args[i].tag & 1), 0))
       return wrong_argument(spec, i, args[i]);
   }
   return call_op(op, args, nargs, rets, nrets);

@@ -7,6 +7,7 @@
 #include "python/dtype_object.h"
 #include "python/element.h"
 #include "python/errors.h"
+#include "python/lazy.h"
 #include "python/tensor_object.h"
 
 namespace tw::python {
@@ -34,7 +35,8 @@ int get_buffer(PyObject* self, Py_buffer* buffer, int flags) {
   if (t.device().type != TW_DEVICE_CPU)
     return refuse_export("only tensors in host memory export a buffer; copy it with cpu()");
   if (requires_grad(self)) return refuse_export("a tensor that requires grad does not export a buffer; use detach()");
-  if (!buffer_format(t.dtype())) return refuse_export("bfloat16 has no buffer format; convert it with float()");
+  if (!buffer_format(t.dtype()))
+    return refuse_export("bfloat16 and float8 have no buffer format; convert with float()");
   const bool readonly = t.get()->flags & TW_F_READONLY;
   if ((flags & PyBUF_WRITABLE) && readonly) return refuse_export("the tensor's memory is read-only");
   if (!(flags & PyBUF_STRIDES) && !t.is_contiguous())
@@ -95,7 +97,7 @@ OwnedBuffer acquire(PyObject* exporter) {
         "(): the array is not in native byte order; convert it with array.astype(array.dtype.newbyteorder('='))");
   throw fail(TW_E_TYPE, who, "(): elements with the buffer format '", format,
              "' have no dtype here; there are bool, uint8, int8, "
-             "int16, int32, int64, float16, float32, float64, complex64 and complex128");
+             "int16, int32, int64, uint16, uint32, uint64, float16, float32, float64, complex64 and complex128");
 }
 
 Tensor over_buffer(OwnedBuffer buffer, const char* who) {
@@ -120,6 +122,23 @@ Tensor over_buffer(OwnedBuffer buffer, const char* who) {
   check(g_host->from_blob(&dl, buffer->readonly ? TW_F_READONLY : 0, drop_buffer, buffer.get(), &out));
   buffer.release();
   return Tensor::steal(out);
+}
+
+// A NumPy array of ml_dtypes' bfloat16 or float8, which have no buffer format: its bits as integers. With the error
+// set that came before for any other array.
+Tensor over_extension_array(PyObject* array, const char* who) {
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  tw_dtype dtype;
+  Ref described(PyObject_GetAttrString(array, "dtype"));
+  if (!described || !dtype_from_python(described.get(), &dtype) || buffer_format(dtype))
+    return PyErr_Restore(type, value, traceback), Tensor();
+  for (PyObject* part : {type, value, traceback}) Py_XDECREF(part);
+  Ref bits(PyObject_CallMethod(array, "view", "s", item_size(dtype) == 1 ? "u1" : "u2"));
+  OwnedBuffer buffer = bits ? acquire(bits.get()) : nullptr;
+  if (!buffer) return Tensor();
+  static const OpHandle view("tw::view.dtype");
+  return view.call({to_value(over_buffer(std::move(buffer), who)), to_value(dtype)});
 }
 
 // frombuffer(buffer, dtype, count, offset): the bytes of any exporter as a vector.
@@ -174,6 +193,12 @@ const char* buffer_format(tw_dtype dtype) {
       return "?";
     case DtypeId::kUInt8:
       return "B";
+    case DtypeId::kUInt16:
+      return "H";
+    case DtypeId::kUInt32:
+      return "I";
+    case DtypeId::kUInt64:
+      return sizeof(long) == 8 ? "L" : "Q";
     case DtypeId::kInt8:
       return "b";
     case DtypeId::kInt16:
@@ -184,6 +209,8 @@ const char* buffer_format(tw_dtype dtype) {
       return sizeof(long) == 8 ? "l" : "q";  // NumPy tells the two apart
     case DtypeId::kFloat16:
       return "e";
+    case DtypeId::kFloat8E4M3FN:
+    case DtypeId::kFloat8E5M2:
     case DtypeId::kBFloat16:
       return nullptr;
     case DtypeId::kFloat32:
@@ -206,16 +233,16 @@ bool dtype_of_format(const char* format, Py_ssize_t itemsize, tw_dtype* out) {
     const char* own = buffer_format(d);
     if (own && f == own) return *out = d, item_size(d) == itemsize;
   }
-  // the signed integers have several letters, whose size depends on the platform
-  if (f.size() != 1 || !std::strchr("hilqn", f[0])) return false;
-  *out = {TW_DT_INT, static_cast<uint8_t>(itemsize * 8), 1};
+  // integers have several letters, whose size depends on the platform
+  if (f.size() != 1 || !std::strchr("hilqnHILQN", f[0])) return false;
+  *out = {static_cast<uint8_t>(f[0] >= 'a' ? TW_DT_INT : TW_DT_UINT), static_cast<uint8_t>(itemsize * 8), 1};
   return true;
 }
 
 Tensor tensor_from_buffer(PyObject* exporter, const char* who) {
   return translate([&]() -> Tensor {
-    OwnedBuffer buffer = acquire(exporter);
-    return buffer ? over_buffer(std::move(buffer), who) : Tensor();
+    if (OwnedBuffer buffer = acquire(exporter)) return over_buffer(std::move(buffer), who);
+    return is_numpy_array(exporter) ? over_extension_array(exporter, who) : Tensor();
   });
 }
 

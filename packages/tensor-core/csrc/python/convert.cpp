@@ -22,6 +22,17 @@ Conversion int_from_long(PyObject* o, Where where, int64_t* out) {
   return overflow ? too_large(o, where) : Conversion::kDone;
 }
 
+// A number that a tensor's element may be: also one of uint64.
+Conversion number_from_long(PyObject* o, Where where, tw_value* out) {
+  int overflow = 0;
+  out->u.i = PyLong_AsLongLongAndOverflow(o, &overflow);
+  if (overflow == 0) return Conversion::kDone;
+  const unsigned long long value = overflow > 0 ? PyLong_AsUnsignedLongLong(o) : ~0ull;
+  if (value == ~0ull && (overflow < 0 || PyErr_Occurred())) return PyErr_Clear(), too_large(o, where);
+  *out = {TW_UINT, 0, {static_cast<int64_t>(value)}};
+  return Conversion::kDone;
+}
+
 bool is_plain_number(PyObject* o) { return PyFloat_Check(o) || PyLong_Check(o) || PyComplex_Check(o); }
 
 // An untracked tensor of no dimensions may stand for a number.
@@ -52,7 +63,7 @@ Conversion to_float(PyObject* o, Where where, Scratch& scratch, tw_value* out) {
   if (!is_real(o)) return Conversion::kWrongType;
   const Conversion done = number_from_python(o, where, scratch, out);
   if (done == Conversion::kDone && out->tag == TW_COMPLEX) return Conversion::kWrongType;
-  if (done == Conversion::kDone && out->tag != TW_FLOAT) *out = to_value(static_cast<double>(out->u.i));
+  if (done == Conversion::kDone && out->tag != TW_FLOAT) *out = to_value(Scalar(*out).real());
   return done;
 }
 
@@ -204,7 +215,7 @@ Conversion number_from_python(PyObject* o, Where where, Scratch& scratch, tw_val
   if (PyBool_Check(o)) return *out = to_value(o == Py_True), Conversion::kDone;
   if (PyLong_Check(o)) {
     *out = {TW_INT, 0, {0}};
-    return int_from_long(o, where, &out->u.i);
+    return number_from_long(o, where, out);
   }
   if (PyComplex_Check(o)) {
     auto* z = scratch.take<double>(2);

@@ -77,6 +77,8 @@ struct FloatLimits {
 FloatLimits float_limits(tw_dtype d) {
   if (d == kFloat16) return {10, 15, -14};
   if (d == kBFloat16) return {7, 127, -126};
+  if (d == kFloat8E4M3FN) return {3, 8, -6};
+  if (d == kFloat8E5M2) return {2, 15, -14};
   return d.bits == 32 ? FloatLimits{23, 127, -126} : FloatLimits{52, 1023, -1022};
 }
 
@@ -89,6 +91,7 @@ PyObject* info_bits(PyObject* self, void*) { return PyLong_FromLong(info_dtype(s
 PyObject* info_name(PyObject* self, void*) { return PyUnicode_FromString(dtype_name(info_dtype(self))); }
 double largest(tw_dtype d) {
   const FloatLimits f = float_limits(d);
+  if (d == kFloat8E4M3FN) return 448.0;  // the pattern above is NaN
   return std::ldexp(2.0 - std::ldexp(1.0, -f.mantissa_bits), f.max_exponent);
 }
 PyObject* finfo_max(PyObject* self, void*) { return PyFloat_FromDouble(largest(info_dtype(self))); }
@@ -110,7 +113,7 @@ PyObject* finfo_resolution(PyObject* self, void*) {
 PyObject* iinfo_max(PyObject* self, void*) {
   const tw_dtype d = info_dtype(self);
   const int bits = d.bits - (d.code == TW_DT_INT ? 1 : 0);
-  return PyLong_FromUnsignedLongLong((uint64_t{1} << bits) - 1);
+  return PyLong_FromUnsignedLongLong(~uint64_t{0} >> (64 - bits));
 }
 PyObject* iinfo_min(PyObject* self, void*) {
   const tw_dtype d = info_dtype(self);
@@ -184,9 +187,9 @@ bool add_type(PyObject* module, const char* name, PyTypeObject* type) {
 }  // namespace
 
 PyTypeObject DtypeType = [] {
-  PyTypeObject type = static_type("tensorwright.dtype",
-                                  "The type of a tensor's elements: tensorwright.float32 and its eleven siblings.",
-                                  sizeof(DtypeObject), Py_TPFLAGS_DISALLOW_INSTANTIATION);
+  PyTypeObject type =
+      static_type("tensorwright.dtype", "The type of a tensor's elements: tensorwright.float32 and its siblings.",
+                  sizeof(DtypeObject), Py_TPFLAGS_DISALLOW_INSTANTIATION);
   type.tp_repr = repr;
   type.tp_getset = attributes;
   type.tp_methods = methods;

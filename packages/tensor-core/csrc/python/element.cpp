@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "cpu/half.h"
 #include "python/errors.h"
 #include "runtime/dtype.h"
 
@@ -40,6 +41,10 @@ bool store_half(double value, void* data) {
 
 bool store_floating(double value, tw_dtype dtype, void* data) {
   switch (dtype_id(dtype)) {
+    case DtypeId::kFloat8E4M3FN:
+      return store(data, cpu::to_float8_e4m3(cpu::round_to_odd(value)));
+    case DtypeId::kFloat8E5M2:
+      return store(data, cpu::to_float8_e5m2(cpu::round_to_odd(value)));
     case DtypeId::kFloat16:
       return store_half(value, data);
     case DtypeId::kBFloat16:
@@ -68,7 +73,12 @@ bool store_integer(PyObject* number, tw_dtype dtype, void* data) {
   if (!PyLong_Check(number)) number = (truncated = Ref(PyNumber_Long(number))).get();  // 2.7 becomes 2
   if (!number) return false;
   int overflow = 0;
-  const long long value = PyLong_AsLongLongAndOverflow(number, &overflow);
+  long long value = PyLong_AsLongLongAndOverflow(number, &overflow);
+  if (overflow > 0 && dtype == kUInt64) {
+    value = static_cast<long long>(PyLong_AsUnsignedLongLong(number));
+    if (PyErr_Occurred()) return PyErr_Clear(), out_of_range(number, dtype);
+    return store(data, value);
+  }
   if (value == -1 && PyErr_Occurred()) return false;
   const bool fits = dtype.code == TW_DT_UINT ? value >= 0 && (dtype.bits == 64 || value >> dtype.bits == 0)
                                              : value >> (dtype.bits - 1) == value >> 63;
@@ -85,6 +95,12 @@ PyObject* element_to_python(const void* data, tw_dtype dtype) {
       return PyBool_FromLong(load<uint8_t>(data) != 0);
     case DtypeId::kUInt8:
       return PyLong_FromLong(load<uint8_t>(data));
+    case DtypeId::kUInt16:
+      return PyLong_FromLong(load<uint16_t>(data));
+    case DtypeId::kUInt32:
+      return PyLong_FromLongLong(load<uint32_t>(data));
+    case DtypeId::kUInt64:
+      return PyLong_FromUnsignedLongLong(load<uint64_t>(data));
     case DtypeId::kInt8:
       return PyLong_FromLong(load<int8_t>(data));
     case DtypeId::kInt16:
@@ -93,6 +109,10 @@ PyObject* element_to_python(const void* data, tw_dtype dtype) {
       return PyLong_FromLong(load<int32_t>(data));
     case DtypeId::kInt64:
       return PyLong_FromLongLong(load<int64_t>(data));
+    case DtypeId::kFloat8E4M3FN:
+      return PyFloat_FromDouble(cpu::to_float(load<cpu::Float8E4M3>(data)));
+    case DtypeId::kFloat8E5M2:
+      return PyFloat_FromDouble(cpu::to_float(load<cpu::Float8E5M2>(data)));
     case DtypeId::kFloat16:
       return PyFloat_FromDouble(PyFloat_Unpack2(static_cast<const char*>(data), 1));
     case DtypeId::kBFloat16:

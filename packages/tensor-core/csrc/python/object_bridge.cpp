@@ -191,6 +191,8 @@ PyObject* value_to_python(const tw_value& v) {
       return PyBool_FromLong(v.u.i != 0);
     case TW_INT:
       return PyLong_FromLongLong(v.u.i);
+    case TW_UINT:
+      return PyLong_FromUnsignedLongLong(static_cast<uint64_t>(v.u.i));
     case TW_FLOAT:
       return PyFloat_FromDouble(v.u.f);
     case TW_DTYPE:

@@ -1,5 +1,6 @@
 #include "runtime/dtype.h"
 
+#include <algorithm>
 #include <atomic>
 
 #include "runtime/text.h"
@@ -8,14 +9,23 @@ namespace tw {
 
 namespace detail {
 // Columns: 1 2 4 8 16 32 64 128 bits.
-const int8_t kDtypeIndex[8][8] = {
-    {-1, -1, -1, 2, 3, 4, 5, -1},                                       // int
-    {-1, -1, -1, 1, -1, -1, -1, -1},                                    // uint
-    {-1, -1, -1, -1, 6, 8, 9, -1},                                      // float
-    {-1, -1, -1, -1, -1, -1, -1, -1}, {-1, -1, -1, -1, 7, -1, -1, -1},  // bfloat
-    {-1, -1, -1, -1, -1, -1, 10, 11},                                   // complex
-    {-1, -1, -1, 0, -1, -1, -1, -1},                                    // bool
-    {-1, -1, -1, -1, -1, -1, -1, -1},
+const int8_t kDtypeIndex[kDtypeCodes][8] = {
+    {-1, -1, -1, 5, 6, 7, 8, -1},      // int
+    {-1, -1, -1, 1, 2, 3, 4, -1},      // uint
+    {-1, -1, -1, -1, 11, 13, 14, -1},  // float
+    {-1, -1, -1, -1, -1, -1, -1, -1},  // handles
+    {-1, -1, -1, -1, 12, -1, -1, -1},  // bfloat
+    {-1, -1, -1, -1, -1, -1, 15, 16},  // complex
+    {-1, -1, -1, 0, -1, -1, -1, -1},   // bool
+    {-1, -1, -1, -1, -1, -1, -1, -1},  // float8_e3m4
+    {-1, -1, -1, -1, -1, -1, -1, -1},  // float8_e4m3
+    {-1, -1, -1, -1, -1, -1, -1, -1},  // float8_e4m3b11fnuz
+    {-1, -1, -1, 9, -1, -1, -1, -1},   // float8_e4m3fn
+    {-1, -1, -1, -1, -1, -1, -1, -1},  // float8_e4m3fnuz
+    {-1, -1, -1, 10, -1, -1, -1, -1},  // float8_e5m2
+    {-1, -1, -1, -1, -1, -1, -1, -1},  // float8_e5m2fnuz
+    {-1, -1, -1, -1, -1, -1, -1, -1},  // float8_e8m0fnu
+    {-1, -1, -1, -1, -1, -1, -1, -1},  // float6_e2m3fn
 };
 }  // namespace detail
 
@@ -26,9 +36,23 @@ struct DtypeEntry {
   const char* name;
 };
 const DtypeEntry kTable[kDtypes] = {
-    {kBool, "bool"},       {kUInt8, "uint8"},     {kInt8, "int8"},           {kInt16, "int16"},
-    {kInt32, "int32"},     {kInt64, "int64"},     {kFloat16, "float16"},     {kBFloat16, "bfloat16"},
-    {kFloat32, "float32"}, {kFloat64, "float64"}, {kComplex64, "complex64"}, {kComplex128, "complex128"},
+    {kBool, "bool"},
+    {kUInt8, "uint8"},
+    {kUInt16, "uint16"},
+    {kUInt32, "uint32"},
+    {kUInt64, "uint64"},
+    {kInt8, "int8"},
+    {kInt16, "int16"},
+    {kInt32, "int32"},
+    {kInt64, "int64"},
+    {kFloat8E4M3FN, "float8_e4m3fn"},
+    {kFloat8E5M2, "float8_e5m2"},
+    {kFloat16, "float16"},
+    {kBFloat16, "bfloat16"},
+    {kFloat32, "float32"},
+    {kFloat64, "float64"},
+    {kComplex64, "complex64"},
+    {kComplex128, "complex128"},
 };
 
 std::atomic<DtypeId> default_float{DtypeId::kFloat32};
@@ -44,6 +68,14 @@ DtypeId complex_of(DtypeId floating) {
   return floating == DtypeId::kFloat64 ? DtypeId::kComplex128 : DtypeId::kComplex64;
 }
 
+// The narrowest type with the values of both. Of uint64 and a signed type there is none: they meet in float64.
+DtypeId promote_integers(DtypeId a, DtypeId b) {
+  if (a > DtypeId::kUInt64 || b <= DtypeId::kUInt64) return b;  // both signed, or both unsigned
+  if (a == DtypeId::kUInt64) return DtypeId::kFloat64;
+  constexpr int kNext = static_cast<int>(DtypeId::kInt16) - static_cast<int>(DtypeId::kUInt8);
+  return std::max(b, static_cast<DtypeId>(static_cast<int>(a) + kNext));  // uint8 needs int16 and so on
+}
+
 // Both of the same kind, or a < b in kind.
 DtypeId promote_ids(DtypeId a, DtypeId b) {
   if (a == b) return a;
@@ -51,8 +83,9 @@ DtypeId promote_ids(DtypeId a, DtypeId b) {
   const Kind ka = kind_of(a), kb = kind_of(b);
   if (ka == kKindFloat && kb == kKindComplex) return promote_ids(complex_of(a), b);
   if (ka != kb) return b;
-  if (a == DtypeId::kUInt8) return b == DtypeId::kInt8 ? DtypeId::kInt16 : b;
-  if (a == DtypeId::kFloat16 && b == DtypeId::kBFloat16) return DtypeId::kFloat32;
+  if (ka == kKindInt) return promote_integers(a, b);
+  if (ka == kKindFloat && dtype_of(a).bits == dtype_of(b).bits)  // of each the other lacks something
+    return is_float8(dtype_of(a)) ? DtypeId::kFloat16 : DtypeId::kFloat32;
   return b;  // the wider one of a kind
 }
 
@@ -75,7 +108,7 @@ bool dtype_by_name(std::string_view name, tw_dtype* out) {
 tw_dtype default_dtype() { return dtype_of(default_float.load(std::memory_order_relaxed)); }
 
 void set_default_dtype(tw_dtype d) {
-  if (!is_known(d) || !is_floating(d))
+  if (!is_known(d) || !is_floating(d) || is_float8(d))
     throw fail(TW_E_TYPE, "set_default_dtype: expected a floating-point dtype, got ", d);
   default_float.store(dtype_id(d), std::memory_order_relaxed);
 }

@@ -11,10 +11,15 @@ namespace tw {
 enum class DtypeId : uint8_t {
   kBool,
   kUInt8,
+  kUInt16,
+  kUInt32,
+  kUInt64,
   kInt8,
   kInt16,
   kInt32,
   kInt64,
+  kFloat8E4M3FN,
+  kFloat8E5M2,
   kFloat16,
   kBFloat16,
   kFloat32,
@@ -22,15 +27,16 @@ enum class DtypeId : uint8_t {
   kComplex64,
   kComplex128,
 };
-constexpr int kDtypes = 12;
+constexpr int kDtypes = 17;
+constexpr int kDtypeCodes = 16;  // of DLPack, fewer than
 constexpr int kNoDtype = -1;
 
 namespace detail {
-extern const int8_t kDtypeIndex[8][8];  // [code][log2(bits)], kNoDtype where there is no such type
+extern const int8_t kDtypeIndex[kDtypeCodes][8];  // [code][log2(bits)], kNoDtype where there is no such type
 }
 // The index of a dtype, or kNoDtype for one that tensorwright does not know.
 inline int dtype_index(tw_dtype d) {
-  if (d.code >= 8 || d.bits == 0) return kNoDtype;
+  if (d.code >= kDtypeCodes || d.bits == 0) return kNoDtype;
   return detail::kDtypeIndex[d.code][__builtin_ctz(d.bits)];
 }
 inline bool is_known(tw_dtype d) { return d.lanes == 1 && (d.bits & (d.bits - 1)) == 0 && dtype_index(d) != kNoDtype; }

@@ -60,6 +60,8 @@ void append_text(std::string& out, const Scalar& s) {
     append_text(out, text(s.real(), "+", s.imag(), "j"));
   else if (s.is_float())
     append_text(out, s.real());
+  else if (s.is_unsigned())
+    append_text(out, static_cast<uint64_t>(s.integer()));
   else
     append_text(out, s.integer());
 }

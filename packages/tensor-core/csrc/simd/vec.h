@@ -17,6 +17,7 @@
 #else
 #include "vec_sse2.h"
 #endif
+#include "vec_unsigned.h"
 
 namespace tw {
 namespace TW_ISA_NS {
@@ -224,6 +225,10 @@ struct MaskFor<F64> {
 };
 template <>
 struct MaskFor<I64> {
+  using Type = M64;
+};
+template <>
+struct MaskFor<U64> {
   using Type = M64;
 };
 

@@ -87,6 +87,14 @@ struct Lane<I64> {
   using Unsigned = U64;
   static constexpr int kCount = TW_VBYTES / 8;
 };
+template <>
+struct Lane<U64> {
+  using Element = uint64_t;
+  using Wrapping = U64;
+  using Signed = I64;
+  using Unsigned = U64;
+  static constexpr int kCount = TW_VBYTES / 8;
+};
 template <class V>
 using Element = typename Lane<V>::Element;
 template <class V>

@@ -98,11 +98,13 @@ inline bool operator!=(tw_dtype a, tw_dtype b) { return !(a == b); }
 inline bool operator==(tw_device a, tw_device b) { return a.type == b.type && a.index == b.index; }
 inline bool operator!=(tw_device a, tw_device b) { return !(a == b); }
 
-constexpr tw_dtype kBool{TW_DT_BOOL, 8, 1}, kUInt8{TW_DT_UINT, 8, 1}, kInt8{TW_DT_INT, 8, 1}, kInt16{TW_DT_INT, 16, 1},
+constexpr tw_dtype kBool{TW_DT_BOOL, 8, 1}, kUInt8{TW_DT_UINT, 8, 1}, kUInt16{TW_DT_UINT, 16, 1},
+    kUInt32{TW_DT_UINT, 32, 1}, kUInt64{TW_DT_UINT, 64, 1}, kInt8{TW_DT_INT, 8, 1}, kInt16{TW_DT_INT, 16, 1},
     kInt32{TW_DT_INT, 32, 1}, kInt64{TW_DT_INT, 64, 1}, kFloat16{TW_DT_FLOAT, 16, 1}, kBFloat16{TW_DT_BFLOAT, 16, 1},
     kFloat32{TW_DT_FLOAT, 32, 1}, kFloat64{TW_DT_FLOAT, 64, 1}, kComplex64{TW_DT_COMPLEX, 64, 1},
-    kComplex128{TW_DT_COMPLEX, 128, 1};
-inline bool is_floating(tw_dtype d) { return d.code == TW_DT_FLOAT || d.code == TW_DT_BFLOAT; }
+    kComplex128{TW_DT_COMPLEX, 128, 1}, kFloat8E4M3FN{TW_DT_FLOAT8_E4M3FN, 8, 1}, kFloat8E5M2{TW_DT_FLOAT8_E5M2, 8, 1};
+inline bool is_float8(tw_dtype d) { return d.code == TW_DT_FLOAT8_E4M3FN || d.code == TW_DT_FLOAT8_E5M2; }
+inline bool is_floating(tw_dtype d) { return d.code == TW_DT_FLOAT || d.code == TW_DT_BFLOAT || is_float8(d); }
 inline bool is_complex(tw_dtype d) { return d.code == TW_DT_COMPLEX; }
 inline bool is_integral(tw_dtype d) { return d.code == TW_DT_INT || d.code == TW_DT_UINT; }
 inline int64_t item_size(tw_dtype d) { return (d.bits + 7) / 8; }
@@ -242,9 +244,11 @@ class Scalar {
   bool is_float() const { return v_.tag == TW_FLOAT; }
   bool is_complex() const { return v_.tag == TW_COMPLEX; }
   bool is_bool() const { return v_.tag == TW_BOOL; }
+  bool is_unsigned() const { return v_.tag == TW_UINT; }  // an integer beyond int64
   double real() const {
     if (v_.tag == TW_FLOAT) return v_.u.f;
     if (v_.tag == TW_COMPLEX) return static_cast<const double*>(v_.u.p)[0];
+    if (v_.tag == TW_UINT) return static_cast<double>(static_cast<uint64_t>(v_.u.i));
     return static_cast<double>(v_.u.i);
   }
   double imag() const { return is_complex() ? static_cast<const double*>(v_.u.p)[1] : 0.0; }

@@ -76,6 +76,8 @@ typedef struct tw_dtype {
 #define TW_DT_BFLOAT 4u
 #define TW_DT_COMPLEX 5u
 #define TW_DT_BOOL 6u
+#define TW_DT_FLOAT8_E4M3FN 10u
+#define TW_DT_FLOAT8_E5M2 12u
 #define TW_DEVICE_CPU 1
 #define TW_DEVICE_META 1001 /* shapes without data; first of the numbers DLPack leaves to frameworks */
 
@@ -117,6 +119,7 @@ typedef struct tw_tensor { /* frozen; read-only public prefix of an object that 
 #define TW_COMPLEX 11u /* p -> double[2] */
 #define TW_OBJECT 12u  /* p -> tw_object*, reference counted */
 #define TW_VALUES 13u  /* p -> tw_value[aux] */
+#define TW_UINT 14u    /* an integer of at least 2^63: the bits of u.i, unsigned */
 typedef struct tw_object tw_object;
 typedef struct tw_value { /* frozen */
   uint32_t tag;

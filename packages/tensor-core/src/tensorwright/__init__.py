@@ -26,6 +26,8 @@ from tensorwright._C import double as double
 from tensorwright._C import dtype as dtype
 from tensorwright._C import finfo as finfo
 from tensorwright._C import float as float
+from tensorwright._C import float8_e4m3fn as float8_e4m3fn
+from tensorwright._C import float8_e5m2 as float8_e5m2
 from tensorwright._C import float16 as float16
 from tensorwright._C import float32 as float32
 from tensorwright._C import float64 as float64
@@ -39,6 +41,9 @@ from tensorwright._C import int64 as int64
 from tensorwright._C import long as long
 from tensorwright._C import short as short
 from tensorwright._C import uint8 as uint8
+from tensorwright._C import uint16 as uint16
+from tensorwright._C import uint32 as uint32
+from tensorwright._C import uint64 as uint64
 from tensorwright._creation import as_tensor as as_tensor
 from tensorwright._creation import asarray as asarray
 from tensorwright._creation import from_dlpack as from_dlpack

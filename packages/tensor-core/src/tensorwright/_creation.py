@@ -61,7 +61,9 @@ def _shares_memory(obj: Any) -> Tensor | None:
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(obj, numpy.generic):
         return None
-    if hasattr(obj, "__dlpack__") and not (numpy is not None and isinstance(obj, numpy.ndarray)):
+    if numpy is not None and isinstance(obj, numpy.ndarray):
+        return _C.tensor_from_buffer(obj, "asarray")
+    if hasattr(obj, "__dlpack__"):
         return from_dlpack(obj)
     if isinstance(obj, (bytes, bytearray, str)):
         return None

@@ -89,6 +89,10 @@ def _round_bfloat16(x: float) -> float:
     return float(rounded)
 
 
+def _round_float8(dtype: _C.dtype) -> Callable[[float], float]:
+    return lambda x: float(_C.tensor_from_data(x, dtype, "print").item())
+
+
 def _round_with(code: str) -> Callable[[float], float]:
     packer = struct.Struct("<" + code)
     return lambda x: float(packer.unpack(packer.pack(x))[0])
@@ -104,6 +108,8 @@ class _FloatKind:
 
 
 _FLOAT_KINDS = {
+    "float8_e4m3fn": _FloatKind(_round_float8(_C.float8_e4m3fn), 3, 1e3),
+    "float8_e5m2": _FloatKind(_round_float8(_C.float8_e5m2), 3, 1e3),
     "float16": _FloatKind(_round_with("e"), 5, 1e3),
     "bfloat16": _FloatKind(_round_bfloat16, 4, 1e3),
     "float32": _FloatKind(_round_with("f"), 9, 1e6),

@@ -19,8 +19,10 @@ ALIGNMENT = 64  # of the first tensor, so that mapped memory suits vector instru
 METADATA_KEY = "__metadata__"
 
 DTYPES: dict[str, dtype] = {
-    "BOOL": _C.bool, "U8": _C.uint8, "I8": _C.int8, "I16": _C.int16, "I32": _C.int32, "I64": _C.int64,
-    "F16": _C.float16, "BF16": _C.bfloat16, "F32": _C.float32, "F64": _C.float64, "C64": _C.complex64,
+    "BOOL": _C.bool, "U8": _C.uint8, "U16": _C.uint16, "U32": _C.uint32, "U64": _C.uint64,
+    "I8": _C.int8, "I16": _C.int16, "I32": _C.int32, "I64": _C.int64,
+    "F8_E4M3": _C.float8_e4m3fn, "F8_E5M2": _C.float8_e5m2, "F16": _C.float16, "BF16": _C.bfloat16,
+    "F32": _C.float32, "F64": _C.float64, "C64": _C.complex64,
 }  # fmt: skip
 NAMES = {value: name for name, value in DTYPES.items()}
 

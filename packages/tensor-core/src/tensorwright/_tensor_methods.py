@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tensorwright._C import DeviceLike, DtypeLike, Size, dtype
 
 # dtypes that the buffer protocol does not know travel as integers of the same size
-_BITS_OF = {_C.bfloat16: _C.int16}
+_BITS_OF = {_C.bfloat16: _C.int16, _C.float8_e4m3fn: _C.uint8, _C.float8_e5m2: _C.uint8}
 
 
 def numpy(self: Tensor, *, force: bool = False) -> np.ndarray[Any, Any]:
@@ -24,7 +24,7 @@ def numpy(self: Tensor, *, force: bool = False) -> np.ndarray[Any, Any]:
         force: detach the tensor and bring it to the CPU first, where needed.
 
     Raises:
-        TypeError: for bfloat16, which NumPy does not have, and for tensors on other devices.
+        TypeError: for tensors on other devices; for bfloat16 and float8, which NumPy has only with ml_dtypes installed.
         RuntimeError: if the tensor requires grad.
 
     Example:
@@ -35,13 +35,24 @@ def numpy(self: Tensor, *, force: bool = False) -> np.ndarray[Any, Any]:
     import numpy as np
 
     tensor = self.detach().to("cpu") if force else self
-    if tensor.dtype == _C.bfloat16:
-        raise TypeError("numpy(): NumPy has no bfloat16; convert the tensor with float() first")
     if not tensor.is_cpu:
         raise TypeError(f"numpy(): the tensor lies on {tensor.device}; copy it with cpu() first")
     if _C.requires_grad(tensor):
         raise RuntimeError("numpy(): the tensor requires grad; use detach().numpy()")
-    return np.asarray(memoryview(tensor))
+    bits = _BITS_OF.get(tensor.dtype)
+    if bits is None:
+        return np.asarray(memoryview(tensor))
+    return np.asarray(memoryview(tensor.view(bits))).view(_extension_dtype(tensor.dtype.name))
+
+
+def _extension_dtype(name: str) -> Any:
+    try:
+        import ml_dtypes
+    except ModuleNotFoundError:
+        raise TypeError(
+            f"numpy(): NumPy has no {name}; convert the tensor with float() first, or install ml_dtypes"
+        ) from None
+    return getattr(ml_dtypes, name)
 
 
 def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:  # noqa: N807

@@ -60,12 +60,28 @@ def emit_kernels(ops: OpSet, folder: Path, out: Output) -> None:
     pointwise = {op: pointwise_kernels(op, library) for op in ops if op.kind is Kind.POINTWISE}
     reductions = {op: reduction_kernels(op, library) for op in ops if op.kind is Kind.REDUCTION}
     out.cpp("kernels/scalar_functions.h", emit_functions_header(library))
-    for name, unit in _units(pointwise):
+    for name, unit in _units({op: [k for k in ks if k.symbol == _code_of(k)] for op, ks in pointwise.items()}):
         out.cpp(f"kernels/pointwise_{name}.cpp", emit_pointwise_unit(unit))
     for file, folds in _by_file(reductions).items():
-        out.cpp(f"kernels/reduction_{file}.cpp", emit_reduction_unit(folds))
+        own = [fold for fold in folds if fold.symbol == _code_of(fold)]
+        out.cpp(f"kernels/reduction_{file}.cpp", emit_reduction_unit(own))
     table = _table([k for ks in pointwise.values() for k in ks], [k for ks in reductions.values() for k in ks])
     out.cpp("kernels/kernel_table.cpp", table)
+
+
+_SIGN_BLIND = {  # give the same bits for i64 and u64
+    "operand", "constant", "add", "sub", "mul", "neg", "eq", "ne", "and_", "or_", "xor", "not_", "shl", "ushr",
+    "select", "unlikely",
+}  # fmt: skip
+
+
+def _code_of(kernel: PointwiseKernel | ReductionKernel) -> str:
+    """The symbol of the code that serves a kernel: over u64 often that over i64."""
+    blind = all(item.op in _SIGN_BLIND for item in kernel.program.body)
+    folds_blindly = isinstance(kernel, PointwiseKernel) or kernel.combine not in ("max", "min")
+    if kernel.compute is not ScalarType.U64 or not blind or not folds_blindly:
+        return kernel.symbol
+    return kernel.symbol.removesuffix("u64") + "i64"
 
 
 def _units(kernels: dict[Op, list[PointwiseKernel]]) -> Iterator[tuple[str, list[PointwiseKernel]]]:
@@ -106,17 +122,18 @@ namespace tw::TW_ISA_NS {
 
 def _table(pointwise: Sequence[PointwiseKernel], reductions: Sequence[ReductionKernel]) -> str:
     lines = [_TABLE_HEAD]
-    lines += [f"void {k.symbol}(int64_t, void* const*, const void* const*, const uint8_t*);" for k in pointwise]
-    for fold in reductions:
-        lines.append(f"void reduce_row_{fold.symbol}(int64_t, const void* const*, const uint8_t*, void*);")
+    codes = dict.fromkeys(_code_of(k) for k in pointwise)
+    lines += [f"void {code}(int64_t, void* const*, const void* const*, const uint8_t*);" for code in codes]
+    for code in dict.fromkeys(_code_of(fold) for fold in reductions):
+        lines.append(f"void reduce_row_{code}(int64_t, const void* const*, const uint8_t*, void*);")
         rest = "const void* const*, const int64_t*, const uint8_t*, void*"
-        lines.append(f"void reduce_cols_{fold.symbol}(int64_t, int64_t, {rest});")
-        lines.append(f"void combine_{fold.symbol}(int64_t, void*, const void*);")
+        lines.append(f"void reduce_cols_{code}(int64_t, int64_t, {rest});")
+        lines.append(f"void combine_{code}(int64_t, void*, const void*);")
     lines += ["}  // namespace tw::TW_ISA_NS", "", "namespace tw::cpu {", "namespace {"]
-    rows = [f'    {{"{k.op}", {_type(k.compute)}, TW_ISA_NS::{k.symbol}}},' for k in pointwise]
+    rows = [f'    {{"{k.op}", {_type(k.compute)}, TW_ISA_NS::{_code_of(k)}}},' for k in pointwise]
     folds = [
         f'    {{"{k.op}", {_type(k.compute)}, '
-        + ", ".join(f"TW_ISA_NS::{part}_{k.symbol}" for part in ("reduce_row", "reduce_cols", "combine")) + "},"
+        + ", ".join(f"TW_ISA_NS::{part}_{_code_of(k)}" for part in ("reduce_row", "reduce_cols", "combine")) + "},"
         for k in reductions
     ]  # fmt: skip
     lines += ["const PointwiseEntry kPointwise[] = {", *rows, "};"]

@@ -12,7 +12,7 @@ _RULES = {"float": "DtypeRule::kFloat", "same": "DtypeRule::kPromote", "bool": "
 _REDUCTION_DTYPES = {"same": "kSame", "sum": "kSum", "float": "kFloat", "bool": "kBool"}
 _INFINITY = "__builtin_inf()"
 _IDENTITY = {"sum": "0.0", "prod": "1.0", "any": "0.0", "all": "1.0", "max": f"-{_INFINITY}", "min": _INFINITY}
-_COMPUTE = {"f32": "kF32", "f64": "kF64", "i32": "kI32", "i64": "kI64", "b8": "kB8"}
+_COMPUTE = {"f32": "kF32", "f64": "kF64", "i32": "kI32", "i64": "kI64", "b8": "kB8", "u64": "kU64"}
 
 
 def operands(op: Op) -> tuple[Arg, ...]:

@@ -9,8 +9,8 @@ from .output import Output
 from .python_types import annotation, result_annotation
 
 _COMPUTED_DTYPES = {
-    "f32": "float16, bfloat16, float32", "f64": "float64", "i32": "int8, uint8, int16, int32",
-    "i64": "int64", "b8": "bool",
+    "f32": "float16, bfloat16, float32", "f64": "float64", "i32": "int8, uint8, int16, uint16, int32",
+    "i64": "int64, uint32", "u64": "uint64", "b8": "bool",
 }  # fmt: skip
 _OPERATOR_TEXT = {"neg": "-x", "pos": "+x", "abs": "abs(x)", "~": "~x"}
 

@@ -11,7 +11,7 @@ from ..rules import RefusedError, TensorMeta, check_arguments, parse_rule
 from ..rules.tree import Attribute
 from .operands import operands
 
-_DTYPES = {"f32": "float32", "f64": "float64", "i32": "int32", "i64": "int64"}
+_DTYPES = {"f32": "float32", "f64": "float64", "i32": "int32", "i64": "int64", "u64": "uint64"}
 
 
 def holds_for_uniform_operands(op: Op) -> bool:

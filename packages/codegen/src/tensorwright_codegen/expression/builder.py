@@ -52,6 +52,8 @@ def _represent_integer(value: Number, scalar: ScalarType, location: Location) ->
     # Up to the unsigned maximum, so that bit patterns can be written as 0x80000000.
     if not -(1 << (bits - 1)) <= value < 1 << bits:
         raise ExpressionError(location, f"literal {value} does not fit in {scalar.value}")
+    if scalar is ScalarType.U64:
+        return value % (1 << bits)
     return value - (1 << bits) if value >= 1 << (bits - 1) else value
 
 
@@ -112,7 +114,7 @@ class ProgramBuilder:
         )
 
     def lookup(self, table: Sequence[Number], index: Value, location: Location) -> Typed:
-        if not isinstance(index, Typed) or not index.type.is_integer:
+        if not isinstance(index, Typed) or index.type not in (ScalarType.I32, ScalarType.I64):
             raise ExpressionError(location, f"lookup: expected an i32 or i64 index, got {describe(index)}")
         scalar = index.type.twin if any(isinstance(item, float) for item in table) else index.type
         values = tuple(represent(item, scalar, location) for item in table)

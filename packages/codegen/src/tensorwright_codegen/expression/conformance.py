@@ -25,7 +25,8 @@ def special_values(compute: ScalarType) -> Array:
         return np.concatenate([values, -values])
     limits_i = np.iinfo(DTYPES[compute])
     small = [0, 1, 2, 3, 5, 7, 31, 32, 63, 64, 1000003]
-    return np.array([*small, *(-x for x in small[1:]), limits_i.max, limits_i.min, limits_i.min + 1], DTYPES[compute])
+    negative = [int(limits_i.max) + 1 - x if limits_i.min == 0 else -x for x in small[1:]]
+    return np.array([*small, *negative, limits_i.max, limits_i.min, limits_i.min + 1], DTYPES[compute])
 
 
 def random_values(compute: ScalarType, n: int, seed: int) -> Array:

@@ -53,7 +53,9 @@ LANES_32 = LaneWidth(
         (ScalarType.I64, "I64x2"),
     ),
 )
-LANES_64 = LaneWidth(8, ((ScalarType.F64, "F64"), (ScalarType.I64, "I64"), (ScalarType.MASK, "M64")))
+LANES_64 = LaneWidth(
+    8, ((ScalarType.F64, "F64"), (ScalarType.I64, "I64"), (ScalarType.U64, "U64"), (ScalarType.MASK, "M64"))
+)
 
 
 def number(value: Number, scalar: ScalarType) -> str:
@@ -61,6 +63,8 @@ def number(value: Number, scalar: ScalarType) -> str:
     if scalar is ScalarType.MASK:
         return "true" if value else "false"
     if scalar.is_integer:
+        if scalar is ScalarType.U64:
+            return f"UINT64_C({value})"
         bits = 8 * scalar.lane_bytes
         smallest = f"INT{bits}_MIN"
         return smallest if value == -(1 << (bits - 1)) else (f"INT64_C({value})" if bits == 64 else str(value))
@@ -187,7 +191,7 @@ def _unused(program: Program) -> list[str]:
 
 def _table(index: int, item: Instruction) -> str:
     assert isinstance(item.value, tuple)
-    element = {"f32": "float", "f64": "double", "i32": "int32_t", "i64": "int64_t"}[item.type.value]
+    element = {"f32": "float", "f64": "double", "i32": "int32_t", "i64": "int64_t", "u64": "uint64_t"}[item.type.value]
     return f"static constexpr {element} t{index}[] = {{{', '.join(number(x, item.type) for x in item.value)}}};"
 
 

@@ -18,6 +18,7 @@ class ScalarType(enum.Enum):
     F64 = "f64"
     I32 = "i32"
     I64 = "i64"
+    U64 = "u64"
     MASK = "mask"
 
     @property
@@ -26,7 +27,7 @@ class ScalarType(enum.Enum):
 
     @property
     def is_integer(self) -> bool:
-        return self in (ScalarType.I32, ScalarType.I64)
+        return self in (ScalarType.I32, ScalarType.I64, ScalarType.U64)
 
     @property
     def is_number(self) -> bool:
@@ -35,7 +36,7 @@ class ScalarType(enum.Enum):
     @property
     def lane_bytes(self) -> int:
         """Bytes of one element in memory."""
-        return {"f32": 4, "i32": 4, "f64": 8, "i64": 8, "mask": 1}[self.value]
+        return {"f32": 4, "i32": 4, "f64": 8, "i64": 8, "u64": 8, "mask": 1}[self.value]
 
     @property
     def compute_name(self) -> str:
@@ -44,7 +45,7 @@ class ScalarType(enum.Enum):
 
     @property
     def twin(self) -> ScalarType:
-        """The other number type of the same width: f32 and i32, f64 and i64."""
+        """The other number type of the same width: f32 and i32, f64 and i64; f64 for u64."""
         return _TWIN[self]
 
     @property
@@ -54,7 +55,7 @@ class ScalarType(enum.Enum):
 
     @staticmethod
     def parse(name: str) -> ScalarType:
-        """`f32 f64 i32 i64 mask`, and `bool` or `b8` for mask. ValueError for anything else."""
+        """`f32 f64 i32 i64 u64 mask`, and `bool` or `b8` for mask. ValueError for anything else."""
         return ScalarType({"bool": "mask", "b8": "mask"}.get(name, name))
 
 
@@ -63,6 +64,7 @@ _TWIN = {
     ScalarType.I32: ScalarType.F32,
     ScalarType.F64: ScalarType.I64,
     ScalarType.I64: ScalarType.F64,
+    ScalarType.U64: ScalarType.F64,
 }
 _RESIZED = {
     ScalarType.F32: ScalarType.F64,

@@ -14,9 +14,9 @@ from .primitives import PRIMITIVES
 
 # A definition written with one of these has one instance for each of the types.
 TYPE_VARIABLES: dict[str, tuple[ScalarType, ...]] = {
-    "T": (ScalarType.F32, ScalarType.F64, ScalarType.I32, ScalarType.I64),
+    "T": (ScalarType.F32, ScalarType.F64, ScalarType.I32, ScalarType.I64, ScalarType.U64),
     "F": (ScalarType.F32, ScalarType.F64),
-    "I": (ScalarType.I32, ScalarType.I64),
+    "I": (ScalarType.I32, ScalarType.I64, ScalarType.U64),
 }
 
 

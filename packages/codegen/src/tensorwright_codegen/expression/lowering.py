@@ -217,7 +217,7 @@ class Lowering:
             return self._truth_as_number(value, target, location)
         if target is ScalarType.MASK:
             return self.builder.primitive("ne", (value, Literal(0)), location)
-        if value.type is target.twin:
+        if value.type is target.twin or (value.type is ScalarType.U64 and target is ScalarType.F64):
             return self.builder.primitive("to_float" if target.is_float else "to_int", (value,), location)
         if value.type is target.resized:
             return self.builder.primitive("widen" if target.lane_bytes == 8 else "narrow", (value,), location)

@@ -98,6 +98,7 @@ def _check_lanes(program: Program, main: ScalarType) -> None:
     allowed = {
         ScalarType.F64: {ScalarType.F64, ScalarType.I64, ScalarType.MASK},
         ScalarType.I64: {ScalarType.F64, ScalarType.I64, ScalarType.MASK},
+        ScalarType.U64: {ScalarType.F64, ScalarType.U64, ScalarType.MASK},
         ScalarType.MASK: {ScalarType.MASK},
     }.get(main, set(ScalarType))
     for owner in (*(callee.program for callee in program.callees()), program):

@@ -15,16 +15,17 @@ from .ir import ScalarType
 # What a parameter accepts. All parameters but MASK of one primitive have the same type.
 MASK = "a mask"
 FLOAT = "f32 or f64"
-INTEGER = "i32 or i64"
-NUMBER = "f32, f64, i32 or i64"
+INTEGER = "i32, i64 or u64"
+NUMBER = "f32, f64, i32, i64 or u64"
+SIGNED = "f32, f64, i32 or i64"
 SINGLE = "f32 or i32"
 DOUBLE = "f64 or i64"
-BITS = "i32, i64 or mask"
-ANY = "f32, f64, i32, i64 or mask"
+BITS = "i32, i64, u64 or mask"
+ANY = "f32, f64, i32, i64, u64 or mask"
 
 _ACCEPTED = {
     text: frozenset(scalar for scalar in ScalarType if scalar.value in text)
-    for text in (FLOAT, INTEGER, NUMBER, SINGLE, DOUBLE, MASK, BITS, ANY)
+    for text in (FLOAT, INTEGER, NUMBER, SIGNED, SINGLE, DOUBLE, MASK, BITS, ANY)
 }
 
 # How the result's type follows from the parameters' common type.
@@ -162,7 +163,7 @@ _ROWS = (
     # selection and conversion; unlikely(m) is m, and tells that select(unlikely(m), a, b) rarely needs a
     Primitive("unlikely", (MASK,), SAME, Formula(Notation("{0}", CASES), Notation("{0}", CASES))),
     Primitive("select", (MASK, ANY, ANY), SAME, _SELECT),
-    _unary("bitcast", NUMBER, None, TWIN),
+    _unary("bitcast", SIGNED, None, TWIN),
     _unary("to_float", INTEGER, None, TWIN),
     _unary("to_int", FLOAT, None, TWIN),
     _unary("widen", SINGLE, None, RESIZED),

@@ -22,6 +22,7 @@ DTYPES: dict[ScalarType, np.dtype[Any]] = {
     ScalarType.F64: np.dtype(np.float64),
     ScalarType.I32: np.dtype(np.int32),
     ScalarType.I64: np.dtype(np.int64),
+    ScalarType.U64: np.dtype(np.uint64),
     ScalarType.MASK: np.dtype(np.bool_),
 }
 
@@ -75,7 +76,8 @@ def shl(a: Array, b: Array) -> Array:
 
 def shr(a: Array, b: Array) -> Array:
     inside, count = _shift(b)
-    return np.where(inside, a >> count, a >> (8 * a.dtype.itemsize - 1)).astype(a.dtype)
+    outside = a.dtype.type(0) if a.dtype.kind == "u" else a >> (8 * a.dtype.itemsize - 1)
+    return np.where(inside, a >> count, outside).astype(a.dtype)
 
 
 def ushr(a: Array, b: Array) -> Array:
@@ -85,7 +87,9 @@ def ushr(a: Array, b: Array) -> Array:
 
 def _safe_divisor(a: Array, b: Array) -> tuple[Array, Array]:
     """Where the quotient is not a / b (a zero divisor; the overflow of min / -1), and b with 1 in those places."""
-    special = (b == 0) | ((b == -1) & (a == np.iinfo(a.dtype).min))
+    special = b == 0
+    if a.dtype.kind == "i":
+        special = special | (b == -1) & (a == np.iinfo(a.dtype).min)
     return special, np.where(special, 1, b).astype(b.dtype)
 
 

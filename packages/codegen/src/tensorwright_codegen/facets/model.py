@@ -19,7 +19,7 @@ class Kind(Enum):
 
 
 VARIANTS = ("function", "method", "inplace", "function_inplace", "out")
-COMPUTE_TYPES = ("f32", "f64", "i32", "i64", "b8")
+COMPUTE_TYPES = ("f32", "f64", "i32", "i64", "b8", "u64")
 COMBINES = ("sum", "prod", "max", "min", "any", "all")
 DYNAMIC = "dynamic"
 UNARY_OPERATORS = {"neg": "nb_negative", "abs": "nb_absolute", "~": "nb_invert", "pos": "nb_positive"}

@@ -159,10 +159,16 @@ def _expression(node: Node, kind: Kind, schema: Schema) -> Expression | None:
     return Expression(
         results=tuple(Rule(item.text(), item.location) for item in texts),
         combine=_word(node.get("combine"), COMBINES) if kind is Kind.REDUCTION else None,
-        compute=tuple(_word(item, COMPUTE_TYPES) for item in _items(node, "compute")) or ("f32", "f64"),
+        compute=_compute(node),
         operand_types=_operand_types(node, schema),
         result_types=result_types,
     )
+
+
+def _compute(node: Node) -> tuple[str, ...]:
+    """What is computed in i64 is computed in u64 too."""
+    named = tuple(_word(item, COMPUTE_TYPES) for item in _items(node, "compute")) or ("f32", "f64")
+    return (*named, "u64") if "i64" in named and "u64" not in named else named
 
 
 def _operand_types(node: Node, schema: Schema) -> tuple[tuple[str, str], ...]:

@@ -29,8 +29,8 @@ class Type(Enum):
 
 RESULT_TYPES = frozenset(Type) - {Type.OPERAND, Type.FLOATS, Type.DEVICE}
 DTYPES = (
-    "bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64", "complex64",
-    "complex128",
+    "bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float8_e4m3fn", "float8_e5m2",
+    "float16", "bfloat16", "float32", "float64", "complex64", "complex128",
 )  # fmt: skip
 
 

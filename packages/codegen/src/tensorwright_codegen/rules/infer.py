@@ -14,8 +14,9 @@ from .tree import Term
 
 _COMPUTED_IN: dict[str, tuple[str, ...]] = {
     "bool": ("b8", "i32", "i64"),
-    **dict.fromkeys(("uint8", "int8", "int16", "int32"), ("i32", "i64")),
-    "int64": ("i64",),
+    **dict.fromkeys(("uint8", "uint16", "int8", "int16", "int32"), ("i32", "i64")),
+    **dict.fromkeys(("uint32", "int64"), ("i64",)),
+    "uint64": ("u64",),
     **dict.fromkeys(("float16", "bfloat16", "float32"), ("f32",)),
     "float64": ("f64",),
 }

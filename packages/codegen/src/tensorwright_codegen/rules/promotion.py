@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 DEFAULT_FLOAT = "float32"
-_INTEGERS = ("int8", "int16", "int32", "int64")
-_COMPLEX_OF = {"float16": "complex64", "bfloat16": "complex64", "float32": "complex64", "float64": "complex128"}
+_COMPLEX_OF = {
+    "float8_e4m3fn": "complex64",
+    "float8_e5m2": "complex64",
+    "float16": "complex64",
+    "bfloat16": "complex64",
+    "float32": "complex64",
+    "float64": "complex128",
+}
 _REAL_OF = {"complex64": "float32", "complex128": "float64"}
 _SCALAR_KINDS = ((bool, "bool"), (int, "integer"), (float, "floating"), (complex, "complex"))
 _KIND_ORDER = ("bool", "integer", "floating", "complex")
@@ -31,7 +37,7 @@ def kind_of(dtype: str) -> str:
 
 
 def itemsize(dtype: str) -> int:
-    digits = "".join(c for c in dtype if c.isdigit())
+    digits = "".join(c for c in dtype.partition("_")[0] if c.isdigit())
     return int(digits) // 8 if digits else 1
 
 
@@ -64,12 +70,17 @@ def promote_types(a: str, b: str) -> str:
         if is_complex(high) and is_floating(low):
             return complex_dtype(low) if itemsize(high) == 8 else high
         return high
-    if "uint8" in (a, b):
-        other = b if a == "uint8" else a
-        return "int16" if other == "int8" else other
+    if kind_of(a) == "integer" and a.startswith("uint") != b.startswith("uint"):
+        return _promote_signs(*sorted((a, b), key=lambda d: d.startswith("uint")))
     if kind_of(a) == "floating" and itemsize(a) == itemsize(b):
-        return "float32"
+        return "float16" if itemsize(a) == 1 else "float32"
     return max(a, b, key=itemsize)
+
+
+def _promote_signs(signed: str, unsigned: str) -> str:
+    """The narrowest type with the values of both; of uint64 and a signed type there is none."""
+    bits = max(8 * itemsize(signed), 16 * itemsize(unsigned))
+    return f"int{bits}" if bits <= 64 else "float64"
 
 
 def scalar_dtype(value: bool | int | float | complex, beside: str | None) -> str:
