@@ -306,17 +306,6 @@ Tensor pow_backward_exponent(TensorRef grad, const Operand& self, const Operand&
 
 // ---- networks -------------------------------------------------------------------------------------------------
 
-Tensor gather_in_planes(TensorRef grad, TensorRef indices) {
-  const auto flat = [](TensorRef t) {
-    std::vector<int64_t> shape = t.shape().vec();
-    const int64_t width = shape.back();
-    shape.pop_back();
-    shape.back() *= width;
-    return ops::reshape(t, shape);
-  };
-  return ops::reshape(ops::gather(flat(grad), -1, flat(indices)), indices.shape());
-}
-
 Tensor embedding_backward_transposed(TensorRef grad, TensorRef indices, int64_t num_embeddings,
                                      std::optional<int64_t> padding_idx, bool scale_grad_by_freq) {
   Tensor result = ops::embedding(grad, indices);

@@ -59,7 +59,6 @@ Tensor pow_backward_exponent(TensorRef grad, const Operand& self, const Operand&
 
 // ---- networks -------------------------------------------------------------------------------------------------
 
-Tensor gather_in_planes(TensorRef grad, TensorRef indices);
 Tensor embedding_backward_transposed(TensorRef grad, TensorRef indices, int64_t num_embeddings,
                                      std::optional<int64_t> padding_idx, bool scale_grad_by_freq);
 // Gradients of input, weight and bias; out of smaller ops when they are to be differentiated again.
@@ -69,5 +68,15 @@ std::tuple<Tensor, Tensor, Tensor> batch_norm_backward(TensorRef grad, TensorRef
                                                        double eps);
 std::tuple<Tensor, Tensor, Tensor> layer_norm_backward(TensorRef grad, TensorRef self, IntList normalized_shape,
                                                        TensorRef mean, TensorRef rstd, TensorRef weight, double eps);
+
+// ---- images and volumes (formulas_spatial.cpp) ---------------------------------------------------------------
+
+// Indices into the last `dims` dimensions as one.
+Tensor gather_in_volumes(TensorRef grad, TensorRef indices, int64_t dims);
+// In as many dimensions as there are sizes.
+Tensor avg_pool(TensorRef self, IntList kernel_size, std::optional<IntList> stride, IntList padding, bool ceil_mode,
+                bool count_include_pad, std::optional<int64_t> divisor_override);
+// To the last `dims` sizes of `shape`.
+Tensor adaptive_avg_pool(TensorRef self, IntList shape, int64_t dims);
 
 }  // namespace tw::autograd

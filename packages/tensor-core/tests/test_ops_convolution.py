@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import subprocess
 import sys
@@ -14,59 +15,74 @@ import tensorwright as tw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-Geometry = tuple[tuple[int, int], tuple[int, int], tuple[int, int], int]  # stride, padding, dilation, groups
+Numbers = tuple[int, ...]
+Geometry = tuple[Numbers, Numbers, Numbers, int]  # stride, padding, dilation, groups
 
 
 def out_size(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
     return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
 
 
-def windows(x: np.ndarray, kernel: tuple[int, int], geometry: Geometry) -> np.ndarray:
-    """[images, channels, kernel rows, kernel columns, result rows, result columns]"""
-    (sy, sx), (py, px), (dy, dx), _ = geometry
-    rows = out_size(x.shape[2], kernel[0], sy, py, dy)
-    cols = out_size(x.shape[3], kernel[1], sx, px, dx)
-    padded = np.pad(x, ((0, 0), (0, 0), (py, py), (px, px)))
-    taps = [
-        [
-            padded[:, :, y * dy : y * dy + (rows - 1) * sy + 1 : sy, k * dx : k * dx + (cols - 1) * sx + 1 : sx]
-            for k in range(kernel[1])
-        ]
-        for y in range(kernel[0])
+def places(x_shape: Numbers, kernel: Numbers, geometry: Geometry) -> list[tuple[slice, ...]]:
+    """For each tap of the kernel, what it reads of the padded input."""
+    sizes = [out_size(*numbers) for numbers in zip(x_shape[2:], kernel, *geometry[:3], strict=True)]
+    return [
+        (
+            slice(None),
+            slice(None),
+            *(
+                slice(tap * dilation, tap * dilation + (size - 1) * stride + 1, stride)
+                for tap, size, stride, dilation in zip(taps, sizes, geometry[0], geometry[2], strict=True)
+            ),
+        )
+        for taps in itertools.product(*map(range, kernel))
     ]
-    return np.stack([np.stack(row, 2) for row in taps], 2)
+
+
+def margins(geometry: Geometry) -> list[tuple[int, int]]:
+    return [(0, 0), (0, 0), *((padding, padding) for padding in geometry[1])]
+
+
+def windows(x: np.ndarray, kernel: Numbers, geometry: Geometry) -> np.ndarray:
+    """[images, groups, channels, taps, *result sizes]"""
+    padded = np.pad(x, margins(geometry))
+    return grouped(np.stack([padded[place] for place in places(x.shape, kernel, geometry)], 2), 1, geometry[3])
 
 
 def grouped(x: np.ndarray, axis: int, groups: int) -> np.ndarray:
     return x.reshape(*x.shape[:axis], groups, x.shape[axis] // groups, *x.shape[axis + 1 :])
 
 
+def weights(w: np.ndarray, groups: int) -> np.ndarray:
+    """[groups, outputs, channels, taps]"""
+    return grouped(w.reshape(*w.shape[:2], -1), 0, groups)
+
+
 def convolve(x: np.ndarray, w: np.ndarray, geometry: Geometry) -> np.ndarray:
-    groups = geometry[3]
-    columns = grouped(windows(x, w.shape[2:], geometry), 1, groups)
-    result = np.einsum("ngcklyx,gockl->ngoyx", columns, grouped(w, 0, groups), optimize=True)
+    result = np.einsum(
+        "ngct...,goct->ngo...", windows(x, w.shape[2:], geometry), weights(w, geometry[3]), optimize=True
+    )
     return result.reshape(x.shape[0], w.shape[0], *result.shape[3:])
 
 
 def weight_gradient(grad: np.ndarray, x: np.ndarray, w: np.ndarray, geometry: Geometry) -> np.ndarray:
-    groups = geometry[3]
-    columns = grouped(windows(x, w.shape[2:], geometry), 1, groups)
-    return np.einsum("ngcklyx,ngoyx->gockl", columns, grouped(grad, 1, groups), optimize=True).reshape(w.shape)
+    columns, grads = windows(x, w.shape[2:], geometry), grouped(grad, 1, geometry[3])
+    columns, grads = columns.reshape(*columns.shape[:4], -1), grads.reshape(*grads.shape[:3], -1)
+    return np.einsum("ngctp,ngop->goct", columns, grads, optimize=True).reshape(w.shape)
 
 
 def input_gradient(grad: np.ndarray, x: np.ndarray, w: np.ndarray, geometry: Geometry) -> np.ndarray:
     """The transpose of the convolution: every tap's share goes back to the place that it was read from."""
-    (sy, sx), (py, px), (dy, dx), groups = geometry
-    shares = np.einsum("ngoyx,gockl->ngcklyx", grouped(grad, 1, groups), grouped(w, 0, groups), optimize=True)
+    shares = np.einsum("ngo...,goct->ngct...", grouped(grad, 1, geometry[3]), weights(w, geometry[3]), optimize=True)
     shares = shares.reshape(x.shape[0], x.shape[1], *shares.shape[3:])
-    padded = np.zeros((*x.shape[:2], x.shape[2] + 2 * py, x.shape[3] + 2 * px))
-    rows, cols = grad.shape[2:]
-    for y in range(w.shape[2]):
-        for k in range(w.shape[3]):
-            padded[:, :, y * dy : y * dy + (rows - 1) * sy + 1 : sy, k * dx : k * dx + (cols - 1) * sx + 1 : sx] += (
-                shares[:, :, y, k]
-            )
-    return padded[:, :, py : py + x.shape[2], px : px + x.shape[3]]
+    padded = np.pad(np.zeros(x.shape), margins(geometry))
+    for tap, place in enumerate(places(x.shape, w.shape[2:], geometry)):
+        padded[place] += shares[:, :, tap]
+    return padded[
+        tuple(
+            slice(before, size - after) for (before, after), size in zip(margins(geometry), padded.shape, strict=True)
+        )
+    ]
 
 
 def integers(rng: np.random.Generator, *shape: int) -> np.ndarray:
@@ -80,10 +96,13 @@ def check(x_shape: tuple[int, ...], w_shape: tuple[int, ...], geometry: Geometry
     grad = integers(rng, *expected.shape)
     tx, tw_, tb, tg = (tw.from_numpy(a.astype(dtype)) for a in (x, w, bias, grad))
     options = [list(v) for v in geometry[:3]] + [geometry[3]]
-    result = tw.conv2d(tx, tw_, tb, *options).numpy()
+    convolution = {3: tw.conv1d, 4: tw.conv2d, 5: tw.conv3d}[x.ndim]
+    result = convolution(tx, tw_, tb, *options).numpy()
     assert result.dtype == dtype
-    np.testing.assert_array_equal(result, expected + bias[:, None, None])
-    np.testing.assert_array_equal(tw.conv2d(tx, tw_, None, *options).numpy(), expected)
+    np.testing.assert_array_equal(result, expected + bias.reshape(-1, *[1] * (x.ndim - 2)))
+    np.testing.assert_array_equal(convolution(tx, tw_, None, *options).numpy(), expected)
+    if x.ndim == 3:
+        return  # its gradients are those of images of one row
     np.testing.assert_array_equal(
         tw.ops.convolution_backward_input(tg, tw_, list(x_shape), *options).numpy(),
         input_gradient(grad, x, w, geometry),
@@ -142,12 +161,31 @@ def test_any_geometry(problem: tuple[tuple[int, ...], tuple[int, ...], Geometry]
     check(*problem)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("x", "w", "geometry"),
+    [
+        ((2, 5, 7, 9, 8), (19, 5, 3, 3, 3), ((1, 1, 1), (1, 1, 1), (1, 1, 1), 1)),
+        ((1, 4, 9, 8, 7), (6, 2, 3, 2, 1), ((2, 1, 3), (2, 0, 1), (1, 2, 1), 2)),
+        ((3, 4, 6, 5, 5), (8, 4, 2, 1, 1), ((1, 1, 1), (0, 0, 0), (3, 1, 1), 1)),  # read in place
+        ((1, 2, 3, 4, 4), (3, 2, 4, 3, 3), ((1, 2, 2), (3, 1, 1), (2, 1, 1), 1)),  # depths that lie in the padding
+        ((20, 3, 1, 5, 5), (4, 3, 1, 3, 3), ((1, 1, 1), (0, 1, 1), (1, 1, 1), 1)),  # flat
+    ],
+)
+def test_volumes(x: Numbers, w: Numbers, geometry: Geometry, dtype: type) -> None:
+    check(x, w, geometry, dtype)
+
+
+def test_signals() -> None:
+    check((3, 4, 17), (6, 2, 3), ((2,), (1,), (2,), 2))
+
+
 def test_no_images() -> None:
     x, w = tw.zeros(0, 3, 5, 5), tw.ones(4, 3, 3, 3)
     y = tw.conv2d(x, w, None, 1, 1)
     assert y.shape == (0, 4, 5, 5)
-    assert tw.ops.convolution_backward_input(y, w, [0, 3, 5, 5], 1, 1).shape == (0, 3, 5, 5)
-    gradient = tw.ops.convolution_backward_weight(y, x, [4, 3, 3, 3], 1, 1)
+    assert tw.ops.convolution_backward_input(y, w, [0, 3, 5, 5], [1, 1], [1, 1], [1, 1]).shape == (0, 3, 5, 5)
+    gradient = tw.ops.convolution_backward_weight(y, x, [4, 3, 3, 3], [1, 1], [1, 1], [1, 1])
     np.testing.assert_array_equal(gradient.numpy(), np.zeros((4, 3, 3, 3)))
 
 
@@ -185,6 +223,7 @@ BITS_OF = [
     ((13, 3, 17, 17), (5, 3, 3, 3), plain(stride=2, padding=1)),
     ((2, 24, 30, 30), (17, 24, 1, 1), plain()),
     ((4, 6, 12, 10), (6, 1, 3, 3), plain(padding=1, groups=6)),
+    ((2, 5, 7, 9, 8), (19, 5, 3, 2, 3), ((2, 1, 2), (1, 1, 0), (1, 1, 1), 1)),
 ]
 
 
@@ -195,7 +234,7 @@ def digest() -> str:
         for x_shape, w_shape, geometry in BITS_OF:
             options = [list(v) for v in geometry[:3]] + [geometry[3]]
             x, w, b = (tw.from_numpy(rng.standard_normal(s).astype(dtype)) for s in (x_shape, w_shape, w_shape[:1]))
-            y = tw.conv2d(x, w, b, *options)
+            y = (tw.conv2d if len(x_shape) == 4 else tw.conv3d)(x, w, b, *options)
             total.update(y.numpy().tobytes())
             total.update(tw.ops.convolution_backward_input(y, w, list(x_shape), *options).numpy().tobytes())
             total.update(tw.ops.convolution_backward_weight(y, x, list(w_shape), *options).numpy().tobytes())

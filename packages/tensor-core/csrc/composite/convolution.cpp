@@ -1,46 +1,70 @@
-// Convolutions in one dimension, with padding by name, and transposed; pooling in one dimension.
+// Convolutions in one dimension, with padding by name, transposed, and in as many dimensions as the weight has.
 #include <tensorwright/ops/convolution.hpp>
+#include <tensorwright/ops/creation.hpp>
+#include <tensorwright/ops/joining.hpp>
 #include <tensorwright/ops/pointwise.hpp>
-#include <tensorwright/ops/pooling.hpp>
 #include <tensorwright/ops/views.hpp>
 
+#include "composite/signals.h"
 #include "declarations/convolution.h"
-#include "declarations/pooling.h"
 
 namespace tw::composite {
 
 namespace {
 
-// A dimension of one row before the last, so that signals become images.
-Tensor as_images(TensorRef t) { return ops::unsqueeze(t, -2); }
-Tensor as_signals(TensorRef t) { return ops::squeeze(t, IntList({-2})); }
-
-struct Pair {
-  int64_t values[2];
-  operator IntList() const { return {values, 2}; }
-};
-
 // Zeros that 'same' adds at each end; where the total is odd, one more at the end.
-int64_t same_padding(TensorRef weight, int weight_dim, int64_t dilation) {
-  return (dilation * (weight.size(weight_dim) - 1) + 1) / 2;
+int64_t same_padding(TensorRef weight, size_t d, int64_t dilation) {
+  return (dilation * (weight.size(2 + static_cast<int>(d)) - 1) + 1) / 2;
 }
-bool is_lopsided(TensorRef weight, int weight_dim, int64_t dilation) {
-  return dilation * (weight.size(weight_dim) - 1) % 2 != 0;
+bool is_lopsided(TensorRef weight, size_t d, int64_t dilation) {
+  return dilation * (weight.size(2 + static_cast<int>(d)) - 1) % 2 != 0;
+}
+
+using Convolution = Tensor (*)(TensorRef, TensorRef, TensorRef, IntList, IntList, IntList, int64_t);
+
+Tensor convolve_named(Convolution convolve, TensorRef self, TensorRef weight, TensorRef bias, IntList stride,
+                      std::string_view padding, IntList dilation, int64_t groups) {
+  std::vector<int64_t> zeros(stride.size(), 0);
+  if (padding == "valid") return convolve(self, weight, bias, stride, zeros, dilation, groups);
+  for (size_t d = 0; d < stride.size(); ++d) zeros[d] = same_padding(weight, d, dilation[d]);
+  Tensor result = convolve(self, weight, bias, stride, zeros, dilation, groups);
+  // A lopsided dimension got one zero too many in front: the first output is dropped.
+  for (size_t d = 0; d < stride.size(); ++d) {
+    const int dim = static_cast<int>(d) - static_cast<int>(stride.size());
+    if (is_lopsided(weight, d, dilation[d])) result = ops::narrow(result, dim, 1, result.size(dim) - 1);
+  }
+  return result;
+}
+
+// Output padding of a whole stride or more reaches where one more input, a zero, would.
+Tensor with_zeros_behind(TensorRef self, IntList output_padding, IntList stride) {
+  Tensor result = Tensor::retain(self);
+  for (size_t d = 0; d < stride.size(); ++d) {
+    if (output_padding[d] < stride[d]) continue;
+    const size_t dim = static_cast<size_t>(self.ndim()) - stride.size() + d;
+    std::vector<int64_t> shape = result.shape().vec();
+    shape[dim] = output_padding[d] / stride[d];
+    const Tensor zeros = ops::new_zeros(self, shape);
+    result = ops::cat({result.get(), zeros.get()}, static_cast<int64_t>(dim));
+  }
+  return result;
+}
+
+Tensor transposed(TensorRef self, TensorRef weight, TensorRef bias, IntList stride, IntList padding,
+                  IntList output_padding, int64_t groups, IntList dilation) {
+  const size_t count = stride.size();
+  std::vector<int64_t> shape = self.shape().vec(), per_channel(count + 1, 1);
+  const size_t first = shape.size() - count;
+  per_channel[0] = shape[first - 1] = weight.size(1) * groups;
+  for (size_t d = 0; d < count; ++d)
+    shape[first + d] = (shape[first + d] - 1) * stride[d] - 2 * padding[d] +
+                       dilation[d] * (weight.size(2 + static_cast<int>(d)) - 1) + output_padding[d] + 1;
+  const Tensor source = with_zeros_behind(self, output_padding, stride);
+  const Tensor result = ops::convolution_backward_input(source, weight, shape, stride, padding, dilation, groups);
+  return bias ? ops::add(result, ops::reshape(bias, per_channel)) : result;
 }
 
 }  // namespace
-
-Tensor conv2d_padding(TensorRef self, TensorRef weight, TensorRef bias, IntList stride, std::string_view padding,
-                      IntList dilation, int64_t groups) {
-  if (padding == "valid") return ops::conv2d(self, weight, bias, stride, {0, 0}, dilation, groups);
-  const Pair pad{{same_padding(weight, 2, dilation[0]), same_padding(weight, 3, dilation[1])}};
-  Tensor result = ops::conv2d(self, weight, bias, stride, pad, dilation, groups);
-  // A lopsided dimension got one zero too many in front: the first output is dropped.
-  for (int d = 0; d < 2; ++d)
-    if (is_lopsided(weight, 2 + d, dilation[static_cast<size_t>(d)]))
-      result = ops::narrow(result, d - 2, 1, result.size(d - 2) - 1);
-  return result;
-}
 
 Tensor conv1d(TensorRef self, TensorRef weight, TensorRef bias, IntList stride, IntList padding, IntList dilation,
               int64_t groups) {
@@ -50,39 +74,48 @@ Tensor conv1d(TensorRef self, TensorRef weight, TensorRef bias, IntList stride, 
 
 Tensor conv1d_padding(TensorRef self, TensorRef weight, TensorRef bias, IntList stride, std::string_view padding,
                       IntList dilation, int64_t groups) {
-  return as_signals(
-      ops::conv2d_padding(as_images(self), as_images(weight), bias, {1, stride[0]}, padding, {1, dilation[0]}, groups));
+  return convolve_named(ops::conv1d, self, weight, bias, stride, padding, dilation, groups);
+}
+
+Tensor conv2d_padding(TensorRef self, TensorRef weight, TensorRef bias, IntList stride, std::string_view padding,
+                      IntList dilation, int64_t groups) {
+  return convolve_named(ops::conv2d, self, weight, bias, stride, padding, dilation, groups);
+}
+
+Tensor conv3d_padding(TensorRef self, TensorRef weight, TensorRef bias, IntList stride, std::string_view padding,
+                      IntList dilation, int64_t groups) {
+  return convolve_named(ops::conv3d, self, weight, bias, stride, padding, dilation, groups);
+}
+
+Tensor conv_transpose1d(TensorRef self, TensorRef weight, TensorRef bias, IntList stride, IntList padding,
+                        IntList output_padding, int64_t groups, IntList dilation) {
+  return as_signals(ops::conv_transpose2d(as_images(self), as_images(weight), bias, {1, stride[0]}, {0, padding[0]},
+                                          {0, output_padding[0]}, groups, {1, dilation[0]}));
 }
 
 Tensor conv_transpose2d(TensorRef self, TensorRef weight, TensorRef bias, IntList stride, IntList padding,
                         IntList output_padding, int64_t groups, IntList dilation) {
-  std::vector<int64_t> shape = self.shape().vec();
-  const size_t first = shape.size() - 2;
-  shape[first - 1] = weight.size(1) * groups;
-  for (size_t d = 0; d < 2; ++d)
-    shape[first + d] = (shape[first + d] - 1) * stride[d] - 2 * padding[d] +
-                       dilation[d] * (weight.size(2 + static_cast<int>(d)) - 1) + output_padding[d] + 1;
-  const Tensor result = ops::convolution_backward_input(self, weight, shape, stride, padding, dilation, groups);
-  return bias ? ops::add(result, ops::reshape(bias, {bias.numel(), 1, 1})) : result;
+  return transposed(self, weight, bias, stride, padding, output_padding, groups, dilation);
 }
 
-Tensor max_pool2d(TensorRef self, IntList kernel_size, std::optional<IntList> stride, IntList padding, IntList dilation,
-                  bool ceil_mode) {
-  return std::get<0>(ops::max_pool2d_with_indices(self, kernel_size, stride, padding, dilation, ceil_mode));
+Tensor conv_transpose3d(TensorRef self, TensorRef weight, TensorRef bias, IntList stride, IntList padding,
+                        IntList output_padding, int64_t groups, IntList dilation) {
+  return transposed(self, weight, bias, stride, padding, output_padding, groups, dilation);
 }
 
-Tensor max_pool1d(TensorRef self, IntList kernel_size, std::optional<IntList> stride, IntList padding, IntList dilation,
-                  bool ceil_mode) {
-  const Pair step{{1, stride ? (*stride)[0] : kernel_size[0]}};
-  return as_signals(ops::max_pool2d(as_images(self), {1, kernel_size[0]}, IntList(step), {0, padding[0]},
-                                    {1, dilation[0]}, ceil_mode));
-}
-
-Tensor avg_pool1d(TensorRef self, IntList kernel_size, std::optional<IntList> stride, IntList padding, bool ceil_mode,
-                  bool count_include_pad) {
-  const Pair step{{1, stride ? (*stride)[0] : kernel_size[0]}};
-  return as_signals(ops::avg_pool2d(as_images(self), {1, kernel_size[0]}, IntList(step), {0, padding[0]}, ceil_mode,
-                                    count_include_pad));
+Tensor convolution(TensorRef self, TensorRef weight, TensorRef bias, IntList stride, IntList padding, IntList dilation,
+                   bool is_transposed, IntList output_padding, int64_t groups) {
+  const size_t count = static_cast<size_t>(weight.ndim()) - 2;
+  const auto spread = [&](IntList list) {
+    return list.size() == count ? list.vec() : std::vector<int64_t>(count, list[0]);
+  };
+  const std::vector<int64_t> step = spread(stride), zeros = spread(padding), distance = spread(dilation);
+  if (is_transposed) {
+    const auto run = count == 1 ? ops::conv_transpose1d : count == 2 ? ops::conv_transpose2d : ops::conv_transpose3d;
+    return run(self, weight, bias, step, zeros, spread(output_padding), groups, distance);
+  }
+  const auto run = count == 1 ? ops::conv1d : count == 2 ? ops::conv2d : ops::conv3d;
+  return run(self, weight, bias, step, zeros, distance, groups);
 }
 
 }  // namespace tw::composite

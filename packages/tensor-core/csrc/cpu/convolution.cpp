@@ -1,5 +1,5 @@
-// conv2d and its gradients. Many small images are computed in the lanes of vectors, all else with output channels in
-// them; both add up in the same order, so which one runs cannot be seen in the result.
+// Convolutions and their gradients. Many small images are computed in the lanes of vectors, all else with output
+// channels in them; both add up in the same order, so which one runs cannot be seen in the result.
 #include "declarations/convolution.h"
 #include "cpu/direct_convolution.h"
 #include "cpu/element_types.h"
@@ -8,18 +8,32 @@
 
 namespace tw::cpu {
 
-void conv2d(TensorRef self, TensorRef weight, TensorRef bias, IntList stride, IntList padding, IntList dilation,
-            int64_t groups, TensorRef out) {
+namespace {
+
+void forward(TensorRef self, TensorRef weight, TensorRef bias, IntList stride, IntList padding, IntList dilation,
+             int64_t groups, TensorRef out) {
   const ConvolutionGeometry g(self.shape(), weight.shape(), out.shape(), stride, padding, dilation, groups);
   const tw_dtype dtype = compute_dtype(out.dtype());
   const Tensor input = dense(self, dtype), weights = dense(weight, dtype), biases = dense_optional(bias, dtype);
   StagedResult result(out, dtype);
-  visit_floating("conv2d", dtype, [&](auto type) {
+  visit_floating("convolution", dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     const auto run = suits_lanes<T>(g, g.out_channels) ? lane_forward<T> : direct_forward<T>;
     run(g, input.data<T>(), weights.data<T>(), biases ? biases.data<T>() : nullptr, result.data<T>());
   });
   result.commit();
+}
+
+}  // namespace
+
+void conv2d(TensorRef self, TensorRef weight, TensorRef bias, IntList stride, IntList padding, IntList dilation,
+            int64_t groups, TensorRef out) {
+  forward(self, weight, bias, stride, padding, dilation, groups, out);
+}
+
+void conv3d(TensorRef self, TensorRef weight, TensorRef bias, IntList stride, IntList padding, IntList dilation,
+            int64_t groups, TensorRef out) {
+  forward(self, weight, bias, stride, padding, dilation, groups, out);
 }
 
 void convolution_backward_input(TensorRef grad, TensorRef weight, IntList input_shape, IntList stride, IntList padding,

@@ -26,34 +26,26 @@ struct CorrelationAxis {
     for (const AxisTap& tap : taps) most = std::max(most, tap.place);
     return (count - 1) * stride + most + 1;
   }
-  bool is_unpadded() const { return stride == 1 && front == 0 && extent(results) <= source; }
+  bool is_inside() const { return front == 0 && extent(results) <= source; }
+  bool is_unpadded() const { return stride == 1 && is_inside(); }
 };
 
-// The direction d of the forward convolution.
-inline CorrelationAxis forward_axis(const ConvolutionGeometry& g, int d) {
-  const int64_t kernel = d == 0 ? g.kernel_height : g.kernel_width;
-  CorrelationAxis axis{
-      d == 0 ? g.height : g.width, g.stride[d], g.padding[d], d == 0 ? g.out_height : g.out_width, 0, 1, {}};
-  for (int64_t k = 0; k < kernel; ++k) axis.taps.push_back({k, k * g.dilation[d]});
+// One direction of the forward convolution.
+inline CorrelationAxis forward_axis(const ConvolutionAxis& a) {
+  CorrelationAxis axis{a.size, a.stride, a.padding, a.out, 0, 1, {}};
+  for (int64_t k = 0; k < a.kernel; ++k) axis.taps.push_back({k, k * a.dilation});
   return axis;
 }
 
 // The gradient of the input positions first, first + stride, ...: position y meets output (y + padding - k * dilation)
 // / stride for those k for which that is whole.
-inline CorrelationAxis backward_axis(const ConvolutionGeometry& g, int d, int64_t first) {
-  const int64_t kernel = d == 0 ? g.kernel_height : g.kernel_width, size = d == 0 ? g.height : g.width;
-  CorrelationAxis axis{d == 0 ? g.out_height : g.out_width,
-                       1,
-                       0,
-                       (size - first + g.stride[d] - 1) / g.stride[d],
-                       first,
-                       g.stride[d],
-                       {}};
+inline CorrelationAxis backward_axis(const ConvolutionAxis& a, int64_t first) {
+  CorrelationAxis axis{a.out, 1, 0, (a.size - first + a.stride - 1) / a.stride, first, a.stride, {}};
   int64_t least = 0;
-  for (int64_t k = 0; k < kernel; ++k) {
-    const int64_t distance = first + g.padding[d] - k * g.dilation[d];
-    if (distance % g.stride[d] != 0) continue;
-    axis.taps.push_back({k, distance / g.stride[d]});
+  for (int64_t k = 0; k < a.kernel; ++k) {
+    const int64_t distance = first + a.padding - k * a.dilation;
+    if (distance % a.stride != 0) continue;
+    axis.taps.push_back({k, distance / a.stride});
     least = axis.taps.size() == 1 ? axis.taps[0].place : std::min(least, axis.taps.back().place);
   }
   for (AxisTap& tap : axis.taps) tap.place -= least;
@@ -61,24 +53,30 @@ inline CorrelationAxis backward_axis(const ConvolutionGeometry& g, int d, int64_
   return axis;
 }
 
+// The results of one depth read one plane of each channel and tap in depth: to them, these planes are the channels of
+// an image.
 struct Correlation {
   int64_t images, groups, source_channels, result_channels;  // of one group
-  CorrelationAxis y, x;
+  CorrelationAxis z, y, x;
 
-  int64_t taps() const { return source_channels * static_cast<int64_t>(y.taps.size() * x.taps.size()); }
-  int64_t pixels() const { return y.results * x.results; }
+  int64_t planes() const { return source_channels * static_cast<int64_t>(z.taps.size()); }
+  int64_t taps() const { return planes() * static_cast<int64_t>(y.taps.size() * x.taps.size()); }
+  int64_t pixels() const { return y.results * x.results; }  // of one depth
+  int64_t source_plane() const { return y.source * x.source; }
+  int64_t source_size() const { return source_channels * z.source * source_plane(); }  // of one image's group
 };
 
 inline Correlation forward_correlation(const ConvolutionGeometry& g) {
-  return {g.images, g.groups, g.in_channels, g.out_channels, forward_axis(g, 0), forward_axis(g, 1)};
+  return {g.images, g.groups, g.in_channels, g.out_channels, forward_axis(g.z), forward_axis(g.y), forward_axis(g.x)};
 }
-inline Correlation backward_correlation(const ConvolutionGeometry& g, int64_t first_row, int64_t first_col) {
+inline Correlation backward_correlation(const ConvolutionGeometry& g, int64_t depth, int64_t row, int64_t col) {
   return {g.images,
           g.groups,
           g.out_channels,
           g.in_channels,
-          backward_axis(g, 0, first_row),
-          backward_axis(g, 1, first_col)};
+          backward_axis(g.z, depth),
+          backward_axis(g.y, row),
+          backward_axis(g.x, col)};
 }
 
 // Results are computed in bands of rows whose source stays in cache. What a band reads of each channel is one plane of
@@ -88,25 +86,26 @@ struct BandLayout {
   bool in_place;
   int64_t phase_length, row, plane;  // elements
 
-  explicit BandLayout(const Correlation& c) : rows(c.y.results), in_place(c.y.is_unpadded() && c.x.is_unpadded()) {
+  explicit BandLayout(const Correlation& c)
+      : rows(c.y.results), in_place(c.z.is_inside() && c.y.is_unpadded() && c.x.is_unpadded()) {
     phase_length = in_place ? c.x.source : (c.x.extent(c.x.results) + c.x.stride - 1) / c.x.stride;
     row = phase_length * c.x.stride;
-    while (rows > 1 && (rows * c.x.results > kBandPixels || c.y.extent(rows) * row * c.source_channels > kBandElements))
+    while (rows > 1 && (rows * c.x.results > kBandPixels || c.y.extent(rows) * row * c.planes() > kBandElements))
       rows = (rows + 1) / 2;
     bands = (c.y.results + rows - 1) / rows;
-    plane = in_place ? c.y.source * c.x.source : c.y.extent(rows) * row;
+    plane = in_place ? c.source_plane() : c.y.extent(rows) * row;
   }
   int64_t rows_of(const Correlation& c, int64_t band) const { return std::min(rows, c.y.results - band * rows); }
   // Elements of a padded copy.
-  int64_t copy_size(const Correlation& c) const { return in_place ? 0 : c.source_channels * plane; }
+  int64_t copy_size(const Correlation& c) const { return in_place ? 0 : c.planes() * plane; }
 
   std::vector<int64_t> tap_offsets(const Correlation& c) const {
     std::vector<int64_t> offsets;
     offsets.reserve(static_cast<size_t>(c.taps()));
-    for (int64_t channel = 0; channel < c.source_channels; ++channel)
+    for (int64_t i = 0; i < c.planes(); ++i)
       for (const AxisTap& y : c.y.taps)
         for (const AxisTap& x : c.x.taps)
-          offsets.push_back(channel * plane + y.place * row + x.place % c.x.stride * phase_length +
+          offsets.push_back(plane_offset(c, i) + y.place * row + x.place % c.x.stride * phase_length +
                             x.place / c.x.stride);
     return offsets;
   }
@@ -117,23 +116,38 @@ struct BandLayout {
   }
 
  private:
+  int64_t plane_offset(const Correlation& c, int64_t i) const {
+    if (!in_place) return i * plane;
+    const int64_t depths = static_cast<int64_t>(c.z.taps.size());
+    return (i / depths * c.z.source + c.z.taps[static_cast<size_t>(i % depths)].place) * plane;
+  }
   static constexpr int64_t kBandPixels = 1024;
   static constexpr int64_t kBandElements = 64 * 1024;
 };
 
-// The source of a band: `source` is the group's channels of one image, `copy` the memory for a padded copy.
+// The source of a band of one depth: `source` is the group's channels of one image, `copy` the memory for a padded
+// copy.
 template <class T>
-const T* band_source(const Correlation& c, const BandLayout& layout, int64_t band, const T* source, T* copy) {
+const T* band_source(const Correlation& c, const BandLayout& layout, int64_t depth, int64_t band, const T* source,
+                     T* copy) {
   const int64_t first = band * layout.rows * c.y.stride - c.y.front;  // source row that is the copy's row 0
-  if (layout.in_place) return source + first * layout.row;
+  if (layout.in_place) return source + depth * c.z.stride * layout.plane + first * layout.row;
   const int64_t last = first + c.y.extent(layout.rows_of(c, band));
   const int64_t from = std::clamp<int64_t>(first, 0, c.y.source), to = std::clamp<int64_t>(last, from, c.y.source);
   const int64_t above = std::min(from - first, last - first);
   const PaddedPlane plane{above,      to - from,          last - first - above - (to - from), c.x.source, c.x.front,
                           c.x.stride, layout.phase_length};
   const auto& kernels = isa_table<ConvolutionKernels<T>>();
+  T* out = copy;
   for (int64_t channel = 0; channel < c.source_channels; ++channel)
-    kernels.pad(plane, source + (channel * c.y.source + from) * c.x.source, copy + channel * layout.plane);
+    for (const AxisTap& tap : c.z.taps) {
+      const int64_t z = depth * c.z.stride + tap.place - c.z.front;
+      if (z < 0 || z >= c.z.source)
+        std::fill_n(out, layout.plane, T(0));
+      else
+        kernels.pad(plane, source + (channel * c.z.source + z) * c.source_plane() + from * c.x.source, out);
+      out += layout.plane;
+    }
   return copy;
 }
 

@@ -58,7 +58,7 @@ template <class T>
 Tensor backward_weights(const ConvolutionGeometry& g, const Correlation& c, const T* weight) {
   const auto& kernels = isa_table<ConvolutionKernels<T>>();
   const ChannelBlocks<T> blocks(g.in_channels);
-  const int64_t kernel = g.kernel_height * g.kernel_width;
+  const int64_t kernel = g.kernel_size();
   Tensor packed = scratch<T>(g.groups * blocks.padded_channels() * c.taps());
   const Tensor whole = scratch<T>(kernel * blocks.width());
   T* to = packed.data<T>();
@@ -69,9 +69,12 @@ Tensor backward_weights(const ConvolutionGeometry& g, const Correlation& c, cons
       for (int64_t o = 0; o < g.out_channels; ++o) {
         kernels.channels_last(weight + g.weight_offset(group) + (o * g.in_channels + block.first) * kernel, kernel,
                               block.count, kernel, block.vectors, whole.data<T>());
-        for (const AxisTap& y : c.y.taps)
-          for (const AxisTap& x : c.x.taps)
-            to = std::copy_n(whole.data<T>() + (y.kernel * g.kernel_width + x.kernel) * width, width, to);
+        for (const AxisTap& z : c.z.taps)
+          for (const AxisTap& y : c.y.taps)
+            for (const AxisTap& x : c.x.taps) {
+              const int64_t tap = (z.kernel * g.y.kernel + y.kernel) * g.x.kernel + x.kernel;
+              to = std::copy_n(whole.data<T>() + tap * width, width, to);
+            }
       }
     }
   return packed;
@@ -91,10 +94,10 @@ Tensor starts(int64_t groups, int64_t channels, const T* bias) {
 // Planes of a band's results, [channel][pixel], to their places if those are not neighbours.
 template <class T>
 void spread(const Correlation& c, const T* planes, int64_t channels, int64_t first_row, int64_t rows, T* out,
-            int64_t out_width, int64_t out_plane) {
+            int64_t out_width, int64_t out_channel) {
   for (int64_t channel = 0; channel < channels; ++channel)
     for (int64_t y = 0; y < rows; ++y) {
-      T* to = out + channel * out_plane + (c.y.first + (first_row + y) * c.y.step) * out_width + c.x.first;
+      T* to = out + channel * out_channel + (c.y.first + (first_row + y) * c.y.step) * out_width + c.x.first;
       for (int64_t x = 0; x < c.x.results; ++x) to[x * c.x.step] = *planes++;
     }
 }
@@ -116,34 +119,40 @@ template <class T>
 struct CorrelationData {
   const T *source, *start;
   T* out;
-  int64_t out_height, out_width;
+  int64_t out_depth, out_height, out_width;
 };
 
-// One band of a plane (an image's group), block by block of channels. `memory`: for the source, the results, and their
-// planes.
+// What is computed at once: a band of one depth of an image's group.
+struct BandPlace {
+  int64_t image_group, depth, band;
+};
+
+// Block by block of channels. `memory`: for the source, the results, and their planes.
 template <class T>
-void correlate_band(const PreparedCorrelation<T>& part, const CorrelationData<T>& data, int64_t plane, int64_t band,
+void correlate_band(const PreparedCorrelation<T>& part, const CorrelationData<T>& data, const BandPlace& place,
                     T* const (&memory)[3]) {
   const auto& kernels = isa_table<ConvolutionKernels<T>>();
   const Correlation& c = part.c;
   const ChannelBlocks<T> blocks(c.result_channels);
-  const int64_t group = plane % c.groups;
-  const ConvolutionPass pass = part.layout.pass(c, band, part.offsets);
-  const int64_t pixels = pass.rows * pass.cols, first_row = band * part.layout.rows;
-  const int64_t out_plane = data.out_height * data.out_width;
-  const T* source =
-      band_source(c, part.layout, band, data.source + plane * c.source_channels * c.y.source * c.x.source, memory[0]);
+  const ConvolutionPass pass = part.layout.pass(c, place.band, part.offsets);
+  const int64_t pixels = pass.rows * pass.cols, first_row = place.band * part.layout.rows;
+  const int64_t out_plane = data.out_height * data.out_width, out_channel = data.out_depth * out_plane;
+  const T* source = band_source(c, part.layout, place.depth, place.band,
+                                data.source + place.image_group * c.source_size(), memory[0]);
+  T* const results =
+      data.out + place.image_group * c.result_channels * out_channel + (c.z.first + place.depth * c.z.step) * out_plane;
   const bool together = c.y.step == 1 && c.x.step == 1;
   for (int64_t b = 0; b < blocks.count(); ++b) {
     const ChannelBlock block = blocks[b];
-    const int64_t channel = group * blocks.padded_channels() + block.first;
-    T* out = data.out + (plane * c.result_channels + block.first) * out_plane;
+    const int64_t channel = place.image_group % c.groups * blocks.padded_channels() + block.first;
+    T* out = results + block.first * out_channel;
     kernels.correlate(pass, block.vectors, source, part.weights.template data<T>() + channel * pass.taps,
                       data.start + channel, memory[1]);
     kernels.channels_first(memory[1], block.vectors, block.count, pixels,
-                           together ? out + first_row * data.out_width : memory[2], together ? out_plane : pixels);
+                           together ? out + first_row * data.out_width : memory[2], together ? out_channel : pixels);
     if (!together)
-      spread(c, memory[2], block.count, first_row, part.layout.rows_of(c, band), out, data.out_width, out_plane);
+      spread(c, memory[2], block.count, first_row, part.layout.rows_of(c, place.band), out, data.out_width,
+             out_channel);
   }
 }
 
@@ -152,20 +161,23 @@ template <class T>
 void correlate(const std::vector<PreparedCorrelation<T>>& parts, const CorrelationData<T>& data) {
   if (parts.empty()) return;
   const Correlation& c = parts[0].c;
-  int64_t bands = 0, copy_size = 0, pixels = 0, work = 0;
+  int64_t depths = 0, bands = 0, copy_size = 0, pixels = 0, work = 0;
   for (const PreparedCorrelation<T>& part : parts) {
+    depths = std::max(depths, part.c.z.results);
     bands = std::max(bands, part.layout.bands);
     copy_size = std::max(copy_size, part.layout.copy_size(part.c));
     pixels = std::max(pixels, part.band_pixels());
     work += part.band_pixels() * (part.c.taps() + 1) * c.result_channels;
   }
   const int64_t results = pixels * ChannelBlocks<T>(c.result_channels).width();
-  parallel_for(0, c.images * c.groups * bands, grain_for(work / 16), [&](int64_t begin, int64_t end) {
+  parallel_for(0, c.images * c.groups * depths * bands, grain_for(work / 16), [&](int64_t begin, int64_t end) {
     const Tensor copy = scratch<T>(copy_size), result = scratch<T>(results), planes = scratch<T>(results);
     T* const memory[3] = {copy.data<T>(), result.data<T>(), planes.data<T>()};
-    for (int64_t i = begin; i < end; ++i)
+    for (int64_t i = begin; i < end; ++i) {
+      const BandPlace place{i / bands / depths, i / bands % depths, i % bands};
       for (const PreparedCorrelation<T>& part : parts)
-        if (i % bands < part.layout.bands) correlate_band(part, data, i / bands, i % bands, memory);
+        if (place.depth < part.c.z.results && place.band < part.layout.bands) correlate_band(part, data, place, memory);
+    }
   });
 }
 
@@ -175,14 +187,16 @@ void gradient_band(const Correlation& c, const BandLayout& layout, const std::ve
                    int64_t group, const T* grad, const T* input, T* sums, T* const (&memory)[2]) {
   const auto& kernels = isa_table<ConvolutionKernels<T>>();
   const ChannelBlocks<T> blocks(c.result_channels);
-  const int64_t band = unit % layout.bands, plane = unit / layout.bands * c.groups + group;
+  const int64_t band = unit % layout.bands, depth = unit / layout.bands % c.z.results;
+  const int64_t image_group = unit / layout.bands / c.z.results * c.groups + group,
+                channel_size = c.z.results * c.pixels();
   const ConvolutionPass pass = layout.pass(c, band, offsets);
-  const T* source =
-      band_source(c, layout, band, input + plane * c.source_channels * c.y.source * c.x.source, memory[0]);
-  const T* band_grad = grad + plane * c.result_channels * c.pixels() + band * layout.rows * c.x.results;
+  const T* source = band_source(c, layout, depth, band, input + image_group * c.source_size(), memory[0]);
+  const T* band_grad =
+      grad + image_group * c.result_channels * channel_size + depth * c.pixels() + band * layout.rows * c.x.results;
   for (int64_t b = 0; b < blocks.count(); ++b) {
     const ChannelBlock block = blocks[b];
-    kernels.channels_last(band_grad + block.first * c.pixels(), c.pixels(), block.count, pass.rows * pass.cols,
+    kernels.channels_last(band_grad + block.first * channel_size, channel_size, block.count, pass.rows * pass.cols,
                           block.vectors, memory[1]);
     kernels.weight_gradient(pass, block.vectors, source, memory[1],
                             sums + (group * blocks.padded_channels() + block.first) * pass.taps);
@@ -214,19 +228,20 @@ template <class T>
 void direct_forward(const ConvolutionGeometry& g, const T* input, const T* weight, const T* bias, T* output) {
   const Tensor start = starts(g.groups, g.out_channels, bias);
   correlate<T>({{forward_correlation(g), forward_weights(g, weight)}},
-               {input, start.data<T>(), output, g.out_height, g.out_width});
+               {input, start.data<T>(), output, g.z.out, g.y.out, g.x.out});
 }
 
 template <class T>
 void direct_backward_input(const ConvolutionGeometry& g, const T* grad, const T* weight, T* input) {
   const Tensor start = starts<T>(g.groups, g.in_channels, nullptr);
   std::vector<PreparedCorrelation<T>> residues;
-  for (int64_t row = 0; row < std::min(g.stride[0], g.height); ++row)
-    for (int64_t col = 0; col < std::min(g.stride[1], g.width); ++col) {
-      const Correlation c = backward_correlation(g, row, col);
-      residues.emplace_back(c, backward_weights(g, c, weight));
-    }
-  correlate<T>(residues, {grad, start.data<T>(), input, g.height, g.width});
+  for (int64_t depth = 0; depth < std::min(g.z.stride, g.z.size); ++depth)
+    for (int64_t row = 0; row < std::min(g.y.stride, g.y.size); ++row)
+      for (int64_t col = 0; col < std::min(g.x.stride, g.x.size); ++col) {
+        const Correlation c = backward_correlation(g, depth, row, col);
+        residues.emplace_back(c, backward_weights(g, c, weight));
+      }
+  correlate<T>(residues, {grad, start.data<T>(), input, g.z.size, g.y.size, g.x.size});
 }
 
 template <class T>
@@ -235,8 +250,9 @@ void direct_backward_weight(const ConvolutionGeometry& g, const T* grad, const T
   const BandLayout layout(c);
   const std::vector<int64_t> offsets = layout.tap_offsets(c);
   const ChannelBlocks<T> blocks(c.result_channels);
-  const int64_t units = c.images * layout.bands, slot_size = c.groups * blocks.padded_channels() * c.taps();
-  const int64_t work = c.images * c.pixels() * c.taps() * c.result_channels;
+  const int64_t units = c.images * c.z.results * layout.bands,
+                slot_size = c.groups * blocks.padded_channels() * c.taps();
+  const int64_t work = c.images * c.z.results * c.pixels() * c.taps() * c.result_channels;
   const int64_t slots =
       std::clamp<int64_t>(std::min({work / kSlotWork, units,
                                     kSlotElements / std::max<int64_t>(c.groups * c.result_channels * c.taps(), 1)}),

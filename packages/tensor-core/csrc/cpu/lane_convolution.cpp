@@ -70,15 +70,10 @@ class LaneImages {
 };
 
 LanePlane input_plane(const ConvolutionGeometry& g) {
-  const auto reach = [&](int d, int64_t out_size, int64_t kernel) {
-    return (out_size - 1) * g.stride[d] + (kernel - 1) * g.dilation[d] + 1;
+  const auto padded = [](const ConvolutionAxis& a) {
+    return std::max(a.size + a.padding, (a.out - 1) * a.stride + (a.kernel - 1) * a.dilation + 1);
   };
-  return {g.height,
-          g.width,
-          g.padding[0],
-          g.padding[1],
-          std::max(g.height + g.padding[0], reach(0, g.out_height, g.kernel_height)),
-          std::max(g.width + g.padding[1], reach(1, g.out_width, g.kernel_width))};
+  return {g.y.size, g.x.size, g.y.padding, g.x.padding, padded(g.y), padded(g.x)};
 }
 
 // Where the taps of one group's outputs lie, from the pixel under the first tap.
@@ -86,18 +81,18 @@ template <class T>
 std::vector<int64_t> tap_offsets(const ConvolutionGeometry& g, const LaneImages<T>& input, int64_t lanes) {
   std::vector<int64_t> offsets;
   for (int64_t c = 0; c < g.in_channels; ++c)
-    for (int64_t y = 0; y < g.kernel_height; ++y)
-      for (int64_t x = 0; x < g.kernel_width; ++x)
-        offsets.push_back(c * input.channel_stride() + y * g.dilation[0] * input.row_stride() +
-                          x * g.dilation[1] * lanes);
+    for (int64_t y = 0; y < g.y.kernel; ++y)
+      for (int64_t x = 0; x < g.x.kernel; ++x)
+        offsets.push_back(c * input.channel_stride() + y * g.y.dilation * input.row_stride() +
+                          x * g.x.dilation * lanes);
   return offsets;
 }
 
 template <class T>
 LanePass forward_pass(const ConvolutionGeometry& g, const LaneImages<T>& input, const std::vector<int64_t>& offsets,
                       int64_t lanes) {
-  return {g.out_height,        g.out_width, g.stride[0] * input.row_stride(),     g.stride[1] * lanes,
-          g.out_width * lanes, lanes,       static_cast<int64_t>(offsets.size()), offsets.data()};
+  return {g.y.out,         g.x.out, g.y.stride * input.row_stride(),      g.x.stride * lanes,
+          g.x.out * lanes, lanes,   static_cast<int64_t>(offsets.size()), offsets.data()};
 }
 
 // f(batch, group, run) for all of them, in parallel; f gets scratch memory for `scratch_size` elements.
@@ -134,6 +129,7 @@ bool suits_lanes(const ConvolutionGeometry& g, int64_t result_channels) {
   const int64_t lanes = isa_table<LaneKernels<T>>().lanes;
   const int64_t channels = g.groups * std::max(g.in_channels, g.out_channels);
   const int64_t pixels = std::max(input_plane(g).padded_pixels(), g.out_pixels());
+  if (!g.is_flat()) return false;
   const bool full = g.images * 4 >= lanes * 3 || g.images >= 2 * result_channels;
   return full && lanes * channels * pixels <= kMostElements;
 }
@@ -178,17 +174,18 @@ struct ResidueAxis {
   std::vector<Residue> residues;
   int64_t front = 0, behind = 0;  // how far taps reach over the ends of the output
 
-  ResidueAxis(int64_t size, int64_t out_size, int64_t kernel, int64_t stride, int64_t padding, int64_t dilation) {
-    for (int64_t r = 0; r < stride; ++r) {
-      const int64_t first = ((r - padding) % stride + stride) % stride;
-      Residue residue{first, first < size ? (size - first - 1) / stride + 1 : 0, (first + padding - r) / stride, {}};
+  explicit ResidueAxis(const ConvolutionAxis& a) {
+    for (int64_t r = 0; r < a.stride; ++r) {
+      const int64_t first = ((r - a.padding) % a.stride + a.stride) % a.stride;
+      Residue residue{
+          first, first < a.size ? (a.size - first - 1) / a.stride + 1 : 0, (first + a.padding - r) / a.stride, {}};
       if (residue.count == 0) continue;
-      for (int64_t k = 0; k < kernel; ++k) {
-        if (k * dilation % stride != r) continue;
-        const int64_t back = (k * dilation - r) / stride;
+      for (int64_t k = 0; k < a.kernel; ++k) {
+        if (k * a.dilation % a.stride != r) continue;
+        const int64_t back = (k * a.dilation - r) / a.stride;
         residue.taps.push_back({k, back});
         front = std::max(front, back - residue.start);
-        behind = std::max(behind, residue.start + residue.count - 1 - back - (out_size - 1));
+        behind = std::max(behind, residue.start + residue.count - 1 - back - (a.out - 1));
       }
       residues.push_back(std::move(residue));
     }
@@ -207,7 +204,7 @@ struct ResiduePass {
 template <class T>
 ResiduePass<T> residue_pass(const ConvolutionGeometry& g, const Residue& ys, const Residue& xs,
                             const LaneImages<T>& grad, const std::vector<ChannelRun>& runs, const T* weight) {
-  const int64_t lanes = isa_table<LaneKernels<T>>().lanes, kernel = g.kernel_height * g.kernel_width;
+  const int64_t lanes = isa_table<LaneKernels<T>>().lanes, kernel = g.y.kernel * g.x.kernel;
   ResiduePass<T> result;
   for (int64_t o = 0; o < g.out_channels; ++o)
     for (const ResidueTap& y : ys.taps)
@@ -222,15 +219,15 @@ ResiduePass<T> residue_pass(const ConvolutionGeometry& g, const Residue& ys, con
           for (const ResidueTap& x : xs.taps)
             for (int m = 0; m < run.count; ++m)
               *to++ = weight[g.weight_offset(group) + (o * g.in_channels + run.first + m) * kernel +
-                             y.tap * g.kernel_width + x.tap];
+                             y.tap * g.x.kernel + x.tap];
   result.in_start = (grad.plane.front_y + ys.start) * grad.row_stride() + (grad.plane.front_x + xs.start) * lanes;
-  result.out_start = (ys.first * g.width + xs.first) * lanes;
+  result.out_start = (ys.first * g.x.size + xs.first) * lanes;
   result.pass = {ys.count,
                  xs.count,
                  grad.row_stride(),
                  lanes,
-                 g.stride[0] * g.width * lanes,
-                 g.stride[1] * lanes,
+                 g.y.stride * g.x.size * lanes,
+                 g.x.stride * lanes,
                  static_cast<int64_t>(result.offsets.size()),
                  nullptr};
   return result;
@@ -241,14 +238,9 @@ ResiduePass<T> residue_pass(const ConvolutionGeometry& g, const Residue& ys, con
 template <class T>
 void lane_backward_input(const ConvolutionGeometry& g, const T* grad, const T* weight, T* input) {
   const auto& kernels = isa_table<LaneKernels<T>>();
-  const ResidueAxis ys(g.height, g.out_height, g.kernel_height, g.stride[0], g.padding[0], g.dilation[0]);
-  const ResidueAxis xs(g.width, g.out_width, g.kernel_width, g.stride[1], g.padding[1], g.dilation[1]);
-  const LanePlane plane{g.out_height,
-                        g.out_width,
-                        ys.front,
-                        xs.front,
-                        ys.front + g.out_height + ys.behind,
-                        xs.front + g.out_width + xs.behind};
+  const ResidueAxis ys(g.y), xs(g.x);
+  const LanePlane plane{
+      g.y.out, g.x.out, ys.front, xs.front, ys.front + g.y.out + ys.behind, xs.front + g.x.out + xs.behind};
   const LaneImages<T> grads(grad, g.images, g.groups * g.out_channels, plane);
   const std::vector<ChannelRun> runs = runs_of(g.in_channels, kernels.output_channels);
   std::vector<ResiduePass<T>> passes;
@@ -268,7 +260,7 @@ void lane_backward_input(const ConvolutionGeometry& g, const T* grad, const T* w
     kernels.unpack(out, run.count, g.pixels(), input + g.input_offset(first, 0) + channel * g.pixels(),
                    g.input_offset(1, 0), std::min(kernels.lanes, g.images - first));
   };
-  const int64_t steps = g.out_pixels() * g.out_channels * g.kernel_height * g.kernel_width * most;
+  const int64_t steps = g.out_pixels() * g.out_channels * g.y.kernel * g.x.kernel * most;
   for_each_run<T>(LaneImages<T>::batches(g.images), g.groups, runs, steps, most * channel_size, compute);
 }
 

@@ -37,8 +37,11 @@ HELPERS = {
     "pow_backward_self": TENSOR,
     "pow_backward_exponent": TENSOR,
     # networks
-    "gather_in_planes": TENSOR,
     "embedding_backward_transposed": TENSOR,
     "batch_norm_backward": TUPLE,
     "layer_norm_backward": TUPLE,
+    # images and volumes
+    "gather_in_volumes": TENSOR,
+    "avg_pool": TENSOR,
+    "adaptive_avg_pool": TENSOR,
 }

@@ -1,0 +1,67 @@
+#include "cpu/pooling_windows.h"
+
+namespace tw::cpu {
+namespace {
+
+struct AxisArguments {
+  int64_t kernel, stride, padding, dilation;
+  bool count_padding;
+};
+
+WindowRange pooled_range(int64_t size, const AxisArguments& a, int64_t i) {
+  const int64_t start = i * a.stride - a.padding;
+  const int64_t skipped = start < 0 ? (-start + a.dilation - 1) / a.dilation : 0;
+  const int64_t first = start + skipped * a.dilation, end = start + (a.kernel - 1) * a.dilation + 1;
+  const int64_t last = std::max(std::min(end, size), first);
+  const int64_t reach = std::min(start + a.kernel, size + a.padding);  // means have no dilation
+  return {first, last, a.dilation, a.count_padding ? reach - start : last - first};
+}
+
+WindowAxis pooled_axis(int64_t size, int64_t out, const AxisArguments& a) {
+  WindowAxis axis{size, out, {}};
+  for (int64_t i = 0; i < out; ++i) axis.ranges.push_back(pooled_range(size, a, i));
+  return axis;
+}
+
+WindowAxis adaptive_axis(int64_t size, int64_t out) {
+  WindowAxis axis{size, out, {}};
+  for (int64_t i = 0; i < out; ++i) {
+    const int64_t first = i * size / out, last = ((i + 1) * size + out - 1) / out;
+    axis.ranges.push_back({first, last, 1, last - first});
+  }
+  return axis;
+}
+
+// `axis(size, out, d)` for each direction.
+template <class F>
+WindowPlan plan_of(IntList input, IntList output, size_t dims, F&& axis) {
+  WindowPlan plan;
+  const WindowAxis one{1, 1, {{0, 1, 1, 1}}};
+  plan.z = plan.y = plan.x = one;
+  WindowAxis* const axes[3] = {&plan.z, &plan.y, &plan.x};
+  const size_t first = input.size() - dims;
+  for (size_t d = 0; d < first; ++d) plan.volumes *= input[d];
+  for (size_t d = 0; d < dims; ++d) *axes[3 - dims + d] = axis(input[first + d], output[first + d], d);
+  return plan;
+}
+
+}  // namespace
+
+WindowPlan pooled_windows(IntList input, IntList output, const WindowArguments& arguments) {
+  const auto value = [](IntList list, size_t d, int64_t absent) { return list.empty() ? absent : list[d]; };
+  return plan_of(input, output, arguments.kernel.size(), [&](int64_t size, int64_t out, size_t d) {
+    return pooled_axis(size, out,
+                       {arguments.kernel[d], value(arguments.stride, d, arguments.kernel[d]),
+                        value(arguments.padding, d, 0), value(arguments.dilation, d, 1), arguments.count_padding});
+  });
+}
+
+WindowPlan adaptive_windows(IntList input, IntList output, size_t dims) {
+  return plan_of(input, output, dims, [](int64_t size, int64_t out, size_t) { return adaptive_axis(size, out); });
+}
+
+WindowPlan volumes_of(IntList input, IntList output, size_t dims) {
+  return plan_of(input, output, dims, [](int64_t size, int64_t out, size_t) { return WindowAxis{size, out, {}}; });
+}
+
+}  // namespace tw::cpu
