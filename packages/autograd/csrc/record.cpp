@@ -152,6 +152,21 @@ void record_in_place(const Derivative& derivative, tw_call& call, uint64_t neede
   if (base.get() != target.get()) note_write(derivative, base);
 }
 
+// x.transpose_(0, 1): x becomes a view of what it was, or another view of its base. Nothing is overwritten.
+void record_in_place_view(const Derivative& derivative, tw_call& call, uint64_t needed, TensorRef target) {
+  const Tensor base = base_of(target.get());
+  refuse_leaf(derivative, target, base);
+  NodeRef node = make_recorded(derivative, call, needed, nullptr);
+  run_below(derivative, call);
+  static_cast<OpNode*>(node.get())->save_results(call, needed);
+  if (base.get() == target.get())
+    set_history(target.get(), node, 0);
+  else
+    set_view_history(target.get(), node, 0, base);
+  note_write(derivative, target);
+  if (base.get() != target.get()) note_write(derivative, base);
+}
+
 void forget_results(tw_call& call) {
   for (uint32_t i = 0; i < call.nrets; ++i)
     if (call.rets[i].tag == TW_TENSOR)
@@ -164,6 +179,7 @@ void record_call(const Derivative& derivative, tw_call& call) {
   const bool recorded = target ? (needed || requires_grad(target.get())) && is_floating(target.dtype())
                                : needed && !(derivative.flags & kNoDerivative);
   if (!recorded) return check(g_host->redispatch(&call));
+  if (target && (derivative.flags & kIsView)) return record_in_place_view(derivative, call, needed, target);
   if (target) return record_in_place(derivative, call, needed, target);
   if (gives_out(call)) refuse_out(derivative);
   if (derivative.flags & kDetaches) return run_below(derivative, call), forget_results(call);

@@ -90,14 +90,16 @@ std::vector<Tensor> split_sizes(TensorRef self, IntList split_sizes, int64_t dim
 std::vector<Tensor> split(TensorRef self, int64_t split_size, int64_t dim) {
   const int64_t size = self.size(normalize_dim("split", dim, self.ndim()));
   std::vector<Tensor> parts;
-  for (int64_t start = 0; start < size || parts.empty(); start += split_size)
-    parts.push_back(ops::narrow(self, dim, start, std::min(split_size, size - start)));
+  int64_t start = 0;
+  for (; size - start > split_size; start += split_size) parts.push_back(ops::narrow(self, dim, start, split_size));
+  parts.push_back(ops::narrow(self, dim, start, size - start));
   return parts;
 }
 
 std::vector<Tensor> chunk(TensorRef self, int64_t chunks, int64_t dim) {
   const int64_t size = self.size(normalize_dim("chunk", dim, self.ndim()));
-  return split(self, std::max<int64_t>(1, (size + chunks - 1) / chunks), dim);
+  if (size == 0) return ops::split_sizes(self, Sizes(static_cast<size_t>(chunks), 0), dim);
+  return ops::split(self, (size - 1) / chunks + 1, dim);
 }
 
 std::vector<Tensor> unbind(TensorRef self, int64_t dim) {

@@ -192,12 +192,36 @@ void mark_views(const tw_call* call) {
   }
 }
 
+bool is_in_place_view(const tw_call* call) {
+  return (call->op->spec->flags & kOpView) && call->nargs > 0 && call->args[0].tag == TW_TENSOR &&
+         call->rets[0].tag == TW_TENSOR && call->rets[0].u.t == call->args[0].u.t;
+}
+
+// x.transpose_(0, 1): the tensor takes the geometry that the view of it would have. That counts as a write, since what
+// was kept of the tensor no longer describes it.
+tw_status run_view_in_place(tw_call* call) {
+  const OpSpec& spec = *call->op->spec;
+  tw_tensor* self = call->rets[0].u.t;
+  tw_value view = value_none();
+  tw_call inner = *call;
+  inner.rets = &view;
+  tw_status status = spec.kernel(spec.self, &inner);
+  if (status != TW_OK) return status;
+  status = tensor_set_geometry(self, view.u.t);
+  tensor_release(view.u.t);
+  if (status != TW_OK) return status;
+  bump_version(self);
+  tensor_retain(self);
+  return TW_OK;
+}
+
 tw_status run_plain(const KernelRecord* kernel, tw_call* call, const Place& place) {
   const OpSpec& spec = *call->op->spec;
   const bool from_spec = !kernel && (spec.flags & (kOpComposite | kOpView));
   if (__builtin_expect(spec.mutated != 0, 0))
     if (const tw_status status = check_writable(call)) return status;
   tw_status status;
+  if (__builtin_expect(is_in_place_view(call) && from_spec, 0)) return run_view_in_place(call);
   if (__builtin_expect(has_preset(call), 0))
     status = run_plain_into(from_spec ? spec.kernel : nullptr, spec.self, kernel, call, place);
   else

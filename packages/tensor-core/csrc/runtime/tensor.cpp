@@ -108,7 +108,7 @@ tw_status tensor_empty_on(const int64_t* shape, int32_t ndim, tw_dtype dtype, tw
   if (backend == kBackendCpu && bytes <= kInlineBytes) {
     b->kind = StorageKind::kInline;
     b->allocation = b->data;
-    b->nbytes = kInlineBytes;
+    b->nbytes = static_cast<uint64_t>(bytes);
   } else if (backend == kBackendMeta) {
     b->pub.flags |= TW_F_NODATA;
     b->allocation = nullptr;
@@ -229,9 +229,11 @@ tw_status tensor_from_blob(const tw_dl* view, uint32_t flags, void (*deleter)(vo
   return TW_OK;
 }
 
-tw_status tensor_set_data(tw_tensor* t, tw_tensor* source) {
-  TensorBlock *b = block_of(t), *s = block_of(source);
-  if (b == s) return TW_OK;
+namespace {
+
+// Copies shape, strides, dtype and address.
+tw_status copy_geometry(tw_tensor* t, const tw_tensor* source) {
+  TensorBlock* b = block_of(t);
   const int32_t ndim = source->dl.ndim;
   int64_t* dims = b->dims;
   if (ndim > kInlineDims) {
@@ -241,13 +243,28 @@ tw_status tensor_set_data(tw_tensor* t, tw_tensor* source) {
   free_long_dims(b);
   int64_t* strides = dims + (ndim > kInlineDims ? ndim : kInlineDims);
   for (int i = 0; i < ndim; ++i) dims[i] = source->dl.shape[i], strides[i] = source->dl.strides[i];
-  TensorBlock* old = b->owner;
-  retain_storage(s->owner);
-  b->owner = s->owner;
   t->dl = source->dl;
   t->dl.shape = dims;
   t->dl.strides = strides;
   t->numel = source->numel;
+  return TW_OK;
+}
+
+}  // namespace
+
+tw_status tensor_set_geometry(tw_tensor* t, const tw_tensor* view) {
+  if (const tw_status status = copy_geometry(t, view)) return status;
+  t->flags = (t->flags & ~TW_F_CONTIGUOUS) | (view->flags & TW_F_CONTIGUOUS);
+  return TW_OK;
+}
+
+tw_status tensor_set_data(tw_tensor* t, tw_tensor* source) {
+  TensorBlock *b = block_of(t), *s = block_of(source);
+  if (b == s) return TW_OK;
+  if (const tw_status status = copy_geometry(t, source)) return status;
+  TensorBlock* old = b->owner;
+  retain_storage(s->owner);
+  b->owner = s->owner;
   t->flags = source->flags;
   t->backend = source->backend;
   if (std::exchange(b->holds_owner, false)) tensor_release(&old->pub);

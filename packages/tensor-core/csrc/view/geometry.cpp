@@ -14,6 +14,10 @@ int normalize_dim(const char* op, int64_t dim, int ndim) {
   return static_cast<int>(dim < 0 ? dim + range : dim);
 }
 
+bool has_shape(TensorRef t, IntList shape) {
+  return std::equal(shape.begin(), shape.end(), t.shape().begin(), t.shape().end());
+}
+
 namespace {
 
 [[noreturn]] void wrong_shape(const char* op, TensorRef self, IntList shape) {
@@ -76,6 +80,15 @@ std::optional<Sizes> strides_for(TensorRef self, IntList shape) {
     if (d > 0) chunk = 1, step = self.stride(d - 1);
   }
   return next < 0 ? std::optional<Sizes>(strides) : std::nullopt;
+}
+
+int64_t storage_numel(TensorRef self) {
+  return static_cast<int64_t>(storage_of(self.get())->nbytes) / item_size(self.dtype());
+}
+
+int64_t storage_offset(TensorRef self) {
+  const auto* base = static_cast<const char*>(storage_of(self.get())->allocation);
+  return (self.data<char>() - base) / item_size(self.dtype());
 }
 
 Tensor retyped(TensorRef self, IntList shape, IntList strides, tw_dtype dtype, int64_t offset) {

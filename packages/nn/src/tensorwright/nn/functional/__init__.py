@@ -34,7 +34,12 @@ from tensorwright.nn.functional.loss import smooth_l1_loss as smooth_l1_loss
 from tensorwright.nn.functional.normalization import batch_norm as batch_norm
 from tensorwright.nn.functional.normalization import layer_norm as layer_norm
 from tensorwright.nn.functional.normalization import normalize as normalize
+from tensorwright.nn.functional.padding import channel_shuffle as channel_shuffle
+from tensorwright.nn.functional.padding import pad as pad
+from tensorwright.nn.functional.padding import pixel_shuffle as pixel_shuffle
+from tensorwright.nn.functional.padding import pixel_unshuffle as pixel_unshuffle
 from tensorwright.nn.functional.pooling import adaptive_avg_pool2d as adaptive_avg_pool2d
 from tensorwright.nn.functional.pooling import avg_pool2d as avg_pool2d
 from tensorwright.nn.functional.pooling import max_pool2d as max_pool2d
 from tensorwright.nn.functional.sparse import embedding as embedding
+from tensorwright.nn.functional.sparse import one_hot as one_hot
