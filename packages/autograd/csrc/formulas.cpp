@@ -307,7 +307,7 @@ Tensor pow_backward_exponent(TensorRef grad, const Operand& self, const Operand&
 // ---- networks -------------------------------------------------------------------------------------------------
 
 Tensor embedding_backward_transposed(TensorRef grad, TensorRef indices, int64_t num_embeddings,
-                                     std::optional<int64_t> padding_idx, bool scale_grad_by_freq) {
+                                     int64_t padding_idx, bool scale_grad_by_freq) {
   Tensor result = ops::embedding(grad, indices);
   if (scale_grad_by_freq) {
     const Tensor counts = ops::bincount(ops::reshape(indices, {indices.numel()}), TensorRef(), num_embeddings);
@@ -315,9 +315,8 @@ Tensor embedding_backward_transposed(TensorRef grad, TensorRef indices, int64_t 
         ops::reshape(ops::index_select(counts, 0, ops::reshape(indices, {indices.numel()})), indices.shape());
     result = ops::div(result, ops::unsqueeze(cast(of_each, grad.dtype()), -1));
   }
-  if (!padding_idx) return result;
-  const int64_t row = *padding_idx < 0 ? *padding_idx + num_embeddings : *padding_idx;
-  return ops::masked_fill(result, ops::unsqueeze(ops::eq(indices, row), -1), 0.0);
+  if (padding_idx < 0) return result;
+  return ops::masked_fill(result, ops::unsqueeze(ops::eq(indices, padding_idx), -1), 0.0);
 }
 
 namespace {

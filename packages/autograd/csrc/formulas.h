@@ -60,7 +60,13 @@ Tensor pow_backward_exponent(TensorRef grad, const Operand& self, const Operand&
 // ---- networks -------------------------------------------------------------------------------------------------
 
 Tensor embedding_backward_transposed(TensorRef grad, TensorRef indices, int64_t num_embeddings,
-                                     std::optional<int64_t> padding_idx, bool scale_grad_by_freq);
+                                     int64_t padding_idx, bool scale_grad_by_freq);
+// Gradients of a table and of the weights of samples, from embedding_bag's results.
+Tensor embedding_bag_backward(TensorRef grad, TensorRef weight, TensorRef indices, TensorRef offset2bag,
+                              TensorRef bag_size, TensorRef max_indices, bool scale_grad_by_freq, int64_t mode,
+                              TensorRef per_sample_weights, std::optional<int64_t> padding_idx);
+Tensor embedding_bag_backward_samples(TensorRef grad, TensorRef weight, TensorRef indices, TensorRef offset2bag,
+                                      std::optional<int64_t> padding_idx);
 // Gradients of input, weight and bias; out of smaller ops when they are to be differentiated again.
 std::tuple<Tensor, Tensor, Tensor> batch_norm_backward(TensorRef grad, TensorRef self, TensorRef weight,
                                                        TensorRef running_mean, TensorRef running_var,

@@ -22,9 +22,13 @@ WITHOUT_DERIVATIVE = {
     "randperm",
     "native_batch_norm_backward",
     "native_layer_norm_backward",
+    # Of third order.
+    "ctc_loss_curvature",
 }
 # Random: the same arguments give other results.
 NOT_CHECKED = {"native_dropout", "bernoulli"}
+# Have first derivatives only; the second order of the op whose gradient they are checks those.
+CHECKED_ELSEWHERE = {"ctc_loss_backward"}
 IN_PLACE_ONLY = {"copy", "fill", "zero", "uniform", "normal", "exponential", "bernoulli.p"}
 
 
@@ -108,5 +112,9 @@ def test_every_primitive_has_a_derivative() -> None:
 
 def test_every_derivative_is_checked() -> None:
     checked = {case.op for case in CASES}
-    silent = [f.op for f in FACETS.values() if f.formulas and f.op not in checked | NOT_CHECKED | IN_PLACE_ONLY]
+    silent = [
+        f.op
+        for f in FACETS.values()
+        if f.formulas and f.op not in checked | NOT_CHECKED | CHECKED_ELSEWHERE | IN_PLACE_ONLY
+    ]
     assert silent == []

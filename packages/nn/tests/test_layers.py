@@ -246,9 +246,9 @@ def test_elementwise_losses():
     check(nn.BCEWithLogitsLoss()(T_LOGITS, tw.from_numpy(t)).item(), bce.mean(), rtol=1e-9)
     q = SIGMOID(y)
     kl = q * (np.log(q) - LOG_P)
-    check(nn.KLDivLoss("batchmean")(tw.from_numpy(LOG_P), tw.from_numpy(q)).item(), kl.sum() / 6, rtol=1e-9)
+    check(nn.KLDivLoss(reduction="batchmean")(tw.from_numpy(LOG_P), tw.from_numpy(q)).item(), kl.sum() / 6, rtol=1e-9)
 
 
 def test_losses_refuse_an_unknown_reduction():
     with pytest.raises(ValueError, match="reduction must be 'mean', 'sum' or 'none', got 'avg'"):
-        nn.MSELoss("avg")
+        nn.MSELoss(reduction="avg")

@@ -228,16 +228,16 @@ def test_embedding(dtype: str) -> None:
         tw.embedding(tw.tensor(table), tw.tensor([10]))
 
 
-@pytest.mark.parametrize("padding", [None, 3, -1])
+@pytest.mark.parametrize("padding", [3, -1])
 @pytest.mark.parametrize("by_frequency", [False, True])
-def test_embedding_backward(padding: int | None, by_frequency: bool) -> None:
+def test_embedding_backward(padding: int, by_frequency: bool) -> None:
     samples = Samples(9)
     indices, grad = samples.random.integers(0, 5, (6, 2)), samples.array((6, 2, 3), "float64")
     expected = np.zeros((5, 3))
     np.add.at(expected, indices, grad)
     if by_frequency:
         expected /= np.maximum(np.bincount(indices.ravel(), minlength=5), 1)[:, None]
-    if padding is not None:
+    if padding >= 0:  # -1 stands for none
         expected[padding] = 0
     agree(tw.ops.embedding_backward(samples.tensor(grad), tw.tensor(indices), 5, padding, by_frequency), expected)
 

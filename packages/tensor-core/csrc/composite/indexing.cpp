@@ -155,6 +155,9 @@ Tensor one_hot(TensorRef self, int64_t num_classes) {
       throw fail(TW_E_INDEX, "one_hot: index ", least < 0 ? least : most, " is out of range for ", num_classes,
                  " classes");
   }
+  if (num_classes == -1 && self.device().type == TW_DEVICE_META)
+    throw fail(TW_E_UNSUPPORTED,
+               "one_hot: without num_classes the shape depends on values, which a meta tensor has not");
   if (num_classes == -1) throw fail(TW_E_VALUE, "one_hot: num_classes cannot be guessed from an empty tensor");
   const Tensor classes = ops::arange(num_classes, std::nullopt, 1, kInt64, self.device());
   return ops::to_dtype(ops::eq(ops::unsqueeze(indices, -1), classes), kInt64);

@@ -1,21 +1,17 @@
 #include <tensorwright/ops/comparison.hpp>
+#include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/loss.hpp>
 #include <tensorwright/ops/normalization.hpp>
 #include <tensorwright/ops/pointwise.hpp>
 #include <tensorwright/ops/reduction.hpp>
 #include <tensorwright/ops/views.hpp>
 
+#include "composite/loss_reduction.h"
 #include "declarations/loss.h"
 
 namespace tw::composite {
 
 namespace {
-
-Tensor reduced(TensorRef losses, std::string_view reduction) {
-  if (reduction == "mean") return ops::mean(losses);
-  if (reduction == "sum") return ops::sum(losses);
-  return Tensor::retain(losses);
-}
 
 Tensor scaled(TensorRef losses, TensorRef weight) { return weight ? ops::mul(losses, weight) : Tensor::retain(losses); }
 
@@ -103,6 +99,11 @@ Tensor binary_cross_entropy_with_logits(TensorRef self, TensorRef target, Tensor
 }
 
 Tensor kl_div(TensorRef self, TensorRef target, std::string_view reduction, bool log_target) {
+  if (is_floating(self.dtype()) && self.dtype().bits == 16) {  // the two terms nearly cancel
+    const Tensor wide =
+        ops::kl_div(ops::to_dtype(self, kFloat32), ops::to_dtype(target, kFloat32), reduction, log_target);
+    return ops::to_dtype(wide, self.dtype());
+  }
   const Tensor losses = log_target ? ops::mul(ops::exp(target), ops::sub(target, self))
                                    : ops::sub(ops::xlogy(target, target), ops::mul(target, self));
   if (reduction == "batchmean") return ops::div(ops::sum(losses), self.size(0));

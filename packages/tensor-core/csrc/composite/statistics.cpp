@@ -93,6 +93,11 @@ Tensor norm(TensorRef self, const Scalar& p, std::optional<IntList> dim, bool ke
 }
 
 Tensor cosine_similarity(TensorRef self, TensorRef other, int64_t dim, double eps) {
+  if (self.shape().vec() != other.shape().vec()) {  // `dim` counts the dimensions of what both broadcast to
+    tw_tensor* const both[] = {self.get(), other.get()};
+    const std::vector<Tensor> same = ops::broadcast_tensors(TensorList(both, 2));
+    return ops::cosine_similarity(same[0], same[1], dim, eps);
+  }
   const int64_t dims[] = {dim};
   const auto length = [&](TensorRef t) { return ops::clamp_min(ops::norm(t, 2, IntList(dims, 1), true), eps); };
   return ops::sum(ops::mul(ops::div(self, length(self)), ops::div(other, length(other))), IntList(dims, 1), false);

@@ -6,17 +6,10 @@
 namespace tw::cpu {
 namespace {
 
-constexpr int64_t kNoPadding = -1;
-
 void check_indices(const int64_t* indices, int64_t count, int64_t rows) {
   for (int64_t i = 0; i < count; ++i)
     if (indices[i] < 0 || indices[i] >= rows)
       throw fail(TW_E_INDEX, "embedding: index ", indices[i], " is out of range for a table of ", rows, " rows");
-}
-
-int64_t padding_row(std::optional<int64_t> padding_idx, int64_t rows) {
-  if (!padding_idx) return kNoPadding;
-  return *padding_idx < 0 ? *padding_idx + rows : *padding_idx;
 }
 
 template <class T>
@@ -45,8 +38,8 @@ void add_rows(const T* grad, const int64_t* indices, int64_t count, int64_t widt
 
 }  // namespace
 
-void embedding(TensorRef weight, TensorRef indices, std::optional<int64_t> /*padding_idx: in backward*/,
-               bool /*scale_grad_by_freq: in backward*/, TensorRef out) {
+void embedding(TensorRef weight, TensorRef indices, int64_t /*padding_idx: in backward*/,
+               bool /*scale_grad_by_freq: in backward*/, bool /*sparse: never*/, TensorRef out) {
   const Tensor table = dense(weight), places = dense(indices, kInt64);
   check_indices(places.data<int64_t>(), places.numel(), weight.size(0));
   const int64_t row_bytes = weight.size(1) * item_size(weight.dtype());
@@ -58,7 +51,7 @@ void embedding(TensorRef weight, TensorRef indices, std::optional<int64_t> /*pad
   });
 }
 
-void embedding_backward(TensorRef grad, TensorRef indices, int64_t num_embeddings, std::optional<int64_t> padding_idx,
+void embedding_backward(TensorRef grad, TensorRef indices, int64_t num_embeddings, int64_t padding_idx,
                         bool scale_grad_by_freq, TensorRef out) {
   const tw_dtype dtype = compute_dtype(out.dtype());
   const Tensor grads = dense(grad, dtype), places = dense(indices, kInt64);
@@ -69,8 +62,8 @@ void embedding_backward(TensorRef grad, TensorRef indices, int64_t num_embedding
     std::vector<T> scale;
     if (scale_grad_by_freq) scale = inverse_counts<T>(places.data<int64_t>(), places.numel(), num_embeddings);
     std::fill_n(result.data<T>(), out.numel(), T(0));
-    add_rows(grads.data<T>(), places.data<int64_t>(), places.numel(), grad.size(-1),
-             padding_row(padding_idx, num_embeddings), scale, result.data<T>());
+    add_rows(grads.data<T>(), places.data<int64_t>(), places.numel(), grad.size(-1), padding_idx, scale,
+             result.data<T>());
   });
   result.commit();
 }

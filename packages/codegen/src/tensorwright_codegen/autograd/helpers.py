@@ -38,6 +38,8 @@ HELPERS = {
     "pow_backward_exponent": TENSOR,
     # networks
     "embedding_backward_transposed": TENSOR,
+    "embedding_bag_backward": TENSOR,
+    "embedding_bag_backward_samples": TENSOR,
     "batch_norm_backward": TUPLE,
     "layer_norm_backward": TUPLE,
     # images and volumes
