@@ -3,6 +3,7 @@
 
 #include <tensorwright/tw.hpp>
 
+#include <string_view>
 #include <tuple>
 
 #include "saved.h"
@@ -56,6 +57,15 @@ std::vector<Tensor> cat_backward(TensorRef grad, const SavedShapes& shapes, int6
 Tensor gelu_tanh_backward(TensorRef grad, TensorRef self);
 Tensor pow_backward_self(TensorRef grad, const Operand& self, const Operand& exponent);
 Tensor pow_backward_exponent(TensorRef grad, const Operand& self, const Operand& exponent, TensorRef result);
+
+// ---- special functions ----------------------------------------------------------------------------------------
+
+// value / x for an odd function with slope 1 / 2 at 0.
+Tensor over_argument(TensorRef value, TensorRef x);
+// The slope of sin(scale x) / (scale x), which has that value at x.
+Tensor sinc_slope(TensorRef x, TensorRef value, double scale);
+// By x, of a family of op orthogonal_polynomial.
+Tensor polynomial_slope(TensorRef x, TensorRef n, std::string_view family);
 
 // ---- networks -------------------------------------------------------------------------------------------------
 

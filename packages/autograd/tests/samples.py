@@ -58,6 +58,11 @@ def ints(values: Any) -> tw.Tensor:
     return tw.tensor(values, dtype=tw.int64)
 
 
+def floats(values: Any) -> tw.Tensor:
+    """Numbers that need no gradient, as they stand."""
+    return tw.tensor(values, dtype=tw.float64)
+
+
 def bools(*shape: int) -> tw.Tensor:
     """A mask."""
     return tw.from_numpy(_random.random(shape) > 0.5)
@@ -65,7 +70,7 @@ def bools(*shape: int) -> tw.Tensor:
 
 _NAMES: dict[str, Any] = {
     "normal": normal, "uniform": uniform, "with_zeros": with_zeros, "fixed": fixed, "full": full, "ints": ints,
-    "bools": bools, "float64": tw.float64, "float32": tw.float32,
+    "floats": floats, "bools": bools, "float64": tw.float64, "float32": tw.float32,
 }  # fmt: skip
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from function_fits import FITS
 from reduction_tables import TABLES, Table
 from remez import Fit, fit_polynomial
+from special_fits import ECONOMISED, Economised, economise
 
 
 def literal(value: float, bits: int) -> str:
@@ -38,10 +39,13 @@ def table_text(name: str, entries: list[str]) -> str:
     return "\n".join([*lines, line.rstrip(", ") + ")"])
 
 
-def definition(item: Fit | Table) -> tuple[str, str]:
+def definition(item: Fit | Table | Economised) -> tuple[str, str]:
     """What stands in the .expr file, and a remark about its accuracy."""
     if isinstance(item, Table):
         return table_text(item.name, [literal(value, 53) for value in item.values]), "exact to the last place"
+    if isinstance(item, Economised):
+        coefficients, error = economise(item)
+        return table_text(item.name, [literal(value, 53) for value in coefficients]), f"{error:.1f} bits"
     fitted = fit_polynomial(item)
     entries = [literal(value, item.bits) for value in fitted.coefficients]
     return table_text(item.name, entries), f"{fitted.error_bits:.1f} bits"
@@ -53,8 +57,8 @@ def replace_table(source: str, name: str, text: str) -> tuple[str, bool]:
     return pattern.subn(lambda _: text, source)[0], bool(pattern.search(source))
 
 
-def selected(names: list[str]) -> list[Fit | Table]:
-    everything: list[Fit | Table] = [*FITS, *TABLES]
+def selected(names: list[str]) -> list[Fit | Table | Economised]:
+    everything: list[Fit | Table | Economised] = [*FITS, *TABLES, *ECONOMISED]
     return [item for item in everything if not names or item.name in names]
 
 

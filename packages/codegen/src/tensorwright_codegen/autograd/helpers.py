@@ -36,6 +36,10 @@ HELPERS = {
     "gelu_tanh_backward": TENSOR,
     "pow_backward_self": TENSOR,
     "pow_backward_exponent": TENSOR,
+    # special functions
+    "over_argument": TENSOR,
+    "sinc_slope": TENSOR,
+    "polynomial_slope": TENSOR,
     # networks
     "embedding_backward_transposed": TENSOR,
     "embedding_bag_backward": TENSOR,
