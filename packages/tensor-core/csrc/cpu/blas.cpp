@@ -17,7 +17,7 @@ std::atomic<const Blas*> g_blas{nullptr};
 std::mutex g_opening;
 
 [[noreturn]] void refuse(const std::string& reason) {
-  throw Error(TW_E_UNKNOWN, "matrix product: the BLAS library cannot be used: " + reason +
+  throw Error(TW_E_UNKNOWN, "linear algebra: the BLAS library cannot be used: " + reason +
                                 "; reinstall it with `pip install --force-reinstall scipy-openblas64`");
 }
 
@@ -47,6 +47,7 @@ const Blas* open_library(const std::string& path) {
   result->cgemm = symbol<ComplexGemmFn>(library, path, "scipy_cblas_cgemm64_");
   result->zgemm = symbol<ComplexGemmFn>(library, path, "scipy_cblas_zgemm64_");
   symbol<void (*)(int)>(library, path, "scipy_openblas_set_num_threads64_")(1);
+  result->library = library, result->path = path;
   result->description = symbol<const char* (*)()>(library, path, "scipy_openblas_get_config64_")();
   return result;
 }
@@ -65,6 +66,11 @@ const Blas& blas() {
   std::lock_guard<std::mutex> lock(g_opening);
   if (!g_blas.load()) g_blas.store(open_library(path), std::memory_order_release);
   return *g_blas.load();
+}
+
+void* blas_symbol(const std::string& name) {
+  const Blas& opened = blas();
+  return symbol<void*>(opened.library, opened.path, name.c_str());
 }
 
 std::string blas_description() {

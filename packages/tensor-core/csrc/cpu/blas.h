@@ -24,6 +24,8 @@ struct Blas {
   ComplexGemmFn cgemm;
   ComplexGemmFn zgemm;
   std::string description;  // "OpenBLAS 0.3.30 ..., SkylakeX"
+  void* library;
+  std::string path;
 };
 constexpr int kCblasRowMajor = 101;
 constexpr int kCblasNoTrans = 111;
@@ -35,6 +37,9 @@ void set_blas_locator(BlasLocator locator);
 
 // The library, opened if need be. Throws Error if it cannot be found or opened.
 const Blas& blas();
+
+// A further function of the library, such as "scipy_dgetrf_64_". Throws Error if there is none of that name.
+void* blas_symbol(const std::string& name);
 
 // For show_config; opens the library if need be, and says why if it cannot be.
 std::string blas_description();

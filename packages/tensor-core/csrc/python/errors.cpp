@@ -8,6 +8,7 @@ namespace {
 
 PyObject* g_shape_error = nullptr;
 PyObject* g_abi_error = nullptr;
+PyObject* g_linalg_error = nullptr;
 
 PyObject* exception_type(tw_status status) {
   switch (status) {
@@ -27,6 +28,8 @@ PyObject* exception_type(tw_status status) {
       return PyExc_KeyboardInterrupt;
     case TW_E_INDEX:
       return PyExc_IndexError;
+    case TW_E_LINALG:
+      return g_linalg_error;
     default:
       return PyExc_RuntimeError;
   }
@@ -70,7 +73,12 @@ bool add_exceptions(PyObject* module) {
   g_abi_error = PyErr_NewExceptionWithDoc("tensorwright.AbiError",
                                           "A plugin and this core do not speak the same version of the C ABI.",
                                           PyExc_ImportError, nullptr);
-  return g_shape_error && g_abi_error && PyModule_AddObjectRef(module, "ShapeError", g_shape_error) == 0 &&
+  g_linalg_error = PyErr_NewExceptionWithDoc("tensorwright.linalg.LinAlgError",
+                                             "A matrix is singular, or an algorithm did not converge.",
+                                             PyExc_RuntimeError, nullptr);
+  return g_shape_error && g_abi_error && g_linalg_error &&
+         PyModule_AddObjectRef(module, "LinAlgError", g_linalg_error) == 0 &&
+         PyModule_AddObjectRef(module, "ShapeError", g_shape_error) == 0 &&
          PyModule_AddObjectRef(module, "AbiError", g_abi_error) == 0;
 }
 

@@ -59,6 +59,7 @@ typedef int32_t tw_status;
 #define TW_E_CANCELLED (-9)   /* KeyboardInterrupt */
 #define TW_E_FOREIGN (-10)    /* a foreign exception (e.g. Python's) is parked in the error slot */
 #define TW_E_INDEX (-11)      /* IndexError */
+#define TW_E_LINALG (-12)     /* tensorwright.linalg.LinAlgError, a RuntimeError */
 
 /* ---- frozen plain data -------------------------------------------------------------------------- */
 typedef struct tw_device {
