@@ -319,14 +319,13 @@ Tensor embedding_backward_transposed(TensorRef grad, TensorRef indices, int64_t 
   return ops::masked_fill(result, ops::unsqueeze(ops::eq(indices, padding_idx), -1), 0.0);
 }
 
-namespace {
-
-// Whether ops that run now are recorded: a pass with create_graph=True.
 bool is_recording() {
   uint64_t masks[2];
   check(g_host->tls_get_mask(g_host->tls(), masks));
   return !(masks[1] & kLayerBit);
 }
+
+namespace {
 
 // y = x_hat * weight + bias with x_hat = (x - mean) / std over `dims`; `constant` statistics do not depend on x.
 struct Normalization {

@@ -6,11 +6,15 @@
 #include <string_view>
 #include <tuple>
 
+#include "linalg_formulas.h"
 #include "saved.h"
 #include "strided.h"
 #include "tensor_ops.h"
 
 namespace tw::autograd {
+
+// Whether ops that run now are recorded: a pass with create_graph=True.
+bool is_recording();
 
 // ---- broadcasting, dtypes, shapes -----------------------------------------------------------------------------
 

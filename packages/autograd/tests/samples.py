@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
@@ -36,6 +37,27 @@ def uniform(low: float, high: float, *shape: int) -> tw.Tensor:
     return _leaf(_random.permutation(values).reshape(shape))
 
 
+def positive(*shape: int) -> tw.Tensor:
+    """A leaf of positive definite matrices; the last size counts twice."""
+    factor = _random.uniform(-1, 1, (*shape, shape[-1]))
+    return _leaf(factor @ factor.swapaxes(-1, -2) + np.diag(np.arange(1.0, shape[-1] + 1)))
+
+
+@dataclass(frozen=True)
+class Symmetric:
+    """A leaf that the op gets as (x + x^T) / 2: it reads one triangle, its gradient is of symmetric matrices."""
+
+    leaf: tw.Tensor
+
+    def value(self, leaf: tw.Tensor) -> tw.Tensor:
+        return (leaf + leaf.transpose(-2, -1)) / 2
+
+
+def symmetric(*shape: int) -> Symmetric:
+    """Positive definite matrices for an op that takes them for symmetric."""
+    return Symmetric(positive(*shape))
+
+
 def with_zeros(*shape: int) -> tw.Tensor:
     """A leaf of which some elements are 0."""
     values = np.array(normal(*shape).detach().numpy())
@@ -63,6 +85,11 @@ def floats(values: Any) -> tw.Tensor:
     return tw.tensor(values, dtype=tw.float64)
 
 
+def int32(values: Any) -> tw.Tensor:
+    """Pivots."""
+    return tw.tensor(values, dtype=tw.int32)
+
+
 def bools(*shape: int) -> tw.Tensor:
     """A mask."""
     return tw.from_numpy(_random.random(shape) > 0.5)
@@ -71,6 +98,7 @@ def bools(*shape: int) -> tw.Tensor:
 _NAMES: dict[str, Any] = {
     "normal": normal, "uniform": uniform, "with_zeros": with_zeros, "fixed": fixed, "full": full, "ints": ints,
     "floats": floats, "bools": bools, "float64": tw.float64, "float32": tw.float32,
+    "int32": int32, "positive": positive, "symmetric": symmetric,
 }  # fmt: skip
 
 
@@ -83,7 +111,7 @@ def leaves_of(values: dict[str, Any]) -> list[tuple[str, int | None, tw.Tensor]]
     """Tensors that require grad, by argument name and place in a list."""
     found: list[tuple[str, int | None, tw.Tensor]] = []
     for name, value in values.items():
-        items = enumerate(value) if isinstance(value, list) else [(None, value)]
+        items = enumerate(value) if isinstance(value, list) else [(None, getattr(value, "leaf", value))]
         found += [(name, i, item) for i, item in items if isinstance(item, tw.Tensor) and item.requires_grad]
     return found
 
@@ -96,7 +124,8 @@ def call_with(op: Callable[..., Any], values: dict[str, Any]) -> tuple[Callable[
         args = {name: list(value) if isinstance(value, list) else value for name, value in values.items()}
         for (name, i, _), tensor in zip(places, tensors, strict=True):
             if i is None:
-                args[name] = tensor
+                whole = args[name]
+                args[name] = whole.value(tensor) if isinstance(whole, Symmetric) else tensor
             else:
                 args[name][i] = tensor
         return op(**args)

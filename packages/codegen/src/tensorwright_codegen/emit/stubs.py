@@ -54,6 +54,8 @@ _OPERATORS: dict[str, tuple[str, str | None, str | None]] = {
     "abs": ("__abs__", None, None),
     "~": ("__invert__", None, None),
 }
+# What the modules of functions hold besides.
+_MODULE_IMPORTS = {"linalg": "from tensorwright._C import LinAlgError as LinAlgError\n"}
 _UNARY = ("neg", "pos", "abs", "~")
 
 
@@ -86,7 +88,7 @@ def _module(module: str, bound: list[Binding]) -> str:
     pairs = [(item.name, name) for item in bound for owner, name in item.module_names() if owner == module]
     pairs.sort(key=lambda pair: (_natural(pair[0]), _natural(pair[1])))
     lines = "\n".join(f"from tensorwright.ops import {function} as {name}" for function, name in pairs)
-    return f"{BANNER}{lines}\n"
+    return f"{BANNER}{_MODULE_IMPORTS.get(module, '')}{lines}\n"
 
 
 def _natural(name: str) -> list[str | int]:
