@@ -96,6 +96,9 @@ Tensor gather_in_volumes(TensorRef grad, TensorRef indices, int64_t dims);
 // In as many dimensions as there are sizes.
 Tensor avg_pool(TensorRef self, IntList kernel_size, std::optional<IntList> stride, IntList padding, bool ceil_mode,
                 bool count_include_pad, std::optional<int64_t> divisor_override);
+// Gradients of the images (or volumes) and of the grid.
+std::tuple<Tensor, Tensor> grid_sampler_backward(TensorRef grad, TensorRef self, TensorRef grid,
+                                                 int64_t interpolation_mode, int64_t padding_mode, bool align_corners);
 // To the last `dims` sizes of `shape`.
 Tensor adaptive_avg_pool(TensorRef self, IntList shape, int64_t dims);
 

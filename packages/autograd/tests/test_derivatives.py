@@ -22,6 +22,8 @@ WITHOUT_DERIVATIVE = {
     "randperm",
     "native_batch_norm_backward",
     "native_layer_norm_backward",
+    "grid_sampler_2d_backward",
+    "grid_sampler_3d_backward",
     # Of third order.
     "ctc_loss_curvature",
 }

@@ -50,6 +50,7 @@ HELPERS = {
     "gather_in_volumes": TENSOR,
     "avg_pool": TENSOR,
     "adaptive_avg_pool": TENSOR,
+    "grid_sampler_backward": TUPLE,
     # linear algebra
     "cholesky_backward": TENSOR,
     "lu_factor_backward": TENSOR,

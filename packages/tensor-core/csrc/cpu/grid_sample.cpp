@@ -1,0 +1,160 @@
+// Values of images and volumes at the points of a grid, and the gradients. An image is a volume of one plane.
+#include "cpu/element_types.h"
+#include "cpu/grid_points.h"
+#include "cpu/staging.h"
+#include "declarations/vision.h"
+
+namespace tw::cpu {
+namespace {
+
+struct GridProblem {
+  int dims;
+  int64_t images, channels, size[3], points;  // size: of x, y, z
+  GridMode mode;
+  GridPadding padding;
+  bool align_corners;
+  int64_t pixels() const { return size[0] * size[1] * size[2]; }
+};
+
+GridProblem problem_of(TensorRef input, TensorRef grid, int64_t mode, int64_t padding, bool align_corners) {
+  GridProblem p{input.ndim() - 2,
+                input.size(0),
+                input.size(1),
+                {1, 1, 1},
+                1,
+                static_cast<GridMode>(mode),
+                static_cast<GridPadding>(padding),
+                align_corners};
+  for (int d = 0; d < p.dims; ++d) p.size[d] = input.size(-1 - d), p.points *= grid.size(1 + d);
+  return p;
+}
+
+// The taps of one point, combined over all directions: elements that lie inside, and for each its weight and the
+// derivatives of that by the point's coordinates.
+template <class T>
+struct PointTaps {
+  int count = 0;
+  int64_t place[16];
+  T weight[16], slope[16][3];
+};
+
+template <class T>
+PointTaps<T> taps_of_point(const GridProblem& p, const T* point) {
+  GridTaps<T> axes[3];
+  for (int d = 0; d < 3; ++d) {
+    if (d < p.dims)
+      axes[d] = taps_of(GridAxis<T>{p.size[d], p.padding, p.align_corners}, p.mode, point[d]);
+    else
+      axes[d] = {1, {0}, {T(1)}, {T(0)}};
+  }
+  PointTaps<T> taps;
+  for (int z = 0; z < axes[2].count; ++z)
+    for (int y = 0; y < axes[1].count; ++y)
+      for (int x = 0; x < axes[0].count; ++x) {
+        const int64_t column = axes[0].index[x], row = axes[1].index[y], depth = axes[2].index[z];
+        if (column < 0 || row < 0 || depth < 0) continue;
+        const T wx = axes[0].weight[x], wy = axes[1].weight[y], wz = axes[2].weight[z];
+        const int i = taps.count++;
+        taps.place[i] = (depth * p.size[1] + row) * p.size[0] + column;
+        taps.weight[i] = wx * wy * wz;
+        taps.slope[i][0] = axes[0].slope[x] * wy * wz;
+        taps.slope[i][1] = wx * axes[1].slope[y] * wz;
+        taps.slope[i][2] = wx * wy * axes[2].slope[z];
+      }
+  return taps;
+}
+
+template <class T>
+void sample_points(const GridProblem& p, const T* input, const T* grid, T* out, int64_t begin, int64_t end) {
+  for (int64_t i = begin; i < end; ++i) {
+    const int64_t image = i / p.points, point = i % p.points;
+    const PointTaps<T> taps = taps_of_point(p, grid + i * p.dims);
+    const T* plane = input + image * p.channels * p.pixels();
+    T* to = out + image * p.channels * p.points + point;
+    for (int64_t c = 0; c < p.channels; ++c, plane += p.pixels(), to += p.points) {
+      T sum = 0;
+      for (int k = 0; k < taps.count; ++k) sum += taps.weight[k] * plane[taps.place[k]];
+      *to = sum;
+    }
+  }
+}
+
+// Both gradients of one image; `grad_input` begins as zeros.
+template <class T>
+void spread_image(const GridProblem& p, int64_t image, const T* grad, const T* input, const T* grid, T* grad_input,
+                  T* grad_grid) {
+  const int64_t size = p.channels * p.pixels();
+  grad += image * p.channels * p.points, input += image * size, grad_input += image * size;
+  for (int64_t point = 0; point < p.points; ++point) {
+    const int64_t place = (image * p.points + point) * p.dims;
+    const PointTaps<T> taps = taps_of_point(p, grid + place);
+    T along[3] = {};
+    for (int64_t c = 0; c < p.channels; ++c) {
+      const T g = grad[c * p.points + point];
+      for (int k = 0; k < taps.count; ++k) {
+        const int64_t pixel = c * p.pixels() + taps.place[k];
+        grad_input[pixel] += g * taps.weight[k];
+        const T product = g * input[pixel];
+        for (int d = 0; d < p.dims; ++d) along[d] += product * taps.slope[k][d];
+      }
+    }
+    for (int d = 0; d < p.dims; ++d) grad_grid[place + d] = along[d];
+  }
+}
+
+void sample(const GridProblem& p, TensorRef self, TensorRef grid, TensorRef out) {
+  const tw_dtype dtype = compute_dtype(out.dtype());
+  const Tensor input = dense(self, dtype), points = dense(grid, dtype);
+  StagedResult result(out, dtype);
+  visit_floating("grid_sampler", dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    parallel_for(0, p.images * p.points, grain_for(8 * (p.channels + 4)), [&](int64_t begin, int64_t end) {
+      sample_points(p, input.data<T>(), points.data<T>(), result.data<T>(), begin, end);
+    });
+  });
+  result.commit();
+}
+
+void sample_backward(const GridProblem& p, TensorRef grad, TensorRef self, TensorRef grid, TensorRef grad_self,
+                     TensorRef grad_grid) {
+  const tw_dtype dtype = compute_dtype(self.dtype());
+  const Tensor grads = dense(grad, dtype), input = dense(self, dtype), points = dense(grid, dtype);
+  StagedResult to_self(grad_self, dtype), to_grid(grad_grid, dtype);
+  visit_floating("grid_sampler", dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    std::fill_n(to_self.data<T>(), self.numel(), T(0));
+    parallel_for(0, p.images, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t image = begin; image < end; ++image)
+        spread_image(p, image, grads.data<T>(), input.data<T>(), points.data<T>(), to_self.data<T>(),
+                     to_grid.data<T>());
+    });
+  });
+  to_self.commit();
+  to_grid.commit();
+}
+
+}  // namespace
+
+void grid_sampler_2d(TensorRef self, TensorRef grid, int64_t interpolation_mode, int64_t padding_mode,
+                     bool align_corners, TensorRef out) {
+  sample(problem_of(self, grid, interpolation_mode, padding_mode, align_corners), self, grid, out);
+}
+
+void grid_sampler_3d(TensorRef self, TensorRef grid, int64_t interpolation_mode, int64_t padding_mode,
+                     bool align_corners, TensorRef out) {
+  sample(problem_of(self, grid, interpolation_mode, padding_mode, align_corners), self, grid, out);
+}
+
+void grid_sampler_2d_backward(TensorRef grad, TensorRef self, TensorRef grid, int64_t interpolation_mode,
+                              int64_t padding_mode, bool align_corners, TensorRef grad_self, TensorRef grad_grid) {
+  sample_backward(problem_of(self, grid, interpolation_mode, padding_mode, align_corners), grad, self, grid, grad_self,
+                  grad_grid);
+}
+
+void grid_sampler_3d_backward(TensorRef grad, TensorRef self, TensorRef grid, int64_t interpolation_mode,
+                              int64_t padding_mode, bool align_corners, TensorRef grad_self, TensorRef grad_grid) {
+  sample_backward(problem_of(self, grid, interpolation_mode, padding_mode, align_corners), grad, self, grid, grad_self,
+                  grad_grid);
+}
+
+}  // namespace tw::cpu
