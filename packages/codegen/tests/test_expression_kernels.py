@@ -42,6 +42,7 @@ CSRC = Path(__file__).parents[2] / "tensor-core" / "csrc"
 FUNCTION_FILES = sorted((CSRC.parent / "ops" / "functions").glob("*.expr"))
 COMPILER = shutil.which("g++") or ""
 NUMBERS = (ScalarType.F32, ScalarType.F64, ScalarType.I32, ScalarType.I64, ScalarType.U64)
+COMPLEX = (ScalarType.C32, ScalarType.C64)
 BLOCK = 1024
 
 pytestmark = pytest.mark.skipif(
@@ -83,6 +84,9 @@ first - select(unlikely(c > a), inner + nested, c)
 
 def _expressions(compute: ScalarType) -> Iterator[tuple[str, str]]:
     """Name and text of an expression for every primitive that has one in this compute type."""
+    if compute.is_complex:
+        yield from _of_complex()
+        return
     for row in PRIMITIVES.values():
         number = next((item for item in row.parameters if item != MASK), MASK)
         if row.accepts(row.parameters.index(number), compute) and row.result in (SAME, TRUTH):
@@ -95,6 +99,18 @@ def _expressions(compute: ScalarType) -> Iterator[tuple[str, str]]:
         yield "negative_zero", "select(a < b, T(-0.0), a)" if compute.is_float else "select(a < b, T(-1), a)"
         yield "between", "between(a, b, c)"
         yield "rare", RARE.replace("INNER", "minimum(a, b)" if compute.is_float else "a ^ b")
+
+
+def _of_complex() -> Iterator[tuple[str, str]]:
+    """What comes down to parts, choices, and results that are parts or truth values."""
+    for name in ("add", "sub", "mul", "div", "eq", "ne"):
+        yield name, f"{name}(a, b)"
+    yield "neg", "-a"
+    yield "several_steps", "t = a * b\nu = t + conj(c)\nselect((t == u) | (a != c), t - u, 2 * u / abs(c))"
+    yield "mixed_with_real", "real(a) * b + imag(c) - (2 - a) / real(b) - complex(imag(a), real(a))"
+    yield "truth", "T((a == b) ^ mask(c)) + T(real(a))"
+    yield "parts", "real(a) + imag(conj(b))"
+    yield "rare", "t = exp(a)\nselect(unlikely(a == b), t * b, select(mask(c), b, a))"
 
 
 def _application(row: Primitive, condition: str, names: str) -> str:
@@ -156,6 +172,10 @@ def _reductions() -> Iterator[ReductionKernel]:
             "(a - b) * (a - b)", {"a": compute, "b": compute}, EMPTY_LIBRARY, Location("sq.yaml")
         )
         yield ReductionKernel("squared_deviation", compute, squared, "sum")
+    for compute in COMPLEX:
+        for combine in ("sum", "prod"):
+            program = parse_expression("a", {"a": compute}, EMPTY_LIBRARY, Location("fold.yaml"))
+            yield ReductionKernel(combine, compute, program, combine)
     for compute in ScalarType:
         for combine in ("any", "all"):
             program = parse_expression("mask(a)", {"a": compute}, EMPTY_LIBRARY, Location("fold.yaml"))
@@ -170,7 +190,16 @@ def _functions(library: Library) -> Iterator[PointwiseKernel]:
     for function in library.instances():
         operands = {operand.name: operand.type for operand in function.program.operands}
         kinds = {kind for kind in operands.values() if kind is not ScalarType.MASK}
-        if function.name.startswith("_") or len(kinds) != 1 or function.result_type not in (*kinds, ScalarType.MASK):
+        if (
+            function.name.startswith("_")
+            or len(kinds) != 1
+            or function.result_type
+            not in (
+                *kinds,
+                *(kind.part for kind in kinds),
+                ScalarType.MASK,
+            )
+        ):
             continue
         text = f"{function.name}({', '.join(operands)})"
         program = parse_expression(text, operands, library, Location(f"{function.name}.yaml"))
@@ -301,10 +330,10 @@ def reduction_values(kernel: ReductionKernel, shape: tuple[int, ...], seed: int)
     if kernel.compute is ScalarType.MASK or seed % 3 == 0:
         return random_values(kernel.compute, size, seed).reshape(shape)
     rng = np.random.default_rng(seed)
-    scale = 1.0 if kernel.compute.is_float else 1e6
+    scale = 1e6 if kernel.compute.is_integer else 1.0
     values = (rng.standard_normal(size) * scale).astype(DTYPES[kernel.compute])
     if seed % 3 == 1 and kernel.combine in ("sum", "max", "min", "any"):
-        values[rng.random(size) < 0.9] = -0.0 if kernel.compute.is_float else 0
+        values[rng.random(size) < 0.9] = 0 if kernel.compute.is_integer else -values.dtype.type(0)
     return values.reshape(shape)
 
 

@@ -209,10 +209,13 @@ LIBRARY_ERRORS = [
     ("def f(x: f32) -> f32:\n    y = x\n", "1:1: f: expected the last statement to be return with a value"),
     ("def f(x: f32) -> f32:\n    return f(x)\n", "1:1: f calls itself; recursion is not allowed [in f(f32)]"),
     ("def f(x: f32) -> f64:\n    return x\n", "2:5: result of f: expected f64, got f32"),
-    ("def f(x) -> f32:\n    return x\n", "expected a type, one of f32, f64, i32, i64, u64, mask, T, F, I, got nothing"),
+    (
+        "def f(x) -> f32:\n    return x\n",
+        "expected a type, one of f32, f64, i32, i64, u64, mask, c32, c64, C, T, F, I, got nothing",
+    ),
     (
         "def f(x: float) -> f32:\n    return x\n",
-        "1:10: expected a type, one of f32, f64, i32, i64, u64, mask, T, F, I, got float",
+        "1:10: expected a type, one of f32, f64, i32, i64, u64, mask, c32, c64, C, T, F, I, got float",
     ),
     ("def f(x: T, y: F) -> T:\n    return x\n", "f: expected one type variable, used by a parameter"),
     ("def f(x: f32, *y: f32) -> f32:\n    return x\n", "f: expected plain parameters only"),

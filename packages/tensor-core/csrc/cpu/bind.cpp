@@ -65,6 +65,10 @@ int compute_type(tw_dtype dtype, uint32_t available) {
       return first({ComputeType::kF32});
     case DtypeId::kFloat64:
       return first({ComputeType::kF64});
+    case DtypeId::kComplex64:
+      return first({ComputeType::kC32});
+    case DtypeId::kComplex128:
+      return first({ComputeType::kC64});
     default:
       return -1;
   }

@@ -31,9 +31,23 @@ tw_status pointwise_quick(void* self, tw_call* call);
 // Gives the record of a generated op its kernels; leaves records of other ops alone.
 void bind_kernels(const OpSpec& spec, KernelRecord* record);
 
-constexpr int64_t kComputeSize[kComputeTypes] = {4, 8, 4, 8, 1, 8};
-constexpr DtypeId kComputeDtype[kComputeTypes] = {DtypeId::kFloat32, DtypeId::kFloat64, DtypeId::kInt32,
-                                                  DtypeId::kInt64,   DtypeId::kBool,    DtypeId::kUInt64};
+constexpr int64_t kComputeSize[kComputeTypes] = {4, 8, 4, 8, 1, 8, 8, 16};
+constexpr DtypeId kComputeDtype[kComputeTypes] = {
+    DtypeId::kFloat32, DtypeId::kFloat64, DtypeId::kInt32,     DtypeId::kInt64,
+    DtypeId::kBool,    DtypeId::kUInt64,  DtypeId::kComplex64, DtypeId::kComplex128};
+
+constexpr bool is_complex_type(ComputeType type) { return type == ComputeType::kC32 || type == ComputeType::kC64; }
+// The type of a complex type's parts; of any other, itself.
+constexpr ComputeType part_type(ComputeType type) {
+  return type == ComputeType::kC32 ? ComputeType::kF32 : type == ComputeType::kC64 ? ComputeType::kF64 : type;
+}
+// The type that a pointwise kernel of a compute type leaves in result r.
+inline ComputeType result_type(const PointwiseOp& op, ComputeType type, int r) {
+  if (op.bool_results >> r & 1) return ComputeType::kB8;
+  return op.real_results >> r & 1 ? part_type(type) : type;
+}
+
+inline tw_dtype real_dtype(tw_dtype d) { return is_complex(d) ? (d.bits == 64 ? kFloat32 : kFloat64) : d; }
 
 // The type in which values of a dtype are computed, given the set an op has kernels for; -1 if none fits.
 int compute_type(tw_dtype dtype, uint32_t available);

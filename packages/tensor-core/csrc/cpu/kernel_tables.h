@@ -8,8 +8,8 @@
 
 namespace tw::cpu {
 
-enum class ComputeType : uint8_t { kF32, kF64, kI32, kI64, kB8, kU64 };
-constexpr int kComputeTypes = 6;
+enum class ComputeType : uint8_t { kF32, kF64, kI32, kI64, kB8, kU64, kC32, kC64 };
+constexpr int kComputeTypes = 8;
 constexpr int kMaxOperands = 16;
 constexpr int kMaxResults = 8;
 constexpr int64_t kReductionBlock = 1024;  // elements of one leaf of the reduction tree
@@ -58,6 +58,7 @@ struct PointwiseOp {
   uint8_t operand_args[kMaxOperands];  // argument index of each operand (tensors and scalars alike)
   uint64_t bool_operands;              // bit k: operand k is bool whatever the compute type is
   uint64_t bool_results;
+  uint64_t real_results;  // bit r: result r has the type of the parts where the compute type is complex
   DtypeRule rule;
   uint32_t compute_types;  // bit per ComputeType that has a kernel
   bool accepts_uniform;    // no constraint refuses contiguous tensors of one shape and compute type

@@ -23,14 +23,14 @@ struct Streams {
   const PointwiseOp* op;
   int64_t item;
   void* out[kMaxResults];
+  int64_t out_item[kMaxResults];
   const void* in[kMaxOperands];
   uint8_t step[kMaxOperands];
 
   void run(int64_t begin, int64_t end) const {
     void* outs[kMaxResults];
     const void* ins[kMaxOperands];
-    for (int r = 0; r < op->result_count; ++r)
-      outs[r] = static_cast<char*>(out[r]) + begin * (op->bool_results >> r & 1 ? 1 : item);
+    for (int r = 0; r < op->result_count; ++r) outs[r] = static_cast<char*>(out[r]) + begin * out_item[r];
     for (int k = 0; k < op->operand_count; ++k)
       ins[k] = static_cast<const char*>(in[k]) + (step[k] ? begin * (op->bool_operands >> k & 1 ? 1 : item) : 0);
     kernel(end - begin, outs, ins, step);
@@ -54,8 +54,10 @@ tw_status run_simple(const BoundPointwise& bound, const tw_call* call, ComputeTy
   Streams s;
   for (int r = 0; r < op.result_count; ++r) {
     const tw_tensor* t = call->rets[r].u.t;
-    if (!(t->flags & TW_F_CONTIGUOUS) || t->dl.dtype != (op.bool_results >> r & 1 ? kBool : dtype)) return TW_DECLINE;
+    const ComputeType as = result_type(op, type, r);
+    if (!(t->flags & TW_F_CONTIGUOUS) || t->dl.dtype != kernel_dtype(as)) return TW_DECLINE;
     s.out[r] = t->dl.data;
+    s.out_item[r] = kComputeSize[static_cast<int>(as)];
   }
   constexpr int kSplats = 4;
   Splat splats[kSplats];
@@ -112,7 +114,7 @@ tw_status plan_operand(const BoundPointwise& bound, const tw_call* call, Compute
 }
 
 void plan_result(const PointwiseOp& op, const tw_call* call, ComputeType type, int r, PointwisePlan& plan) {
-  const ComputeType as = op.bool_results >> r & 1 ? ComputeType::kB8 : type;
+  const ComputeType as = result_type(op, type, r);
   const tw_tensor* t = call->rets[r].u.t;
   const DtypeId from = kComputeDtype[static_cast<int>(as)], to = dtype_id(t->dl.dtype);
   plan.result[r] = {static_cast<char*>(t->dl.data), cast_function(from, to), from == to,
@@ -175,7 +177,7 @@ bool any_transposed(const BoundPointwise& bound, const tw_call* call) {
 // The dtype to compute in: what the operands promote to, or what the op's own rule says.
 tw_status computed_dtype(const BoundPointwise& bound, const tw_call* call, tw_dtype* dtype) {
   *dtype = operand_dtype(*bound.op, *bound.spec, call->args);
-  if (bound.op->rule != DtypeRule::kRule || (bound.op->bool_results & 1)) return TW_OK;
+  if (bound.op->rule != DtypeRule::kRule || ((bound.op->bool_results | bound.op->real_results) & 1)) return TW_OK;
   tw_meta metas[kMaxResults];
   if (const tw_status status = bound.spec->infer(bound.spec->self, call, metas)) return status;
   *dtype = metas[0].dtype;

@@ -72,7 +72,8 @@ tw_status infer_shape(const tw_call* call, const PointwiseOp& op, tw_meta& m) {
 }
 
 std::string computable(uint32_t types) {
-  static constexpr const char* kNames[kComputeTypes] = {"float32", "float64", "int32", "int64", "bool", "uint64"};
+  static constexpr const char* kNames[kComputeTypes] = {"float32", "float64", "int32",     "int64",
+                                                        "bool",    "uint64",  "complex64", "complex128"};
   std::string names;
   for (int i = 0; i < kComputeTypes; ++i)
     if (types >> i & 1) names += (names.empty() ? "" : ", ") + std::string(kNames[i]);
@@ -107,7 +108,7 @@ tw_status pointwise_infer(void* self, const tw_call* call, tw_meta* metas) {
       metas[r].device = metas[0].device;
       std::memcpy(metas[r].shape, metas[0].shape, metas[0].ndim * sizeof(int64_t));
     }
-    metas[r].dtype = op.bool_results >> r & 1 ? kBool : dtype;
+    metas[r].dtype = op.bool_results >> r & 1 ? kBool : op.real_results >> r & 1 ? real_dtype(dtype) : dtype;
   }
   return TW_OK;
 }

@@ -7,7 +7,7 @@ namespace tw::cpu {
 
 namespace {
 
-constexpr int64_t kBlock = 1024;  // elements packed at a time: stays in the first-level cache
+constexpr int64_t kBlock = 1024;  // elements packed at a time, half of them if they are wide: first-level cache
 constexpr int64_t kLongRun = 64;  // from here on rows are worth a kernel call of their own
 
 // Brings elements of one operand, from a linear index on, to a contiguous block of the kernel's type.
@@ -38,7 +38,11 @@ void unpack(const PointwisePlan::Result& result, const Space& space, int stream,
 class PointwiseLoop {
  public:
   PointwiseLoop(const PointwisePlan& plan, const Space& space)
-      : plan_(plan), space_(space), by_row_(space.ndim > 1 && space.shape[space.ndim - 1] >= kLongRun) {}
+      : plan_(plan), space_(space), by_row_(space.ndim > 1 && space.shape[space.ndim - 1] >= kLongRun) {
+    for (int r = 0; r < plan.results; ++r) narrow(plan.result[r].item);
+    for (int k = 0; k < plan.operands; ++k)
+      if (plan.operand[k].data) narrow(plan.operand[k].item);
+  }
 
   void run(int64_t begin, int64_t end) {
     const int64_t row = by_row_ ? space_.shape[space_.ndim - 1] : space_.numel;
@@ -50,6 +54,9 @@ class PointwiseLoop {
   }
 
  private:
+  void narrow(int64_t item) {
+    if (item > 8) block_ = kBlock / 2;
+  }
   int64_t step_of(int stream, int64_t run_stride) const { return by_row_ ? space_.last_stride(stream) : run_stride; }
 
   void run_piece(int64_t begin, int64_t n) {
@@ -63,7 +70,7 @@ class PointwiseLoop {
     }
     for (int k = 0; k < plan_.operands; ++k) buffered |= !place_operand(k, start);
     for (int64_t done = 0; done < n;) {
-      const int64_t count = buffered ? std::min(kBlock, n - done) : n;
+      const int64_t count = buffered ? std::min(block_, n - done) : n;
       run_block(begin, done, count);
       done += count;
     }
@@ -115,6 +122,7 @@ class PointwiseLoop {
   const PointwisePlan& plan_;
   const Space& space_;
   const bool by_row_;
+  int64_t block_ = kBlock;
   bool direct_out_[kMaxResults], direct_in_[kMaxOperands];
   char* out_base_[kMaxResults];
   const char* in_base_[kMaxOperands];  // null: a constant or a splat

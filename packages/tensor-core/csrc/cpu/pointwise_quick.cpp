@@ -15,6 +15,8 @@ constexpr int kMostScalars = 3;
 // The compute type of dtypes that kernels take as they are; -1 for others.
 int native_type(tw_dtype d) {
   if (d.code == TW_DT_FLOAT) return d.bits == 32 ? int(ComputeType::kF32) : d.bits == 64 ? int(ComputeType::kF64) : -1;
+  if (d.code == TW_DT_COMPLEX)
+    return d.bits == 64 ? int(ComputeType::kC32) : d.bits == 128 ? int(ComputeType::kC64) : -1;
   if (d.code == TW_DT_INT) return d.bits == 32 ? int(ComputeType::kI32) : d.bits == 64 ? int(ComputeType::kI64) : -1;
   return d == kUInt64 ? int(ComputeType::kU64) : -1;
 }
@@ -26,13 +28,17 @@ bool same_shape(const tw_tensor* a, const tw_tensor* b) {
   return true;
 }
 
+bool holds_fractions(ComputeType type) {
+  return type == ComputeType::kF32 || type == ComputeType::kF64 || is_complex_type(type);
+}
+
 // A number that leaves the tensors' dtype as it is, as a splat.
 bool quick_splat(const tw_value& v, int type, Splat& out) {
   double real;
   int64_t integer;
   if (v.tag == TW_INT || v.tag == TW_BOOL)
     real = double(v.u.i), integer = v.u.i;
-  else if (v.tag == TW_FLOAT && type <= int(ComputeType::kF64))
+  else if (v.tag == TW_FLOAT && holds_fractions(static_cast<ComputeType>(type)))
     real = v.u.f, integer = 0;
   else
     return false;
@@ -45,6 +51,14 @@ bool quick_splat(const tw_value& v, int type, Splat& out) {
       return fill_splat(out, &real, 8), true;
     case ComputeType::kI64:
       return fill_splat(out, &integer, 8), true;
+    case ComputeType::kC32: {
+      const float z[] = {float(real), 0};
+      return fill_splat(out, z, 8), true;
+    }
+    case ComputeType::kC64: {
+      const double z[] = {real, 0};
+      return fill_splat(out, z, 16), true;
+    }
     default:
       return false;
   }
@@ -54,7 +68,9 @@ bool quick_splat(const tw_value& v, int type, Splat& out) {
 tw_status prepare_results(const PointwiseOp& op, tw_call* call, const tw_tensor* like, void** out) {
   for (int r = 0; r < op.result_count; ++r) {
     tw_tensor* result;
-    const tw_dtype dtype = op.bool_results >> r & 1 ? kBool : like->dl.dtype;
+    const tw_dtype dtype = op.bool_results >> r & 1   ? kBool
+                           : op.real_results >> r & 1 ? real_dtype(like->dl.dtype)
+                                                      : like->dl.dtype;
     if (const tw_status status =
             tensor_empty_on(like->dl.shape, like->dl.ndim, dtype, like->dl.device, kBackendCpu, &result)) {
       while (r-- > 0) tensor_release(call->rets[r].u.t), call->rets[r] = value_none();
@@ -95,7 +111,7 @@ struct QuickCall {
     like = t;
     type = native_type(t->dl.dtype);
     return (t->flags & TW_F_CONTIGUOUS) && type >= 0 && bound.kernels[type] && t->numel <= kMostElements &&
-           (!bound.floats_only || type <= int(ComputeType::kF64)) &&
+           (!bound.floats_only || holds_fractions(static_cast<ComputeType>(type))) &&
            (!written || (t == written && !(t->flags & TW_F_READONLY)));
   }
   bool joins(const tw_tensor* t, const tw_tensor* written) const {
@@ -118,7 +134,8 @@ struct QuickCall {
 tw_status pointwise_quick(void* self, tw_call* call) {
   const BoundPointwise& bound = *static_cast<const BoundPointwise*>(self);
   const bool in_place = call->rets[0].tag == TW_TENSOR;
-  if (!bound.quick || (in_place && (call->nrets != 1 || bound.op->bool_results))) return TW_DECLINE;
+  if (!bound.quick || (in_place && (call->nrets != 1 || bound.op->bool_results || bound.op->real_results)))
+    return TW_DECLINE;
   QuickCall quick;
   if (!quick.gather(bound, call, in_place ? call->rets[0].u.t : nullptr)) return TW_DECLINE;
   void* out[kMaxResults];

@@ -91,8 +91,8 @@ class RowReducer {
   int64_t stride_[4];
   RowSource source_[4];
   Splat splat_[4];
-  alignas(64) char partials_[kGroupDepth * 8];
-  alignas(64) char buffer_[4][kReductionBlock * 8];
+  alignas(64) char partials_[kGroupDepth * 16];
+  alignas(64) char buffer_[4][kReductionBlock * 16];
 };
 
 class ColumnReducer {

@@ -1,4 +1,5 @@
 // Python numbers as operands of kernels.
+#include <complex>
 #include <cstring>
 
 #include "cpu/pointwise.h"
@@ -18,6 +19,8 @@ tw_status splat(Splat* out, T value) {
   fill_splat(*out, &value, sizeof value);
   return TW_OK;
 }
+
+std::complex<double> number_of(Scalar scalar) { return {scalar.real(), scalar.imag()}; }
 
 tw_status integer_splat(const OpSpec& spec, const tw_value& scalar, ComputeType type, Splat* out) {
   if (scalar.tag != TW_INT && scalar.tag != TW_BOOL && scalar.tag != TW_UINT)
@@ -49,6 +52,9 @@ void fill_splat(Splat& splat, const void* value, int64_t size) {
       word = w * uint64_t{0x0000000100000001};
       break;
     }
+    case 16:
+      for (int i = 0; i < 64; i += 16) std::memcpy(splat.bytes + i, value, 16);
+      return;
     default:
       std::memcpy(&word, value, 8);
   }
@@ -56,12 +62,19 @@ void fill_splat(Splat& splat, const void* value, int64_t size) {
 }
 
 tw_status scalar_splat(const OpSpec& spec, const tw_value& scalar, ComputeType type, Splat* out) {
-  if (scalar.tag == TW_COMPLEX || scalar.tag == TW_NONE) return does_not_fit(spec, scalar, "a real type");
+  if (scalar.tag == TW_NONE || (scalar.tag == TW_COMPLEX && !is_complex_type(type)))
+    return does_not_fit(spec, scalar, "a real type");
   switch (type) {
     case ComputeType::kF32:
       return splat(out, static_cast<float>(Scalar(scalar).real()));
     case ComputeType::kF64:
       return splat(out, Scalar(scalar).real());
+    case ComputeType::kC32: {
+      const std::complex<double> z = number_of(scalar);
+      return splat(out, std::complex<float>(float(z.real()), float(z.imag())));
+    }
+    case ComputeType::kC64:
+      return splat(out, number_of(scalar));
     default:
       return integer_splat(spec, scalar, type, out);
   }

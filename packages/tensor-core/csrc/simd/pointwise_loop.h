@@ -19,6 +19,28 @@ struct Input {
   TW_INLINE_MEMBER void advance(int k) { at += k * step; }
 };
 
+// The 64 bytes of a splat hold at least one vector, and the second one of a complex operand is then the same.
+template <class V>
+struct Input<Complex<V>> {
+  const char* at;
+  int64_t step, upper;
+
+  TW_INLINE_MEMBER Input(const void* from, uint8_t in_step)
+      : at(static_cast<const char*>(from)),
+        step(in_step * int64_t(2 * sizeof(V))),
+        upper(in_step * int64_t(sizeof(V))) {}
+  TW_INLINE_MEMBER Complex<V> load(int k) const {
+    const char* from = at + k * step;
+    return deinterleave(tw::TW_ISA_NS::load<V>(from), tw::TW_ISA_NS::load<V>(from + upper));
+  }
+  TW_INLINE_MEMBER Complex<V> first(int count) const {
+    count = at_most(count, lanes_of<V>);
+    return deinterleave(load_first<V>(at, at_most(2 * count, lanes_of<V>)),
+                        load_first<V>(at + upper, in_upper<V>(count)));
+  }
+  TW_INLINE_MEMBER void advance(int k) { at += k * step; }
+};
+
 template <class V>
 struct Output {
   char* at;

@@ -24,6 +24,31 @@ template <class E>
 constexpr E kLowest =
     std::numeric_limits<E>::has_infinity ? -std::numeric_limits<E>::infinity() : std::numeric_limits<E>::min();
 
+template <class V>
+struct Neutral {
+  static TW_INLINE_MEMBER V sum() { return splat<V>(Element<V>(-0.0)); }
+  static TW_INLINE_MEMBER V product() { return splat<V>(1); }
+};
+template <class V>
+struct Neutral<Complex<V>> {
+  static TW_INLINE_MEMBER Complex<V> sum() { return {Neutral<V>::sum(), Neutral<V>::sum()}; }
+  static TW_INLINE_MEMBER Complex<V> product() { return {Neutral<V>::product(), V{}}; }
+};
+
+template <class V>
+TW_INLINE V product(V a, V b) {
+  return mul(a, b);
+}
+template <class V>
+TW_INLINE auto is_one(Complex<V> z) {
+  return and_(eq(z.re, splat<V>(1)), eq(bitcast(z.im), Signed<V>{}));
+}
+// A factor of exactly 1 leaves the other as it is, be that infinite.
+template <class V>
+TW_INLINE Complex<V> product(Complex<V> a, Complex<V> b) {
+  return select(is_one(a), b, select(is_one(b), a, mul(a, b)));
+}
+
 #define TW_COMBINE(Name, order_free, neutral_value, combined) \
   struct Name {                                               \
     template <class E>                                        \
@@ -37,8 +62,8 @@ constexpr E kLowest =
       return combined;                                        \
     }                                                         \
   };
-TW_COMBINE(Sum, std::is_integral<E>::value, splat<V>(Element<V>(-0.0)), add(a, b))
-TW_COMBINE(Prod, std::is_integral<E>::value, splat<V>(1), mul(a, b))
+TW_COMBINE(Sum, std::is_integral<E>::value, Neutral<V>::sum(), add(a, b))
+TW_COMBINE(Prod, std::is_integral<E>::value, Neutral<V>::product(), product(a, b))
 TW_COMBINE(Max, true, splat<V>(kLowest<Element<V>>), maximum(a, b))
 TW_COMBINE(Min, true, splat<V>(kHighest<Element<V>>), minimum(a, b))
 TW_COMBINE(Any, true, splat_mask<V>(false), or_(a, b))
@@ -51,6 +76,11 @@ TW_COMBINE(All, true, splat_mask<V>(true), and_(a, b))
 template <int distance, class V, int... i>
 TW_INLINE V rotate(V v, std::integer_sequence<int, i...>) {
   return __builtin_shufflevector(v, v, ((i + distance) % int(sizeof...(i)))...);
+}
+
+template <int distance, class V, int... i>
+TW_INLINE Complex<V> rotate(Complex<V> z, std::integer_sequence<int, i...> lanes) {
+  return {rotate<distance>(z.re, lanes), rotate<distance>(z.im, lanes)};
 }
 
 template <class F, int distance, class V>
@@ -67,6 +97,13 @@ template <class F, class V>
 TW_INLINE void store_folded(void* out, V v) {
   V folded = fold_register<F, lanes_of<V> / 2>(v);
   Element<V> result = folded[0];
+  std::memcpy(out, &result, sizeof result);
+}
+
+template <class F, class V>
+TW_INLINE void store_folded(void* out, Complex<V> z) {
+  Complex<V> folded = fold_register<F, lanes_of<V> / 2>(z);
+  ComplexElement<Element<V>> result = {folded.re[0], folded.im[0]};
   std::memcpy(out, &result, sizeof result);
 }
 

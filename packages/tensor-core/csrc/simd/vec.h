@@ -243,4 +243,5 @@ TW_INLINE auto first_lanes(int count) {
 }  // namespace TW_ISA_NS
 }  // namespace tw
 
+#include "vec_complex.h"
 #include "vec_pair.h"

@@ -12,7 +12,9 @@ _RULES = {"float": "DtypeRule::kFloat", "same": "DtypeRule::kPromote", "bool": "
 _REDUCTION_DTYPES = {"same": "kSame", "sum": "kSum", "float": "kFloat", "bool": "kBool"}
 _INFINITY = "__builtin_inf()"
 _IDENTITY = {"sum": "0.0", "prod": "1.0", "any": "0.0", "all": "1.0", "max": f"-{_INFINITY}", "min": _INFINITY}
-_COMPUTE = {"f32": "kF32", "f64": "kF64", "i32": "kI32", "i64": "kI64", "b8": "kB8", "u64": "kU64"}
+_COMPUTE = {
+    "f32": "kF32", "f64": "kF64", "i32": "kI32", "i64": "kI64", "b8": "kB8", "u64": "kU64", "c32": "kC32", "c64": "kC64",
+}  # fmt: skip
 
 
 def operands(op: Op) -> tuple[Arg, ...]:
@@ -57,9 +59,11 @@ def pointwise_table(op: Op, *, accepts_uniform: bool) -> str:
     uniform = str(accepts_uniform).lower()
     bool_operands = _bits([is_bool_operand(op, arg) for arg in args])
     bool_results = _bits([kind == "bool" for kind in op.math.result_types])
+    real_results = _bits([kind == "real" for kind in op.math.result_types])
     return (
         f"cpu::PointwiseOp pointwise_{op.symbol} = {{{cpp_string(op.symbol)}, {len(args)}, {len(op.schema.rets)}, "
-        f"{{{indices}}}, {bool_operands}, {bool_results}, cpu::{rule}, {_compute_mask(op)}, {uniform}}};"
+        f"{{{indices}}}, {bool_operands}, {bool_results}, {real_results}, cpu::{rule}, "
+        f"{_compute_mask(op)}, {uniform}}};"
     )
 
 

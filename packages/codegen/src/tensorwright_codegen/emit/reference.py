@@ -10,7 +10,7 @@ from .python_types import annotation, result_annotation
 
 _COMPUTED_DTYPES = {
     "f32": "float16, bfloat16, float32", "f64": "float64", "i32": "int8, uint8, int16, uint16, int32",
-    "i64": "int64, uint32", "u64": "uint64", "b8": "bool",
+    "i64": "int64, uint32", "u64": "uint64", "b8": "bool", "c32": "complex64", "c64": "complex128",
 }  # fmt: skip
 _OPERATOR_TEXT = {"neg": "-x", "pos": "+x", "abs": "abs(x)", "~": "~x"}
 

@@ -110,7 +110,9 @@ def _dtype(op: Op, index: int) -> str:
     if rule is not None and rule.text not in ("float", "same"):
         return _expect(op, rule, RuleType.DTYPE)
     promoted = f"rules::promote({', '.join(_promoted(op))})"
-    return f"rules::float_dtype({promoted})" if rule is not None and rule.text == "float" else promoted
+    dtype = f"rules::float_dtype({promoted})" if rule is not None and rule.text == "float" else promoted
+    of_parts = op.expression is not None and op.expression.result_types[index] == "real"
+    return f"rules::real_dtype({dtype})" if of_parts else dtype
 
 
 def _promoted(op: Op) -> list[str]:

@@ -11,7 +11,10 @@ from ..rules import RefusedError, TensorMeta, check_arguments, parse_rule
 from ..rules.tree import Attribute
 from .operands import operands
 
-_DTYPES = {"f32": "float32", "f64": "float64", "i32": "int32", "i64": "int64", "u64": "uint64"}
+_DTYPES = {
+    "f32": "float32", "f64": "float64", "i32": "int32", "i64": "int64", "u64": "uint64", "c32": "complex64",
+    "c64": "complex128",
+}  # fmt: skip
 
 
 def holds_for_uniform_operands(op: Op) -> bool:
@@ -38,7 +41,7 @@ def _uniform_calls(op: Op) -> Iterator[dict[str, Any]]:
         dtype = _DTYPES.get(compute)
         if dtype is None:
             continue
-        numbers: list[Any] = [True, 1] + ([0.5] if dtype.startswith("float") else [])
+        numbers: list[Any] = [True, 1] + ([0.5] if dtype.startswith(("float", "complex")) else [])
         tensor = TensorMeta((2,), dtype)
         choices = {Type.TENSOR: [tensor], Type.OPERAND: [tensor, *numbers]}
         for values in itertools.product(*(choices.get(arg.type, numbers[1:2]) for arg in args)):

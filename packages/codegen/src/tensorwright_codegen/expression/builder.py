@@ -80,6 +80,9 @@ class ProgramBuilder:
         return self._add(Instruction("operand", self.operands[position].type, (), position, None, location))
 
     def constant(self, value: Number, scalar: ScalarType, location: Location) -> Typed:
+        if scalar.is_complex:
+            parts = [self.constant(part, scalar.part, location) for part in (value, 0)]
+            return self.pair(parts[0], parts[1], location)
         return self._add(Instruction("constant", scalar, (), represent(value, scalar, location), None, location))
 
     def coerce(self, value: Value, scalar: ScalarType, location: Location, what: str) -> Typed:
@@ -112,6 +115,25 @@ class ProgramBuilder:
         return self._add(
             Instruction(name, row.result_type(common), tuple(arg.index for arg in args), None, None, location)
         )
+
+    def pair(self, real: Typed, imag: Typed, location: Location) -> Typed:
+        """The complex number of two parts."""
+        made = self._body[real.index], self._body[imag.index]
+        if (made[0].op, made[1].op) == ("real", "imag") and made[0].args == made[1].args:
+            return Typed(made[0].args[0], real.type.paired)
+        return self._add(Instruction("complex", real.type.paired, (real.index, imag.index), None, None, location))
+
+    def part(self, name: str, value: Typed, location: Location) -> Typed:
+        """`real` or `imag` of a complex number."""
+        made = self._body[value.index]
+        if made.op == "complex":
+            return Typed(made.args[name == "imag"], value.type.part)
+        return self._add(Instruction(name, value.type.part, (value.index,), None, None, location))
+
+    def choose(self, condition: Typed, a: Typed, b: Typed, location: Location) -> Typed:
+        """`select` between complex numbers, as one instruction: a rare one is then skipped whole."""
+        args = (condition.index, a.index, b.index)
+        return self._add(Instruction("select", a.type, args, None, None, location))
 
     def lookup(self, table: Sequence[Number], index: Value, location: Location) -> Typed:
         if not isinstance(index, Typed) or index.type not in (ScalarType.I32, ScalarType.I64):

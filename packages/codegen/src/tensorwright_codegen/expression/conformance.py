@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .ir import ScalarType
-from .semantics import DTYPES
+from .semantics import DTYPES, complex_of
 
 Array = npt.NDArray[Any]
 
@@ -16,6 +16,11 @@ Array = npt.NDArray[Any]
 def special_values(compute: ScalarType) -> Array:
     if compute is ScalarType.MASK:
         return np.array([False, True])
+    if compute.is_complex:
+        limits = np.finfo(DTYPES[compute.part])
+        few = [0, -0.0, 0.5, -3.7, limits.tiny, limits.max, np.inf, -np.inf, np.nan, 2.0**40]
+        parts = np.array(few, dtype=limits.dtype)
+        return complex_of(*np.broadcast_arrays(parts[:, None], parts)).reshape(-1)
     if compute.is_float:
         dtype = DTYPES[compute]
         limits = np.finfo(dtype)
@@ -35,6 +40,8 @@ def random_values(compute: ScalarType, n: int, seed: int) -> Array:
     dtype = DTYPES[compute]
     if compute is ScalarType.MASK:
         return rng.random(n) < 0.5
+    if compute.is_complex:
+        return complex_of(random_values(compute.part, n, seed), random_values(compute.part, n, seed + 1000))
     bits = rng.bytes(n * dtype.itemsize)
     anything = np.frombuffer(bits, dtype=dtype)
     ordinary = (rng.standard_normal(n) * 100).astype(dtype)
@@ -44,6 +51,9 @@ def random_values(compute: ScalarType, n: int, seed: int) -> Array:
 def assert_same_bits(actual: Array, expected: Array, what: str) -> None:
     """Equal bits, where any NaN equals any other."""
     assert actual.dtype == expected.dtype
+    if expected.dtype.kind == "c":
+        part = expected.real.dtype
+        expected, actual = np.ascontiguousarray(expected).view(part), np.ascontiguousarray(actual).view(part)
     if expected.dtype.kind == "f":
         word = np.dtype(f"u{expected.dtype.itemsize}")
         same = (actual.view(word) == expected.view(word)) | (np.isnan(actual) & np.isnan(expected))

@@ -39,7 +39,7 @@ class LaneWidth:
 
     @staticmethod
     def of(compute: ScalarType) -> LaneWidth:
-        return {1: LANES_8, 4: LANES_32, 8: LANES_64}[compute.lane_bytes]
+        return {1: LANES_8, 4: LANES_32, 8: LANES_64}[compute.part.lane_bytes]
 
 
 LANES_8 = LaneWidth(1, ((ScalarType.MASK, "M8"),))
@@ -51,10 +51,18 @@ LANES_32 = LaneWidth(
         (ScalarType.MASK, "M32"),
         (ScalarType.F64, "F64x2"),
         (ScalarType.I64, "I64x2"),
+        (ScalarType.C32, "C32"),
     ),
 )
 LANES_64 = LaneWidth(
-    8, ((ScalarType.F64, "F64"), (ScalarType.I64, "I64"), (ScalarType.U64, "U64"), (ScalarType.MASK, "M64"))
+    8,
+    (
+        (ScalarType.F64, "F64"),
+        (ScalarType.I64, "I64"),
+        (ScalarType.U64, "U64"),
+        (ScalarType.MASK, "M64"),
+        (ScalarType.C64, "C64"),
+    ),
 )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .ir import Instruction, Program
-from .semantics import DTYPES, SEMANTICS, Array, lookup
+from .semantics import DTYPES, SEMANTICS, Array, lookup, product
 
 BLOCK = 1024
 """Elements that one block of the reduction tree holds."""
@@ -47,7 +47,7 @@ def evaluate_reduction(
     if len(rows) == 0:
         return _identity(combine, rows)
     with np.errstate(all="ignore"):
-        result = _fold_blocks(SEMANTICS[COMBINES[combine]], rows)
+        result = _fold_blocks(product if combine == "prod" else SEMANTICS[COMBINES[combine]], rows)
     return result.reshape(()) if axis is None else result
 
 

@@ -12,7 +12,11 @@ from dataclasses import dataclass, field
 
 
 class ScalarType(enum.Enum):
-    """The type of one lane. A `MASK` lane is a truth value; it is stored in memory as a byte, 0 or 1 (`b8`)."""
+    """The type of one lane. A `MASK` lane is a truth value; it is stored in memory as a byte, 0 or 1 (`b8`).
+
+    A complex lane is a pair of floats. Only loads, stores, calls and choices see it whole: all arithmetic is done on
+    its parts, which are values of their own.
+    """
 
     F32 = "f32"
     F64 = "f64"
@@ -20,6 +24,8 @@ class ScalarType(enum.Enum):
     I64 = "i64"
     U64 = "u64"
     MASK = "mask"
+    C32 = "c32"
+    C64 = "c64"
 
     @property
     def is_float(self) -> bool:
@@ -34,9 +40,23 @@ class ScalarType(enum.Enum):
         return self is not ScalarType.MASK
 
     @property
+    def is_complex(self) -> bool:
+        return self in (ScalarType.C32, ScalarType.C64)
+
+    @property
+    def part(self) -> ScalarType:
+        """The type of a complex number's parts; of any other type, itself."""
+        return {ScalarType.C32: ScalarType.F32, ScalarType.C64: ScalarType.F64}.get(self, self)
+
+    @property
+    def paired(self) -> ScalarType:
+        """The complex type whose parts are of this float type."""
+        return {ScalarType.F32: ScalarType.C32, ScalarType.F64: ScalarType.C64}[self]
+
+    @property
     def lane_bytes(self) -> int:
         """Bytes of one element in memory."""
-        return {"f32": 4, "i32": 4, "f64": 8, "i64": 8, "u64": 8, "mask": 1}[self.value]
+        return {"f32": 4, "i32": 4, "f64": 8, "i64": 8, "u64": 8, "mask": 1, "c32": 8, "c64": 16}[self.value]
 
     @property
     def compute_name(self) -> str:
@@ -55,7 +75,7 @@ class ScalarType(enum.Enum):
 
     @staticmethod
     def parse(name: str) -> ScalarType:
-        """`f32 f64 i32 i64 u64 mask`, and `bool` or `b8` for mask. ValueError for anything else."""
+        """`f32 f64 i32 i64 u64 mask c32 c64`, and `bool` or `b8` for mask. ValueError for anything else."""
         return ScalarType({"bool": "mask", "b8": "mask"}.get(name, name))
 
 
@@ -147,7 +167,8 @@ class Program:
 
     def weight(self) -> int:
         """Scalar operations per lane with every call expanded; steers unrolling."""
-        own = sum(1 for item in self.body if item.op not in ("operand", "constant", "call"))
+        free = ("operand", "constant", "call", "real", "imag", "complex")
+        own = sum(1 for item in self.body if item.op not in free)
         return own + sum(item.callee.program.weight() for item in self.body if item.callee is not None)
 
 

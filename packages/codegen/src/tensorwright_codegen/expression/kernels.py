@@ -53,8 +53,12 @@ class ReductionKernel:
 
 
 def emit_functions_header(library: Library) -> str:
-    """`scalar_functions.h`: the whole library, for kernels written by hand, in every lane width its types can have."""
-    parts = [function(name, item.program, width) for item in library.instances() for name, width in _forms(item)]
+    """`scalar_functions.h`: the library's functions of real numbers, in every lane width their types can have.
+
+    Kernels written by hand use it.
+    """
+    forms = [(item, name, width) for item in library.instances() for name, width in _forms(item)]
+    parts = [function(name, item.program, width) for item, name, width in forms if not _is_complex(item)]
     return _file(["#pragma once", "", '#include "simd/vec.h"'], parts)
 
 
@@ -90,6 +94,12 @@ def _forms(item: Function) -> Iterable[tuple[str, LaneWidth]]:
     for width in (LANES_8, LANES_32, LANES_64):
         if used <= {scalar for scalar, _ in width.vectors}:
             yield function_name(*item.key, width), width
+
+
+def _is_complex(item: Function) -> bool:
+    """Whether a complex number occurs in it or in what it calls."""
+    programs = _programs(item)
+    return any(part.type.is_complex for program in programs for part in program.body)
 
 
 def _programs(item: Function) -> list[Program]:

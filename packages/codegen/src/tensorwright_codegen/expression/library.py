@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .builder import Literal, ProgramBuilder, Typed, Value, describe
+from .complex_parts import PART_FORMS
 from .ir import ExpressionError, Function, Location, Operand, ScalarType
 from .lowering import SPECIAL_FORMS, Binding, Lowering
 from .primitives import PRIMITIVES
 
 # A definition written with one of these has one instance for each of the types.
+# Beside C, F is the type of its parts.
 TYPE_VARIABLES: dict[str, tuple[ScalarType, ...]] = {
+    "C": (ScalarType.C32, ScalarType.C64),
     "T": (ScalarType.F32, ScalarType.F64, ScalarType.I32, ScalarType.I64, ScalarType.U64),
     "F": (ScalarType.F32, ScalarType.F64),
     "I": (ScalarType.I32, ScalarType.I64, ScalarType.U64),
@@ -38,7 +41,7 @@ class Definition:
             yield {}
         for name in used[:1]:
             for scalar in TYPE_VARIABLES[name]:
-                yield {name: scalar}
+                yield {name: scalar, "F": scalar.part} if name == "C" else {name: scalar}
 
     def types(self, binding: Mapping[str, ScalarType]) -> tuple[ScalarType, ...]:
         return tuple(binding[kind] if kind in binding else ScalarType.parse(kind) for _, kind in self.parameters)
@@ -64,7 +67,10 @@ class Library:
 
     def resolve(self, name: str, args: Sequence[Value], location: Location) -> Function:
         """The instance of `name` for these arguments; literals fit any number type."""
-        matches = [(item, binding) for item, binding in self.overloads(name) if _fits(args, item.types(binding))]
+        forms = [(item, binding, item.types(binding)) for item, binding in self.overloads(name)]
+        matches = [(item, binding) for item, binding, types in forms if _fits(args, types)]
+        if not matches:  # a literal is real where it can be
+            matches = [(item, binding) for item, binding, types in forms if _fits(args, types, complex_literals=True)]
         given = ", ".join(describe(arg) for arg in args)
         if not matches:
             raise ExpressionError(location, f"no {name}({given}); there is {self._signatures(name)}")
@@ -159,13 +165,17 @@ class Library:
 EMPTY_LIBRARY = Library({}, {})
 
 
-def _fits(args: Sequence[Value], types: Sequence[ScalarType]) -> bool:
+def _fits(args: Sequence[Value], types: Sequence[ScalarType], *, complex_literals: bool = False) -> bool:
     if len(args) != len(types):
         return False
     return all(
-        scalar.is_number != isinstance(arg.value, bool) if isinstance(arg, Literal) else arg.type is scalar
+        _literal_fits(arg, scalar, complex_literals) if isinstance(arg, Literal) else arg.type is scalar
         for arg, scalar in zip(args, types, strict=True)
     )
+
+
+def _literal_fits(literal: Literal, scalar: ScalarType, complex_literals: bool) -> bool:
+    return scalar.is_number != isinstance(literal.value, bool) and (complex_literals or not scalar.is_complex)
 
 
 def locate_in_file(file: str, node: ast.AST) -> Location:
@@ -208,7 +218,8 @@ def _is_docstring(statement: ast.stmt) -> bool:
 
 
 def _add_definition(item: Definition, definitions: dict[str, tuple[Definition, ...]]) -> None:
-    if item.name in PRIMITIVES or item.name in SPECIAL_FORMS:
+    of_complex = any(kind in ("C", "c32", "c64") for _, kind in item.parameters)
+    if item.name in (*SPECIAL_FORMS, *PART_FORMS) or (item.name in PRIMITIVES and not of_complex):
         raise ExpressionError(item.location, f"{item.name} is a primitive; name the function otherwise")
     mine = {item.types(binding) for binding in item.bindings()}
     for other in definitions.get(item.name, ()):
@@ -228,7 +239,9 @@ def _definition(file: str, node: ast.FunctionDef) -> Definition:
     parameters = tuple((arg.arg, _annotation(file, arg, arg.annotation)) for arg in arguments.args)
     returns = _annotation(file, node, node.returns)
     variables = {kind for kind in (returns, *(kind for _, kind in parameters)) if kind in TYPE_VARIABLES}
-    if len(variables) > 1 or (returns in TYPE_VARIABLES and returns not in {kind for _, kind in parameters}):
+    if len(variables - ({"F"} if "C" in variables else set())) > 1 or (
+        returns in TYPE_VARIABLES and not variables & {kind for _, kind in parameters}
+    ):
         raise ExpressionError(location, f"{node.name}: expected one type variable, used by a parameter")
     return Definition(node.name, parameters, returns, ast.get_docstring(node) or "", location, node)
 

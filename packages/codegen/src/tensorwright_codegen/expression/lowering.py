@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from .builder import Literal, ProgramBuilder, Typed, Value, describe, fold
+from .complex_parts import PART_FORMS, complex_primitive, has_complex, part_of_real
 from .ir import ExpressionError, Function, Location, Number, ScalarType
 from .primitives import BINARY_OPERATORS, COMPARISONS, PRIMITIVES, UNARY_OPERATORS
 
@@ -119,7 +120,7 @@ class Lowering:
             raise self._unsupported(node, "one of + - * / // % & | ^ << >>")
         if len(literals) == 2:
             return fold(name, literals, self.locate(node))
-        return self.builder.primitive(name, (left, right), self.locate(node))
+        return self._primitive(name, (left, right), self.locate(node))
 
     def _unary(self, node: ast.UnaryOp) -> Value:
         operand = self.value(node.operand)
@@ -130,7 +131,7 @@ class Lowering:
         name = UNARY_OPERATORS[type(node.op)]
         if isinstance(operand, Literal):
             return fold(name, (operand,), self.locate(node))
-        return self.builder.primitive(name, (operand,), self.locate(node))
+        return self._primitive(name, (operand,), self.locate(node))
 
     def _compare(self, node: ast.Compare) -> Value:
         if len(node.ops) != 1:
@@ -139,7 +140,19 @@ class Lowering:
         if name is None:
             raise self._unsupported(node, "one of < <= > >= == !=")
         sides = (self.value(node.left), self.value(node.comparators[0]))
-        return self.builder.primitive(name, sides, self.locate(node))
+        return self._primitive(name, sides, self.locate(node))
+
+    def _primitive(self, name: str, values: Sequence[Value], location: Location) -> Value:
+        """A primitive; of complex numbers, what it comes down to: its parts, or a function of the library."""
+        if not has_complex(values):
+            return self.builder.primitive(name, values, location)
+        expanded = complex_primitive(self.builder, name, values, location)
+        if expanded is not None:
+            return expanded
+        if name in self.functions.names():
+            return self.builder.call(self.functions.resolve(name, values, location), values, location)
+        given = ", ".join(describe(value) for value in values)
+        raise ExpressionError(location, f"no {name}({given}); complex numbers have no {name}")
 
     # -- calls
 
@@ -159,10 +172,12 @@ class Lowering:
         if target is not None:
             return self._convert(node, target)
         args = [self.value(arg) for arg in node.args]
-        if name in PRIMITIVES:
-            return self.builder.primitive(name, args, location)
+        if name in PART_FORMS and len(args) == 1 and not has_complex(args):
+            return part_of_real(self.builder, name, args[0], location)
+        if name in PRIMITIVES or name in PART_FORMS:
+            return self._primitive(name, args, location)
         if name not in self.functions.names():
-            known = [*PRIMITIVES, *self.functions.names(), *SPECIAL_FORMS]
+            known = [*PRIMITIVES, *PART_FORMS, *self.functions.names(), *SPECIAL_FORMS]
             raise ExpressionError(location, f"unknown function {name!r}; expected {_alternatives(name, known)}")
         return self.builder.call(self.functions.resolve(name, args, location), args, location)
 
@@ -216,7 +231,13 @@ class Lowering:
         if value.type is ScalarType.MASK:
             return self._truth_as_number(value, target, location)
         if target is ScalarType.MASK:
-            return self.builder.primitive("ne", (value, Literal(0)), location)
+            mask = self._primitive("ne", (value, Literal(0)), location)
+            assert isinstance(mask, Typed)
+            return mask
+        if target.is_complex and value.type is target.part:
+            return self.builder.pair(value, self.builder.constant(0, target.part, location), location)
+        if target.is_complex or value.type.is_complex:
+            raise ExpressionError(location, f"no conversion from {value.type.value} to {target.value}")
         if value.type is target.twin or (value.type is ScalarType.U64 and target is ScalarType.F64):
             return self.builder.primitive("to_float" if target.is_float else "to_int", (value,), location)
         if value.type is target.resized:
@@ -229,6 +250,8 @@ class Lowering:
 
     def _truth_as_number(self, value: Typed, target: ScalarType, location: Location) -> Typed:
         one, zero = (self.builder.constant(number, target, location) for number in (1, 0))
+        if target.is_complex:
+            return self.builder.choose(value, one, zero, location)
         return self.builder.primitive("select", (value, one, zero), location)
 
     def _unsupported(self, node: ast.AST, expected: str) -> ExpressionError:

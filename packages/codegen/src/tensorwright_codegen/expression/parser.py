@@ -65,7 +65,7 @@ def _lower_text(text: str, builder: ProgramBuilder, main: ScalarType, library: L
 
 def _result(builder: ProgramBuilder, value: Value, main: ScalarType, location: Location) -> Typed:
     if isinstance(value, Typed):
-        if value.type not in (main, ScalarType.MASK):
+        if value.type not in (main, main.part, ScalarType.MASK):
             raise ExpressionError(location, f"expected a result of type {main.value} or mask, got {value.type.value}")
         return value
     return builder.constant(value.value, ScalarType.MASK if isinstance(value.value, bool) else main, location)
@@ -99,8 +99,9 @@ def _check_lanes(program: Program, main: ScalarType) -> None:
         ScalarType.F64: {ScalarType.F64, ScalarType.I64, ScalarType.MASK},
         ScalarType.I64: {ScalarType.F64, ScalarType.I64, ScalarType.MASK},
         ScalarType.U64: {ScalarType.F64, ScalarType.U64, ScalarType.MASK},
+        ScalarType.C64: {ScalarType.C64, ScalarType.F64, ScalarType.I64, ScalarType.MASK},
         ScalarType.MASK: {ScalarType.MASK},
-    }.get(main, set(ScalarType))
+    }.get(main, set(ScalarType) - {ScalarType.C64})
     for owner in (*(callee.program for callee in program.callees()), program):
         for item in owner.body:
             if item.type not in allowed:

@@ -22,10 +22,11 @@ SINGLE = "f32 or i32"
 DOUBLE = "f64 or i64"
 BITS = "i32, i64, u64 or mask"
 ANY = "f32, f64, i32, i64, u64 or mask"
+COMPLEX = "c32 or c64"
 
 _ACCEPTED = {
     text: frozenset(scalar for scalar in ScalarType if scalar.value in text)
-    for text in (FLOAT, INTEGER, NUMBER, SIGNED, SINGLE, DOUBLE, MASK, BITS, ANY)
+    for text in (FLOAT, INTEGER, NUMBER, SIGNED, SINGLE, DOUBLE, MASK, BITS, ANY, COMPLEX)
 }
 
 # How the result's type follows from the parameters' common type.
@@ -33,6 +34,8 @@ SAME = "same"
 TRUTH = "mask"
 TWIN = "twin"
 RESIZED = "resized"
+PART = "part"
+PAIRED = "paired"
 
 # Binding strength of a printed formula, weakest first.
 CASES, OR, XOR, AND, COMPARE, SHIFT, SUM, PRODUCT, UNARY, ATOM = range(10)
@@ -68,9 +71,12 @@ class Primitive:
     def result_type(self, common: ScalarType) -> ScalarType:
         if self.result == TRUTH:
             return ScalarType.MASK
-        if self.result == TWIN:
-            return common.twin
-        return common.resized if self.result == RESIZED else common
+        return {
+            TWIN: lambda: common.twin,
+            RESIZED: lambda: common.resized,
+            PART: lambda: common.part,
+            PAIRED: lambda: common.paired,
+        }.get(self.result, lambda: common)()
 
 
 def _infix(symbol: str, latex: str, binds: int, needs: tuple[int, int] | None = None) -> Formula:
@@ -168,6 +174,10 @@ _ROWS = (
     _unary("to_int", FLOAT, None, TWIN),
     _unary("widen", SINGLE, None, RESIZED),
     _unary("narrow", DOUBLE, None, RESIZED),
+    # the parts of complex numbers; all other arithmetic on these is expanded into their parts (complex_parts.py)
+    _unary("real", COMPLEX, _named("Re", 1, r"\operatorname{{Re}}"), PART),
+    _unary("imag", COMPLEX, _named("Im", 1, r"\operatorname{{Im}}"), PART),
+    Primitive("complex", (FLOAT, FLOAT), PAIRED),
 )
 
 PRIMITIVES: dict[str, Primitive] = {row.name: row for row in _ROWS}

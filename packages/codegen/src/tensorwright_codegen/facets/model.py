@@ -19,7 +19,7 @@ class Kind(Enum):
 
 
 VARIANTS = ("function", "method", "inplace", "function_inplace", "out")
-COMPUTE_TYPES = ("f32", "f64", "i32", "i64", "b8", "u64")
+COMPUTE_TYPES = ("f32", "f64", "i32", "i64", "b8", "u64", "c32", "c64")
 COMBINES = ("sum", "prod", "max", "min", "any", "all")
 DYNAMIC = "dynamic"
 UNARY_OPERATORS = {"neg": "nb_negative", "abs": "nb_absolute", "~": "nb_invert", "pos": "nb_positive"}
@@ -55,7 +55,7 @@ class Expression:
     combine: str | None = None
     compute: tuple[str, ...] = ("f32", "f64")
     operand_types: tuple[tuple[str, str], ...] = ()
-    result_types: tuple[str, ...] = ()  # "T" or "bool" for each result
+    result_types: tuple[str, ...] = ()  # "T", "bool" or "real" (the part of a complex T) for each result
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,7 @@ def _expression(node: Node, kind: Kind, schema: Schema) -> Expression | None:
     texts = _items(node, needed)
     if len(texts) != len(schema.rets):
         raise node.get(needed).error(f"expected {len(schema.rets)} texts, one per result, got {len(texts)}")
-    result_types = tuple(_word(item, ("T", "bool")) for item in _items(node, "result")) or ("T",) * len(texts)
+    result_types = tuple(_word(item, ("T", "bool", "real")) for item in _items(node, "result")) or ("T",) * len(texts)
     if len(result_types) != len(texts):
         raise node.get("result").error(f"expected {len(texts)} types, one per result, got {len(result_types)}")
     return Expression(

@@ -9,7 +9,7 @@ from typing import Any
 from ..facets import Kind, Op, Rule, Schema, Type
 from .evaluate import RuleError, TensorMeta, broadcast, evaluate_rule, normalize_dims, reduced
 from .parse import parse_rule
-from .promotion import float_dtype, is_floating, result_type
+from .promotion import float_dtype, is_floating, real_dtype, result_type
 from .tree import Term
 
 _COMPUTED_IN: dict[str, tuple[str, ...]] = {
@@ -19,6 +19,8 @@ _COMPUTED_IN: dict[str, tuple[str, ...]] = {
     "uint64": ("u64",),
     **dict.fromkeys(("float16", "bfloat16", "float32"), ("f32",)),
     "float64": ("f64",),
+    "complex64": ("c32",),
+    "complex128": ("c64",),
 }
 
 
@@ -110,7 +112,9 @@ def _dtype(op: Op, index: int, args: Mapping[str, Any]) -> str:
     if rule is not None and rule.text not in ("float", "same"):
         return str(evaluate_rule(_parsed(rule, op.schema), args))
     promoted = _promoted(op, args)
-    return float_dtype(promoted) if rule is not None and rule.text == "float" else promoted
+    dtype = float_dtype(promoted) if rule is not None and rule.text == "float" else promoted
+    of_parts = op.expression is not None and op.expression.result_types[index] == "real"
+    return real_dtype(dtype) if of_parts else dtype
 
 
 def _promoted(op: Op, args: Mapping[str, Any]) -> str:
