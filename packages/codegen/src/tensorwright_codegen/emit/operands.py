@@ -13,7 +13,8 @@ _REDUCTION_DTYPES = {"same": "kSame", "sum": "kSum", "float": "kFloat", "bool": 
 _INFINITY = "__builtin_inf()"
 _IDENTITY = {"sum": "0.0", "prod": "1.0", "any": "0.0", "all": "1.0", "max": f"-{_INFINITY}", "min": _INFINITY}
 _COMPUTE = {
-    "f32": "kF32", "f64": "kF64", "i32": "kI32", "i64": "kI64", "b8": "kB8", "u64": "kU64", "c32": "kC32", "c64": "kC64",
+    "f32": "kF32", "f64": "kF64", "i32": "kI32", "i64": "kI64", "b8": "kB8", "u64": "kU64", "c32": "kC32",
+    "c64": "kC64",
 }  # fmt: skip
 
 
