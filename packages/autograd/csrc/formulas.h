@@ -73,8 +73,8 @@ Tensor polynomial_slope(TensorRef x, TensorRef n, std::string_view family);
 
 // ---- networks -------------------------------------------------------------------------------------------------
 
-Tensor embedding_backward_transposed(TensorRef grad, TensorRef indices, int64_t num_embeddings,
-                                     int64_t padding_idx, bool scale_grad_by_freq);
+Tensor embedding_backward_transposed(TensorRef grad, TensorRef indices, int64_t num_embeddings, int64_t padding_idx,
+                                     bool scale_grad_by_freq);
 // Gradients of a table and of the weights of samples, from embedding_bag's results.
 Tensor embedding_bag_backward(TensorRef grad, TensorRef weight, TensorRef indices, TensorRef offset2bag,
                               TensorRef bag_size, TensorRef max_indices, bool scale_grad_by_freq, int64_t mode,
@@ -88,6 +88,22 @@ std::tuple<Tensor, Tensor, Tensor> batch_norm_backward(TensorRef grad, TensorRef
                                                        double eps);
 std::tuple<Tensor, Tensor, Tensor> layer_norm_backward(TensorRef grad, TensorRef self, IntList normalized_shape,
                                                        TensorRef mean, TensorRef rstd, TensorRef weight, double eps);
+std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> lstm_gates_gradients(TensorRef grad_hidden, TensorRef grad_cell,
+                                                                        TensorRef input_gate, TensorRef forget_gate,
+                                                                        TensorRef cell_gate, TensorRef output_gate,
+                                                                        TensorRef cell, TensorRef next_cell);
+std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> gru_gates_gradients(
+    TensorRef grad, TensorRef input_reset, TensorRef input_update, TensorRef input_new, TensorRef hidden_reset,
+    TensorRef hidden_update, TensorRef hidden_new, TensorRef hidden);
+std::tuple<Tensor, Tensor, Tensor> attention_gradients(TensorRef grad, TensorRef query, TensorRef key, TensorRef value,
+                                                       TensorRef result, TensorRef logsumexp, TensorRef attn_mask,
+                                                       bool is_causal, double scale);
+Tensor attention_mask_gradient(TensorRef grad, TensorRef query, TensorRef key, TensorRef value, TensorRef attn_mask,
+                               bool is_causal, double scale);
+std::tuple<Tensor, Tensor> rms_norm_backward(TensorRef grad, TensorRef self, IntList normalized_shape, TensorRef rstd,
+                                             TensorRef weight, double eps);
+std::tuple<Tensor, Tensor, Tensor> group_norm_backward(TensorRef grad, TensorRef self, TensorRef mean, TensorRef rstd,
+                                                       TensorRef weight, int64_t group, double eps);
 
 // ---- images and volumes (formulas_spatial.cpp) ---------------------------------------------------------------
 

@@ -24,6 +24,11 @@ WITHOUT_DERIVATIVE = {
     "native_layer_norm_backward",
     "grid_sampler_2d_backward",
     "grid_sampler_3d_backward",
+    "native_group_norm_backward",
+    "native_rms_norm_backward",
+    "attention_backward",
+    "lstm_gates_backward",
+    "gru_gates_backward",
     # Of third order.
     "ctc_loss_curvature",
 }

@@ -113,7 +113,7 @@ def test_batch_norm_in_training(shape: tuple[int, ...], dtype: str) -> None:
     weight, bias, mean, variance = (samples.array((shape[1],), dtype) for _ in range(4))
     running_mean, running_var = tw.tensor(mean), tw.tensor(np.abs(variance))
     result = tw.batch_norm(
-        samples.tensor(x), running_mean, running_var, tw.tensor(weight), tw.tensor(bias), True, 0.25, 1e-3
+        samples.tensor(x), tw.tensor(weight), tw.tensor(bias), running_mean, running_var, True, 0.25, 1e-3
     )
     wide = x.astype(np.float64)
     m, v = batch_statistics(wide)
@@ -128,10 +128,10 @@ def test_batch_norm_in_evaluation(shape: tuple[int, ...]) -> None:
     samples = Samples(len(shape) + 10)
     x = samples.array(shape, "float64")
     weight, bias, mean, variance = (np.abs(samples.array((shape[1],), "float64")) for _ in range(4))
-    result = tw.batch_norm(*(tw.tensor(a) for a in (x, mean, variance, weight, bias)))
+    result = tw.batch_norm(*(tw.tensor(a) for a in (x, weight, bias, mean, variance)))
     agree(result, normalized(x, mean, variance, weight, bias, 1e-5))
     agree(
-        tw.batch_norm(*(tw.tensor(a) for a in (x, mean, variance))),
+        tw.batch_norm(tw.tensor(x), None, None, tw.tensor(mean), tw.tensor(variance)),
         normalized(x, mean, variance, np.ones(shape[1]), np.zeros(shape[1]), 1e-5),
     )
 
@@ -214,7 +214,7 @@ def test_refusals() -> None:
     with pytest.raises(ValueError, match="training needs more than one value per channel"):
         tw.batch_norm(tw.ones(1, 3), None, None, training=True)
     with pytest.raises(ValueError, match="weight must have one value per channel"):
-        tw.batch_norm(x, None, None, tw.ones(4), training=True)
+        tw.batch_norm(x, tw.ones(4), training=True)
     with pytest.raises(ValueError, match="the input's last dimensions differ from normalized_shape"):
         tw.layer_norm(x, [4])
 

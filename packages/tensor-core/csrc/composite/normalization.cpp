@@ -9,25 +9,14 @@
 
 namespace tw::composite {
 
-Tensor batch_norm(TensorRef self, TensorRef running_mean, TensorRef running_var, TensorRef weight, TensorRef bias,
-                  bool training, double momentum, double eps) {
+Tensor batch_norm(TensorRef self, TensorRef weight, TensorRef bias, TensorRef running_mean, TensorRef running_var,
+                  bool training, double momentum, double eps, bool /*cudnn_enabled*/) {
   return std::get<0>(ops::native_batch_norm(self, weight, bias, running_mean, running_var, training, momentum, eps));
 }
 
-Tensor layer_norm(TensorRef self, IntList normalized_shape, TensorRef weight, TensorRef bias, double eps) {
+Tensor layer_norm(TensorRef self, IntList normalized_shape, TensorRef weight, TensorRef bias, double eps,
+                  bool /*cudnn_enable*/) {
   return std::get<0>(ops::native_layer_norm(self, normalized_shape, weight, bias, eps));
-}
-
-Tensor group_norm(TensorRef self, int64_t num_groups, TensorRef weight, TensorRef bias, double eps) {
-  const int64_t samples = self.size(0), channels = self.size(1);
-  const int64_t row = samples * num_groups > 0 ? self.numel() / (samples * num_groups) : 0;
-  const Tensor rows = ops::reshape(self, {samples * num_groups, row});
-  Tensor result = ops::reshape(ops::layer_norm(rows, {row}, TensorRef(), TensorRef(), eps), self.shape());
-  std::vector<int64_t> per_channel(static_cast<size_t>(self.ndim()), 1);
-  per_channel[1] = channels;
-  if (weight) result = ops::mul(result, ops::reshape(weight, per_channel));
-  if (bias) result = ops::add(result, ops::reshape(bias, per_channel));
-  return result;
 }
 
 Tensor logsumexp(TensorRef self, IntList dim, bool keepdim) {

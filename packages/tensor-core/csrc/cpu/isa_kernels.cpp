@@ -14,6 +14,8 @@ namespace tw {
   extern const cpu::SoftmaxKernels<double> kSoftmaxF64;            \
   extern const cpu::LayerNormKernels<float> kLayerNormF32;         \
   extern const cpu::LayerNormKernels<double> kLayerNormF64;        \
+  extern const cpu::AttentionKernels<float> kAttentionF32;         \
+  extern const cpu::AttentionKernels<double> kAttentionF64;        \
   extern const cpu::BatchNormKernels<float> kBatchNormF32;         \
   extern const cpu::BatchNormKernels<double> kBatchNormF64;        \
   extern const cpu::ConvolutionKernels<float> kConvolutionF32;     \
@@ -47,6 +49,8 @@ TW_DEFINE_TABLE(SoftmaxKernels<float>, kSoftmaxF32)
 TW_DEFINE_TABLE(SoftmaxKernels<double>, kSoftmaxF64)
 TW_DEFINE_TABLE(LayerNormKernels<float>, kLayerNormF32)
 TW_DEFINE_TABLE(LayerNormKernels<double>, kLayerNormF64)
+TW_DEFINE_TABLE(AttentionKernels<float>, kAttentionF32)
+TW_DEFINE_TABLE(AttentionKernels<double>, kAttentionF64)
 TW_DEFINE_TABLE(BatchNormKernels<float>, kBatchNormF32)
 TW_DEFINE_TABLE(BatchNormKernels<double>, kBatchNormF64)
 TW_DEFINE_TABLE(LaneKernels<float>, kLanesF32)

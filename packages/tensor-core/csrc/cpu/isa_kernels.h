@@ -24,6 +24,19 @@ struct LayerNormKernels {
   void (*backward)(int64_t n, const T* grad, const T* x, const T* weight, T mean, T rstd, T* out);
   // grad_weight += grad * (x - mean) * rstd, grad_bias += grad
   void (*accumulate)(int64_t n, const T* grad, const T* x, T mean, T rstd, T* grad_weight, T* grad_bias);
+  // By the root of the mean square, without a mean.
+  void (*rms_forward)(int64_t n, const T* x, const T* weight, T eps, T* y, T* rstd);
+  void (*rms_backward)(int64_t n, const T* grad, const T* x, const T* weight, T rstd, T* out);
+};
+
+// One row of a tile of scores of attention; n is the tile's width. `bias` is added to the scaled scores, or null.
+template <class T>
+struct AttentionKernels {
+  // scores become exp(scores - m), m being the largest score of the row so far; what was summed up to now is to be
+  // multiplied by the returned factor.
+  T (*take)(int64_t n, T* scores, T scale, const T* bias, T* m, T* sum);
+  // scores become the probabilities p, grads (of p) the gradients of the unscaled scores: p (grads - delta) scale.
+  void (*backward)(int64_t n, T* scores, T scale, const T* bias, T logsumexp, T* grads, T delta);
 };
 
 // Parts of a channel that lie side by side.

@@ -5,6 +5,7 @@
 #include "cpu/isa_kernels.h"
 #include "cpu/staging.h"
 #include "declarations/normalization.h"
+#include "declarations/normalization_group.h"
 
 namespace tw::cpu {
 namespace {
@@ -98,6 +99,49 @@ void native_layer_norm_backward(TensorRef grad, TensorRef self, IntList normaliz
     backward_weight(b, weight_result.data<T>(), bias_result.data<T>());
   });
   input_result.commit(), weight_result.commit(), bias_result.commit();
+}
+
+void native_rms_norm(TensorRef self, IntList normalized_shape, TensorRef weight, double eps, TensorRef out,
+                     TensorRef rstd) {
+  const Rows rows = rows_of(self, normalized_shape);
+  const tw_dtype dtype = compute_dtype(self.dtype());
+  const Tensor input = dense(self, dtype), scale = dense_optional(weight, dtype);
+  StagedResult result(out, dtype);
+  visit_floating("rms_norm", dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    const auto& kernels = isa_table<LayerNormKernels<T>>();
+    parallel_for(0, rows.count, grain_for(rows.length * 4), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        kernels.rms_forward(rows.length, input.data<T>() + i * rows.length, scale ? scale.data<T>() : nullptr,
+                            static_cast<T>(eps), result.data<T>() + i * rows.length, rstd.data<T>() + i);
+    });
+  });
+  result.commit();
+}
+
+void native_rms_norm_backward(TensorRef grad, TensorRef self, IntList normalized_shape, TensorRef rstd,
+                              TensorRef weight, TensorRef grad_self, TensorRef grad_weight) {
+  const tw_dtype dtype = compute_dtype(self.dtype());
+  const Tensor grads = dense(grad, dtype), input = dense(self, dtype), scale = dense_optional(weight, dtype),
+               rstds = dense(rstd, dtype);
+  StagedResult input_result(grad_self, dtype), weight_result(grad_weight, dtype);
+  visit_floating("rms_norm_backward", dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    const auto& kernels = isa_table<LayerNormKernels<T>>();
+    const Rows rows = rows_of(self, normalized_shape);
+    const std::vector<T> no_means(static_cast<size_t>(rows.count), T(0));
+    const BackwardRows<T> b{grads.data<T>(), input.data<T>(), scale ? scale.data<T>() : nullptr,
+                            no_means.data(), rstds.data<T>(), rows};
+    parallel_for(0, rows.count, grain_for(rows.length * 4), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t at = i * rows.length;
+        kernels.rms_backward(rows.length, b.grad + at, b.x + at, b.weight, b.rstd[i], input_result.data<T>() + at);
+      }
+    });
+    std::vector<T> no_bias(static_cast<size_t>(rows.length));
+    backward_weight(b, weight_result.data<T>(), no_bias.data());
+  });
+  input_result.commit(), weight_result.commit();
 }
 
 }  // namespace tw::cpu

@@ -46,6 +46,12 @@ HELPERS = {
     "embedding_bag_backward_samples": TENSOR,
     "batch_norm_backward": TUPLE,
     "layer_norm_backward": TUPLE,
+    "rms_norm_backward": TUPLE,
+    "lstm_gates_gradients": TUPLE,
+    "gru_gates_gradients": TUPLE,
+    "attention_gradients": TUPLE,
+    "attention_mask_gradient": TENSOR,
+    "group_norm_backward": TUPLE,
     # images and volumes
     "gather_in_volumes": TENSOR,
     "avg_pool": TENSOR,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from ..facets import Arg, FacetError, Op, Type
 from ..rules.cpp import cpp_string
@@ -18,6 +19,9 @@ _COMPUTE = {
 }  # fmt: skip
 
 
+_ASSIGNMENT = re.compile(r"^\s*\w+\s*=[^=]", re.MULTILINE)  # lines of assignments before the expression
+
+
 def operands(op: Op) -> tuple[Arg, ...]:
     """The arguments that the expression reads, in schema order."""
     used = _names(op)
@@ -31,8 +35,9 @@ def operand_names(op: Op) -> tuple[str, ...]:
 def _names(op: Op) -> frozenset[str]:
     names: set[str] = set()
     for rule in op.math.results:
+        text = rule.text.strip()
         try:
-            tree = ast.parse(rule.text.strip(), mode="eval")
+            tree = ast.parse(text if _ASSIGNMENT.search(text) else f"({text}\n)")
         except SyntaxError as error:
             raise FacetError(rule.location, f"op {op.name}: expression is not valid: {error.msg}") from None
         names |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}

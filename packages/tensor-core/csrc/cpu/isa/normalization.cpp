@@ -63,6 +63,27 @@ void accumulate(int64_t n, const T<V>* grad, const T<V>* x, T<V> mean, T<V> rstd
   });
 }
 
+template <class V>
+void rms_norm(int64_t n, const T<V>* x, const T<V>* weight, T<V> eps, T<V>* y, T<V>* rstd) {
+  const T<V> square = reduce_row<Sum, V>(n, [=](auto at) TW_INLINE_LAMBDA { return mul(at(x), at(x)); }) / T<V>(n);
+  *rstd = T<V>(1) / sqrt(splat<V>(square + eps))[0];
+  const V scale = splat<V>(*rstd);
+  for_row<V>(n, [=](auto at) TW_INLINE_LAMBDA {
+    const V value = mul(at(x), scale);
+    at.store(y, weight ? mul(value, at(weight)) : value);
+  });
+}
+
+template <class V>
+void rms_norm_backward(int64_t n, const T<V>* grad, const T<V>* x, const T<V>* weight, T<V> rstd, T<V>* out) {
+  const V scale = splat<V>(rstd);
+  const auto scaled = [=](auto at) TW_INLINE_LAMBDA { return weight ? mul(at(grad), at(weight)) : at(grad); };
+  const auto normal = [=](auto at) TW_INLINE_LAMBDA { return mul(at(x), scale); };
+  const T<V> product = reduce_row<Sum, V>(n, [=](auto at) TW_INLINE_LAMBDA { return mul(scaled(at), normal(at)); });
+  const V share = splat<V>(product / T<V>(n));
+  for_row<V>(n, [=](auto at) TW_INLINE_LAMBDA { at.store(out, mul(sub(scaled(at), mul(normal(at), share)), scale)); });
+}
+
 // ---- batch_norm -------------------------------------------------------------------------------------------
 
 template <class V>
@@ -92,8 +113,10 @@ extern const cpu::LayerNormKernels<float> kLayerNormF32;
 extern const cpu::LayerNormKernels<double> kLayerNormF64;
 extern const cpu::BatchNormKernels<float> kBatchNormF32;
 extern const cpu::BatchNormKernels<double> kBatchNormF64;
-const cpu::LayerNormKernels<float> kLayerNormF32 = {layer_norm<F32>, layer_norm_backward<F32>, accumulate<F32>};
-const cpu::LayerNormKernels<double> kLayerNormF64 = {layer_norm<F64>, layer_norm_backward<F64>, accumulate<F64>};
+const cpu::LayerNormKernels<float> kLayerNormF32 = {layer_norm<F32>, layer_norm_backward<F32>, accumulate<F32>,
+                                                    rms_norm<F32>, rms_norm_backward<F32>};
+const cpu::LayerNormKernels<double> kLayerNormF64 = {layer_norm<F64>, layer_norm_backward<F64>, accumulate<F64>,
+                                                     rms_norm<F64>, rms_norm_backward<F64>};
 const cpu::BatchNormKernels<float> kBatchNormF32 = {sum_of<F32>, squared_deviations<F32>, apply<F32>,
                                                     backward_sums<F32>, backward_apply<F32>};
 const cpu::BatchNormKernels<double> kBatchNormF64 = {sum_of<F64>, squared_deviations<F64>, apply<F64>,

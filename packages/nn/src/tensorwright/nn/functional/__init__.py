@@ -21,6 +21,7 @@ from tensorwright.nn.functional.activation import softmax as softmax
 from tensorwright.nn.functional.activation import softplus as softplus
 from tensorwright.nn.functional.activation import tanh as tanh
 from tensorwright.nn.functional.convolution import conv1d as conv1d
+from tensorwright.nn.functional.attention import scaled_dot_product_attention as scaled_dot_product_attention
 from tensorwright.nn.functional.convolution import conv2d as conv2d
 from tensorwright.nn.functional.convolution import conv3d as conv3d
 from tensorwright.nn.functional.convolution import conv_transpose1d as conv_transpose1d
@@ -32,6 +33,7 @@ from tensorwright.nn.functional.dropout import dropout1d as dropout1d
 from tensorwright.nn.functional.dropout import dropout2d as dropout2d
 from tensorwright.nn.functional.dropout import dropout3d as dropout3d
 from tensorwright.nn.functional.dropout import feature_alpha_dropout as feature_alpha_dropout
+from tensorwright.nn.functional.linear import bilinear as bilinear
 from tensorwright.nn.functional.linear import linear as linear
 from tensorwright.nn.functional.loss import binary_cross_entropy as binary_cross_entropy
 from tensorwright.nn.functional.loss import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
@@ -65,6 +67,7 @@ from tensorwright.nn.functional.normalization import instance_norm as instance_n
 from tensorwright.nn.functional.normalization import layer_norm as layer_norm
 from tensorwright.nn.functional.normalization import local_response_norm as local_response_norm
 from tensorwright.nn.functional.normalization import normalize as normalize
+from tensorwright.nn.functional.normalization import rms_norm as rms_norm
 from tensorwright.nn.functional.padding import channel_shuffle as channel_shuffle
 from tensorwright.nn.functional.padding import pad as pad
 from tensorwright.nn.functional.padding import pixel_shuffle as pixel_shuffle

@@ -14,3 +14,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         [11.5]
     """
     return ops.linear(input, weight, bias)
+
+
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Sums of products of two vectors' elements: [..., in1], [..., in2], [out, in1, in2] to [..., out]."""
+    return ops.bilinear(input1, input2, weight, bias)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from tensorwright import Tensor, ops
@@ -18,7 +19,23 @@ def batch_norm(
     eps: float = 1e-5,
 ) -> Tensor:
     """Centre and scale each channel; in training the running statistics are updated in place."""
-    return ops.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+    return ops.batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
+
+
+def instance_norm(
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Centre and scale each channel of each sample of [N, C, ...] (Ulyanov et al. 2016)."""
+    if use_input_stats and math.prod(input.shape[2:]) == 1:
+        raise ValueError(f"instance_norm: more than one position per channel is needed, got shape {list(input.shape)}")
+    return ops.instance_norm(input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps)
 
 
 def layer_norm(
@@ -32,51 +49,30 @@ def layer_norm(
     return ops.layer_norm(input, normalized_shape, weight, bias, eps)
 
 
-def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
-    """Divide by the p-norm along ``dim``, which counts as at least ``eps``."""
-    return input / ops.norm(input, p, dim, True).clamp_min(eps)
+def rms_norm(
+    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None
+) -> Tensor:
+    """Divide by the root of the mean square over the last dimensions (Zhang and Sennrich 2019)."""
+    return ops.rms_norm(input, normalized_shape, weight, eps)
 
 
 def group_norm(
     input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> Tensor:
-    """Centre and scale over ``num_groups`` groups of channels of each sample (Wu and He 2018)."""
+    """Centre and scale over groups of channels of each sample of [N, C, ...] (Wu and He 2018)."""
+    if input.ndim >= 2 and num_groups >= 1 and input.numel() == num_groups:
+        raise ValueError(
+            f"group_norm: more than one value per group is needed, got {list(input.shape)} for {num_groups} groups"
+        )
     return ops.group_norm(input, num_groups, weight, bias, eps)
 
 
-def instance_norm(
-    input: Tensor,
-    running_mean: Tensor | None = None,
-    running_var: Tensor | None = None,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    use_input_stats: bool = True,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
+def normalize(
+    input: Tensor, p: float = 2.0, dim: int | Sequence[int] = 1, eps: float = 1e-12, out: Tensor | None = None
 ) -> Tensor:
-    """Centre and scale each channel of each sample of [N, C, ...] (Ulyanov et al. 2016).
-
-    With ``use_input_stats`` the running statistics, if given, move towards the samples' by ``momentum``; without it
-    they are what is used.
-    """
-    if input.ndim < 2:
-        raise ValueError(f"instance_norm: the input must be [N, C, ...], got shape {list(input.shape)}")
-    if not use_input_stats:
-        return ops.batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
-    samples, channels = input.shape[:2]
-    if use_input_stats and samples > 0 and input.numel() == samples * channels:
-        raise ValueError(
-            f"instance_norm: training needs more than one value per channel, got input of shape {list(input.shape)}"
-        )
-    mean, var, scale, shift = (
-        None if t is None else t.repeat(samples) for t in (running_mean, running_var, weight, bias)
-    )
-    one = input.reshape(1, samples * channels, *input.shape[2:])
-    result = ops.batch_norm(one, mean, var, scale, shift, True, momentum, eps)
-    for running, each in ((running_mean, mean), (running_var, var)):
-        if running is not None and each is not None:
-            running.copy_(each.reshape(samples, channels).mean(0))
-    return result.reshape(input.shape)
+    """Divide by the p-norm along ``dim``, which counts as at least ``eps``."""
+    length = ops.norm(input, p, dim, True).clamp_min(eps)
+    return input / length if out is None else ops.div(input, length, out=out)
 
 
 def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
