@@ -173,7 +173,9 @@ def bessel() -> list[Economised]:
         Economised("J0_NEAR", between_zeros(lambda x: mp.besselj(0, x), *j0)),
         Economised("J1_NEAR", between_zeros(lambda x: mp.besselj(1, x) / x, *j1)),
         Economised("Y0_NEAR", lambda z: y_near(0, mp.sqrt(z)), (0, 9)),
-        Economised("Y0_MIDDLE", lambda v: mp.bessely(0, v + 5.5) / ((v + 5.5 - y0[0]) * (v + 5.5 - y0[1])), (-2.5, 2.5)),
+        Economised(
+            "Y0_MIDDLE", lambda v: mp.bessely(0, v + 5.5) / ((v + 5.5 - y0[0]) * (v + 5.5 - y0[1])), (-2.5, 2.5)
+        ),
         Economised("Y1_NEAR", lambda z: y_near(1, mp.sqrt(z)), (0, 16)),
         Economised("Y1_MIDDLE", lambda v: mp.bessely(1, v + 6) / (v + 6 - y1[0]), (-2, 2)),
     ]

@@ -20,8 +20,8 @@ from tensorwright.nn.functional.activation import silu as silu
 from tensorwright.nn.functional.activation import softmax as softmax
 from tensorwright.nn.functional.activation import softplus as softplus
 from tensorwright.nn.functional.activation import tanh as tanh
-from tensorwright.nn.functional.convolution import conv1d as conv1d
 from tensorwright.nn.functional.attention import scaled_dot_product_attention as scaled_dot_product_attention
+from tensorwright.nn.functional.convolution import conv1d as conv1d
 from tensorwright.nn.functional.convolution import conv2d as conv2d
 from tensorwright.nn.functional.convolution import conv3d as conv3d
 from tensorwright.nn.functional.convolution import conv_transpose1d as conv_transpose1d
