@@ -68,7 +68,7 @@ def test_conv2d_same_padding_keeps_the_size():
         ({"groups": 0}, "groups=0"),
         ({"padding": "full"}, "'same' or 'valid', got 'full'"),
         ({"padding": "same", "stride": 2}, "needs stride 1"),
-        ({"padding_mode": "reflect"}, "padding_mode"),
+        ({"padding_mode": "mirror"}, "padding_mode"),
     ],
 )
 def test_conv2d_refuses(arguments, words):

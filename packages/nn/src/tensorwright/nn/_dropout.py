@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import ClassVar
+
 from tensorwright import Tensor
 
 from . import functional as F
 from ._module import Module
 
 
-class Dropout(Module):
-    """Zeroes each element with probability ``p`` in training and scales the others by 1 / (1 - p).
-
-    Raises:
-        ValueError: ``p`` outside [0, 1].
-    """
+class _Dropout(Module):
+    function: ClassVar[Callable[..., Tensor]]
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
@@ -23,8 +22,51 @@ class Dropout(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Same shape as the input; the input itself in evaluation."""
-        return F.dropout(input, self.p, self.training, self.inplace)
+        return type(self).function(input, self.p, self.training, self.inplace)
 
     def extra_repr(self) -> str:
         """Constructor arguments."""
         return f"p={self.p}, inplace={self.inplace}"
+
+
+class Dropout(_Dropout):
+    """Zeroes each element with probability ``p`` in training and scales the others by 1 / (1 - p).
+
+    Raises:
+        ValueError: ``p`` outside [0, 1].
+    """
+
+    function = F.dropout
+
+
+class Dropout1d(_Dropout):
+    """Zeroes whole channels of [N, C, L] or [C, L] with probability ``p`` in training (Tompson et al. 2015)."""
+
+    function = F.dropout1d
+
+
+class Dropout2d(_Dropout):
+    """Zeroes whole channels of [N, C, H, W] with probability ``p`` in training; of [N, C, L] as well."""
+
+    function = F.dropout2d
+
+
+class Dropout3d(_Dropout):
+    """Zeroes whole channels of [N, C, D, H, W] or [C, D, H, W] with probability ``p`` in training."""
+
+    function = F.dropout3d
+
+
+class AlphaDropout(_Dropout):
+    """Puts SELU's lowest value in place of elements with probability ``p`` in training; keeps mean 0 and variance 1.
+
+    See Klambauer et al. 2017.
+    """
+
+    function = F.alpha_dropout
+
+
+class FeatureAlphaDropout(_Dropout):
+    """``AlphaDropout`` of whole channels of [N, C, ...]."""
+
+    function = F.feature_alpha_dropout

@@ -11,8 +11,9 @@ from tensorwright import Tensor
 
 from . import _hooks, _state
 from ._hooks import Hook, RemovableHandle
-from ._parameter import Parameter
+from ._parameter import Buffer, Parameter
 from ._state import IncompatibleKeys
+from ._uninitialized import is_uninitialized
 
 Self = TypeVar("Self", bound="Module")
 Member = TypeVar("Member")
@@ -119,6 +120,11 @@ class Module:
         elif isinstance(value, Module):
             self._forget(name, kept=modules)
             modules[name] = value
+        elif isinstance(value, Buffer):
+            self._forget(name, kept=buffers)
+            buffers[name] = value
+            if not value.persistent:
+                self._non_persistent_buffers.add(name)
         elif name in parameters or name in modules or name in buffers:
             self._replace_registered(name, value)
         else:
@@ -334,7 +340,9 @@ class Module:
                     if parameter.requires_grad and parameter.grad is not None:
                         parameter.grad = convert(parameter.grad)
             for name, buffer in module._buffers.items():
-                if buffer is not None:
+                if buffer is not None and is_uninitialized(buffer):
+                    buffer.data = convert(buffer.data)
+                elif buffer is not None:
                     module._buffers[name] = convert(buffer)
         return self
 
@@ -408,6 +416,9 @@ class Module:
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"load_state_dict: expected a mapping of names to tensors, got {type(state_dict).__name__}")
         return _state.restore(self, state_dict, strict, assign)
+
+    def _state_loaded(self) -> None:
+        """Runs after a state was loaded into this module."""
 
     def register_state_dict_post_hook(self, hook: Hook) -> RemovableHandle:
         """Run ``hook(module, state_dict, prefix, local_metadata)`` after this module's state is collected."""

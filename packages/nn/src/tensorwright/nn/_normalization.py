@@ -1,4 +1,4 @@
-"""Layers that centre and scale."""
+"""Layers that centre and scale over features and channels of single samples."""
 
 from __future__ import annotations
 
@@ -11,115 +11,6 @@ from . import functional as F
 from . import init
 from ._module import Module
 from ._parameter import Parameter
-
-
-class _BatchNorm(Module):
-    """Normalisation over the batch and all positions of each channel (Ioffe and Szegedy 2015)."""
-
-    ranks: tuple[int, ...]
-    weight: Parameter | None
-    bias: Parameter | None
-    running_mean: Tensor | None
-    running_var: Tensor | None
-    num_batches_tracked: Tensor | None
-
-    def __init__(
-        self,
-        num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
-        device: tw.device | str | None = None,
-        dtype: tw.dtype | None = None,
-    ) -> None:
-        super().__init__()
-        self.num_features, self.eps, self.momentum = num_features, eps, momentum
-        self.affine, self.track_running_stats = affine, track_running_stats
-
-        def filled(value: float) -> Tensor:
-            return tw.full((num_features,), value, device=device, dtype=dtype or tw.get_default_dtype())
-
-        self.register_parameter("weight", Parameter(filled(1.0)) if affine else None)
-        self.register_parameter("bias", Parameter(filled(0.0)) if affine else None)
-        self.register_buffer("running_mean", filled(0.0) if track_running_stats else None)
-        self.register_buffer("running_var", filled(1.0) if track_running_stats else None)
-        count = tw.tensor(0, dtype=tw.int64, device=device) if track_running_stats else None
-        self.register_buffer("num_batches_tracked", count)
-
-    def reset_running_stats(self) -> None:
-        """Forget the statistics gathered so far."""
-        if self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None:
-            self.running_mean.zero_()
-            self.running_var.fill_(1.0)
-            self.num_batches_tracked.zero_()
-
-    def reset_parameters(self) -> None:
-        """Forget the statistics; weight 1, bias 0."""
-        self.reset_running_stats()
-        if self.weight is not None and self.bias is not None:
-            init.ones_(self.weight)
-            init.zeros_(self.bias)
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Normalise with the batch's statistics in training (and when none are tracked), else with the running ones."""
-        if input.ndim not in self.ranks:
-            ranks = " or ".join(f"{rank}-D" for rank in self.ranks)
-            raise ValueError(
-                f"{type(self).__name__}: expected {ranks} input, got {input.ndim}-D of shape {list(input.shape)}"
-            )
-        use_batch = self.training or self.running_mean is None
-        tracking = self.training and self.num_batches_tracked is not None
-        factor = 0.0 if self.momentum is None else self.momentum
-        if tracking and self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
-            if self.momentum is None:  # cumulative average
-                factor = 1.0 / float(self.num_batches_tracked.item())
-        # in training the running statistics are updated by the op; without tracking they are not handed over
-        statistics = (self.running_mean, self.running_var) if not use_batch or tracking else (None, None)
-        return F.batch_norm(input, *statistics, self.weight, self.bias, use_batch, factor, self.eps)
-
-    def extra_repr(self) -> str:
-        """Constructor arguments."""
-        return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"track_running_stats={self.track_running_stats}"
-        )
-
-
-class BatchNorm1d(_BatchNorm):
-    """Batch normalisation of [N, C] or [N, C, L]: each channel to mean 0 and variance 1, then scaled and shifted.
-
-    Args:
-        num_features: C.
-        eps: added to the variance.
-        momentum: weight of the newest batch in the running statistics; None for their plain average.
-        affine: learn a scale and a shift per channel.
-        track_running_stats: keep running statistics for evaluation.
-
-    Example:
-        >>> BatchNorm1d(3)(tw.randn(4, 3)).shape
-        (4, 3)
-    """
-
-    ranks = (2, 3)
-
-
-class BatchNorm2d(_BatchNorm):
-    """Batch normalisation of images [N, C, H, W]; arguments as ``BatchNorm1d``.
-
-    Example:
-        >>> BatchNorm2d(3)(tw.randn(4, 3, 5, 5)).shape
-        (4, 3, 5, 5)
-    """
-
-    ranks = (4,)
-
-
-class BatchNorm3d(_BatchNorm):
-    """Batch normalisation of volumes [N, C, D, H, W]; arguments as ``BatchNorm1d``."""
-
-    ranks = (5,)
 
 
 class LayerNorm(Module):
@@ -172,3 +63,91 @@ class LayerNorm(Module):
     def extra_repr(self) -> str:
         """Constructor arguments."""
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+
+
+class GroupNorm(Module):
+    """Normalisation over groups of channels of each sample (Wu and He 2018).
+
+    Args:
+        num_groups: groups of neighbouring channels that are normalised together.
+        num_channels: C of [N, C, ...], which the groups divide.
+        eps: added to the variance.
+        affine: learn a scale and a shift per channel.
+        bias: learn the shift, if ``affine``.
+
+    Example:
+        >>> GroupNorm(2, 4)(tw.randn(3, 4, 5)).shape
+        (3, 4, 5)
+    """
+
+    weight: Parameter | None
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        device: tw.device | str | None = None,
+        dtype: tw.dtype | None = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        if num_groups < 1 or num_channels % num_groups != 0:
+            raise ValueError(f"GroupNorm: num_groups={num_groups} must divide num_channels={num_channels}")
+        self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
+
+        def learned(wanted: bool) -> Parameter | None:
+            return Parameter(tw.empty(num_channels, device=device, dtype=dtype)) if wanted else None
+
+        self.register_parameter("weight", learned(affine))
+        self.register_parameter("bias", learned(affine and bias))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Weight 1, bias 0."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input, [N, C, ...]."""
+        return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        """Constructor arguments."""
+        return (
+            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
+            f"bias={self.bias is not None}"
+        )
+
+
+class LocalResponseNorm(Module):
+    """Divides by (k + alpha * mean of squares of ``size`` neighbouring channels)^beta (Krizhevsky et al. 2012).
+
+    Example:
+        >>> LocalResponseNorm(2)(tw.ones(1, 4, 3, 3)).shape
+        (1, 4, 3, 3)
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        super().__init__()
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input, [N, C, ...]."""
+        return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        """Constructor arguments."""
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
+
+class CrossMapLRN2d(LocalResponseNorm):
+    """``LocalResponseNorm`` of images [N, C, H, W] under its former name."""
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> None:
+        super().__init__(size, alpha, beta, k)

@@ -56,3 +56,37 @@ class Parameter(Tensor):
 
     def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
         return type(self), (self.detach().as_subclass(Tensor), self.requires_grad)
+
+
+class Buffer(Tensor):
+    """A tensor that registers itself as a buffer when assigned to a module.
+
+    Args:
+        data: tensor of any shape whose storage the buffer shares.
+        persistent: part of the module's state_dict.
+
+    Example:
+        >>> Buffer(tw.ones(2)).persistent
+        True
+    """
+
+    persistent: bool
+
+    def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Buffer:
+        buffer = (tw.empty(0) if data is None else data.detach()).as_subclass(cls)
+        buffer.persistent = persistent
+        return buffer
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Buffer:
+        if id(self) not in memo:
+            memo[id(self)] = Buffer(self.clone(), persistent=self.persistent)
+        copied = memo[id(self)]
+        assert isinstance(copied, Buffer)
+        return copied
+
+    def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
+        return _restored_buffer, (self.detach().as_subclass(Tensor), self.persistent)
+
+
+def _restored_buffer(data: Tensor, persistent: bool) -> Buffer:
+    return Buffer(data, persistent=persistent)

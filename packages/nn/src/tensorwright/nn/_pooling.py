@@ -1,33 +1,27 @@
-"""Pooling of images."""
+"""Maxima, means and p-norms over windows."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 from tensorwright import Tensor
 
 from . import functional as F
 from ._module import Module
 
-IntPair = int | tuple[int, int]
+Ints = int | Sequence[int]
 
 
-class MaxPool2d(Module):
-    """Largest value in each window of an image [N, C, H, W].
-
-    Args:
-        kernel_size: window, one number or two; likewise the others.
-        stride: step of the window; the window's size by default.
-        padding: implicit -infinity on each side, at most half the window.
-        dilation: distance of the window's points.
-        return_indices: also return the position of each maximum in its flattened image.
-        ceil_mode: round the output's size up, so that a partial last window counts.
-    """
+class _MaxPool(Module):
+    function: ClassVar[Callable[..., Tensor | tuple[Tensor, Tensor]]]
 
     def __init__(
         self,
-        kernel_size: IntPair,
-        stride: IntPair | None = None,
-        padding: IntPair = 0,
-        dilation: IntPair = 1,
+        kernel_size: Ints,
+        stride: Ints | None = None,
+        padding: Ints = 0,
+        dilation: Ints = 1,
         return_indices: bool = False,
         ceil_mode: bool = False,
     ) -> None:
@@ -37,8 +31,8 @@ class MaxPool2d(Module):
         self.return_indices, self.ceil_mode = return_indices, ceil_mode
 
     def forward(self, input: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """Map [N, C, H, W] to [N, C, H', W']."""
-        return F.max_pool2d(
+        """Map [N, C, *sizes] (or without N) to [N, C, *sizes']."""
+        return type(self).function(
             input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices
         )
 
@@ -50,19 +44,93 @@ class MaxPool2d(Module):
         )
 
 
-class AvgPool2d(Module):
-    """Mean of each window of an image [N, C, H, W]; arguments as ``MaxPool2d``.
+class MaxPool1d(_MaxPool):
+    """Largest value of each window of signals [N, C, L]; arguments as ``MaxPool2d``.
+
+    Example:
+        >>> import tensorwright as tw
+        >>> MaxPool1d(2)(tw.ones(1, 3, 4)).shape
+        (1, 3, 2)
+    """
+
+    function = F.max_pool1d
+
+
+class MaxPool2d(_MaxPool):
+    """Largest value of each window of images [N, C, H, W].
 
     Args:
-        count_include_pad: count the padding's zeros in the mean.
-        divisor_override: divide by this instead of the window's size.
+        kernel_size: the window, one number or two; likewise the others below.
+        stride: step of the window; its size if None.
+        padding: minus infinities on each side, at most half the window.
+        dilation: distance of the window's points.
+        return_indices: also return the position of each maximum in its flattened image.
+        ceil_mode: round the output's size up, so that a partial last window counts.
+
+    Example:
+        >>> import tensorwright as tw
+        >>> MaxPool2d(2)(tw.ones(1, 3, 4, 4)).shape
+        (1, 3, 2, 2)
+    """
+
+    function = F.max_pool2d
+
+
+class MaxPool3d(_MaxPool):
+    """Largest value of each window of volumes [N, C, D, H, W]; arguments as ``MaxPool2d``.
+
+    Example:
+        >>> import tensorwright as tw
+        >>> MaxPool3d(2)(tw.ones(1, 3, 4, 4, 4)).shape
+        (1, 3, 2, 2, 2)
+    """
+
+    function = F.max_pool3d
+
+
+class AvgPool1d(Module):
+    """Mean of each window of signals [N, C, L]; arguments as ``AvgPool2d``.
+
+    Example:
+        >>> import tensorwright as tw
+        >>> AvgPool1d(2)(tw.ones(1, 3, 4)).shape
+        (1, 3, 2)
     """
 
     def __init__(
         self,
-        kernel_size: IntPair,
-        stride: IntPair | None = None,
-        padding: IntPair = 0,
+        kernel_size: Ints,
+        stride: Ints | None = None,
+        padding: Ints = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:
+        super().__init__()
+        self.kernel_size, self.padding = _single(kernel_size), _single(padding)
+        self.stride = self.kernel_size if stride is None else _single(stride)
+        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Map [N, C, L] to [N, C, L']."""
+        return F.avg_pool1d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
+
+    def extra_repr(self) -> str:
+        """Constructor arguments."""
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+def _single(value: Ints) -> tuple[int, ...]:
+    return (value,) if isinstance(value, int) else tuple(value)
+
+
+class _AvgPool(Module):
+    function: ClassVar[Callable[..., Tensor]]
+
+    def __init__(
+        self,
+        kernel_size: Ints,
+        stride: Ints | None = None,
+        padding: Ints = 0,
         ceil_mode: bool = False,
         count_include_pad: bool = True,
         divisor_override: int | None = None,
@@ -73,8 +141,8 @@ class AvgPool2d(Module):
         self.ceil_mode, self.count_include_pad, self.divisor_override = ceil_mode, count_include_pad, divisor_override
 
     def forward(self, input: Tensor) -> Tensor:
-        """Map [N, C, H, W] to [N, C, H', W']."""
-        return F.avg_pool2d(
+        """Map [N, C, *sizes] (or without N) to [N, C, *sizes']."""
+        return type(self).function(
             input,
             self.kernel_size,
             self.stride,
@@ -89,17 +157,96 @@ class AvgPool2d(Module):
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
-class AdaptiveAvgPool2d(Module):
-    """Mean over windows chosen so that the output is ``output_size``."""
+class AvgPool2d(_AvgPool):
+    """Mean of each window of images [N, C, H, W].
 
-    def __init__(self, output_size: IntPair) -> None:
+    Args:
+        kernel_size: the window, one number or two; likewise stride and padding.
+        stride: step of the window; its size if None.
+        padding: zeros on each side, at most half the window.
+        ceil_mode: round the output's size up, so that a partial last window counts.
+        count_include_pad: count the padding's zeros in the mean.
+        divisor_override: divide by this instead of the window's size.
+
+    Example:
+        >>> import tensorwright as tw
+        >>> AvgPool2d(2)(tw.ones(1, 3, 4, 4)).shape
+        (1, 3, 2, 2)
+    """
+
+    function = F.avg_pool2d
+
+
+class AvgPool3d(_AvgPool):
+    """Mean of each window of volumes [N, C, D, H, W]; arguments as ``AvgPool2d``.
+
+    Example:
+        >>> import tensorwright as tw
+        >>> AvgPool3d(2)(tw.ones(1, 3, 4, 4, 4)).shape
+        (1, 3, 2, 2, 2)
+    """
+
+    function = F.avg_pool3d
+
+
+class _LPPool(Module):
+    function: ClassVar[Callable[..., Tensor]]
+
+    def __init__(
+        self, norm_type: float, kernel_size: Ints, stride: Ints | None = None, ceil_mode: bool = False
+    ) -> None:
         super().__init__()
-        self.output_size = output_size
+        self.norm_type, self.kernel_size, self.stride, self.ceil_mode = norm_type, kernel_size, stride, ceil_mode
 
     def forward(self, input: Tensor) -> Tensor:
-        """Map [N, C, H, W] to [N, C, *output_size]."""
-        return F.adaptive_avg_pool2d(input, self.output_size)
+        """Map [N, C, *sizes] (or without N) to [N, C, *sizes']."""
+        return type(self).function(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
 
     def extra_repr(self) -> str:
         """Constructor arguments."""
-        return f"output_size={self.output_size}"
+        return (
+            f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, "
+            f"ceil_mode={self.ceil_mode}"
+        )
+
+
+class LPPool1d(_LPPool):
+    """(sum of x^p)^(1/p) over each window of signals [N, C, L].
+
+    Args:
+        norm_type: p.
+        kernel_size: the window.
+        stride: step of the window; its size if None.
+        ceil_mode: round the output's size up, so that a partial last window counts.
+
+    Example:
+        >>> import tensorwright as tw
+        >>> LPPool1d(2, 2)(tw.ones(1, 3, 4)).shape
+        (1, 3, 2)
+    """
+
+    function = F.lp_pool1d
+
+
+class LPPool2d(_LPPool):
+    """(sum of x^p)^(1/p) over each window of images [N, C, H, W]; arguments as ``LPPool1d``.
+
+    Example:
+        >>> import tensorwright as tw
+        >>> LPPool2d(2, 2)(tw.ones(1, 3, 4, 4)).shape
+        (1, 3, 2, 2)
+    """
+
+    function = F.lp_pool2d
+
+
+class LPPool3d(_LPPool):
+    """(sum of x^p)^(1/p) over each window of volumes [N, C, D, H, W]; arguments as ``LPPool1d``.
+
+    Example:
+        >>> import tensorwright as tw
+        >>> LPPool3d(2, 2)(tw.ones(1, 3, 4, 4, 4)).shape
+        (1, 3, 2, 2, 2)
+    """
+
+    function = F.lp_pool3d

@@ -10,6 +10,7 @@ import tensorwright as tw
 from tensorwright import Tensor
 
 from ._parameter import Parameter
+from ._uninitialized import UninitializedBuffer, UninitializedParameter, is_uninitialized
 
 if TYPE_CHECKING:
     from ._module import Module
@@ -27,7 +28,7 @@ def collect(module: Module, destination: OrderedDict[str, Any], prefix: str, kee
     for hook in module._state_dict_pre_hooks.values():
         hook(module, prefix, keep_vars)
     for name, tensor in own_state(module).items():
-        destination[prefix + name] = tensor if keep_vars else tensor.detach()
+        destination[prefix + name] = tensor if keep_vars or is_uninitialized(tensor) else tensor.detach()
     for name, child in module._modules.items():
         if child is not None:
             collect(child, destination, prefix + name + ".", keep_vars)
@@ -63,6 +64,7 @@ def restore(module: Module, state: Mapping[str, Tensor], strict: bool, assign: b
                 _load_one(owner, attribute, given[name], assign)
     result = IncompatibleKeys(missing, unexpected)
     for _, owner in _owners(module):
+        owner._state_loaded()
         for hook in owner._load_state_dict_post_hooks.values():
             hook(owner, result)
     return result
@@ -80,13 +82,19 @@ def _problems(targets: Mapping[str, tuple[Module, str]], given: Mapping[str, obj
         value, current = given[name], own_state(owner)[attribute]
         if not isinstance(value, Tensor):
             problems.append(f"{name}: expected a Tensor, got {type(value).__name__}")
-        elif tuple(value.shape) != tuple(current.shape):
+        elif is_uninitialized(value) and not is_uninitialized(current):
+            problems.append(f"{name}: the module has shape {list(current.shape)}, the state's is not known yet")
+        elif not is_uninitialized(current) and tuple(value.shape) != tuple(current.shape):
             problems.append(f"{name}: the module has shape {list(current.shape)}, the state {list(value.shape)}")
     return problems
 
 
 def _load_one(owner: Module, attribute: str, value: Tensor, assign: bool) -> None:
     current = own_state(owner)[attribute]
+    if is_uninitialized(value):
+        return  # nothing is known on either side
+    if isinstance(current, UninitializedParameter | UninitializedBuffer):
+        current.materialize(tuple(value.shape))
     if not assign:
         current.copy_(value)
     elif isinstance(current, Parameter):
