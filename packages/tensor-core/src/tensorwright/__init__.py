@@ -74,6 +74,7 @@ from tensorwright._random import seed as seed
 from tensorwright._random import set_rng_state as set_rng_state
 
 if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
+    from tensorwright import array_api as array_api
     from tensorwright import autograd as autograd
     from tensorwright import extend as extend
     from tensorwright import linalg as linalg
@@ -109,7 +110,7 @@ _LAZY = {
     "load_metadata": "_serialization",
     "save": "_serialization",
 }
-_LAZY_MODULES = ("extend", "linalg", "ops", "special")
+_LAZY_MODULES = ("array_api", "extend", "linalg", "ops", "special")
 
 
 def __getattr__(name: str) -> object:

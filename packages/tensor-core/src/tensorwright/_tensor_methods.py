@@ -9,6 +9,7 @@ from tensorwright._C import Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
     import numpy as np
     from tensorwright._C import DeviceLike, DtypeLike, Size, dtype
@@ -102,6 +103,33 @@ def new_tensor(
     return tensor
 
 
+def __array_namespace__(self: Tensor, *, api_version: str | None = None) -> ModuleType:  # noqa: N807
+    """The functions of the array API standard for tensors, ``tensorwright.array_api``.
+
+    Args:
+        api_version: the version of the standard that the caller is written to; 2021.12 to 2024.12.
+
+    Raises:
+        ValueError: for another version.
+    """
+    if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12"):
+        raise ValueError(f"__array_namespace__(): version {api_version!r} is not known; this is 2024.12")
+    from tensorwright import array_api
+
+    return array_api
+
+
+def to_device(self: Tensor, device: DeviceLike, /, *, stream: object = None) -> Tensor:
+    """The tensor on a device: ``to`` under the array API standard's name.
+
+    Raises:
+        ValueError: if a stream is given; the devices here have none.
+    """
+    if stream is not None:
+        raise ValueError("to_device(): argument 'stream' must be None")
+    return self.to(device)
+
+
 def type_(self: Tensor, dtype: DtypeLike | None = None) -> Tensor | str:
     """The name of the dtype, or the tensor in another dtype."""
     return f"tensorwright.{self.dtype.name}" if dtype is None else self.to(dtype)
@@ -164,7 +192,7 @@ def __copy__(self: Tensor) -> Tensor:  # noqa: N807
 
 
 _METHODS: tuple[Callable[..., Any], ...] = (
-    numpy, __array__, __format__, _repr_html_, new_tensor, type_, __reduce_ex__, __deepcopy__, __copy__,
+    numpy, __array__, __array_namespace__, to_device, __format__, _repr_html_, new_tensor, type_, __reduce_ex__, __deepcopy__, __copy__,
 )  # fmt: skip
 
 

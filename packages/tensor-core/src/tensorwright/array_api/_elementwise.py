@@ -102,7 +102,6 @@ square = _unary("square", tw.square, "x * x")
 tan = _unary("tan", tw.tan, "The tangent.")
 tanh = _unary("tanh", tw.tanh, "The hyperbolic tangent.")
 trunc = _unary("trunc", tw.trunc, "The integral part of x.")
-sign = _unary("sign", tw.sgn, "-1, 0 or 1, as x is negative, zero or positive; x / |x| of complex numbers.")
 
 add = _binary("add", tw.add, "x1 + x2")
 atan2 = _binary("atan2", tw.atan2, "The angle of the point (x2, x1).")
@@ -132,6 +131,12 @@ not_equal = _binary("not_equal", tw.ne, "x1 != x2")
 pow = _binary("pow", tw.pow, "x1 to the power of x2.")
 remainder = _binary("remainder", tw.remainder, "x1 % x2, with the sign of x2.")
 subtract = _binary("subtract", tw.sub, "x1 - x2")
+
+
+def sign(x: Tensor, /) -> Tensor:
+    """-1, 0 or 1, as x is negative, zero or positive, and NaN of NaN; x / abs(x) of complex numbers."""
+    out = tw.sgn(x)
+    return tw.where(x != x, x, out) if x.dtype.is_floating_point else out
 
 
 def conj(x: Tensor, /) -> Tensor:
