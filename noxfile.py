@@ -349,6 +349,23 @@ def abi(session: nox.Session) -> None:
     pytest(session, str(gates), str(ROOT / "tests-integration"), "-k", "abi or plugin")
 
 
+@nox.session(name="array-api", requires=["wheels"], default=False)
+def array_api(session: nox.Session) -> None:
+    """Run the array API standard's own tests, from the checkout that ARRAY_API_TESTS names; no test is left out."""
+    checkout = os.environ.get("ARRAY_API_TESTS", "")
+    if not (Path(checkout) / "array_api_tests").is_dir():
+        session.error("ARRAY_API_TESTS must name a checkout of data-apis/array-api-tests, with its submodule")
+    install(session, ["tensor-core"])
+    session.install("-r", str(Path(checkout) / "requirements.txt"))
+    session.chdir(checkout)
+    environment = {
+        "ARRAY_API_TESTS_MODULE": "tensorwright.array_api",
+        "ARRAY_API_TESTS_VERSION": "2024.12",
+    }
+    lists = [f"--skips-file={os.devnull}", f"--xfails-file={os.devnull}"]
+    pytest(session, "array_api_tests", "--disable-deadline", *lists, **environment)
+
+
 @nox.session(requires=["wheels"], default=False, venv_backend="virtualenv")
 def bench(session: nox.Session) -> None:
     """Measure beside torch, interleaved, and print the ratios."""

@@ -250,3 +250,10 @@ def test_bad_assignments() -> None:
     with pytest.raises(TypeError, match="complex"):
         x[0] = 1j
     assert x.tolist() == [[0, 0, 0], [0, 0, 0]]
+
+
+def test_masks_of_several_dimensions_that_hold_nowhere() -> None:
+    x, nowhere = tw.ones(2, 3), tw.zeros(2, 3, dtype=tw.bool)
+    assert x[nowhere].tolist() == []
+    x[nowhere] = 5.0
+    assert x.tolist() == [[1, 1, 1], [1, 1, 1]]

@@ -23,7 +23,7 @@ void add_mask(const char* op, TensorRef self, TensorRef mask, int64_t dim, std::
   const Tensor places = nonzero(mask);
   for (int64_t d = 0; d < mask.ndim(); ++d) {
     const int64_t shape[] = {places.size(0)}, strides[] = {mask.ndim()};
-    out->push_back({dim + d, as_strided(places, {shape, 1}, {strides, 1}, d * 8)});
+    out->push_back({dim + d, as_strided(places, {shape, 1}, {strides, 1}, places.numel() ? d * 8 : 0)});
   }
 }
 

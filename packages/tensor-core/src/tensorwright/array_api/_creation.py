@@ -83,16 +83,12 @@ def from_dlpack(x: object, /, *, device: Device | None = None, copy: bool | None
     return tw.from_dlpack(x, device=device, copy=copy)
 
 
-def full(
-    shape: Shape, fill_value: Number, *, dtype: Dtype | None = None, device: Device | None = None
-) -> Tensor:
+def full(shape: Shape, fill_value: Number, *, dtype: Dtype | None = None, device: Device | None = None) -> Tensor:
     """A tensor with ``fill_value`` everywhere."""
     return tw.full(_sizes(shape), fill_value, dtype=dtype, device=device)
 
 
-def full_like(
-    x: Tensor, /, fill_value: Number, *, dtype: Dtype | None = None, device: Device | None = None
-) -> Tensor:
+def full_like(x: Tensor, /, fill_value: Number, *, dtype: Dtype | None = None, device: Device | None = None) -> Tensor:
     """A tensor of the shape of ``x`` with ``fill_value`` everywhere."""
     return tw.full_like(x, fill_value, dtype=dtype, device=device)
 

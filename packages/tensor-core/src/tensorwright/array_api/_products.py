@@ -24,7 +24,8 @@ def matrix_transpose(x: Tensor, /) -> Tensor:
 def tensordot(x1: Tensor, x2: Tensor, /, *, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Tensor:
     """The sum of products over some axes of both."""
     dtype = tw.result_type(x1, x2)
-    return tw.tensordot(x1.to(dtype), x2.to(dtype), axes)
+    a, b = x1.to(dtype), x2.to(dtype)
+    return tw.tensordot(a, b, axes) if isinstance(axes, int) else tw.tensordot(a, b, *map(tuple, axes))
 
 
 def vecdot(x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Tensor:

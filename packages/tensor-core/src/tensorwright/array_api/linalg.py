@@ -81,9 +81,7 @@ def inv(x: Tensor, /) -> Tensor:
     return tw.linalg.inv(x)
 
 
-def matrix_norm(
-    x: Tensor, /, *, keepdims: bool = False, ord: float | Literal["fro", "nuc"] | None = "fro"
-) -> Tensor:
+def matrix_norm(x: Tensor, /, *, keepdims: bool = False, ord: float | Literal["fro", "nuc"] | None = "fro") -> Tensor:
     """Norms of matrices."""
     return tw.linalg.matrix_norm(x, "fro" if ord is None else ord, (-2, -1), keepdims)
 
