@@ -192,7 +192,8 @@ def __copy__(self: Tensor) -> Tensor:  # noqa: N807
 
 
 _METHODS: tuple[Callable[..., Any], ...] = (
-    numpy, __array__, __array_namespace__, to_device, __format__, _repr_html_, new_tensor, type_, __reduce_ex__, __deepcopy__, __copy__,
+    numpy, __array__, __array_namespace__, to_device, __format__, _repr_html_, new_tensor, type_, __reduce_ex__,
+    __deepcopy__, __copy__,
 )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """The Python array API standard, version 2024.12, with its extensions ``linalg`` and ``fft``.
 
-The names, arguments and results of https://data-apis.org/array-api/2024.12. Arrays are ``Tensor``s, so libraries that are
-written to the standard run on tensors as they are: ``x.__array_namespace__()`` gives this module.
+The names, arguments and results of https://data-apis.org/array-api/2024.12. Arrays are ``Tensor``s, so libraries that
+are written to the standard run on tensors as they are: ``x.__array_namespace__()`` gives this module.
 
 Example:
     >>> import tensorwright as tw
