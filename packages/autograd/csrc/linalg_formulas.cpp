@@ -6,6 +6,7 @@
 #include <tensorwright/ops/indexing.hpp>
 #include <tensorwright/ops/joining.hpp>
 #include <tensorwright/ops/linalg_decompositions.hpp>
+#include <tensorwright/ops/linalg_functions.hpp>
 #include <tensorwright/ops/linalg_solvers.hpp>
 #include <tensorwright/ops/linear_algebra.hpp>
 #include <tensorwright/ops/pointwise.hpp>
@@ -13,6 +14,7 @@
 #include <tensorwright/ops/views.hpp>
 
 #include <algorithm>
+#include <cmath>
 
 #include "formulas.h"
 
@@ -287,6 +289,62 @@ std::tuple<Tensor, Tensor> lstsq_backward(TensorRef grad_solution, TensorRef gra
   Tensor grad_a =
       ops::sub(pinv_backward(times(grad_solution, adjoint_of(b)), A, pinv), times(by_residual, adjoint_of(solution)));
   return {std::move(grad_a), std::move(grad_b)};
+}
+
+// ---- functions ------------------------------------------------------------------------------------------------
+
+// Of a square root, and 0 where that is 0.
+Tensor root_backward(TensorRef grad, TensorRef root) {
+  const Tensor zero = ops::eq(root, 0);
+  return ops::masked_fill(ops::div(grad, ops::mul(ops::masked_fill(root, zero, 1), 2)), zero, 0);
+}
+
+// The upper right block of exp [[A^H, G], [0, A^H]] (Mathias 1996).
+Tensor matrix_exp_backward(TensorRef grad, TensorRef A) {
+  const int64_t n = A.size(-1);
+  const Tensor h = adjoint_of(A);
+  tw_tensor* upper[] = {h.get(), grad.get()};
+  const Tensor zero = zeros_like(h);
+  tw_tensor* lower[] = {zero.get(), h.get()};
+  const Tensor top = ops::cat(TensorList(upper, 2), -1), bottom = ops::cat(TensorList(lower, 2), -1);
+  tw_tensor* rows[] = {top.get(), bottom.get()};
+  const Tensor whole = ops::linalg_matrix_exp(ops::cat(TensorList(rows, 2), -2));
+  return ops::narrow(ops::narrow(whole, -2, 0, n), -1, n, n);
+}
+
+std::tuple<Tensor, Tensor> cross_backward(TensorRef grad, TensorRef a, TensorRef b, int64_t dim) {
+  const auto reduced = [](TensorRef g, TensorRef like) { return sum_to(g, like.shape(), like.dtype()); };
+  return {reduced(ops::linalg_cross(conjugate(b), grad, dim), a),
+          reduced(ops::linalg_cross(grad, conjugate(a), dim), b)};
+}
+
+namespace {
+
+// grad times the derivatives of |d|_p by the coordinates of d = x1[:, :, None] - x2[:, None]; all [batch, P, R, M].
+Tensor distance_slopes(TensorRef grad, TensorRef x1, TensorRef x2, TensorRef distances, double p) {
+  const Tensor d = ops::sub(ops::unsqueeze(x1, 2), ops::unsqueeze(x2, 1));
+  const Tensor g = ops::unsqueeze(grad, -1), length = ops::unsqueeze(distances, -1);
+  if (p == 0) return ops::mul(d, ops::mul(g, 0));
+  if (p == 1) return ops::mul(ops::sign(d), g);
+  if (std::isinf(p)) return ops::mul(ops::mul(ops::sign(d), g), ops::eq(ops::abs(d), length));
+  const Tensor none = ops::eq(d, 0);
+  const Tensor powers = ops::pow(ops::abs(ops::masked_fill(d, none, 1)), p - 1);
+  const Tensor scale = ops::pow(ops::masked_fill(length, ops::eq(length, 0), 1), 1 - p);
+  return ops::mul(ops::mul(ops::masked_fill(ops::mul(powers, ops::sign(d)), none, 0), scale), g);
+}
+
+}  // namespace
+
+std::tuple<Tensor, Tensor> cdist_backward(TensorRef grad, TensorRef x1, TensorRef x2, TensorRef distances, double p) {
+  if (p == 2) {  // (x1 - x2) / distance, summed without the tensor of differences
+    const Tensor zero = ops::eq(distances, 0);
+    const Tensor w = ops::masked_fill(ops::div(grad, ops::masked_fill(distances, zero, 1)), zero, 0);
+    const Tensor rows = ops::unsqueeze(ops::sum(w, IntList({2})), -1),
+                 columns = ops::unsqueeze(ops::sum(w, IntList({1})), -1);
+    return {ops::sub(ops::mul(x1, rows), times(w, x2)), ops::sub(ops::mul(x2, columns), times(transposed(w), x1))};
+  }
+  const Tensor slopes = distance_slopes(grad, x1, x2, distances, p);
+  return {ops::sum(slopes, IntList({2})), ops::neg(ops::sum(slopes, IntList({1})))};
 }
 
 }  // namespace tw::autograd

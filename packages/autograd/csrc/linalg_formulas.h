@@ -39,4 +39,11 @@ Tensor pinv_backward(TensorRef grad, TensorRef A, TensorRef pinv);
 std::tuple<Tensor, Tensor> lstsq_backward(TensorRef grad_solution, TensorRef grad_residuals, TensorRef A, TensorRef b,
                                           TensorRef solution);
 
+// ---- functions ------------------------------------------------------------------------------------------------
+
+Tensor root_backward(TensorRef grad, TensorRef root);
+Tensor matrix_exp_backward(TensorRef grad, TensorRef A);
+std::tuple<Tensor, Tensor> cross_backward(TensorRef grad, TensorRef a, TensorRef b, int64_t dim);
+std::tuple<Tensor, Tensor> cdist_backward(TensorRef grad, TensorRef x1, TensorRef x2, TensorRef distances, double p);
+
 }  // namespace tw::autograd

@@ -98,7 +98,7 @@ def bools(*shape: int) -> tw.Tensor:
 _NAMES: dict[str, Any] = {
     "normal": normal, "uniform": uniform, "with_zeros": with_zeros, "fixed": fixed, "full": full, "ints": ints,
     "floats": floats, "bools": bools, "float64": tw.float64, "float32": tw.float32,
-    "int32": int32, "positive": positive, "symmetric": symmetric,
+    "int32": int32, "float": float, "positive": positive, "symmetric": symmetric,
 }  # fmt: skip
 
 

@@ -4,6 +4,7 @@
 #include <tensorwright/ops/creation.hpp>
 #include <tensorwright/ops/indexing.hpp>
 #include <tensorwright/ops/loss_margin.hpp>
+#include <tensorwright/ops/linalg_norms.hpp>
 #include <tensorwright/ops/pointwise.hpp>
 #include <tensorwright/ops/scan.hpp>
 #include <tensorwright/ops/statistics.hpp>

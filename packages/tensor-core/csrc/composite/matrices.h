@@ -53,6 +53,10 @@ inline double epsilon_of(tw_dtype dtype) {
   return single ? std::numeric_limits<float>::epsilon() : std::numeric_limits<double>::epsilon();
 }
 
+inline tw_dtype real_of(tw_dtype dtype) {
+  return is_complex(dtype) ? tw_dtype{TW_DT_FLOAT, static_cast<uint8_t>(dtype.bits / 2), 1} : dtype;
+}
+
 inline Tensor identity(int64_t n, TensorRef like) { return ops::eye(n, std::nullopt, like.dtype(), like.device()); }
 
 }  // namespace tw::composite

@@ -1,4 +1,5 @@
 #include <tensorwright/ops/comparison.hpp>
+#include <tensorwright/ops/linalg_norms.hpp>
 #include <tensorwright/ops/normalization.hpp>
 #include <tensorwright/ops/pointwise.hpp>
 #include <tensorwright/ops/reduction.hpp>

@@ -1,6 +1,7 @@
-// Variance in two passes, norms.
+// Variance in two passes.
 #include <tensorwright/ops/comparison.hpp>
 #include <tensorwright/ops/copy.hpp>
+#include <tensorwright/ops/linalg_norms.hpp>
 #include <tensorwright/ops/pointwise.hpp>
 #include <tensorwright/ops/reduction.hpp>
 #include <tensorwright/ops/statistics.hpp>
@@ -68,28 +69,6 @@ std::tuple<Tensor, Tensor> std_mean(TensorRef self, std::optional<IntList> dim, 
                                     std::optional<bool> unbiased, bool keepdim) {
   const VarianceAndMean both = variance_and_mean(self, dim, correction, unbiased, keepdim);
   return {narrowed(ops::sqrt(both.variance), self), narrowed(both.mean, self)};
-}
-
-namespace {
-
-// Roots that have gradient 0 at 0, as a norm has.
-Tensor safe_power(TensorRef x, double exponent) {
-  const Tensor is_zero = ops::eq(x, 0);
-  const Tensor base = ops::masked_fill(x, is_zero, 1);
-  const Tensor root = exponent == 0.5 ? ops::sqrt(base) : ops::pow(base, exponent);
-  return ops::masked_fill(root, is_zero, 0);
-}
-
-}  // namespace
-
-Tensor norm(TensorRef self, const Scalar& p, std::optional<IntList> dim, bool keepdim) {
-  const double order = p.real();
-  if (order == 2) return safe_power(ops::squared_sum(self, dim, keepdim), 0.5);
-  if (order == 0) return ops::to_dtype(ops::sum(ops::ne(self, 0), dim, keepdim), self.dtype());
-  const Tensor magnitude = ops::abs(self);
-  if (order == 1) return ops::sum(magnitude, dim, keepdim);
-  if (std::isinf(order)) return order > 0 ? ops::amax(magnitude, dim, keepdim) : ops::amin(magnitude, dim, keepdim);
-  return safe_power(ops::sum(ops::pow(magnitude, order), dim, keepdim), 1 / order);
 }
 
 Tensor cosine_similarity(TensorRef self, TensorRef other, int64_t dim, double eps) {

@@ -75,4 +75,8 @@ HELPERS = {
     "svdvals_backward": TENSOR,
     "pinv_backward": TENSOR,
     "lstsq_backward": TUPLE,
+    "root_backward": TENSOR,
+    "matrix_exp_backward": TENSOR,
+    "cross_backward": TUPLE,
+    "cdist_backward": TUPLE,
 }
