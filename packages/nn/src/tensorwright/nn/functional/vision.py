@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 
 from tensorwright import Tensor, ops
@@ -98,7 +97,6 @@ def upsample(
     align_corners: bool | None = None,
 ) -> Tensor:
     """The former name of ``interpolate``."""
-    warnings.warn("upsample is deprecated; use interpolate", DeprecationWarning, stacklevel=2)
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
