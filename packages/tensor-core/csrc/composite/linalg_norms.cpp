@@ -142,15 +142,6 @@ Tensor nuclear_norm_dim(TensorRef self, IntList dim, bool keepdim) {
   return ops::linalg_matrix_norm_str_ord(self, "nuc", dim, keepdim);
 }
 
-Tensor norm_except_dim(TensorRef v, int64_t pow, int64_t dim) {
-  if (dim == -1) return ops::linalg_vector_norm(v, pow);
-  std::vector<int64_t> others;
-  for (int64_t d = 0; d < v.ndim(); ++d)
-    if (d != from_start(dim, v)) others.push_back(d);
-  if (others.empty()) return ops::abs(v);  // an empty list of dimensions would stand for all
-  return ops::linalg_vector_norm(v, pow, others, true);
-}
-
 // ---- condition numbers and ranks ------------------------------------------------------------------------------------
 
 namespace {
