@@ -1,7 +1,9 @@
 // Scaling by powers of two, powers in double precision, the identity.
 #include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/creation.hpp>
+#include <tensorwright/ops/number_theory.hpp>
 #include <tensorwright/ops/pointwise.hpp>
+#include <tensorwright/ops/views.hpp>
 
 #include "declarations/number_theory.h"
 #include "runtime/dtype.h"
@@ -29,6 +31,26 @@ Tensor float_power(const Operand& self, const Operand& exponent) {
   const tw_device device = self.is_tensor() ? self.tensor().device() : exponent.tensor().device();
   if (!exponent.is_tensor()) return ops::pow(as_tensor(self, dtype, device), exponent);
   return ops::pow(as_tensor(self, dtype, device), as_tensor(exponent, dtype, device));
+}
+
+Tensor hash_tensor(TensorRef self, IntList dim, bool keepdim, int64_t /*mode*/) {
+  const int ndim = self.ndim();
+  std::vector<bool> reduced(static_cast<size_t>(ndim), dim.empty());
+  for (const int64_t d : dim)
+    if (ndim > 0) reduced[static_cast<size_t>(d < 0 ? d + ndim : d)] = true;
+  std::vector<int64_t> order, shape;
+  int64_t rows = 1, columns = 1;
+  for (const bool last : {false, true})
+    for (int d = 0; d < ndim; ++d)
+      if (reduced[static_cast<size_t>(d)] == last) order.push_back(d), (last ? columns : rows) *= self.size(d);
+  for (int d = 0; d < ndim; ++d)
+    if (!reduced[static_cast<size_t>(d)] || keepdim)
+      shape.push_back(reduced[static_cast<size_t>(d)] ? 1 : self.size(d));
+  const bool floating = is_floating(self.dtype());
+  const Tensor wide = ops::to_dtype(self, floating ? kFloat64 : kInt64);
+  const Tensor bits = floating ? ops::view_dtype(wide, kInt64) : wide;
+  const Tensor hashes = ops::xor_rows(ops::reshape(ops::permute(bits, order), {rows, columns}));
+  return ops::view_dtype(ops::reshape(hashes, shape), kUInt64);
 }
 
 Tensor positive(TensorRef self) { return Tensor::retain(self); }

@@ -9,22 +9,28 @@
 
 namespace tw::cpu {
 
-// log Gamma(1 + a), with its derivative; used below 20, beyond which Stirling's series serves.
-inline double log_gamma_plus_one(double a) { return std::lgamma(a + 1); }
-inline Dual log_gamma_plus_one(Dual a) {
-  double slope = 0, x = a.value + 1;
-  for (; x < 10; x += 1) slope -= 1 / x;
+// psi(1 + a)
+inline double digamma_plus_one(double a) {
+  double sum = 0, x = a + 1;
+  for (; x < 10; x += 1) sum -= 1 / x;
   const double z = 1 / (x * x);
-  slope += std::log(x) - 0.5 / x -
-           z * (1.0 / 12 - z * (1.0 / 120 - z * (1.0 / 252 - z * (1.0 / 240 - z * (1.0 / 132 - z * 691.0 / 32760)))));
-  return {std::lgamma(a.value + 1), slope * a.slope};
+  return sum + std::log(x) - 0.5 / x -
+         z * (1.0 / 12 - z * (1.0 / 120 - z * (1.0 / 252 - z * (1.0 / 240 - z * (1.0 / 132 - z * 691.0 / 32760)))));
 }
 
-// log(1 + t) - t.
+// log Gamma(1 + a), for a < 20; what 1 + a loses by rounding is given back.
+inline double log_gamma_plus_one(double a) {
+  const double rounded = 1 + a;
+  return std::lgamma(rounded) + digamma_plus_one(a) * (a - (rounded - 1));
+}
+inline Dual log_gamma_plus_one(Dual a) { return {log_gamma_plus_one(a.value), digamma_plus_one(a.value) * a.slope}; }
+
+// log(x / a) - t with t = (x - a) / a.
 template <class R>
-R log1p_less_argument(R t) {
-  using std::fabs, std::log1p;
-  if (fabs(value_of(t)) > 0.3) return log1p(t) - t;
+R log_ratio_less_excess(R a, double x) {
+  using std::fabs, std::log;
+  const R t = (R(x) - a) / a;
+  if (fabs(value_of(t)) > 0.3) return log(R(x) / a) - t;
   const R s = t / (R(2) + t), square = s * s;  // log(1 + t) = 2 (s + s^3 / 3 + ...), and 2 s - t = -s t
   R power = square * s, sum = R(0);
   for (int k = 3; k < 40; k += 2) {
@@ -41,9 +47,9 @@ template <class R>
 R gamma_prefix(R a, double x) {
   using std::exp, std::log, std::sqrt;
   if (value_of(a) < 20) return exp(a * R(std::log(x)) - R(x) - log_gamma_plus_one(a));
-  const R ratio_less_one = (R(x) - a) / a, z = R(1) / (a * a);
+  const R z = R(1) / (a * a);
   const R stirling = (R(1.0 / 12) - z * (R(1.0 / 360) - z * (R(1.0 / 1260) - z * R(1.0 / 1680)))) / a;
-  return exp(a * log1p_less_argument(ratio_less_one) - stirling) / sqrt(R(6.283185307179586) * a);
+  return exp(a * log_ratio_less_excess(a, x) - stirling) / sqrt(R(6.283185307179586) * a);
 }
 
 // P by its series, for x that is not far above a.
@@ -103,7 +109,7 @@ template <class R>
 R uniform_expansion(R a, double x, double sign) {
   using std::erfc, std::exp, std::sqrt;
   const R ratio_less_one = (R(x) - a) / a;
-  const R half_square = -log1p_less_argument(ratio_less_one);
+  const R half_square = -log_ratio_less_excess(a, x);
   const bool at_a = value_of(half_square) <= 1e-30;
   // eta, of which half_square is half the square; near 0 it is mu - mu^2 / 3
   const R size = at_a ? ratio_less_one - ratio_less_one * ratio_less_one / R(3) : sqrt(R(2) * half_square);

@@ -83,4 +83,16 @@ void nextafter(TensorRef self, TensorRef other, TensorRef out) {
   });
 }
 
+void xor_rows(TensorRef self, TensorRef out) {
+  const Tensor rows = dense(self);
+  const int64_t columns = self.size(1);
+  parallel_for(0, self.size(0), grain_for(columns), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      int64_t bits = 0;
+      for (int64_t k = 0; k < columns; ++k) bits ^= rows.data<int64_t>()[i * columns + k];
+      out.data<int64_t>()[i] = bits;
+    }
+  });
+}
+
 }  // namespace tw::cpu

@@ -17,6 +17,11 @@ class RandomStream {
   void words(int64_t first, int64_t count, uint32_t* out) const {
     isa_table<PhiloxKernel>().words(key_, counter_ + static_cast<uint64_t>(first * kGroupCounters), count, out);
   }
+  // One group; of turns after 0 under another key, for whom what was reserved does not suffice.
+  void words_of_turn(int64_t turn, int64_t group, uint32_t* out) const {
+    const uint64_t key = key_ + static_cast<uint64_t>(turn) * 0x9E3779B97F4A7C15u;
+    isa_table<PhiloxKernel>().words(key, counter_ + static_cast<uint64_t>(group * kGroupCounters), 1, out);
+  }
   int64_t groups() const { return groups_; }
 
  private:
