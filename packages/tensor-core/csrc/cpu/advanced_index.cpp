@@ -17,7 +17,7 @@ struct DimIndex {
 // A bool mask becomes one vector per dimension it covers.
 void add_mask(const char* op, TensorRef self, TensorRef mask, int64_t dim, std::vector<DimIndex>* out) {
   for (int d = 0; d < mask.ndim(); ++d)
-    if (dim + d >= self.ndim() || mask.size(d) != self.size(static_cast<int>(dim) + d))
+    if (dim + d >= self.ndim() || (mask.size(d) != 0 && mask.size(d) != self.size(static_cast<int>(dim) + d)))
       throw fail(TW_E_INDEX, op, ": the mask of shape ", mask.shape(), " does not fit dimensions ", dim, " to ",
                  dim + mask.ndim() - 1, " of a tensor of shape ", self.shape());
   const Tensor places = nonzero(mask);

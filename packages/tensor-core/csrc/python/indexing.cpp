@@ -44,11 +44,22 @@ Tensor slice(TensorRef t, int64_t dim, PyObject* s) {
   static const OpHandle op("tw::slice");
   Py_ssize_t start, stop, step;
   if (PySlice_Unpack(s, &start, &stop, &step) < 0) throw PythonError();
-  if (step < 0)
-    throw fail(TW_E_VALUE, "slices must have a positive step, got ", static_cast<int64_t>(step), "; use flip()");
-  PySlice_AdjustIndices(t.size(static_cast<int>(dim)), &start, &stop, step);
+  const Py_ssize_t count = PySlice_AdjustIndices(t.size(static_cast<int>(dim)), &start, &stop, step);
+  if (step < 0) stop = start + 1, start = stop - 1 - (count - 1) * -step, step = -step;
+  if (count == 0) start = stop = 0;
   return op.call({to_value(t), to_value(dim), to_value(static_cast<int64_t>(start)),
                   to_value(static_cast<int64_t>(stop)), to_value(static_cast<int64_t>(step))});
+}
+
+// Strides are not negative, so a slice with a negative step is a copy.
+bool is_reversed(PyObject* slice) {
+  Py_ssize_t start, stop, step;
+  if (PySlice_Unpack(slice, &start, &stop, &step) < 0) throw PythonError();
+  return step < 0;
+}
+Tensor flip(TensorRef t, int64_t dim) {
+  static const OpHandle op("tw::flip");
+  return op.call({to_value(t), to_value(IntList(&dim, 1))});
 }
 
 bool is_whole(PyObject* s) {
@@ -105,6 +116,7 @@ class Index {
   bool is_new_view() const { return changed_; }
   // Whether elements are still to be picked from the view.
   bool picks() const { return picks_; }
+  bool reverses() const { return reverses_; }
   const std::vector<Tensor>& picked() const { return picked_; }
 
  private:
@@ -155,6 +167,10 @@ class Index {
   }
   void apply_slice(PyObject* o) {
     if (!is_whole(o)) set_view(slice(view_, dim_, o));
+    if (is_reversed(o)) {
+      set_view(flip(view_, dim_));
+      reverses_ = true;
+    }
     keep(1);
   }
   void apply_none() {
@@ -180,7 +196,7 @@ class Index {
 
   void check_mask(TensorRef mask) const {
     for (int d = 0; d < mask.ndim(); ++d)
-      if (mask.size(d) != view_.size(static_cast<int>(dim_) + d))
+      if (mask.size(d) != 0 && mask.size(d) != view_.size(static_cast<int>(dim_) + d))
         throw index_error("the mask has shape ", mask.shape(), ", but the indexed dimensions, from ", dim_,
                           " on, have sizes ", IntList(view_.shape().data() + dim_, static_cast<size_t>(mask.ndim())));
   }
@@ -206,6 +222,7 @@ class Index {
   size_t next_index_ = 0;
   std::vector<Tensor> picked_;  // null for dimensions that are kept whole
   bool picks_ = false;
+  bool reverses_ = false;
   bool changed_ = false;
 };
 
@@ -272,8 +289,26 @@ void set_picked(const Index& index, PyObject* given) {
   run_into(op, {to_value(place), picked.value(), to_value(static_cast<TensorRef>(value)), to_value(false)}, place);
 }
 
+// Elements that a view cannot reach: `key` picks their positions, and they are put one by one.
+void set_reversed(TensorRef t, PyObject* key, PyObject* given) {
+  static const OpHandle arange("tw::arange"), reshape("tw::reshape"), divide("tw::floor_divide");
+  static const OpHandle remainder("tw::remainder"), put("tw::index_put");
+  const Tensor all =
+      arange.call({to_value(t.numel()), value_none(), to_value(int64_t{1}), to_value(kInt64), to_value(t.device())});
+  const Tensor places = get(reshape.call({to_value(TensorRef(all)), to_value(t.shape())}), key);
+  std::vector<Tensor> indices;
+  int64_t step = 1;
+  for (int d = t.ndim() - 1; d >= 0; step *= t.size(d--)) {
+    const Tensor rest = divide.call({to_value(TensorRef(places)), to_value(step)});
+    indices.insert(indices.begin(), remainder.call({to_value(TensorRef(rest)), to_value(t.size(d))}));
+  }
+  const Tensor value = converted(without_leading_ones(value_tensor(given, t.dtype()), places.ndim()), t.dtype());
+  run_into(put, {to_value(t), PickedList(indices).value(), to_value(TensorRef(value)), to_value(false)}, t);
+}
+
 void set(TensorRef t, PyObject* key, PyObject* value) {
   const Index index(t, key);
+  if (index.reverses()) return set_reversed(t, key, value);
   if (index.picks()) return set_picked(index, value);
   if (is_number(value)) return fill(index.view(), value);
   static const OpHandle copy("tw::copy");
