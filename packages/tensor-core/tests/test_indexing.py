@@ -221,7 +221,6 @@ def test_iteration_and_membership() -> None:
         ((0, -4), IndexError, "index -4 is out of range for dimension 0 of size 3"),
         ((0, 0, 0), IndexError, "too many indices: 3 for a tensor of 2 dimensions"),
         ((..., ...), IndexError, "only one ellipsis"),
-        (slice(None, None, -1), ValueError, "positive step, got -1; use flip"),
         ("a", TypeError, "indices, got str"),
         (1.5, TypeError, "indices, got float"),
         ([1.5], IndexError, "integer type or bool, got float32"),
@@ -257,3 +256,30 @@ def test_masks_of_several_dimensions_that_hold_nowhere() -> None:
     assert x[nowhere].tolist() == []
     x[nowhere] = 5.0
     assert x.tolist() == [[1, 1, 1], [1, 1, 1]]
+
+
+def test_slices_with_negative_steps() -> None:
+    random = np.random.default_rng(1)
+    array = np.arange(60.0).reshape(3, 4, 5)
+    bounds = [None, *range(-7, 8)]
+    for round in range(300):
+        key: list[Any] = [slice(*random.choice(bounds, 2), random.choice([1, -1, -2, -3, -9])) for _ in range(3)]
+        if round % 3:
+            key[int(random.integers(3))] = [0, Ellipsis, [0, 2, 1], None][round % 4]
+        x, expected = tw.tensor(array), array.copy()
+        np.testing.assert_array_equal(x[tuple(key)].numpy(), expected[tuple(key)])
+        values = random.standard_normal(expected[tuple(key)].shape)
+        x[tuple(key)] = tw.tensor(values, dtype=tw.float64)
+        expected[tuple(key)] = values
+        np.testing.assert_array_equal(x.numpy(), expected)
+    x = tw.zeros(4)
+    x[::-2] = 1
+    assert x.tolist() == [0, 1, 0, 1]
+    assert x[::-1].data_ptr() != x.data_ptr()
+
+
+def test_masks_without_elements_pick_nothing() -> None:
+    assert tw.ones(2, 3)[tw.zeros(0, dtype=tw.bool)].shape == (0, 3)
+    assert tw.ones(2, 3)[tw.zeros(2, 0, dtype=tw.bool)].shape == (0,)
+    with pytest.raises(IndexError, match="mask has shape"):
+        tw.ones(2, 3)[tw.zeros(3, 0, dtype=tw.bool)]
