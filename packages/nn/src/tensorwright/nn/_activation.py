@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tensorwright as tw
 from tensorwright import Tensor
 
 from . import functional as F
 from ._module import Module
+from ._parameter import Parameter
+from .init import constant_
 
 
 class _Activation(Module):
@@ -195,24 +198,157 @@ class Softmax(_Activation):
 
     shown = ("dim",)
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim
 
     def forward(self, input: Tensor) -> Tensor:
         """Same shape as the input."""
-        return F.softmax(input, self.dim)
+        return F.softmax(input, self.dim, 5)
 
 
-class LogSoftmax(_Activation):
+class LogSoftmax(Softmax):
     """Logarithm of the softmax along ``dim``."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input."""
+        return F.log_softmax(input, self.dim, 5)
+
+
+class Softmin(Softmax):
+    """Softmax of -x along ``dim``."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input."""
+        return F.softmin(input, self.dim, 5)
+
+
+class Softmax2d(Module):
+    """Softmax over the channels of images [N, C, H, W] or [C, H, W]."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input."""
+        if input.ndim not in (3, 4):
+            raise ValueError(f"Softmax2d: expected [N, C, H, W] or [C, H, W], got shape {list(input.shape)}")
+        return F.softmax(input, -3)
+
+
+class LogSigmoid(_Activation):
+    """log(sigmoid(x))."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input."""
+        return F.logsigmoid(input)
+
+
+class Softsign(_Activation):
+    """x / (1 + |x|)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input."""
+        return F.softsign(input)
+
+
+class Tanhshrink(_Activation):
+    """x - tanh(x)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input."""
+        return F.tanhshrink(input)
+
+
+class Hardshrink(Module):
+    """x where |x| exceeds ``lambd``, else 0."""
+
+    def __init__(self, lambd: float = 0.5) -> None:
+        super().__init__()
+        self.lambd = lambd
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input."""
+        return F.hardshrink(input, self.lambd)
+
+    def extra_repr(self) -> str:
+        """Constructor arguments."""
+        return str(self.lambd)
+
+
+class Softshrink(Hardshrink):
+    """x moved towards 0 by ``lambd``, or 0 where |x| is smaller."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input."""
+        return F.softshrink(input, self.lambd)
+
+
+class Threshold(_Activation):
+    """x where it exceeds ``threshold``, else ``value``."""
+
+    shown = ("threshold", "value")
+
+    def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
+        super().__init__()
+        self.threshold, self.value, self.inplace = threshold, value, inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input."""
+        return F.threshold(input, self.threshold, self.value, self.inplace)
+
+
+class GLU(_Activation):
+    """The first half along ``dim`` times the sigmoid of the second (Dauphin et al. 2017)."""
 
     shown = ("dim",)
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int = -1) -> None:
         super().__init__()
         self.dim = dim
 
     def forward(self, input: Tensor) -> Tensor:
+        """The input's shape, halved along ``dim``."""
+        return F.glu(input, self.dim)
+
+
+class RReLU(_Activation):
+    """x where positive, else x times a slope: random in training (Xu et al. 2015)."""
+
+    shown = ("lower", "upper")
+
+    def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3, inplace: bool = False) -> None:
+        super().__init__()
+        self.lower, self.upper, self.inplace = lower, upper, inplace
+
+    def forward(self, input: Tensor) -> Tensor:
         """Same shape as the input."""
-        return F.log_softmax(input, self.dim)
+        return F.rrelu(input, self.lower, self.upper, self.training, self.inplace)
+
+
+class PReLU(_Activation):
+    """x where positive, else a learned multiple of x (He et al. 2015).
+
+    Args:
+        num_parameters: 1, or the number of channels (dimension 1).
+        init: where the slopes start.
+    """
+
+    shown = ("num_parameters",)
+
+    def __init__(
+        self,
+        num_parameters: int = 1,
+        init: float = 0.25,
+        device: tw.device | str | None = None,
+        dtype: tw.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.num_parameters, self.init = num_parameters, init
+        self.weight = Parameter(tw.empty(num_parameters, device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Slopes back to where they start."""
+        constant_(self.weight, self.init)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input."""
+        return F.prelu(input, self.weight)

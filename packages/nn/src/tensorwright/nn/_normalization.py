@@ -62,6 +62,51 @@ class LayerNorm(Module):
 
     def extra_repr(self) -> str:
         """Constructor arguments."""
+        bias = self.bias is not None
+        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, bias={bias}"
+
+
+class RMSNorm(Module):
+    """Division by the root of the mean square over the last dimensions (Zhang and Sennrich 2019).
+
+    Args:
+        normalized_shape: the last dimensions, as one number or several.
+        eps: added to the mean square; the dtype's rounding step by default.
+        elementwise_affine: learn a scale of that shape.
+
+    Example:
+        >>> RMSNorm(4)(tw.randn(2, 3, 4)).shape
+        (2, 3, 4)
+    """
+
+    weight: Parameter | None
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        device: tw.device | str | None = None,
+        dtype: tw.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.eps, self.elementwise_affine = eps, elementwise_affine
+        scale = Parameter(tw.empty(self.normalized_shape, device=device, dtype=dtype)) if elementwise_affine else None
+        self.register_parameter("weight", scale)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Weight 1."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape as the input."""
+        return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
+
+    def extra_repr(self) -> str:
+        """Constructor arguments."""
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
 
 

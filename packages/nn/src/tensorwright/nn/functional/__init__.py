@@ -39,6 +39,7 @@ from tensorwright.nn.functional.activation import tanh as tanh
 from tensorwright.nn.functional.activation import tanhshrink as tanhshrink
 from tensorwright.nn.functional.activation import threshold as threshold
 from tensorwright.nn.functional.activation import threshold_ as threshold_
+from tensorwright.nn.functional.attention import multi_head_attention_forward as multi_head_attention_forward
 from tensorwright.nn.functional.attention import scaled_dot_product_attention as scaled_dot_product_attention
 from tensorwright.nn.functional.convolution import conv1d as conv1d
 from tensorwright.nn.functional.convolution import conv2d as conv2d

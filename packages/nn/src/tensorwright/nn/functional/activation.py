@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
+import tensorwright as tw
 from tensorwright import Tensor, ops
 
-
-def _place(input: Tensor, result: Tensor, inplace: bool) -> Tensor:
-    return input.copy_(result) if inplace else result
+# ---- rectifiers ------------------------------------------------------------------------------------------
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -14,24 +15,84 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     return input.relu_() if inplace else ops.relu(input)
 
 
+def relu_(input: Tensor) -> Tensor:
+    """``relu`` in place."""
+    return input.relu_()
+
+
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
+    """x limited to [0, 6]."""
+    return ops.relu6_(input) if inplace else ops.relu6(input)
+
+
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where positive, else ``negative_slope`` x."""
-    return _place(input, ops.leaky_relu(input, negative_slope), inplace)
+    return ops.leaky_relu_(input, negative_slope) if inplace else ops.leaky_relu(input, negative_slope)
+
+
+def leaky_relu_(input: Tensor, negative_slope: float = 0.01) -> Tensor:
+    """``leaky_relu`` in place."""
+    return ops.leaky_relu_(input, negative_slope)
+
+
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """x where positive, else ``weight`` x; one weight, or one per channel (dimension 1)."""
+    return ops.prelu(input, weight)
+
+
+def rrelu(
+    input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, inplace: bool = False
+) -> Tensor:
+    """x where positive, else x times a slope: drawn from U(lower, upper) in training, their mean otherwise."""
+    return ops.rrelu_(input, lower, upper, training) if inplace else ops.rrelu(input, lower, upper, training)
+
+
+def rrelu_(input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False) -> Tensor:
+    """``rrelu`` in place."""
+    return ops.rrelu_(input, lower, upper, training)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where positive, else ``alpha`` (exp(x) - 1)."""
-    return _place(input, ops.elu(input, alpha), inplace)
+    return ops.elu_(input, alpha) if inplace else ops.elu(input, alpha)
+
+
+def elu_(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """``elu`` in place."""
+    return ops.elu_(input, alpha)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """Self-normalising ELU (Klambauer et al. 2017)."""
-    return _place(input, ops.selu(input), inplace)
+    return ops.selu_(input) if inplace else ops.selu(input)
+
+
+def selu_(input: Tensor) -> Tensor:
+    """``selu`` in place."""
+    return ops.selu_(input)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where positive, else ``alpha`` (exp(x / alpha) - 1)."""
-    return _place(input, ops.celu(input, alpha), inplace)
+    return ops.celu_(input, alpha) if inplace else ops.celu(input, alpha)
+
+
+def celu_(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """``celu`` in place."""
+    return ops.celu_(input, alpha)
+
+
+def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+    """x where it exceeds ``threshold``, else ``value``."""
+    return ops.threshold_(input, threshold, value) if inplace else ops.threshold(input, threshold, value)
+
+
+def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
+    """``threshold`` in place."""
+    return ops.threshold_(input, threshold, value)
+
+
+# ---- smooth ones -----------------------------------------------------------------------------------------
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
@@ -41,12 +102,17 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """x sigmoid(x)."""
-    return _place(input, ops.silu(input), inplace)
+    return ops.silu_(input) if inplace else ops.silu(input)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """x tanh(softplus(x))."""
-    return _place(input, ops.mish(input), inplace)
+    return ops.mish_(input) if inplace else ops.mish(input)
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """The first half along ``dim`` times the sigmoid of the second (Dauphin et al. 2017)."""
+    return ops.glu(input, dim)
 
 
 def sigmoid(input: Tensor) -> Tensor:
@@ -54,59 +120,14 @@ def sigmoid(input: Tensor) -> Tensor:
     return ops.sigmoid(input)
 
 
-def tanh(input: Tensor) -> Tensor:
-    """Hyperbolic tangent."""
-    return ops.tanh(input)
-
-
-def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
-    """log(1 + exp(``beta`` x)) / ``beta``, and x itself where ``beta`` x exceeds ``threshold``."""
-    return ops.softplus(input, beta, threshold)
-
-
-def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
-    """x limited to [min_val, max_val]."""
-    return _place(input, ops.hardtanh(input, min_val, max_val), inplace)
-
-
-def relu6(input: Tensor, inplace: bool = False) -> Tensor:
-    """x limited to [0, 6]."""
-    return _place(input, ops.relu6(input), inplace)
-
-
-def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
-    """x relu6(x + 3) / 6."""
-    return _place(input, ops.hardswish(input), inplace)
-
-
-def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
-    """relu6(x + 3) / 6."""
-    return _place(input, ops.hardsigmoid(input), inplace)
-
-
-def softmax(input: Tensor, dim: int) -> Tensor:
-    """exp(x) over its sum along ``dim``."""
-    return ops.softmax(input, dim)
-
-
-def log_softmax(input: Tensor, dim: int) -> Tensor:
-    """Logarithm of the softmax along ``dim``, computed without overflow."""
-    return ops.log_softmax(input, dim)
-
-
-def softmin(input: Tensor, dim: int) -> Tensor:
-    """exp(-x) over its sum along ``dim``."""
-    return ops.softmax(-input, dim)
-
-
 def logsigmoid(input: Tensor) -> Tensor:
-    """log(1 / (1 + exp(-x))), computed without overflow."""
+    """log(sigmoid(x)), computed without overflow."""
     return ops.log_sigmoid(input)
 
 
-def softsign(input: Tensor) -> Tensor:
-    """x / (1 + |x|)."""
-    return ops.softsign(input)
+def tanh(input: Tensor) -> Tensor:
+    """Hyperbolic tangent."""
+    return ops.tanh(input)
 
 
 def tanhshrink(input: Tensor) -> Tensor:
@@ -114,63 +135,24 @@ def tanhshrink(input: Tensor) -> Tensor:
     return ops.tanhshrink(input)
 
 
-def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
-    """Zero within [-``lambd``, ``lambd``], x outside."""
-    return ops.hardshrink(input, lambd)
+def softsign(input: Tensor) -> Tensor:
+    """x / (1 + |x|)."""
+    return ops.softsign(input)
 
 
-def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
-    """Zero within [-``lambd``, ``lambd``], x moved towards zero by ``lambd`` outside."""
-    if lambd < 0:
-        raise ValueError(f"softshrink: lambd must not be negative, got {lambd}")
-    return ops.softshrink(input, lambd)
+def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """log(1 + exp(``beta`` x)) / ``beta``, and x itself where ``beta`` x exceeds ``threshold``."""
+    return ops.softplus(input, beta, threshold)
 
 
-def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
-    """x where above ``threshold``, else ``value``."""
-    return _place(input, ops.threshold(input, threshold, value), inplace)
+# ---- piecewise linear ones -------------------------------------------------------------------------------
 
 
-def prelu(input: Tensor, weight: Tensor) -> Tensor:
-    """x where positive, else ``weight`` x, with one weight or one for each channel."""
-    return ops.prelu(input, weight)
-
-
-def rrelu(
-    input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, inplace: bool = False
-) -> Tensor:
-    """x where positive, else a slope times x, drawn from [``lower``, ``upper``] in training, else their mean."""
-    return _place(input, ops.rrelu(input, lower, upper, training), inplace)
-
-
-def glu(input: Tensor, dim: int = -1) -> Tensor:
-    """The first half of ``dim`` times the sigmoid of the second half."""
-    return ops.glu(input, dim)
-
-
-def relu_(input: Tensor) -> Tensor:
-    """``relu`` in place."""
-    return input.relu_()
-
-
-def leaky_relu_(input: Tensor, negative_slope: float = 0.01) -> Tensor:
-    """``leaky_relu`` in place."""
-    return leaky_relu(input, negative_slope, inplace=True)
-
-
-def elu_(input: Tensor, alpha: float = 1.0) -> Tensor:
-    """``elu`` in place."""
-    return elu(input, alpha, inplace=True)
-
-
-def celu_(input: Tensor, alpha: float = 1.0) -> Tensor:
-    """``celu`` in place."""
-    return celu(input, alpha, inplace=True)
-
-
-def selu_(input: Tensor) -> Tensor:
-    """``selu`` in place."""
-    return selu(input, inplace=True)
+def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
+    """x limited to [min_val, max_val]."""
+    if min_val > max_val:
+        raise ValueError(f"hardtanh: min_val must not exceed max_val, got {min_val} and {max_val}")
+    return ops.hardtanh_(input, min_val, max_val) if inplace else ops.hardtanh(input, min_val, max_val)
 
 
 def hardtanh_(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
@@ -178,25 +160,67 @@ def hardtanh_(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Ten
     return hardtanh(input, min_val, max_val, inplace=True)
 
 
-def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
-    """``threshold`` in place."""
-    return _place(input, ops.threshold(input, threshold, value), True)
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x relu6(x + 3) / 6."""
+    return ops.hardswish_(input) if inplace else ops.hardswish(input)
 
 
-def rrelu_(input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False) -> Tensor:
-    """``rrelu`` in place."""
-    return rrelu(input, lower, upper, training, inplace=True)
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
+    """relu6(x + 3) / 6."""
+    return ops.hardsigmoid_(input) if inplace else ops.hardsigmoid(input)
 
 
-def gumbel_softmax(logits: Tensor, tau: float = 1.0, hard: bool = False, dim: int = -1) -> Tensor:
-    """A differentiable draw of a category: the softmax of (``logits`` + Gumbel noise) / ``tau`` (Jang et al. 2017).
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """x where |x| exceeds ``lambd``, else 0."""
+    return ops.hardshrink(input, lambd)
 
-    With ``hard`` the result is one-hot, and its gradient that of the softmax.
+
+def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """x moved towards 0 by ``lambd``, or 0 where |x| is smaller."""
+    return ops.softshrink(input, lambd)
+
+
+# ---- softmaxes -------------------------------------------------------------------------------------------
+
+
+def _chosen_dim(name: str, input: Tensor, dim: int | None, stacklevel: int) -> int:
+    if dim is not None:
+        return dim
+    warnings.warn(f"{name}: without dim, the dimension is guessed; pass dim", stacklevel=stacklevel + 1)
+    return 0 if input.ndim in (0, 1, 3) else 1
+
+
+def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: tw.dtype | None = None) -> Tensor:
+    """exp(x) over its sum along ``dim``; ``dtype`` casts the input before."""
+    return ops.softmax(input, _chosen_dim("softmax", input, dim, _stacklevel), dtype=dtype)
+
+
+def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: tw.dtype | None = None) -> Tensor:
+    """softmax of -x."""
+    return ops.softmax(-input, _chosen_dim("softmin", input, dim, _stacklevel), dtype=dtype)
+
+
+def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: tw.dtype | None = None) -> Tensor:
+    """Logarithm of the softmax along ``dim``, computed without overflow."""
+    return ops.log_softmax(input, _chosen_dim("log_softmax", input, dim, _stacklevel), dtype=dtype)
+
+
+def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
+    """Samples of a softmax's classes that have a gradient (Jang et al. 2017; Maddison et al. 2017).
+
+    Args:
+        logits: unnormalised log-probabilities [..., classes].
+        tau: temperature; the lower, the nearer to a single class.
+        hard: give a single 1, with the gradient of the soft sample.
+        eps: has no effect.
+        dim: the dimension of the classes.
     """
-    noise = -ops.empty_like(logits.detach()).exponential_().log()
+    if eps != 1e-10:
+        warnings.warn("gumbel_softmax: eps has no effect", stacklevel=2)
+    noise = -tw.empty_like(logits).exponential_().log()
     soft = ops.softmax((logits + noise) / tau, dim)
     if not hard:
         return soft
-    index = soft.argmax(dim, keepdim=True)
-    one_hot = ops.zeros_like(logits.detach()).scatter(dim, index, 1.0)
-    return one_hot - soft.detach() + soft
+    largest = soft.detach().argmax(dim, keepdim=True)
+    single = tw.zeros_like(soft.detach()).scatter(dim, largest, 1.0)
+    return single - soft.detach() + soft
