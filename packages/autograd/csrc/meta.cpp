@@ -38,6 +38,14 @@ void replace_history(Meta& meta, Edge edge) {
   if (meta.retains_grad) remember_retained(meta);
 }
 
+// A view that was given other storage since (`x.data = y`, `x.set_(y)`) shows nothing of its base any more.
+bool left_base(tw_tensor* t, const Meta& meta) {
+  uint64_t own = 0, of_base = 0;
+  check(g_host->storage_key(t, &own));
+  check(g_host->storage_key(meta.base.get(), &of_base));
+  return own != of_base;
+}
+
 // A write through the base or another view changed what a view shows: its history is then a view of the base's.
 void refresh_view(tw_tensor* t, Meta& meta) {
   const uint64_t version = version_of(t);
@@ -90,7 +98,12 @@ Meta& make_meta(tw_tensor* t) {
 Meta* tracked(tw_tensor* t) {
   Meta* meta = meta_of(t);
   if (!meta) return (t->layers & kLayerBit) && (t->flags & TW_F_VIEW) ? adopt_view(t) : nullptr;
-  if (meta->base) refresh_view(t, *meta);
+  if (meta->base) {
+    if (left_base(t, *meta))
+      meta->base = Tensor();
+    else
+      refresh_view(t, *meta);
+  }
   return meta->history.node || meta->requires_grad ? meta : nullptr;
 }
 
@@ -129,7 +142,7 @@ void forget_history(tw_tensor* t) {
 
 Tensor base_of(tw_tensor* t) {
   const Meta* meta = meta_of(t);
-  if (meta && meta->base) return meta->base;
+  if (meta && meta->base && !left_base(t, *meta)) return meta->base;
   // A leaf of its own right (a detached view that was asked to require grad) is its own base.
   const bool differentiable_view = (t->flags & TW_F_VIEW) && (t->layers & kLayerBit) && !(meta && meta->requires_grad);
   Tensor base = differentiable_view ? owner_of_storage(t) : Tensor();

@@ -119,7 +119,9 @@ ERRORS: list[tuple[Callable[[tw.Tensor], object], type[Exception], str]] = [
     (lambda x: x.as_strided([2], [1], -3), ValueError, "as_strided: storage_offset -3 lies outside"),
     (lambda x: x.split([1, 2]), ValueError, "split: the sizes do not add up"),
     (lambda x: x.unfold(2, 5, 1), ValueError, "unfold: the windows are longer than the dimension"),
-    (lambda x: x.view(tw.int32), TypeError, "view: the bits can only be read as a dtype of the same size"),
+    (lambda x: x[..., :3].view(tw.complex128), TypeError, "view: the last dimension does not divide into elements"),
+    (lambda x: x.T.view(tw.int32), ValueError, "view: elements of .* do not lie so that they can be read as int32"),
+    (lambda x: x[0, 0, 0].view(tw.int16), TypeError, "view: a 0-dimensional tensor can only be read as a dtype of the"),
 ]  # fmt: skip
 
 

@@ -16,7 +16,7 @@ using view::Sizes;
 Tensor reshape(TensorRef self, IntList shape) {
   const Sizes sizes = view::complete_shape("reshape", self, shape);
   if (view::strides_for(self, sizes)) return ops::view(self, sizes);
-  return ops::view(ops::clone(self), sizes);
+  return ops::view(ops::contiguous(self), sizes);
 }
 
 Tensor view_as(TensorRef self, TensorRef other) { return ops::view(self, other.shape()); }

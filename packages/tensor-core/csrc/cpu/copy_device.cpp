@@ -7,6 +7,7 @@
 #include "declarations/copy.h"
 #include "runtime/device.h"
 #include "runtime/dtype.h"
+#include "runtime/layout.h"
 #include "runtime/text.h"
 
 namespace tw::cpu {
@@ -52,10 +53,12 @@ void copy_across(TensorRef dst, TensorRef src, bool non_blocking) {
 
 void copy(TensorRef, TensorRef src, bool non_blocking, TensorRef out) { copy_across(out, src, non_blocking); }
 
-void clone(TensorRef self, TensorRef out) { copy_across(out, self, false); }
+void clone(TensorRef self, std::optional<std::string_view>, TensorRef out) { copy_across(out, self, false); }
 
-Tensor _to_copy(TensorRef self, std::optional<tw_dtype> dtype, std::optional<tw_device> device, bool non_blocking) {
-  Tensor out = empty(self.shape(), dtype.value_or(self.dtype()), device.value_or(self.device()));
+Tensor _to_copy(TensorRef self, std::optional<tw_dtype> dtype, std::optional<tw_device> device, bool non_blocking,
+                std::optional<std::string_view> format) {
+  const MemoryFormat wanted = memory_format("to", format, MemoryFormat::kPreserve);
+  Tensor out = empty_formatted("to", self, dtype.value_or(self.dtype()), device.value_or(self.device()), wanted);
   copy_across(out, self, non_blocking);
   return out;
 }

@@ -5,8 +5,10 @@
 #include "cpu/bind.h"
 #include "dispatch/layers.h"
 #include "dispatch/registry.h"
+#include "dispatch/result_layout.h"
 #include "runtime/device.h"
 #include "runtime/error.h"
+#include "runtime/layout.h"
 #include "runtime/tensor.h"
 #include "runtime/thread_state.h"
 
@@ -136,7 +138,13 @@ tw_status allocate_results(tw_call* call, const Place& place, const tw_meta* met
   for (uint32_t i = 0; i < call->nrets; ++i) {
     const tw_meta& m = metas[i];
     tw_tensor* out;
-    const tw_status status = tensor_empty_on(m.shape, m.ndim, m.dtype, place.device, place.backend, &out);
+    int64_t strides[TW_MAX_NDIM];
+    bool strided = false;
+    tw_status status = result_strides(call, m, strides, &strided);
+    if (__builtin_expect(strided, 0))
+      status = tensor_empty_strided_on(m.shape, strides, m.ndim, m.dtype, place.device, place.backend, &out);
+    else if (status == TW_OK)
+      status = tensor_empty_on(m.shape, m.ndim, m.dtype, place.device, place.backend, &out);
     if (__builtin_expect(status != TW_OK, 0)) {
       drop_results(call->rets, i);
       return status;

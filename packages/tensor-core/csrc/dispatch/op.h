@@ -90,6 +90,8 @@ constexpr int kMaxBackends = 32;
 enum OpTraits : uint32_t {
   kTraitCrossDevice = 1u,  // "cross_device": its kernel takes tensors of any device, several in one call included
   kTraitAnyLayout = 2u,    // "any_layout": its kernel writes results of any strides and dtype, also over an argument
+  // "keeps_layout": its result lies in memory like its first argument, or as an argument memory_format says
+  kTraitKeepsLayout = 4u,
 };
 
 }  // namespace tw

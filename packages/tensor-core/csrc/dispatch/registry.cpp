@@ -76,6 +76,7 @@ uint32_t traits_of(const char* tags) {
   uint32_t traits = 0;
   if (has("cross_device")) traits |= kTraitCrossDevice;
   if (has("any_layout")) traits |= kTraitAnyLayout;
+  if (has("keeps_layout")) traits |= kTraitKeepsLayout;
   return traits;
 }
 

@@ -4,6 +4,7 @@
 #include "python/errors.h"
 #include "python/size_object.h"
 #include "python/tensor_object.h"
+#include "runtime/layout.h"
 
 namespace tw::python {
 
@@ -88,7 +89,31 @@ int set_data(PyObject* self, PyObject* value, void*) {
 PyObject* dim(PyObject* self, PyObject*) { return get_ndim(self, nullptr); }
 PyObject* numel(PyObject* self, PyObject*) { return PyLong_FromLongLong(ref(self).numel()); }
 PyObject* element_size(PyObject* self, PyObject*) { return get_item_size(self, nullptr); }
-PyObject* is_contiguous_(PyObject* self, PyObject*) { return PyBool_FromLong(ref(self).is_contiguous()); }
+
+// The value of the one argument of a method, None if it is absent; null with an exception.
+PyObject* lone_argument(const char* method, const char* name, PyObject* const* args, Py_ssize_t nargs,
+                        PyObject* kwnames) {
+  const Py_ssize_t nkw = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
+  const bool named = nkw == 0 || PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), name) == 0;
+  if (nargs + nkw > 1 || !named) return type_error(method, "(): takes at most one argument, '", name, "'");
+  return nargs + nkw == 1 ? args[0] : Py_None;
+}
+
+PyObject* is_contiguous_(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  if (nargs == 0 && !kwnames) return PyBool_FromLong(ref(self).is_contiguous());
+  PyObject* name = lone_argument("is_contiguous", "memory_format", args, nargs, kwnames);
+  if (!name) return nullptr;
+  if (name == Py_None) return PyBool_FromLong(ref(self).is_contiguous());
+  const char* word = PyUnicode_Check(name) ? PyUnicode_AsUTF8(name) : nullptr;
+  if (!word)
+    return type_error("is_contiguous(): argument 'memory_format' must be a memory_format or None, got ",
+                      type_name(name));
+  return translate([&] {
+    const MemoryFormat format = memory_format("is_contiguous", std::string_view(word), MemoryFormat::kContiguous);
+    return PyBool_FromLong(format == MemoryFormat::kPreserve ? is_dense(tensor_of(self))
+                                                             : has_format(tensor_of(self), format));
+  });
+}
 PyObject* is_floating_(PyObject* self, PyObject*) { return PyBool_FromLong(is_floating(ref(self).dtype())); }
 PyObject* is_complex_(PyObject* self, PyObject*) { return PyBool_FromLong(is_complex(ref(self).dtype())); }
 PyObject* data_ptr(PyObject* self, PyObject*) { return PyLong_FromVoidPtr(ref(self).data<void>()); }
@@ -130,6 +155,25 @@ PyObject* as_subclass(PyObject* self, PyObject* cls) {
   return translate([&] { return wrap_as(reinterpret_cast<PyTypeObject*>(cls), alias(tensor_of(self)).release()); });
 }
 
+// The bytes of the whole storage, as a vector that shares them.
+PyObject* storage_bytes(PyObject* self, PyObject*) {
+  tw_tensor* t = tensor_of(self);
+  const TensorBlock* owner = storage_of(t);
+  const int64_t size = static_cast<int64_t>(owner->nbytes), stride = 1;
+  return translate([&] {
+    tw_tensor* out = nullptr;
+    check(tensor_view(t, &size, &stride, 1, owner->allocation, kUInt8, &out));
+    return wrap(out);
+  });
+}
+
+// How many tensors lie in the storage.
+PyObject* storage_users(PyObject* self, PyObject*) {
+  return PyLong_FromUnsignedLong(__atomic_load_n(&storage_of(tensor_of(self))->storage_users, __ATOMIC_RELAXED));
+}
+
+PyObject* is_readonly(PyObject* self, void*) { return PyBool_FromLong(tensor_of(self)->flags & TW_F_READONLY); }
+
 // Whether two tensors share storage, for copies that keep sharing and for tests.
 PyObject* shares_storage(PyObject* self, PyObject* other) {
   if (!is_tensor(other)) return type_error("shares_storage(): argument 'other' must be Tensor, got ", type_name(other));
@@ -154,6 +198,7 @@ PyGetSetDef kAttributes[] = {
      "The same storage without gradient history; assigning makes the tensor use other storage.", nullptr},
     {"is_cpu", get_is_cpu, nullptr, "Whether the data lies in host memory.", nullptr},
     {"is_meta", get_is_meta, nullptr, "Whether the tensor has a shape but no data.", nullptr},
+    {"_is_readonly", is_readonly, nullptr, "Whether the memory must not be written.", nullptr},
     {"_version", get_version, nullptr, "How often the storage has been written in place.", nullptr},
     {},
 };
@@ -163,8 +208,9 @@ PyMethodDef kAttributeMethods[] = {
     {"numel", numel, METH_NOARGS, "numel()\n--\n\nNumber of elements."},
     {"nelement", numel, METH_NOARGS, "nelement()\n--\n\nNumber of elements."},
     {"element_size", element_size, METH_NOARGS, "element_size()\n--\n\nBytes of one element."},
-    {"is_contiguous", is_contiguous_, METH_NOARGS,
-     "is_contiguous()\n--\n\nWhether the elements lie in row-major order without gaps."},
+    {"is_contiguous", as_method(is_contiguous_), METH_FASTCALL | METH_KEYWORDS,
+     "is_contiguous(memory_format=None)\n--\n\nWhether the elements lie without gaps, in row-major order or that of a "
+     "memory format."},
     {"is_floating_point", is_floating_, METH_NOARGS,
      "is_floating_point()\n--\n\nWhether the dtype is a real floating-point type."},
     {"is_complex", is_complex_, METH_NOARGS, "is_complex()\n--\n\nWhether the dtype is complex."},
@@ -177,6 +223,10 @@ PyMethodDef kAttributeMethods[] = {
      "stride(dim=None)\n--\n\nSteps between elements along each dimension, or along one."},
     {"as_subclass", as_subclass, METH_O,
      "as_subclass(cls)\n--\n\nThe same storage as an instance of a subclass of Tensor."},
+    {"_storage_bytes", storage_bytes, METH_NOARGS,
+     "_storage_bytes()\n--\n\nThe bytes of the whole storage, as a uint8 tensor that shares them."},
+    {"_storage_users", storage_users, METH_NOARGS,
+     "_storage_users()\n--\n\nHow many tensors lie in the storage, this one included."},
     {"shares_storage", shares_storage, METH_O,
      "shares_storage(other)\n--\n\nWhether both tensors lie in the same storage."},
     {},

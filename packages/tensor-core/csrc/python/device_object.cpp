@@ -1,5 +1,7 @@
 #include "python/device_object.h"
 
+#include <vector>
+
 #include "python/lazy.h"
 #include "runtime/error.h"
 
@@ -40,6 +42,47 @@ PyObject* compare(PyObject* a, PyObject* b, int operation) {
   return PyBool_FromLong((self_device(a) == self_device(b)) == (operation == Py_EQ));
 }
 
+// ---- the default device: `with device("meta"):` and set_default_device -------------------------------------------
+
+using MaybeDevice = std::optional<tw_device>;
+thread_local MaybeDevice current_default;
+thread_local std::vector<MaybeDevice> outer_defaults;  // of the blocks that are open
+
+PyObject* enter(PyObject* self, PyObject*) {
+  outer_defaults.push_back(current_default);
+  current_default = self_device(self);
+  return Py_NewRef(self);
+}
+PyObject* exit(PyObject*, PyObject*) {
+  if (outer_defaults.empty()) return fail_with(PyExc_RuntimeError, "device: the block was not entered on this thread");
+  current_default = outer_defaults.back();
+  outer_defaults.pop_back();
+  Py_RETURN_FALSE;
+}
+
+PyObject* get_default(PyObject*, PyObject*) {
+  return device_object(current_default.value_or(tw_device{TW_DEVICE_CPU, 0}));
+}
+PyObject* set_default(PyObject*, PyObject* device) {
+  if (device == Py_None) return current_default.reset(), Py_NewRef(Py_None);
+  tw_device d;
+  switch (device_from_python(device, &d)) {
+    case Conversion::kDone:
+      current_default = d;
+      Py_RETURN_NONE;
+    case Conversion::kRaised:
+      return nullptr;
+    default:
+      return type_error("set_default_device(): argument 'device' must be device, str or None, got ", type_name(device));
+  }
+}
+
+PyMethodDef functions[] = {
+    {"get_default_device", get_default, METH_NOARGS, "get_default_device(): where new tensors go on this thread."},
+    {"set_default_device", set_default, METH_O, "set_default_device(device): None stands for the host."},
+    {},
+};
+
 PyObject* make(PyTypeObject*, PyObject* args, PyObject* kwargs) {
   static const char* const names[] = {"type", "index", nullptr};
   PyObject* type = nullptr;
@@ -69,7 +112,12 @@ PyGetSetDef attributes[] = {
     {"index", get_index, nullptr, "Number among the devices of its kind; None where there is only one.", nullptr},
     {},
 };
-PyMethodDef methods[] = {{"__reduce__", reduce, METH_NOARGS, nullptr}, {}};
+PyMethodDef methods[] = {
+    {"__reduce__", reduce, METH_NOARGS, nullptr},
+    {"__enter__", enter, METH_NOARGS, "__enter__()\n--\n\nNew tensors go here inside the block, on this thread."},
+    {"__exit__", exit, METH_VARARGS, nullptr},
+    {},
+};
 
 }  // namespace
 
@@ -109,8 +157,10 @@ Conversion device_from_python(PyObject* o, tw_device* out) {
   return Conversion::kDone;
 }
 
+std::optional<tw_device> default_device() { return current_default; }
+
 bool add_device_type(PyObject* module) {
-  return PyType_Ready(&DeviceType) == 0 &&
+  return PyModule_AddFunctions(module, functions) == 0 && PyType_Ready(&DeviceType) == 0 &&
          PyModule_AddObjectRef(module, "device", reinterpret_cast<PyObject*>(&DeviceType)) == 0;
 }
 

@@ -1,6 +1,8 @@
 // tensorwright.device: a device type by name and an index.
 #pragma once
 
+#include <optional>
+
 #include "python/errors.h"
 #include "python/python.h"
 #include "runtime/device.h"
@@ -16,6 +18,9 @@ PyObject* device_object(tw_device device);  // new reference
 inline bool is_device(PyObject* o) { return Py_TYPE(o) == &DeviceType; }
 // A device or a string such as "cpu", "npu:1". Plugins are looked up for a name that nobody has registered yet.
 Conversion device_from_python(PyObject* o, tw_device* out);
+
+// Where factories put new tensors that are given no device, on this thread; none stands for the host.
+std::optional<tw_device> default_device();
 
 bool add_device_type(PyObject* module);
 

@@ -24,11 +24,21 @@ struct NameAlias {
   PyObject* meant_object;
 };
 NameAlias g_aliases[] = {
-    {"axis", "dim", nullptr, nullptr},      {"axis", "dims", nullptr, nullptr},
-    {"axes", "dims", nullptr, nullptr},     {"keepdims", "keepdim", nullptr, nullptr},
-    {"input", "self", nullptr, nullptr},    {"x", "self", nullptr, nullptr},
-    {"size", "shape", nullptr, nullptr},    {"shape", "size", nullptr, nullptr},
+    {"axis", "dim", nullptr, nullptr},
+    {"axis", "dims", nullptr, nullptr},
+    {"axes", "dims", nullptr, nullptr},
+    {"keepdims", "keepdim", nullptr, nullptr},
+    {"input", "self", nullptr, nullptr},
+    {"x", "self", nullptr, nullptr},
+    {"size", "shape", nullptr, nullptr},
+    {"shape", "size", nullptr, nullptr},
     {"input", "tensors", nullptr, nullptr},
+    {"axis0", "dim0", nullptr, nullptr},
+    {"axis1", "dim1", nullptr, nullptr},
+    {"split_size_or_sections", "split_size", nullptr, nullptr},
+    {"split_size_or_sections", "split_sizes", nullptr, nullptr},
+    {"indices_or_sections", "sections", nullptr, nullptr},
+    {"indices_or_sections", "indices", nullptr, nullptr},
 };
 
 bool has_tag(const OpSpec& spec, std::string_view tag) {
@@ -47,6 +57,19 @@ bool makes_tensors(const OpSpec& spec) {
   const std::string_view name = spec.name;
   const bool is_like = name.size() > 5 && name.substr(name.size() - 5) == "_like";
   return dtype && (device || is_like);
+}
+
+int keyword_of_type(const OpSpec& spec, ArgType type) {
+  for (uint32_t i = 0; i < spec.nargs; ++i)
+    if (spec.args[i].keyword_only && spec.args[i].type == type) return static_cast<int>(i);
+  return -1;
+}
+
+// What is made after a tensor (zeros_like, new_zeros) goes where that one is.
+bool follows_default_device(const OpSpec& spec) {
+  for (uint32_t i = 0; i < spec.nargs; ++i)
+    if (spec.args[i].type <= ArgType::kOperand || spec.args[i].type == ArgType::kTensors) return false;
+  return true;
 }
 
 // A struct sequence: a tuple whose items also have the names of the schema.
@@ -91,6 +114,9 @@ const OpTraits* make_traits(const tw_op* op) {
     if (!(traits->names[i] = PyUnicode_InternFromString(spec.args[i].name))) return nullptr;
   traits->blocking = has_tag(spec, "blocking");
   traits->makes_tensors = makes_tensors(spec);
+  traits->dtype_argument = traits->makes_tensors ? keyword_of_type(spec, ArgType::kDtype) : -1;
+  traits->device_argument =
+      traits->makes_tensors && follows_default_device(spec) ? keyword_of_type(spec, ArgType::kDevice) : -1;
   if (has_named_results(spec) && !(traits->result_type = named_results(spec))) return nullptr;
   return g_traits[op->id] = traits.release();
 }

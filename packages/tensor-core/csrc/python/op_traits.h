@@ -14,7 +14,9 @@ struct OpTraits {
   PyObject* names[kMaxArguments];  // interned
   PyTypeObject* result_type;       // of several named results, else null
   bool blocking;                   // may run long whatever its arguments are
-  bool makes_tensors;              // a factory: takes requires_grad= as well
+  bool makes_tensors;              // a factory: takes requires_grad=, layout= and pin_memory= as well
+  int dtype_argument;              // of a factory, else -1
+  int device_argument;             // of a factory that follows the default device, else -1
 };
 
 // Made at the op's first call and kept. Null with an exception.

@@ -1,11 +1,17 @@
 #include "python/parse.h"
 
 #include "dispatch/registry.h"
+#include "python/device_object.h"
 #include "python/parse_errors.h"
 
 namespace tw::python {
 
 namespace {
+
+bool is_formality(PyObject* keyword) {
+  return PyUnicode_CompareWithASCIIString(keyword, "layout") == 0 ||
+         PyUnicode_CompareWithASCIIString(keyword, "pin_memory") == 0;
+}
 
 bool is_sequence(PyObject* o) { return PyTuple_Check(o) || PyList_Check(o); }
 
@@ -19,7 +25,11 @@ class Parser {
   Parser(const Signature& signature, const Arguments& given, ParsedCall* call)
       : s_(signature), spec_(*signature.traits->spec), given_(given), call_(call) {}
 
-  bool run() { return take_positional() && take_keywords() && fill_defaults(); }
+  bool run() {
+    if (!take_positional() || !take_keywords() || !fill_defaults()) return false;
+    if (__builtin_expect(s_.traits->makes_tensors, 0)) settle_factory();
+    return true;
+  }
 
  private:
   bool take_positional() {
@@ -60,7 +70,20 @@ class Parser {
       return call_->out = value == Py_None ? nullptr : value, true;
     if (s_.traits->makes_tensors && PyUnicode_Compare(name, g_name_requires_grad) == 0)
       return take_requires_grad(value);
+    if (s_.traits->makes_tensors && is_formality(name)) return take_formality(name, value);
     return raise_unexpected(s_, name), false;
+  }
+
+  // There is one layout, and host memory needs no pinning.
+  bool take_formality(PyObject* name, PyObject* value) {
+    if (PyUnicode_CompareWithASCIIString(name, "pin_memory") == 0) {
+      if (value == Py_None || PyBool_Check(value)) return true;
+      return type_error(s_.name, "(): argument 'pin_memory' must be bool or None, got ", type_name(value)), false;
+    }
+    if (value == Py_None || (PyUnicode_Check(value) && PyUnicode_CompareWithASCIIString(value, "strided") == 0))
+      return true;
+    return type_error(s_.name, "(): argument 'layout' must be tensorwright.strided or None, got ", type_name(value)),
+           false;
   }
 
   bool take_requires_grad(PyObject* value) {
@@ -94,6 +117,18 @@ class Parser {
     return true;
   }
 
+  // What a factory was not told it takes from `out`, or from the default device.
+  void settle_factory() {
+    const OpTraits& traits = *s_.traits;
+    const bool has_out = call_->out && is_tensor(call_->out);
+    const auto absent = [&](int argument) { return argument >= 0 && call_->args[argument].tag == TW_NONE; };
+    if (has_out && absent(traits.dtype_argument))
+      call_->args[traits.dtype_argument] = to_value(tensor_of(call_->out)->dl.dtype);
+    if (!absent(traits.device_argument)) return;
+    const std::optional<tw_device> device = has_out ? tensor_of(call_->out)->dl.device : default_device();
+    if (device) call_->args[traits.device_argument] = to_value(*device);
+  }
+
   const Signature& s_;
   const OpSpec& spec_;
   const Arguments& given_;
@@ -122,6 +157,7 @@ bool accepts(const Signature& s, const Arguments& given) {
     if (index < 0) {
       if (s.out && PyUnicode_Compare(given.keyword(i), g_name_out) == 0) continue;
       if (s.traits->makes_tensors && PyUnicode_Compare(given.keyword(i), g_name_requires_grad) == 0) continue;
+      if (s.traits->makes_tensors && is_formality(given.keyword(i))) continue;
       return false;
     }
     if (seen >> index & 1 || !fits(spec.args[index], given.keyword_value(i), index == s.varargs)) return false;

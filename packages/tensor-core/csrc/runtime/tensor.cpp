@@ -231,10 +231,9 @@ tw_status tensor_from_blob(const tw_dl* view, uint32_t flags, void (*deleter)(vo
 
 namespace {
 
-// Copies shape, strides, dtype and address.
-tw_status copy_geometry(tw_tensor* t, const tw_tensor* source) {
+// Copies shape and strides.
+tw_status copy_dims(tw_tensor* t, const int64_t* shape, const int64_t* steps, int32_t ndim) {
   TensorBlock* b = block_of(t);
-  const int32_t ndim = source->dl.ndim;
   int64_t* dims = b->dims;
   if (ndim > kInlineDims) {
     dims = static_cast<int64_t*>(std::malloc(2 * ndim * sizeof(int64_t)));
@@ -242,15 +241,33 @@ tw_status copy_geometry(tw_tensor* t, const tw_tensor* source) {
   }
   free_long_dims(b);
   int64_t* strides = dims + (ndim > kInlineDims ? ndim : kInlineDims);
-  for (int i = 0; i < ndim; ++i) dims[i] = source->dl.shape[i], strides[i] = source->dl.strides[i];
-  t->dl = source->dl;
+  for (int i = 0; i < ndim; ++i) dims[i] = shape[i], strides[i] = steps[i];
+  t->dl.ndim = ndim;
   t->dl.shape = dims;
+  t->dl.strides = strides;
+  return TW_OK;
+}
+
+// Copies shape, strides, dtype and address.
+tw_status copy_geometry(tw_tensor* t, const tw_tensor* source) {
+  if (const tw_status status = copy_dims(t, source->dl.shape, source->dl.strides, source->dl.ndim)) return status;
+  int64_t *shape = t->dl.shape, *strides = t->dl.strides;
+  t->dl = source->dl;
+  t->dl.shape = shape;
   t->dl.strides = strides;
   t->numel = source->numel;
   return TW_OK;
 }
 
 }  // namespace
+
+tw_status tensor_set_layout(tw_tensor* t, const int64_t* shape, const int64_t* strides, int32_t ndim) {
+  if (const tw_status status = copy_dims(t, shape, strides, ndim)) return status;
+  t->numel = 1;
+  for (int i = 0; i < ndim; ++i) t->numel *= shape[i];
+  t->flags = (t->flags & ~TW_F_CONTIGUOUS) | (is_contiguous(shape, strides, ndim) ? TW_F_CONTIGUOUS : 0);
+  return TW_OK;
+}
 
 tw_status tensor_set_geometry(tw_tensor* t, const tw_tensor* view) {
   if (const tw_status status = copy_geometry(t, view)) return status;

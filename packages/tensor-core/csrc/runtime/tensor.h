@@ -68,6 +68,8 @@ tw_status tensor_as_strided(tw_tensor* base, const int64_t* shape, const int64_t
 // As tensor_as_strided for geometry that is known to stay inside the base (view ops), perhaps of another dtype.
 tw_status tensor_view(tw_tensor* base, const int64_t* shape, const int64_t* strides, int32_t ndim, void* data,
                       tw_dtype dtype, tw_tensor** out);
+// Gives `t` another shape and strides, which are known to stay inside its storage.
+tw_status tensor_set_layout(tw_tensor* t, const int64_t* shape, const int64_t* strides, int32_t ndim);
 // Gives `t` the shape, strides and address of a view of its own storage.
 tw_status tensor_set_geometry(tw_tensor* t, const tw_tensor* view);
 tw_status tensor_set_data(tw_tensor* t, tw_tensor* source);

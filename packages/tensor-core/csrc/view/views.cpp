@@ -39,7 +39,38 @@ Tensor view(TensorRef self, IntList size) {
   return restrided(self, shape, *strides);
 }
 
-Tensor view_dtype(TensorRef self, tw_dtype dtype) { return retyped(self, self.shape(), self.strides(), dtype); }
+namespace {
+
+[[noreturn]] void refuse_size(TensorRef self, tw_dtype dtype) {
+  throw fail(TW_E_SHAPE, "view: elements of ", self.dtype(), " (shape ", self.shape(), ", strides ", self.strides(),
+             ") do not lie so that they can be read as ", dtype, "; use contiguous() first");
+}
+
+}  // namespace
+
+Tensor view_dtype(TensorRef self, tw_dtype dtype) {
+  const int64_t from = item_size(self.dtype()), to = item_size(dtype);
+  if (from == to) return retyped(self, self.shape(), self.strides(), dtype);
+  Layout layout(self);
+  const size_t last = layout.shape.size() - 1;
+  if (layout.shape[last] != 1 && layout.strides[last] != 1) refuse_size(self, dtype);
+  if (to < from) {
+    const int64_t parts = from / to;
+    if (__builtin_mul_overflow(layout.shape[last], parts, &layout.shape[last])) refuse_size(self, dtype);
+    for (int64_t& stride : layout.strides)
+      if (__builtin_mul_overflow(stride, parts, &stride)) refuse_size(self, dtype);
+  } else {
+    const int64_t parts = to / from;
+    if (storage_offset(self) % parts != 0) refuse_size(self, dtype);
+    for (size_t d = 0; d < last; ++d) {
+      if (layout.shape[d] > 1 && layout.strides[d] % parts != 0) refuse_size(self, dtype);
+      layout.strides[d] /= parts;
+    }
+    layout.shape[last] /= parts;
+  }
+  layout.strides[last] = 1;
+  return retyped(self, layout.shape, layout.strides, dtype);
+}
 
 Tensor permute(TensorRef self, IntList dims) {
   Layout layout;

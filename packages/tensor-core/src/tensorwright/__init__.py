@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 __path__ = extend_path(__path__, __name__)  # sibling distributions installed elsewhere on sys.path
 
-from tensorwright import _C, _siblings, _tensor_methods
+from tensorwright import _C, _siblings, _tensor_methods, _tensor_properties
 from tensorwright._C import AbiError as AbiError
 from tensorwright._C import Op as Op
 from tensorwright._C import ShapeError as ShapeError
@@ -54,6 +54,7 @@ from tensorwright._dtypes import can_cast as can_cast
 from tensorwright._dtypes import get_default_dtype as get_default_dtype
 from tensorwright._dtypes import is_complex as is_complex
 from tensorwright._dtypes import is_floating_point as is_floating_point
+from tensorwright._dtypes import is_storage as is_storage
 from tensorwright._dtypes import is_tensor as is_tensor
 from tensorwright._dtypes import numel as numel
 from tensorwright._dtypes import promote_types as promote_types
@@ -65,6 +66,13 @@ from tensorwright._grad_mode import is_grad_enabled as is_grad_enabled
 from tensorwright._grad_mode import is_inference_mode_enabled as is_inference_mode_enabled
 from tensorwright._grad_mode import no_grad as no_grad
 from tensorwright._grad_mode import set_grad_enabled as set_grad_enabled
+from tensorwright._layout import channels_last as channels_last
+from tensorwright._layout import channels_last_3d as channels_last_3d
+from tensorwright._layout import contiguous_format as contiguous_format
+from tensorwright._layout import layout as layout
+from tensorwright._layout import memory_format as memory_format
+from tensorwright._layout import preserve_format as preserve_format
+from tensorwright._layout import strided as strided
 from tensorwright._random import Generator as Generator
 from tensorwright._random import default_generator as default_generator
 from tensorwright._random import get_rng_state as get_rng_state
@@ -72,6 +80,13 @@ from tensorwright._random import initial_seed as initial_seed
 from tensorwright._random import manual_seed as manual_seed
 from tensorwright._random import seed as seed
 from tensorwright._random import set_rng_state as set_rng_state
+from tensorwright._tensor_properties import broadcast_shapes as broadcast_shapes
+from tensorwright._tensor_properties import detach_ as detach_
+from tensorwright._tensor_properties import get_device as get_device
+from tensorwright._tensor_properties import is_nonzero as is_nonzero
+from tensorwright._tensor_properties import is_same_size as is_same_size
+from tensorwright._tensor_properties import is_signed as is_signed
+from tensorwright._tensor_properties import resize_as_ as resize_as_
 
 if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
     from tensorwright import array_api as array_api
@@ -92,9 +107,26 @@ if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
     from tensorwright._serialization import load as load
     from tensorwright._serialization import load_metadata as load_metadata
     from tensorwright._serialization import save as save
+    from tensorwright._settings import are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled
+    from tensorwright._settings import get_default_device as get_default_device
+    from tensorwright._settings import get_deterministic_debug_mode as get_deterministic_debug_mode
+    from tensorwright._settings import get_float32_matmul_precision as get_float32_matmul_precision
+    from tensorwright._settings import get_num_interop_threads as get_num_interop_threads
+    from tensorwright._settings import (
+        is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled,
+    )
+    from tensorwright._settings import set_default_device as set_default_device
+    from tensorwright._settings import set_deterministic_debug_mode as set_deterministic_debug_mode
+    from tensorwright._settings import set_float32_matmul_precision as set_float32_matmul_precision
+    from tensorwright._settings import set_flush_denormal as set_flush_denormal
+    from tensorwright._settings import set_num_interop_threads as set_num_interop_threads
+    from tensorwright._settings import use_deterministic_algorithms as use_deterministic_algorithms
+    from tensorwright._storage import TypedStorage as TypedStorage
+    from tensorwright._storage import UntypedStorage as UntypedStorage
 
 _siblings.install_finder()
 _tensor_methods.install()
+_tensor_properties.install()
 globals().update({name: _C.op_functions[name] for name in _C.public_op_names})
 
 newaxis = None
@@ -109,6 +141,20 @@ _LAZY = {
     "load": "_serialization",
     "load_metadata": "_serialization",
     "save": "_serialization",
+    "are_deterministic_algorithms_enabled": "_settings",
+    "get_default_device": "_settings",
+    "get_deterministic_debug_mode": "_settings",
+    "get_float32_matmul_precision": "_settings",
+    "get_num_interop_threads": "_settings",
+    "is_deterministic_algorithms_warn_only_enabled": "_settings",
+    "set_default_device": "_settings",
+    "set_deterministic_debug_mode": "_settings",
+    "set_float32_matmul_precision": "_settings",
+    "set_flush_denormal": "_settings",
+    "set_num_interop_threads": "_settings",
+    "use_deterministic_algorithms": "_settings",
+    "TypedStorage": "_storage",
+    "UntypedStorage": "_storage",
 }
 _LAZY_MODULES = ("array_api", "extend", "linalg", "ops", "special")
 

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 
 def _finish(tensor: Tensor, device: DeviceLike | None, requires_grad: bool) -> Tensor:
-    if device is not None:
-        tensor = tensor.to(device)
+    place = _C.get_default_device() if device is None else device
+    if tensor.device != place:
+        tensor = tensor.to(place)
     if requires_grad:
         tensor.requires_grad = True
     return tensor

@@ -23,6 +23,13 @@ def is_tensor(obj: object) -> TypeIs[Tensor]:
     return isinstance(obj, Tensor)
 
 
+def is_storage(obj: object) -> bool:
+    """Whether ``obj`` is what ``tensor.storage()`` or ``tensor.untyped_storage()`` gives."""
+    from tensorwright._storage import UntypedStorage
+
+    return isinstance(obj, UntypedStorage)
+
+
 def is_floating_point(input: Tensor) -> bool:
     """Whether a tensor has a real floating-point dtype."""
     return input.is_floating_point()
