@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from .table import ALL, Array, Case, Make, case, refused, row
+from .table import BOOL, REAL, Array, Case, Make, case, refused, row
 
+ALL = REAL + BOOL
 MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
@@ -18,6 +19,8 @@ def padded(x: Array, pad: Sequence[int], mode: str = "constant", value: float | 
     if mode != "reflect":  # a mirrored border shows what a negative one beside it cuts off
         cut = tuple(slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(pairs, x.shape, strict=True))
         x = x[cut] if mode == "constant" else x
+    if x.ndim == 0:
+        return x.copy()
     widths = [(max(a, 0), max(b, 0)) for a, b in pairs]
     options = {"constant_values": value or 0} if mode == "constant" else {}
     wide = np.pad(x, widths, MODES[mode], **options)

@@ -35,7 +35,7 @@ std::vector<Tensor> tensor_split_indices(TensorRef self, IntList indices, int64_
 
 std::vector<Tensor> tensor_split_tensor(TensorRef self, TensorRef tensor_indices_or_sections, int64_t dim) {
   if (tensor_indices_or_sections.device().type != TW_DEVICE_CPU)
-    throw fail(TW_E_DEVICE, "tensor_split: the result depends on the values of indices or sections, which lie on ",
+    throw fail(TW_E_UNSUPPORTED, "tensor_split: the result depends on values of indices or sections, which lie on ",
                tensor_indices_or_sections.device());
   const Tensor values = ops::contiguous(ops::to_int64(tensor_indices_or_sections));
   const auto* data = values.data<const int64_t>();
