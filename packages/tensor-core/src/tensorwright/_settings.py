@@ -9,7 +9,7 @@ from tensorwright import _C
 if TYPE_CHECKING:
     from tensorwright._C import DeviceLike, device
 
-# ---- the default device -------------------------------------------------------------------------------------------
+# ---- the default device ------------------------------------------------------------------------------------
 
 
 def get_default_device() -> device:
@@ -20,7 +20,7 @@ def get_default_device() -> device:
 def set_default_device(device: DeviceLike | None) -> None:
     """Choose where new tensors go that are given no device, on this thread; None means the host.
 
-    It holds for functions that make tensors out of nothing (``zeros``, ``arange``, ``rand``, ``tensor``). ``zeros_like``
+    It holds for functions that make tensors out of nothing: ``zeros``, ``arange``, ``rand``, ``tensor``. ``zeros_like``
     and ``x.new_zeros`` follow their tensor, ``from_numpy`` and ``from_dlpack`` the memory they are given. A device is
     also a context manager: ``with tw.device("meta"):``.
 
@@ -37,7 +37,7 @@ def set_default_device(device: DeviceLike | None) -> None:
     _C.set_default_device(device)
 
 
-# ---- determinism ----------------------------------------------------------------------------------------------------
+# ---- determinism -------------------------------------------------------------------------------------------
 
 _deterministic = False
 _warn_only = False
@@ -89,7 +89,7 @@ def get_deterministic_debug_mode() -> int:
     return 0 if not _deterministic else 1 if _warn_only else 2
 
 
-# ---- threads and precision --------------------------------------------------------------------------------------------
+# ---- threads and precision ---------------------------------------------------------------------------------
 
 _interop_threads: int | None = None
 _matmul_precision = "highest"
