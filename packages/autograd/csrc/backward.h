@@ -17,6 +17,8 @@ class Backward {
   const Derivative& derivative() const { return node_.derivative(); }
   // The gradient of a result. With several differentiable results it may be null: see grad_or_zeros.
   TensorRef grad(uint32_t i = 0) const { return grads_[i]; }
+  // Its conjugate: for formulas of holomorphic functions, whose results are conjugated back.
+  TensorRef conj_grad(uint32_t i = 0);
   uint32_t grad_count() const { return node_.output_count(); }
   // `save` is a kResultShape rule.
   TensorRef grad_or_zeros(uint32_t i, uint32_t save);
@@ -49,6 +51,7 @@ class Backward {
   const uint8_t* wanted_;
   std::vector<tw_tensor*> grad_pointers_, list_pointers_;
   std::vector<Tensor> list_;
+  Tensor conjugate_;
   Tensor unpacked_[kMaxSaves];
 };
 

@@ -130,12 +130,15 @@ Tensor Pass::seed_of(size_t i) const {
     if (root.numel() != 1)
       throw Error(TW_E_SHAPE, text(request_.caller, ": tensor ", i, " has shape ", root.shape(),
                                    "; only a single number has an implicit gradient, give one of that shape"));
+    if (is_complex(root.dtype()))
+      throw Error(TW_E_TYPE, text(request_.caller, ": tensor ", i, " is ", root.dtype(),
+                                  "; only a real number has an implicit gradient, give one"));
     return ones(root);
   }
   if (!same_shape(seed, root))
     throw Error(TW_E_SHAPE,
                 text(request_.caller, ": gradient ", i, " has shape ", seed.shape(), ", its tensor ", root.shape()));
-  if (!is_floating(seed.dtype()))
+  if (!carries_gradient(seed.dtype()))
     throw Error(TW_E_TYPE,
                 text(request_.caller, ": gradient ", i, " has dtype ", seed.dtype(), ", expected ", root.dtype()));
   return seed.dtype() == root.dtype() ? Tensor::retain(seed) : cast(seed, root.dtype());

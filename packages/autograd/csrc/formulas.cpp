@@ -2,6 +2,7 @@
 
 #include <tensorwright/ops/activation_backward.hpp>
 #include <tensorwright/ops/comparison.hpp>
+#include <tensorwright/ops/complex_numbers.hpp>
 #include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/creation.hpp>
 #include <tensorwright/ops/embedding.hpp>
@@ -278,20 +279,38 @@ namespace {
 // Whether x ** exponent is constant, so that its derivative is 0 also where 0 ** -1 is not finite.
 bool is_zero(const Operand& exponent) { return !exponent.is_tensor() && exponent.scalar().equals(0.0); }
 
+// A number as a tensor beside `like`, complex if it or that is.
+Tensor number(const Scalar& value, TensorRef like) {
+  const bool wide = like.dtype() == kFloat64 || like.dtype() == kComplex128;
+  const bool complex = value.is_complex() || is_complex(like.dtype());
+  return ops::full(IntList(), value, complex ? wide ? kComplex128 : kComplex64 : like.dtype(), like.device());
+}
+
+Tensor pow_backward_complex_exponent(TensorRef grad, const Operand& self, const Operand& exponent, TensorRef result) {
+  const auto tensor = [&](const Operand& x) {
+    return x.is_tensor() ? cast(x.tensor(), result.dtype()) : number(x.scalar(), result);
+  };
+  const Tensor base = tensor(self), power = tensor(exponent);
+  const Tensor vanishes = ops::logical_and(ops::eq(base, 0), ops::ge(ops::real(power), 0));
+  return ops::mul(grad, ops::where(vanishes, 0.0, ops::mul(result, ops::log(base))));
+}
+
 }  // namespace
 
 Tensor pow_backward_self(TensorRef grad, const Operand& self, const Operand& exponent) {
   if (is_zero(exponent)) return ops::mul(grad, 0.0);
-  if (!exponent.is_tensor()) {
+  if (!exponent.is_tensor() && !exponent.scalar().is_complex()) {
     const double n = exponent.scalar().real();
     return ops::mul(grad, n == 2.0 ? ops::mul(self, 2.0) : ops::mul(ops::pow(self, n - 1.0), n));
   }
-  const Tensor slope = ops::mul(exponent, ops::pow(self, ops::sub(exponent, 1)));
-  return ops::mul(grad, ops::where(ops::eq(exponent, 0), 0.0, slope));
+  const Tensor n = exponent.is_tensor() ? Tensor::retain(exponent.tensor()) : number(exponent.scalar(), grad);
+  const Tensor slope = ops::mul(n, ops::pow(self, ops::sub(n, 1)));
+  return ops::mul(grad, ops::where(ops::eq(n, 0), 0.0, slope));
 }
 
 // The derivative result * log(self), which is 0 where self is 0 and the exponent is not negative.
 Tensor pow_backward_exponent(TensorRef grad, const Operand& self, const Operand& exponent, TensorRef result) {
+  if (is_complex(result.dtype())) return pow_backward_complex_exponent(grad, self, exponent, result);
   if (!self.is_tensor()) {
     const double base = self.scalar().real();
     if (base == 0.0) return ops::mul(grad, ops::where(ops::ge(exponent, 0), 0.0, ops::mul(result, std::log(base))));

@@ -18,7 +18,9 @@ bool is_recording();
 
 // ---- broadcasting, dtypes, shapes -----------------------------------------------------------------------------
 
-Tensor scaled(TensorRef grad, const Scalar& factor);  // grad * factor; grad itself if that is 1
+Tensor scaled(TensorRef grad, const Scalar& factor);       // grad * factor; grad itself if that is 1
+Tensor scaled_conj(TensorRef grad, const Scalar& factor);  // the same by the conjugate
+Tensor times_conj(TensorRef grad, const Operand& factor);
 Tensor moved_back(TensorRef grad, tw_dtype dtype, tw_device device);
 Tensor zeros_like(TensorRef grad);
 Tensor sum_to_shape(TensorRef grad, IntList shape);
@@ -58,6 +60,10 @@ std::vector<Tensor> cat_backward(TensorRef grad, const SavedShapes& shapes, int6
 
 // ---- pointwise ------------------------------------------------------------------------------------------------
 
+Tensor sgn_backward(TensorRef grad, TensorRef self, TensorRef result);
+Tensor angle_backward(TensorRef grad, TensorRef self);
+Tensor imag_backward(TensorRef grad, tw_dtype dtype);
+Tensor imaginary(TensorRef grad);  // the imaginary parts
 Tensor gelu_tanh_backward(TensorRef grad, TensorRef self);
 Tensor pow_backward_self(TensorRef grad, const Operand& self, const Operand& exponent);
 Tensor pow_backward_exponent(TensorRef grad, const Operand& self, const Operand& exponent, TensorRef result);

@@ -76,7 +76,7 @@ std::vector<tw_tensor*> pointers_to(const Tensor* tensors, size_t n) {
 
 void FunctionNode::check_result(uint32_t i, Tensor& grad) const {
   const IntList expected = From<IntList>::get(input_shapes_[i].value());
-  if (!is_floating(grad.dtype()))
+  if (!carries_gradient(grad.dtype()))
     throw Error(TW_E_TYPE,
                 text(name_, ": gradient ", i, " has dtype ", grad.dtype(), ", expected ", input_shapes_[i].dtype()));
   bool reducible = grad.shape().size() >= expected.size();
@@ -153,7 +153,7 @@ std::vector<Tensor> record_function(const FunctionCall& call) {
   if (anomaly_enabled()) note_forward_trace(*node);
   save_for_backward(*node, call);
   for (uint32_t i = 0; i < results.size(); ++i)
-    if (is_floating(results[i].dtype()) && !contains(call.constant, call.outputs[i]))
+    if (carries_gradient(results[i].dtype()) && !contains(call.constant, call.outputs[i]))
       set_history(results[i].get(), owned, i);
   return results;
 }

@@ -2,6 +2,7 @@
 
 #include "accumulate.h"
 #include "strided.h"
+#include "tensor_ops.h"
 #include "text.h"
 
 namespace tw::autograd {
@@ -160,8 +161,8 @@ void set_requires_grad(tw_tensor* t, bool on) {
     if (meta) meta->requires_grad = false;
     return;
   }
-  if (!is_floating(t->dl.dtype))
-    throw Error(TW_E_TYPE, text("only floating tensors can require gradients, this one is ", t->dl.dtype));
+  if (!carries_gradient(t->dl.dtype))
+    throw Error(TW_E_TYPE, text("only floating and complex tensors can require gradients, this one is ", t->dl.dtype));
   make_meta(t).requires_grad = true;
 }
 

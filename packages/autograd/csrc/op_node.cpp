@@ -164,6 +164,12 @@ Backward::Backward(OpNode& node, Tensor* grads, Tensor* results, const PassOptio
   node.unpack(unpacked_, options.create_graph);
 }
 
+TensorRef Backward::conj_grad(uint32_t i) {
+  if (!is_complex(grads_[i].dtype())) return grads_[i];
+  conjugate_ = conj(grads_[i]);
+  return conjugate_;
+}
+
 TensorList Backward::grads() {
   grad_pointers_.clear();
   for (uint32_t i = 0; i < node_.output_count(); ++i) grad_pointers_.push_back(grads_[i].get());

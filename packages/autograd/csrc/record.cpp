@@ -86,12 +86,10 @@ bool reads_written(const Derivative& derivative, const tw_call& call, TensorRef 
   return false;
 }
 
-bool carries_gradient(TensorRef t) { return t && is_floating(t.dtype()); }
-
 // The result of a view op is a view, unless the op had to copy or handed its argument back.
 void set_result_history(const Derivative& derivative, const tw_call& call, tw_tensor* result, const NodeRef& node,
                         uint32_t slot) {
-  if (!carries_gradient(result)) return;
+  if (!result || !carries_gradient(TensorRef(result).dtype())) return;
   if (!(derivative.flags & kIsView)) return set_history(result, node, slot);
   tw_tensor* source = call.args[derivative.inputs[0].arg].u.t;
   if (result == source) return;
@@ -176,7 +174,7 @@ void forget_results(tw_call& call) {
 void record_call(const Derivative& derivative, tw_call& call) {
   const TensorRef target = written_tensor(derivative, call);
   const uint64_t needed = find_needed(derivative, call);
-  const bool recorded = target ? (needed || requires_grad(target.get())) && is_floating(target.dtype())
+  const bool recorded = target ? (needed || requires_grad(target.get())) && carries_gradient(target.dtype())
                                : needed && !(derivative.flags & kNoDerivative);
   if (!recorded) return check(g_host->redispatch(&call));
   if (target && (derivative.flags & kIsView)) return record_in_place_view(derivative, call, needed, target);

@@ -56,12 +56,16 @@ struct SharedZeros {
                    part.dtype, part.device)) {}
   // The memory seen as the base.
   Tensor as_base(const StridedPart& part) const {
-    if (part.base_offset == 0 && is_dense(part.base_shape, part.base_strides) &&
-        flat.numel() == product(part.base_shape))
-      return ops::reshape(flat, part.base_shape);
-    return ops::as_strided(flat, part.base_shape, part.base_strides, part.base_offset);
+    const bool whole = part.base_offset == 0 && is_dense(part.base_shape, part.base_strides) &&
+                       flat.numel() == product(part.base_shape);
+    const Tensor base = whole ? ops::reshape(flat, part.base_shape)
+                              : ops::as_strided(flat, part.base_shape, part.base_strides, part.base_offset);
+    return part.complex_base ? ops::view_as_complex(base) : base;
   }
-  Tensor as_view(const StridedPart& part) const { return ops::as_strided(flat, part.shape, part.strides, part.offset); }
+  Tensor as_view(const StridedPart& part) const {
+    const Tensor view = ops::as_strided(flat, part.shape, part.strides, part.offset);
+    return part.complex_view ? ops::view_as_complex(view) : view;
+  }
   Tensor flat;
 };
 
@@ -139,12 +143,32 @@ class CopySlices final : public Node {
 
 }  // namespace
 
+namespace {
+
+void as_pairs(std::vector<int64_t>& shape, std::vector<int64_t>& strides) {
+  for (int64_t& stride : strides) stride *= 2;
+  shape.push_back(2), strides.push_back(1);
+}
+
+}  // namespace
+
 StridedPart part_of(const SavedGeometry& view, const SavedGeometry& base) {
   const char* first = std::min(view.data, base.data);
-  const int64_t size = item_size(base.dtype);
-  return {base.shape.vec(), base.strides.vec(), (base.data - first) / size,
-          view.shape.vec(), view.strides.vec(), (view.data - first) / size,
-          base.dtype,       base.device};
+  const bool mixed = is_complex(view.dtype) != is_complex(base.dtype);
+  const tw_dtype dtype = mixed && is_complex(base.dtype) ? view.dtype : base.dtype;
+  const int64_t size = item_size(dtype);
+  StridedPart part{base.shape.vec(),
+                   base.strides.vec(),
+                   (base.data - first) / size,
+                   view.shape.vec(),
+                   view.strides.vec(),
+                   (view.data - first) / size,
+                   dtype,
+                   base.device};
+  part.complex_base = mixed && is_complex(base.dtype), part.complex_view = mixed && is_complex(view.dtype);
+  if (part.complex_base) as_pairs(part.base_shape, part.base_strides);
+  if (part.complex_view) as_pairs(part.shape, part.strides);
+  return part;
 }
 
 StridedPart part_of(TensorRef view, TensorRef base) {
@@ -154,8 +178,10 @@ StridedPart part_of(TensorRef view, TensorRef base) {
   return part_of(geometry(view), geometry(base));
 }
 
-Tensor scatter_part(TensorRef grad, const StridedPart& given) {
+Tensor scatter_part(TensorRef given_grad, const StridedPart& given) {
   StridedPart part = given;
+  const Tensor grad = part.complex_view ? ops::view_as_real(given_grad) : Tensor::retain(given_grad);
+  part.complex_view = false;
   const Tensor summed = sum_repeated(grad, part);
   SharedZeros memory(part);
   if (summed.numel() == 0) return memory.as_base(part);

@@ -22,6 +22,9 @@ struct StridedPart {
   int64_t offset;
   tw_dtype dtype;
   tw_device device;
+  // Where one of the two is a view of the other as real or complex numbers, both are described in real ones, with a
+  // last dimension of 2 for the complex one.
+  bool complex_base = false, complex_view = false;
 };
 StridedPart part_of(TensorRef view, TensorRef base);
 StridedPart part_of(const SavedGeometry& view, const SavedGeometry& base);

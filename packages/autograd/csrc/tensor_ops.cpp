@@ -1,6 +1,7 @@
 #include "tensor_ops.h"
 
 #include <tensorwright/ops/comparison.hpp>
+#include <tensorwright/ops/complex_numbers.hpp>
 #include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/reduction.hpp>
 #include <tensorwright/ops/views.hpp>
@@ -19,6 +20,8 @@ Tensor zeros(IntList shape, tw_dtype dtype, tw_device device) {
   return result;
 }
 
+Tensor conj(TensorRef t) { return is_complex(t.dtype()) ? ops::conj_physical(t) : Tensor::retain(t); }
+
 Tensor cast(TensorRef t, tw_dtype dtype) { return t.dtype() == dtype ? Tensor::retain(t) : ops::_to_copy(t, dtype); }
 
 Tensor sum_to(TensorRef grad, IntList shape, tw_dtype dtype) {
@@ -35,7 +38,7 @@ Tensor sum_to(TensorRef grad, IntList shape, tw_dtype dtype) {
 }
 
 bool has_nan(TensorRef t) {
-  if (!is_floating(t.dtype())) return false;
+  if (!carries_gradient(t.dtype())) return false;
   const LayerScope scope = LayerScope::without(uint64_t{1} << TW_L_AUTOGRAD);
   const Tensor found = ops::any(ops::isnan(t));
   return *found.data<const uint8_t>() != 0;

@@ -13,6 +13,9 @@ Tensor cast(TensorRef t, tw_dtype dtype);  // the tensor itself if it has that d
 // Undoes broadcasting and promotion: sums over the dimensions that `shape` lacks or has as 1.
 Tensor sum_to(TensorRef grad, IntList shape, tw_dtype dtype);
 
+Tensor conj(TensorRef t);  // the tensor itself if it is real
+// Whether tensors of a dtype have gradients.
+inline bool carries_gradient(tw_dtype dtype) { return is_floating(dtype) || is_complex(dtype); }
 bool has_nan(TensorRef t);
 // Whether nobody else holds the tensor or sees its memory.
 bool is_unique(TensorRef t);

@@ -89,7 +89,7 @@ def test_specs(files: dict[str, str]) -> None:
     specs = files["op_specs.cpp"]
     assert '{"alpha", ArgType::kScalar, false, true, true, 0, {TW_INT, 0, {1}}}' in specs
     assert "double default_loss_weights[] = {1.0, 0.5};" in specs
-    assert 'PointwiseOp pointwise_add = {"add", 3, 1, {0, 1, 2}, 0, 0, 0, cpu::DtypeRule::kPromote' in specs
+    assert 'PointwiseOp pointwise_add = {"add", 3, 1, {0, 1, 2}, 0, 0, 0, 0, cpu::DtypeRule::kPromote' in specs
     assert 'PointwiseOp pointwise_lt = {"lt", 2, 1, {0, 1}, 0, 1,' in specs
     assert 'ReductionOp reduction_sum = {"sum", {0}, 1, 1, 2, 3, cpu::ReductionDtype::kSum' in specs
     assert '"tw::mm(Tensor self, Tensor mat2) -> Tensor"' in specs

@@ -1,6 +1,7 @@
 // Pointwise functions that choose between expressions: by an option, by dtype, or by which limit is given.
 #include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/pointwise.hpp>
+#include <tensorwright/ops/views.hpp>
 
 #include <cmath>
 #include <limits>
@@ -56,6 +57,8 @@ Tensor clamp(TensorRef self, const Operand& min, const Operand& max) {
 }
 
 Tensor nan_to_num(TensorRef self, double nan, std::optional<double> posinf, std::optional<double> neginf) {
+  if (is_complex(self.dtype()))
+    return ops::view_as_complex(ops::nan_to_num(ops::view_as_real(self), nan, posinf, neginf));
   if (!is_floating(self.dtype())) return ops::clone(self);
   const double limit = largest(self.dtype());
   return ops::replace_nonfinite(self, nan, posinf.value_or(limit), neginf.value_or(-limit));

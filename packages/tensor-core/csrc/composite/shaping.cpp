@@ -1,4 +1,5 @@
 // Ops over views: reshaping, splitting, expanding.
+#include <tensorwright/ops/complex_numbers.hpp>
 #include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/views.hpp>
 
@@ -56,7 +57,8 @@ Tensor unflatten(TensorRef self, int64_t dim, IntList sizes) {
   return ops::reshape(self, all);
 }
 
-Tensor adjoint(TensorRef self) { return ops::transpose(self, -2, -1); }
+Tensor matrix_transpose(TensorRef self) { return ops::transpose(self, -2, -1); }
+Tensor adjoint(TensorRef self) { return ops::conj(ops::transpose(self, -2, -1)); }
 Tensor expand_as(TensorRef self, TensorRef other) { return ops::expand(self, other.shape()); }
 Tensor broadcast_to(TensorRef self, IntList size) { return ops::expand(self, size); }
 

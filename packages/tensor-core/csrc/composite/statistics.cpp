@@ -22,7 +22,22 @@ struct VarianceAndMean {
 
 // In the dtype of the input.
 Tensor narrowed(TensorRef result, TensorRef input) {
-  return result.dtype() == input.dtype() ? Tensor::retain(result) : ops::to_dtype(result, input.dtype());
+  if (result.dtype() == input.dtype() || is_complex(input.dtype())) return Tensor::retain(result);
+  return ops::to_dtype(result, input.dtype());
+}
+
+// Sum of squared magnitudes; of complex numbers, over their parts too.
+Tensor sum_of_squares(TensorRef self, const std::optional<IntList>& dim, bool keepdim) {
+  if (!is_complex(self.dtype())) return ops::squared_sum(self, dim, keepdim);
+  const int64_t ndim = self.ndim();
+  std::vector<int64_t> dims;
+  if (dim && ndim > 0)
+    for (int64_t d : *dim) dims.push_back(d < 0 ? d + ndim : d);
+  if (dims.empty())
+    for (int64_t d = 0; d < ndim; ++d) dims.push_back(d);
+  dims.push_back(ndim);
+  const Tensor squares = ops::squared_sum(ops::view_as_real(self), IntList(dims), keepdim);
+  return keepdim ? ops::squeeze(squares, IntList({-1})) : squares;
 }
 
 double reduced_count(TensorRef self, const std::optional<IntList>& dim) {
@@ -42,7 +57,7 @@ VarianceAndMean variance_and_mean(TensorRef self, std::optional<IntList> dim, co
   const Tensor values = self.dtype().bits == 16 ? ops::to_dtype(self, kFloat32) : Tensor::retain(self);
   const double c = unbiased ? (*unbiased ? 1.0 : 0.0) : correction.real();
   const Tensor mean = ops::mean(values, dim, true);
-  const Tensor squares = ops::squared_sum(ops::sub(values, mean), dim, keepdim);
+  const Tensor squares = sum_of_squares(ops::sub(values, mean), dim, keepdim);
   const Tensor variance = ops::div(squares, std::fmax(reduced_count(self, dim) - c, 0.0));
   return {variance, without_kept_dims(mean, dim, keepdim)};
 }

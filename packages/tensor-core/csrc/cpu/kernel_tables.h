@@ -58,7 +58,8 @@ struct PointwiseOp {
   uint8_t operand_args[kMaxOperands];  // argument index of each operand (tensors and scalars alike)
   uint64_t bool_operands;              // bit k: operand k is bool whatever the compute type is
   uint64_t bool_results;
-  uint64_t real_results;  // bit r: result r has the type of the parts where the compute type is complex
+  uint64_t real_results;     // bit r: result r has the type of the parts where the compute type is complex
+  uint64_t complex_results;  // bit r: result r is complex, of parts of the compute type
   DtypeRule rule;
   uint32_t compute_types;  // bit per ComputeType that has a kernel
   bool accepts_uniform;    // no constraint refuses contiguous tensors of one shape and compute type

@@ -177,7 +177,7 @@ bool any_transposed(const BoundPointwise& bound, const tw_call* call) {
 // The dtype to compute in: what the operands promote to, or what the op's own rule says.
 tw_status computed_dtype(const BoundPointwise& bound, const tw_call* call, tw_dtype* dtype) {
   *dtype = operand_dtype(*bound.op, *bound.spec, call->args);
-  if (bound.op->rule != DtypeRule::kRule || ((bound.op->bool_results | bound.op->real_results) & 1)) return TW_OK;
+  if (bound.op->rule != DtypeRule::kRule || (bound.op->bool_results & 1)) return TW_OK;
   tw_meta metas[kMaxResults];
   if (const tw_status status = bound.spec->infer(bound.spec->self, call, metas)) return status;
   *dtype = metas[0].dtype;

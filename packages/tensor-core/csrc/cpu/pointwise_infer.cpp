@@ -108,7 +108,7 @@ tw_status pointwise_infer(void* self, const tw_call* call, tw_meta* metas) {
       metas[r].device = metas[0].device;
       std::memcpy(metas[r].shape, metas[0].shape, metas[0].ndim * sizeof(int64_t));
     }
-    metas[r].dtype = op.bool_results >> r & 1 ? kBool : op.real_results >> r & 1 ? real_dtype(dtype) : dtype;
+    metas[r].dtype = result_dtype(op, dtype, r);
   }
   return TW_OK;
 }

@@ -68,9 +68,7 @@ bool quick_splat(const tw_value& v, int type, Splat& out) {
 tw_status prepare_results(const PointwiseOp& op, tw_call* call, const tw_tensor* like, void** out) {
   for (int r = 0; r < op.result_count; ++r) {
     tw_tensor* result;
-    const tw_dtype dtype = op.bool_results >> r & 1   ? kBool
-                           : op.real_results >> r & 1 ? real_dtype(like->dl.dtype)
-                                                      : like->dl.dtype;
+    const tw_dtype dtype = result_dtype(op, like->dl.dtype, r);
     if (const tw_status status =
             tensor_empty_on(like->dl.shape, like->dl.ndim, dtype, like->dl.device, kBackendCpu, &result)) {
       while (r-- > 0) tensor_release(call->rets[r].u.t), call->rets[r] = value_none();
@@ -134,7 +132,8 @@ struct QuickCall {
 tw_status pointwise_quick(void* self, tw_call* call) {
   const BoundPointwise& bound = *static_cast<const BoundPointwise*>(self);
   const bool in_place = call->rets[0].tag == TW_TENSOR;
-  if (!bound.quick || (in_place && (call->nrets != 1 || bound.op->bool_results || bound.op->real_results)))
+  if (!bound.quick ||
+      (in_place && (call->nrets != 1 || bound.op->bool_results || bound.op->real_results || bound.op->complex_results)))
     return TW_DECLINE;
   QuickCall quick;
   if (!quick.gather(bound, call, in_place ? call->rets[0].u.t : nullptr)) return TW_DECLINE;

@@ -32,28 +32,36 @@ T on_grid(T u, T grid) {
   return grid > 0 ? std::floor(u * grid) / grid : u;
 }
 
+// A complex tensor is filled as twice as many real numbers.
+tw_dtype drawn_dtype(TensorRef out) {
+  if (!is_complex(out.dtype())) return compute_dtype(out.dtype());
+  return out.dtype() == kComplex128 ? kFloat64 : kFloat32;
+}
+int64_t drawn_count(TensorRef out) { return is_complex(out.dtype()) ? 2 * out.numel() : out.numel(); }
+
 void fill_uniform(const char* op, tw_object* generator, double low, double high, TensorRef out) {
-  const tw_dtype dtype = compute_dtype(out.dtype());
-  StagedResult result(out, dtype);
+  const tw_dtype dtype = drawn_dtype(out);
+  StagedResult result(out, is_complex(out.dtype()) ? out.dtype() : dtype);
   visit_floating(op, dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     const T from = static_cast<T>(low), to = static_cast<T>(high), width = static_cast<T>(high - low);
     const T last = from < to ? std::nextafter(to, from) : from;  // rounding may reach `high`, which is excluded
     const T grid = static_cast<T>(grid_of(out.dtype()));
-    fill_with(generator, out.numel(), result.data<T>(), isa_table<DistributionKernels<T>>().uniform,
+    fill_with(generator, drawn_count(out), result.data<T>(), isa_table<DistributionKernels<T>>().uniform,
               [=](T u, int64_t) { return std::min(from + on_grid(u, grid) * width, last); });
   });
   result.commit();
 }
 
 void fill_normal(const char* op, tw_object* generator, double mean, double std, TensorRef out) {
-  const tw_dtype dtype = compute_dtype(out.dtype());
-  StagedResult result(out, dtype);
+  const tw_dtype dtype = drawn_dtype(out);
+  StagedResult result(out, is_complex(out.dtype()) ? out.dtype() : dtype);
   visit_floating(op, dtype, [&](auto type) {
     using T = typename decltype(type)::type;
-    const T center = static_cast<T>(mean), scale = static_cast<T>(std);
-    fill_with(generator, out.numel(), result.data<T>(), isa_table<DistributionKernels<T>>().normal,
-              [=](T z, int64_t) { return center + z * scale; });
+    const bool pairs = is_complex(out.dtype());  // `std` is that of the complex number, `mean` is real
+    const T center = static_cast<T>(mean), scale = static_cast<T>(pairs ? std * 0.7071067811865476 : std);
+    fill_with(generator, drawn_count(out), result.data<T>(), isa_table<DistributionKernels<T>>().normal,
+              [=](T z, int64_t i) { return (pairs && i % 2 ? 0 : center) + z * scale; });
   });
   result.commit();
 }

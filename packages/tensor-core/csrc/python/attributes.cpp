@@ -1,4 +1,6 @@
 // What a tensor says about itself: shape, dtype, strides, storage.
+#include <cstring>
+
 #include "python/device_object.h"
 #include "python/dtype_object.h"
 #include "python/errors.h"
@@ -48,30 +50,27 @@ PyObject* get_matrix_transposed(PyObject* self, void*) {
   return permuted(self, dims);
 }
 
-// The real or the imaginary parts, sharing memory.
-PyObject* complex_part(PyObject* self, int part) {
-  const TensorRef t = ref(self);
-  if (!is_complex(t.dtype())) {
-    if (part == 0) return Py_NewRef(self);
-    return type_error("imag: a ", t.dtype(), " tensor has no imaginary part");
-  }
-  const tw_dtype real = t.dtype() == kComplex64 ? kFloat32 : kFloat64;
+// The real or the imaginary parts, sharing memory; `what` is the name.
+PyObject* get_part(PyObject* self, void* what) {
+  const bool wants_real = !std::strcmp(static_cast<const char*>(what), "real");
+  if (wants_real && !is_complex(ref(self).dtype())) return Py_NewRef(self);
   return translate([&] {
-    std::vector<int64_t> strides = t.strides().vec();
-    for (int64_t& stride : strides) stride *= 2;
-    tw_tensor* out = nullptr;
-    check(tensor_view(t.get(), t.shape().data(), strides.data(), t.ndim(), t.data<char>() + part * item_size(real),
-                      real, &out));
-    return wrap(out);
+    static const OpHandle real("tw::real"), imag("tw::imag");
+    return wrap((wants_real ? real : imag).call({to_value(ref(self))}));
   });
 }
-PyObject* get_real(PyObject* self, void*) { return complex_part(self, 0); }
-PyObject* get_imag(PyObject* self, void*) { return complex_part(self, 1); }
+int set_part(PyObject* self, PyObject* value, void* what) {
+  if (!value) return type_error(static_cast<const char*>(what), ": the attribute cannot be deleted"), -1;
+  Ref part(get_part(self, what));
+  return part ? PyObject_SetItem(part.get(), Py_Ellipsis, value) : -1;
+}
 
 PyObject* get_adjoint(PyObject* self, void*) {
   if (ref(self).ndim() < 2 || !is_complex(ref(self).dtype())) return get_matrix_transposed(self, nullptr);
-  Ref transposed(get_matrix_transposed(self, nullptr));
-  return transposed ? PyObject_CallMethod(transposed.get(), "conj", nullptr) : nullptr;
+  return translate([&] {
+    static const OpHandle adjoint("tw::adjoint");
+    return wrap(adjoint.call({to_value(ref(self))}));
+  });
 }
 
 PyObject* get_data(PyObject* self, void*) {
@@ -192,8 +191,10 @@ PyGetSetDef kAttributes[] = {
     {"T", get_transposed, nullptr, "A view with the dimensions in reverse order.", nullptr},
     {"mT", get_matrix_transposed, nullptr, "A view with the last two dimensions swapped.", nullptr},
     {"H", get_adjoint, nullptr, "The last two dimensions swapped, complex numbers conjugated.", nullptr},
-    {"real", get_real, nullptr, "The real parts, sharing memory.", nullptr},
-    {"imag", get_imag, nullptr, "The imaginary parts, sharing memory.", nullptr},
+    {"mH", get_adjoint, nullptr, "The last two dimensions swapped, complex numbers conjugated.", nullptr},
+    {"real", get_part, set_part, "The real parts, sharing memory; assigning writes them.", const_cast<char*>("real")},
+    {"imag", get_part, set_part, "The imaginary parts, sharing memory; assigning writes them.",
+     const_cast<char*>("imag")},
     {"data", get_data, set_data,
      "The same storage without gradient history; assigning makes the tensor use other storage.", nullptr},
     {"is_cpu", get_is_cpu, nullptr, "Whether the data lies in host memory.", nullptr},

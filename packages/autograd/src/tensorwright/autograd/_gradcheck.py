@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tensorwright import Tensor, float64, from_numpy, no_grad, randn, zeros
+from tensorwright import Tensor, complex128, float64, from_numpy, no_grad, randn, zeros
 from tensorwright.autograd._engine import grad
 
 Array = NDArray[np.float64]
@@ -19,23 +19,33 @@ class GradcheckError(RuntimeError):
 
 
 def _outputs(result: Any) -> list[Tensor]:
-    """The outputs that require grad; if none does, all floating ones: their differences must then be 0."""
+    """The outputs that require grad; if none does, all floating and complex ones: their differences must then be 0."""
     results = result if isinstance(result, tuple | list) else (result,)
-    floating = [item for item in results if isinstance(item, Tensor) and item.is_floating_point()]
-    return [item for item in floating if item.requires_grad] or floating
+    tensors = [item for item in results if isinstance(item, Tensor) and (item.is_floating_point() or item.is_complex())]
+    return [item for item in tensors if item.requires_grad] or tensors
+
+
+def _parts(tensor: Tensor) -> Array:
+    """The numbers of a tensor in one row; a complex one counts as two, its real and its imaginary part."""
+    values = np.ascontiguousarray(tensor.detach().numpy())
+    return values.reshape(-1).view(np.float64) if values.dtype.kind == "c" else values.reshape(-1)
+
+
+def _count(tensor: Tensor) -> int:
+    return 2 * tensor.numel() if tensor.is_complex() else tensor.numel()
 
 
 def _numerical(function: TensorFunction, inputs: Sequence[Any], which: int, count: int, eps: float) -> list[Array]:
     """Jacobians [outputs, inputs] of each output with respect to one input, by central differences."""
-    values = inputs[which].detach().numpy().copy()
+    values = np.array(inputs[which].detach().numpy())
     columns: list[list[Array]] = [[] for _ in range(count)]
-    for index in np.ndindex(values.shape):
+    for index in range(_count(inputs[which])):
         sides = []
         for step in (eps, -eps):
-            moved = values.copy()
-            moved[index] += step
+            moved = values.copy(order="C")
+            moved.reshape(-1).view(np.float64)[index] += step
             args = [from_numpy(moved) if i == which else arg for i, arg in enumerate(inputs)]
-            sides.append([np.array(out.detach().numpy()).reshape(-1) for out in _evaluated(function, args, which)])
+            sides.append([np.array(_parts(out)) for out in _evaluated(function, args, which)])
         for k in range(count):
             columns[k].append((sides[0][k] - sides[1][k]) / (2 * eps))
     return [np.stack(column, axis=1) if column else np.zeros((0, 0)) for column in columns]
@@ -48,16 +58,21 @@ def _evaluated(function: TensorFunction, args: list[Any], which: int) -> list[Te
 
 
 def _analytical(output: Tensor, source: Tensor) -> Array:
-    """Jacobian [outputs, inputs] by one backward pass for each element of the output."""
+    """Jacobian [outputs, inputs] by one backward pass for each element of the output.
+
+    The gradient for a seed of 1 at a complex output is the row of its real part, that for a seed of i the row of its
+    imaginary part, as dL = Re(conj(grad) dz).
+    """
     rows: list[Array] = []
     if not output.requires_grad:
-        return np.zeros((output.numel(), source.numel()))
+        return np.zeros((_count(output), _count(source)))
     for i in range(output.numel()):
-        seed = zeros(output.numel(), dtype=output.dtype)
-        seed[i] = 1
-        (gradient,) = grad(output, source, seed.reshape(output.shape), retain_graph=True, allow_unused=True)
-        rows.append(np.zeros(source.numel()) if gradient is None else np.array(gradient.detach().numpy()).reshape(-1))
-    return np.stack(rows) if rows else np.zeros((0, source.numel()))
+        for unit in (1, 1j) if output.is_complex() else (1,):
+            seed = zeros(output.numel(), dtype=output.dtype)
+            seed[i] = unit
+            (gradient,) = grad(output, source, seed.reshape(output.shape), retain_graph=True, allow_unused=True)
+            rows.append(np.zeros(_count(source)) if gradient is None else np.array(_parts(gradient)))
+    return np.stack(rows) if rows else np.zeros((0, _count(source)))
 
 
 def _check_inputs(inputs: Sequence[Any]) -> list[int]:
@@ -65,8 +80,10 @@ def _check_inputs(inputs: Sequence[Any]) -> list[int]:
     if not wanted:
         raise ValueError("gradcheck: no input requires grad")
     for i in wanted:
-        if inputs[i].dtype is not float64 and inputs[i].dtype != float64:
-            raise ValueError(f"gradcheck: input {i} is {inputs[i].dtype}; finite differences need float64")
+        if inputs[i].dtype not in (float64, complex128):
+            raise ValueError(
+                f"gradcheck: input {i} is {inputs[i].dtype}; finite differences need float64 or complex128"
+            )
     return wanted
 
 
@@ -107,14 +124,14 @@ def gradcheck(
 
     Args:
         function: takes ``inputs``, gives a tensor or a tuple of tensors, the same at each call.
-        inputs: its arguments; those to check are float64 leaves that require grad.
+        inputs: its arguments; those to check are float64 or complex128 leaves that require grad.
         eps: step of the differences.
         atol, rtol: tolerated: ``|backward - difference| <= atol + rtol * |difference|``.
         raise_exception: raise, or return False.
 
     Raises:
         GradcheckError: if a gradient is wrong, with both Jacobians.
-        ValueError: if no input requires grad, or one that does is not float64.
+        ValueError: if no input requires grad, or one that does is neither float64 nor complex128.
 
     Example:
         >>> import tensorwright as tw
@@ -145,13 +162,13 @@ def gradgradcheck(
 
     Args:
         function: takes ``inputs``, gives a tensor or a tuple of tensors, the same at each call.
-        inputs: its arguments; those to check are float64 leaves that require grad.
+        inputs: its arguments; those to check are float64 or complex128 leaves that require grad.
         grad_outputs: what the first gradient is taken for; random if absent.
         eps, atol, rtol, raise_exception: as for :func:`gradcheck`.
 
     Raises:
         GradcheckError: if a second derivative is wrong, with both Jacobians.
-        ValueError: if no input requires grad, or one that does is not float64.
+        ValueError: if no input requires grad, or one that does is neither float64 nor complex128.
 
     Example:
         >>> import tensorwright as tw
@@ -163,8 +180,8 @@ def gradgradcheck(
     wanted = _check_inputs(args)
     if grad_outputs is None:
         with no_grad():
-            shapes = [tuple(output.shape) for output in _outputs_at(function, args)]
-            seeds = [randn(*shape, dtype=float64).requires_grad_() for shape in shapes]
+            outputs = _outputs_at(function, args)
+            seeds = [randn(*output.shape, dtype=output.dtype).requires_grad_() for output in outputs]
     else:
         seeds = [grad_outputs] if isinstance(grad_outputs, Tensor) else list(grad_outputs)
 

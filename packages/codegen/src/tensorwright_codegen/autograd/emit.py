@@ -103,6 +103,7 @@ def _block(facet: DerivativeFacet, op: Op, formula: Formula, inputs: dict[str, i
     compiler = Compiler(op, formula, inputs, saves, ops)
     compiler.several_results = len(differentiable_results(facet, op)) > 1
     compiler.unchecked = facet.unchecked
+    compiler.holomorphic = facet.holomorphic
     term = compiler.compile()
     indices = [inputs[name] for name in formula.inputs]
     condition = " || ".join(f"b.needs({i})" for i in indices)
@@ -123,6 +124,8 @@ def _block(facet: DerivativeFacet, op: Op, formula: Formula, inputs: dict[str, i
 
 
 def _give(facet: DerivativeFacet, op: Op, name: str, index: int, text: str, saves: Saves) -> str:
+    if facet.holomorphic:
+        text = f"conj({text})"
     if op.kind is not Kind.POINTWISE and name not in facet.broadcast:
         return f"b.give({index}, {text});"
     slot = saves.slot(Save("kShapeIfChanged", op.schema.index(name), name), 1 << index)

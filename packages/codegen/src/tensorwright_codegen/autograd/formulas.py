@@ -129,9 +129,11 @@ class Compiler:
         if self.several_results:
             name = self.op.schema.rets[index].name or "result"
             return Term(f"b.grad_or_zeros({index}, {self._slot('kResultShape', index, name)})", REF)
-        return Term(f"b.grad({index})" if index else "b.grad()", REF)
+        method = "conj_grad" if self.holomorphic else "grad"
+        return Term(f"b.{method}({index or ''})", REF)
 
     several_results = False  # whether more than one result has a gradient: then one of them may be absent
+    holomorphic = False  # the gradient comes in conjugated
     unchecked: tuple[str, ...] = ()  # saved arguments whose version is not checked
 
     def _argument(self, arg: Arg, index: int) -> Term:

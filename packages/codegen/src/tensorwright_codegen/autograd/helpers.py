@@ -5,6 +5,9 @@ from .values import INT, INT_VECTOR, TENSOR, TENSOR_VECTOR, TUPLE
 HELPERS = {
     # broadcasting, dtypes, shapes
     "scaled": TENSOR,
+    "scaled_conj": TENSOR,
+    "times_conj": TENSOR,
+    "conj": TENSOR,
     "cast": TENSOR,
     "moved_back": TENSOR,
     "zeros_like": TENSOR,
@@ -32,6 +35,11 @@ HELPERS = {
     "split_backward": TENSOR,
     "unbind_backward": TENSOR,
     "cat_backward": TENSOR_VECTOR,
+    # complex numbers
+    "sgn_backward": TENSOR,
+    "angle_backward": TENSOR,
+    "imag_backward": TENSOR,
+    "imaginary": TENSOR,
     # pointwise, powers
     "gelu_tanh_backward": TENSOR,
     "pow_backward_self": TENSOR,

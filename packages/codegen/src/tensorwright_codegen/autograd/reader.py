@@ -8,7 +8,9 @@ from pathlib import Path
 from ..facets import FacetError, Node, Op, OpSet, Type, read_entries
 from .model import DerivativeFacet, Formula
 
-_KEYS = frozenset({"op", "not_differentiable", "detaches", "results", "broadcast", "unchecked", "samples", "domain"})
+_KEYS = frozenset(
+    {"op", "not_differentiable", "detaches", "results", "broadcast", "unchecked", "samples", "domain", "holomorphic"}
+)
 TENSOR_TYPES = frozenset({Type.TENSOR, Type.OPERAND, Type.TENSORS})
 
 
@@ -46,6 +48,7 @@ def _read_facet(node: Node, op: Op, file: str) -> DerivativeFacet:
         formulas=tuple(_formula(key, value, op) for key, value in node.pairs() if key.text() not in _KEYS),
         not_differentiable=_flag(node, "not_differentiable"),
         detaches=_flag(node, "detaches"),
+        holomorphic=_flag(node, "holomorphic"),
         results=_names(node, "results"),
         broadcast=_names(node, "broadcast") or (),
         unchecked=_names(node, "unchecked") or (),

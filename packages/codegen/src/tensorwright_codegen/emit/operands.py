@@ -66,9 +66,10 @@ def pointwise_table(op: Op, *, accepts_uniform: bool) -> str:
     bool_operands = _bits([is_bool_operand(op, arg) for arg in args])
     bool_results = _bits([kind == "bool" for kind in op.math.result_types])
     real_results = _bits([kind == "real" for kind in op.math.result_types])
+    complex_results = _bits([kind == "complex" for kind in op.math.result_types])
     return (
         f"cpu::PointwiseOp pointwise_{op.symbol} = {{{cpp_string(op.symbol)}, {len(args)}, {len(op.schema.rets)}, "
-        f"{{{indices}}}, {bool_operands}, {bool_results}, {real_results}, cpu::{rule}, "
+        f"{{{indices}}}, {bool_operands}, {bool_results}, {real_results}, {complex_results}, cpu::{rule}, "
         f"{_compute_mask(op)}, {uniform}}};"
     )
 

@@ -111,8 +111,8 @@ def _dtype(op: Op, index: int) -> str:
         return _expect(op, rule, RuleType.DTYPE)
     promoted = f"rules::promote({', '.join(_promoted(op))})"
     dtype = f"rules::float_dtype({promoted})" if rule is not None and rule.text == "float" else promoted
-    of_parts = op.expression is not None and op.expression.result_types[index] == "real"
-    return f"rules::real_dtype({dtype})" if of_parts else dtype
+    kind = op.expression.result_types[index] if op.expression is not None else "T"
+    return f"rules::{kind}_dtype({dtype})" if kind in ("real", "complex") else dtype
 
 
 def _promoted(op: Op) -> list[str]:

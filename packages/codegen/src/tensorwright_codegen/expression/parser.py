@@ -65,7 +65,8 @@ def _lower_text(text: str, builder: ProgramBuilder, main: ScalarType, library: L
 
 def _result(builder: ProgramBuilder, value: Value, main: ScalarType, location: Location) -> Typed:
     if isinstance(value, Typed):
-        if value.type not in (main, main.part, ScalarType.MASK):
+        related = (main.part, main.paired) if main.is_float else (main.part,)
+        if value.type not in (main, *related, ScalarType.MASK):
             raise ExpressionError(location, f"expected a result of type {main.value} or mask, got {value.type.value}")
         return value
     return builder.constant(value.value, ScalarType.MASK if isinstance(value.value, bool) else main, location)
@@ -96,7 +97,7 @@ def _place(location: Location, line: int, column: int, shift: int) -> Location:
 def _check_lanes(program: Program, main: ScalarType) -> None:
     """Half-width values have no vector in a kernel of 64-bit lanes, nor numbers any in one of bytes."""
     allowed = {
-        ScalarType.F64: {ScalarType.F64, ScalarType.I64, ScalarType.MASK},
+        ScalarType.F64: {ScalarType.F64, ScalarType.I64, ScalarType.MASK, ScalarType.C64},
         ScalarType.I64: {ScalarType.F64, ScalarType.I64, ScalarType.MASK},
         ScalarType.U64: {ScalarType.F64, ScalarType.U64, ScalarType.MASK},
         ScalarType.C64: {ScalarType.C64, ScalarType.F64, ScalarType.I64, ScalarType.MASK},

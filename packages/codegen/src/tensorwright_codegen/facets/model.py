@@ -55,7 +55,7 @@ class Expression:
     combine: str | None = None
     compute: tuple[str, ...] = ("f32", "f64")
     operand_types: tuple[tuple[str, str], ...] = ()
-    result_types: tuple[str, ...] = ()  # "T", "bool" or "real" (the part of a complex T) for each result
+    result_types: tuple[str, ...] = ()  # for each result "T", "bool", "real" (the part of a complex T) or "complex"
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from .model import (
 from .nodes import Node, read_entries
 from .schema import Schema, Type, parse_schema
 
+RESULT_TYPES = ("T", "bool", "real", "complex")
 _EXPRESSION_KEYS = ("expression", "map", "combine", "compute", "operand_types", "result")
 _OP_KEYS = ("op", "schema", "kind", "variants", "operator", "where", "shape", "dtype", "varargs", "aliases", "tags")
 _DOC_KEYS = ("doc", "formula", "example", "samples", "revision")
@@ -153,7 +154,7 @@ def _expression(node: Node, kind: Kind, schema: Schema) -> Expression | None:
     texts = _items(node, needed)
     if len(texts) != len(schema.rets):
         raise node.get(needed).error(f"expected {len(schema.rets)} texts, one per result, got {len(texts)}")
-    result_types = tuple(_word(item, ("T", "bool", "real")) for item in _items(node, "result")) or ("T",) * len(texts)
+    result_types = tuple(_word(item, RESULT_TYPES) for item in _items(node, "result")) or ("T",) * len(texts)
     if len(result_types) != len(texts):
         raise node.get("result").error(f"expected {len(texts)} types, one per result, got {len(result_types)}")
     return Expression(

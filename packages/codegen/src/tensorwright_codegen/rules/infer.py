@@ -9,7 +9,7 @@ from typing import Any
 from ..facets import Kind, Op, Rule, Schema, Type
 from .evaluate import RuleError, TensorMeta, broadcast, evaluate_rule, normalize_dims, reduced
 from .parse import parse_rule
-from .promotion import float_dtype, is_floating, real_dtype, result_type
+from .promotion import complex_dtype, float_dtype, is_floating, real_dtype, result_type
 from .tree import Term
 
 _COMPUTED_IN: dict[str, tuple[str, ...]] = {
@@ -113,8 +113,8 @@ def _dtype(op: Op, index: int, args: Mapping[str, Any]) -> str:
         return str(evaluate_rule(_parsed(rule, op.schema), args))
     promoted = _promoted(op, args)
     dtype = float_dtype(promoted) if rule is not None and rule.text == "float" else promoted
-    of_parts = op.expression is not None and op.expression.result_types[index] == "real"
-    return real_dtype(dtype) if of_parts else dtype
+    kind = op.expression.result_types[index] if op.expression is not None else "T"
+    return real_dtype(dtype) if kind == "real" else complex_dtype(dtype) if kind == "complex" else dtype
 
 
 def _promoted(op: Op, args: Mapping[str, Any]) -> str:
