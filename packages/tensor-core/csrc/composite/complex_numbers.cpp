@@ -2,7 +2,6 @@
 #include <tensorwright/ops/comparison.hpp>
 #include <tensorwright/ops/complex_numbers.hpp>
 #include <tensorwright/ops/creation.hpp>
-#include <tensorwright/ops/linear_algebra.hpp>
 
 #include "declarations/complex_numbers.h"
 
@@ -17,7 +16,5 @@ bool is_neg(TensorRef) { return false; }
 Tensor isreal(TensorRef self) {
   return is_complex(self.dtype()) ? ops::eq(ops::imag(self), 0) : ops::ones(self.shape(), kBool, self.device());
 }
-
-Tensor vdot(TensorRef self, TensorRef other) { return ops::dot(ops::conj(self), other); }
 
 }  // namespace tw::composite

@@ -26,20 +26,6 @@ Tensor narrowed(TensorRef result, TensorRef input) {
   return ops::to_dtype(result, input.dtype());
 }
 
-// Sum of squared magnitudes; of complex numbers, over their parts too.
-Tensor sum_of_squares(TensorRef self, const std::optional<IntList>& dim, bool keepdim) {
-  if (!is_complex(self.dtype())) return ops::squared_sum(self, dim, keepdim);
-  const int64_t ndim = self.ndim();
-  std::vector<int64_t> dims;
-  if (dim && ndim > 0)
-    for (int64_t d : *dim) dims.push_back(d < 0 ? d + ndim : d);
-  if (dims.empty())
-    for (int64_t d = 0; d < ndim; ++d) dims.push_back(d);
-  dims.push_back(ndim);
-  const Tensor squares = ops::squared_sum(ops::view_as_real(self), IntList(dims), keepdim);
-  return keepdim ? ops::squeeze(squares, IntList({-1})) : squares;
-}
-
 double reduced_count(TensorRef self, const std::optional<IntList>& dim) {
   if (!dim || dim->empty()) return static_cast<double>(self.numel());
   double count = 1;
@@ -57,7 +43,8 @@ VarianceAndMean variance_and_mean(TensorRef self, std::optional<IntList> dim, co
   const Tensor values = self.dtype().bits == 16 ? ops::to_dtype(self, kFloat32) : Tensor::retain(self);
   const double c = unbiased ? (*unbiased ? 1.0 : 0.0) : correction.real();
   const Tensor mean = ops::mean(values, dim, true);
-  const Tensor squares = sum_of_squares(ops::sub(values, mean), dim, keepdim);
+  const Tensor deviations = ops::sub(values, mean);
+  const Tensor squares = ops::squared_sum(is_complex(self.dtype()) ? ops::abs(deviations) : deviations, dim, keepdim);
   const Tensor variance = ops::div(squares, std::fmax(reduced_count(self, dim) - c, 0.0));
   return {variance, without_kept_dims(mean, dim, keepdim)};
 }
