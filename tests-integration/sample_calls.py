@@ -37,7 +37,7 @@ def method_of(row: Row, suffix: str = "") -> str | None:
     """The method of Tensor of the same name, if there is one."""
     name = row.name.rpartition(".")[2] + suffix
     plain = "." not in row.name or row.name.startswith("Tensor.")
-    return name if plain and hasattr(tw.Tensor, name) else None
+    return name if plain and callable(getattr(tw.Tensor, name, None)) else None
 
 
 def to_tensor(array: Array) -> tw.Tensor:

@@ -37,6 +37,12 @@ def uniform(low: float, high: float, *shape: int) -> tw.Tensor:
     return _leaf(_random.permutation(values).reshape(shape))
 
 
+def complex_normal(*shape: int) -> tw.Tensor:
+    """A complex leaf whose elements lie off the axes."""
+    parts = _random.uniform(0.2, 1.4, (2, *shape)) * _random.choice([-1.0, 1.0], (2, *shape))
+    return tw.from_numpy(np.array(parts[0] + 1j * parts[1])).requires_grad_()
+
+
 def positive(*shape: int) -> tw.Tensor:
     """A leaf of positive definite matrices; the last size counts twice."""
     factor = _random.uniform(-1, 1, (*shape, shape[-1]))
@@ -96,7 +102,8 @@ def bools(*shape: int) -> tw.Tensor:
 
 
 _NAMES: dict[str, Any] = {
-    "normal": normal, "uniform": uniform, "with_zeros": with_zeros, "fixed": fixed, "full": full, "ints": ints,
+    "normal": normal, "complex_normal": complex_normal, "uniform": uniform, "with_zeros": with_zeros, "fixed": fixed,
+    "full": full, "ints": ints,
     "floats": floats, "bools": bools, "float64": tw.float64, "float32": tw.float32,
     "int32": int32, "float": float, "positive": positive, "symmetric": symmetric,
 }  # fmt: skip

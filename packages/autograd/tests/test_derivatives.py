@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +63,10 @@ class Case:
         return f"{self.op}({', '.join(f'{name}={value}' for name, value in self.args)})"
 
 
+COMPLEX_TOO = {"sum", "prod", "cumsum", "cumprod", "where", "masked_fill"}
+REAL_ONLY = {"view_as_complex", "view_as_real", "imag"}
+
+
 def _default_cases(facet: DerivativeFacet, op: Op) -> list[Case]:
     """Pointwise ops need no samples: their operands are drawn from the domain, equal in shape and broadcast."""
     tensors = [arg.name for arg in op.schema.args if arg.type in (Type.TENSOR, Type.OPERAND)]
@@ -69,10 +74,25 @@ def _default_cases(facet: DerivativeFacet, op: Op) -> list[Case]:
     draw = "normal({})" if facet.domain is None else f"uniform({low}, {high}, {{}})"
     shapes = [("3, 4", "3, 4", "3, 4"), ("3, 1", "2, 1, 4", "1")] if len(tensors) > 1 else [("3, 4",)]
     needed = [(arg.name, "0.5") for arg in op.schema.args if arg.name not in tensors and arg.default is None]
+    draws = [draw, "complex_normal({})"] if "c64" in op.math.compute else [draw]
     return [
-        Case(op.name, (*((name, draw.format(shape)) for name, shape in zip(tensors, row, strict=False)), *needed))
+        Case(op.name, (*((name, one.format(shape)) for name, shape in zip(tensors, row, strict=False)), *needed))
+        for one in draws
         for row in shapes
     ]
+
+
+def _complex_samples(facet: DerivativeFacet, op: Op) -> list[Case]:
+    """The samples with complex leaves in place of real ones, of ops that take them."""
+    takes_complex = op.kind is Kind.VIEW or facet.file in ("copy", "indexing", "linear_algebra")
+    if op.name not in COMPLEX_TOO and (not takes_complex or op.name in REAL_ONLY):
+        return []
+    texts = (tuple((name, _of_complex(text)) for name, text in args) for args in facet.samples)
+    return [Case(op.name, args) for args, given in zip(texts, facet.samples, strict=True) if args != given]
+
+
+def _of_complex(text: str) -> str:
+    return re.sub(r"\b(normal|with_zeros)\(", "complex_normal(", text)
 
 
 def _cases() -> list[Case]:
@@ -83,6 +103,7 @@ def _cases() -> list[Case]:
             continue
         if facet.samples:
             cases += [Case(op.name, args) for args in facet.samples]
+            cases += _complex_samples(facet, op)
         elif op.kind is Kind.POINTWISE:
             cases += _default_cases(facet, op)
     return cases
