@@ -86,8 +86,8 @@ struct BandLayout {
   bool in_place;
   int64_t phase_length, row, plane;  // elements
 
-  explicit BandLayout(const Correlation& c)
-      : rows(c.y.results), in_place(c.z.is_inside() && c.y.is_unpadded() && c.x.is_unpadded()) {
+  explicit BandLayout(const Correlation& c, bool may_be_in_place = true)
+      : rows(c.y.results), in_place(may_be_in_place && c.z.is_inside() && c.y.is_unpadded() && c.x.is_unpadded()) {
     phase_length = in_place ? c.x.source : (c.x.extent(c.x.results) + c.x.stride - 1) / c.x.stride;
     row = phase_length * c.x.stride;
     while (rows > 1 && (rows * c.x.results > kBandPixels || c.y.extent(rows) * row * c.planes() > kBandElements))

@@ -95,6 +95,7 @@ struct ConvolutionPass {
   int64_t taps;
   const int64_t* offsets;  // elements from a pixel's place in the source to each tap
 };
+constexpr int kRowLanes = 16;  // whatever the instruction set
 // A plane of a source: zeros around an image's rows, and the columns of one phase of the stride together. A negative
 // `front` leaves out columns instead.
 struct PaddedPlane {
@@ -115,6 +116,8 @@ struct ConvolutionKernels {
   // sums[tap] += the sum over pixels of grad[pixel] * source[pixel + offset of tap]
   void (*weight_gradient)(const ConvolutionPass& pass, int vectors, const T* source, const T* grad, T* sums);
   void (*accumulate)(int64_t n, const T* from, T* to);  // to += from
+  // sums[tap][l] += the sum over pixels whose column is l mod kRowLanes of grad[pixel] * source[pixel + offset of tap]
+  void (*row_gradient)(const ConvolutionPass& pass, const T* source, const T* grad, T* sums);
 };
 
 // Random numbers come in groups of 16 Philox counters: 64 words of 32 bits, ordered by word, then by counter.

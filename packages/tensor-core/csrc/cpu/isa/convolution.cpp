@@ -280,6 +280,67 @@ void weight_gradient(const ConvolutionPass& pass, int vectors, const Element<V>*
     gradient_taps<V, 1>(pass, source, grad, sums, std::make_integer_sequence<int, most_taps(1)>());
 }
 
+// ---- weight gradients with pixels in lanes ------------------------------------------------------------------
+
+template <class V>
+constexpr int row_registers = cpu::kRowLanes / lanes_of<V>;
+template <class V>
+constexpr int row_taps =
+    row_registers<V> > kSums / 2 ? 1 : (kSums / row_registers<V> < 12 ? kSums / row_registers<V> : 12);
+
+// Up to kRowLanes columns from x on.
+template <class V, int taps, bool whole>
+TW_INLINE void add_columns(const Element<V>* const (&at)[taps], const Element<V>* grad, int64_t x, int64_t cols,
+                           V (&sum)[taps][row_registers<V>]) {
+  constexpr int n = lanes_of<V>;
+#pragma GCC unroll 8
+  for (int k = 0; k < row_registers<V>; ++k) {
+    const int64_t first = x + k * n, left = cols - first;
+    if (!whole && left <= 0) return;
+    const bool full = whole || left >= n;
+    const V g = full ? load<V>(grad + first) : load_first<V>(grad + first, static_cast<int>(left));
+#pragma GCC unroll 12
+    for (int t = 0; t < taps; ++t) {
+      const V value = full ? load<V>(at[t] + first) : load_first<V>(at[t] + first, static_cast<int>(left));
+      sum[t][k] = fma(value, g, sum[t][k]);
+    }
+  }
+}
+
+template <class V, int taps>
+void row_gradient_tile(const ConvolutionPass& pass, const int64_t* offsets, const Element<V>* source,
+                       const Element<V>* grad, Element<V>* sums) {
+  constexpr int n = lanes_of<V>;
+  V sum[taps][row_registers<V>] = {};
+  for (int64_t y = 0; y < pass.rows; ++y, source += pass.in_row, grad += pass.cols) {
+    const Element<V>* at[taps];
+#pragma GCC unroll 12
+    for (int t = 0; t < taps; ++t) at[t] = source + offsets[t];
+    int64_t x = 0;
+    for (; x + cpu::kRowLanes <= pass.cols; x += cpu::kRowLanes)
+      add_columns<V, taps, true>(at, grad, x, pass.cols, sum);
+    if (x < pass.cols) add_columns<V, taps, false>(at, grad, x, pass.cols, sum);
+  }
+#pragma GCC unroll 12
+  for (int t = 0; t < taps; ++t)
+#pragma GCC unroll 8
+    for (int k = 0; k < row_registers<V>; ++k, sums += n) store(sums, add(load<V>(sums), sum[t][k]));
+}
+
+template <class V, int... i>
+TW_INLINE void row_gradient_taps(const ConvolutionPass& pass, const Element<V>* source, const Element<V>* grad,
+                                 Element<V>* sums, std::integer_sequence<int, i...>) {
+  static constexpr GradientTile<V> of_taps[] = {row_gradient_tile<V, i + 1>...};
+  constexpr int64_t most = sizeof...(i);
+  for (int64_t t = 0; t < pass.taps; t += most)
+    of_taps[at_most(pass.taps - t, most) - 1](pass, pass.offsets + t, source, grad, sums + t * cpu::kRowLanes);
+}
+
+template <class V>
+void row_gradient(const ConvolutionPass& pass, const Element<V>* source, const Element<V>* grad, Element<V>* sums) {
+  row_gradient_taps<V>(pass, source, grad, sums, std::make_integer_sequence<int, row_taps<V>>());
+}
+
 template <class V>
 void accumulate(int64_t n, const Element<V>* from, Element<V>* to) {
   int64_t i = 0;
@@ -292,9 +353,11 @@ void accumulate(int64_t n, const Element<V>* from, Element<V>* to) {
 extern const cpu::ConvolutionKernels<float> kConvolutionF32;
 extern const cpu::ConvolutionKernels<double> kConvolutionF64;
 const cpu::ConvolutionKernels<float> kConvolutionF32 = {
-    kLanes32, pad<F32>, channels_last<F32>, channels_first<F32>, correlate<F32>, weight_gradient<F32>, accumulate<F32>};
+    kLanes32,        pad<F32>,         channels_last<F32>, channels_first<F32>, correlate<F32>, weight_gradient<F32>,
+    accumulate<F32>, row_gradient<F32>};
 const cpu::ConvolutionKernels<double> kConvolutionF64 = {
-    kLanes64, pad<F64>, channels_last<F64>, channels_first<F64>, correlate<F64>, weight_gradient<F64>, accumulate<F64>};
+    kLanes64,        pad<F64>,         channels_last<F64>, channels_first<F64>, correlate<F64>, weight_gradient<F64>,
+    accumulate<F64>, row_gradient<F64>};
 
 }  // namespace TW_ISA_NS
 }  // namespace tw

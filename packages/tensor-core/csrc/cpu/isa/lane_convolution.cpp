@@ -84,29 +84,42 @@ TW_INLINE void output_tile(const LanePass& pass, const T<V>* in, const T<V>* wei
   V sum[M][N];
 #pragma GCC unroll 8
   for (int m = 0; m < M; ++m)
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int i = 0; i < N; ++i) sum[m][i] = splat<V>(bias[m]);
   for (int64_t t = 0; t < pass.taps; ++t, weights += M) {
     const T<V>* at = in + pass.offsets[t];
     V pixel[N];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int i = 0; i < N; ++i) pixel[i] = load<V>(at + i * pass.in_step);
 #pragma GCC unroll 8
     for (int m = 0; m < M; ++m) {
       const V weight = splat<V>(weights[m]);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int i = 0; i < N; ++i) sum[m][i] = fma(pixel[i], weight, sum[m][i]);
     }
   }
 #pragma GCC unroll 8
   for (int m = 0; m < M; ++m)
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int i = 0; i < N; ++i) store(out + m * out_channel + i * pass.out_step, sum[m][i]);
 }
 
 // Tiles as large as the registers hold: 32 of them on AVX-512, 16 elsewhere.
-constexpr int kTilePixels = TW_VBYTES == 16 ? 2 : 3;
+constexpr int tile_pixels(int channels) {
+  if (channels == 1) return TW_VBYTES == 16 ? 4 : 8;  // sums enough to hide how long each takes
+  if (channels == 2) return TW_VBYTES == 16 ? 2 : 4;
+  return TW_VBYTES == 16 ? 2 : 3;
+}
 constexpr int kMostChannels = TW_VBYTES == 64 ? 8 : 4;
+
+// As many tiles of N pixels as there are from x on; the pixel behind them.
+template <class V, int M, int N>
+TW_INLINE int64_t correlate_tiles(const LanePass& pass, int64_t x, const T<V>* in, const T<V>* weights,
+                                  const T<V>* bias, T<V>* out, int64_t out_channel) {
+  for (; x + N <= pass.cols; x += N)
+    output_tile<V, M, N>(pass, in + x * pass.in_step, weights, bias, out + x * pass.out_step, out_channel);
+  return x;
+}
 
 template <class V, int M>
 void correlate_channels(const LanePass& pass, const T<V>* in, const T<V>* weights, const T<V>* bias, T<V>* out,
@@ -114,13 +127,9 @@ void correlate_channels(const LanePass& pass, const T<V>* in, const T<V>* weight
   for (int64_t y = 0; y < pass.rows; ++y) {
     const T<V>* from = in + y * pass.in_row;
     T<V>* to = out + y * pass.out_row;
-    int64_t x = 0;
-    for (; x + kTilePixels <= pass.cols; x += kTilePixels)
-      output_tile<V, M, kTilePixels>(pass, from + x * pass.in_step, weights, bias, to + x * pass.out_step, out_channel);
-    if (pass.cols - x == 2)
-      output_tile<V, M, 2>(pass, from + x * pass.in_step, weights, bias, to + x * pass.out_step, out_channel);
-    if (pass.cols - x == 1)
-      output_tile<V, M, 1>(pass, from + x * pass.in_step, weights, bias, to + x * pass.out_step, out_channel);
+    int64_t x = correlate_tiles<V, M, tile_pixels(M)>(pass, 0, from, weights, bias, to, out_channel);
+    x = correlate_tiles<V, M, 2>(pass, x, from, weights, bias, to, out_channel);
+    correlate_tiles<V, M, 1>(pass, x, from, weights, bias, to, out_channel);
   }
 }
 
