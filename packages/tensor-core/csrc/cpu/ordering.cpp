@@ -1,7 +1,6 @@
-// Extremes with their places, and sorting, along one dimension. NaN is the largest value for max and sort, and what min
-// finds first; equal elements keep their order.
+// Extremes with their places along one dimension. NaN is the largest value for max, and what min finds first; of equal
+// elements the first counts.
 #include <algorithm>
-#include <numeric>
 
 #include "cpu/element_types.h"
 #include "cpu/staging.h"
@@ -66,66 +65,6 @@ void find_extremes(const char* op, TensorRef self, std::optional<int64_t> dim, T
   if (result) result->commit();
 }
 
-// ---- sorting ----------------------------------------------------------------------------------------------
-
-template <class T>
-struct Item {
-  T value;
-  int64_t place;
-};
-
-// Ascending with NaN last; ties by place, which makes any sorting algorithm a stable one.
-template <class T>
-bool before(const Item<T>& a, const Item<T>& b) {
-  if (a.value < b.value) return true;
-  if (b.value < a.value) return false;
-  if (is_nan(a.value) != is_nan(b.value)) return is_nan(b.value);
-  return a.place < b.place;
-}
-template <class T>
-bool before_descending(const Item<T>& a, const Item<T>& b) {
-  if (b.value < a.value) return true;
-  if (a.value < b.value) return false;
-  if (is_nan(a.value) != is_nan(b.value)) return is_nan(a.value);
-  return a.place < b.place;
-}
-
-// The first `wanted` items of each line in order.
-template <class T>
-void sort_lines(const DimSplit& s, int64_t wanted, bool descending, const T* in, T* values, int64_t* places) {
-  parallel_for(0, s.outer * s.inner, grain_for(s.size * 16), [&](int64_t begin, int64_t end) {
-    std::vector<Item<T>> items(static_cast<size_t>(s.size));
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t outer = i / s.inner, inner = i % s.inner;
-      const T* line = in + outer * s.size * s.inner + inner;
-      for (int64_t k = 0; k < s.size; ++k) items[static_cast<size_t>(k)] = {line[k * s.inner], k};
-      const auto order = descending ? before_descending<T> : before<T>;
-      if (wanted == s.size)
-        std::sort(items.begin(), items.end(), order);
-      else
-        std::partial_sort(items.begin(), items.begin() + wanted, items.end(), order);
-      for (int64_t k = 0; k < wanted; ++k) {
-        const int64_t at = (outer * wanted + k) * s.inner + inner;
-        values[at] = items[static_cast<size_t>(k)].value;
-        places[at] = items[static_cast<size_t>(k)].place;
-      }
-    }
-  });
-}
-
-void sort_along(const char* op, TensorRef self, int64_t dim, int64_t wanted, bool descending, TensorRef values,
-                TensorRef indices) {
-  const tw_dtype dtype = compute_dtype(self.dtype());
-  const Tensor input = dense(self, dtype);
-  StagedResult result(values, dtype);
-  visit_ordered(op, dtype, [&](auto type) {
-    using T = typename decltype(type)::type;
-    sort_lines(DimSplit(self.shape(), dim), wanted, descending, input.data<T>(), result.data<T>(),
-               indices.data<int64_t>());
-  });
-  result.commit();
-}
-
 }  // namespace
 
 void argmax(TensorRef self, std::optional<int64_t> dim, bool /*keepdim*/, TensorRef out) {
@@ -139,15 +78,6 @@ void max_dim(TensorRef self, int64_t dim, bool /*keepdim*/, TensorRef values, Te
 }
 void min_dim(TensorRef self, int64_t dim, bool /*keepdim*/, TensorRef values, TensorRef indices) {
   find_extremes<Less>("min", self, dim, values, indices);
-}
-
-void sort(TensorRef self, int64_t dim, bool descending, bool /*stable: always*/, TensorRef values, TensorRef indices) {
-  if (values.numel() > 0) sort_along("sort", self, dim, DimSplit(self.shape(), dim).size, descending, values, indices);
-}
-
-void topk(TensorRef self, int64_t k, int64_t dim, bool largest, bool /*sorted: always*/, TensorRef values,
-          TensorRef indices) {
-  if (values.numel() > 0) sort_along("topk", self, dim, k, largest, values, indices);
 }
 
 }  // namespace tw::cpu

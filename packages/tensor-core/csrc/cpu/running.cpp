@@ -1,0 +1,108 @@
+// Running extremes with their places, and running sums of exponentials.
+#include <algorithm>
+#include <cmath>
+
+#include "cpu/element_types.h"
+#include "cpu/staging.h"
+#include "declarations/scan.h"
+
+namespace tw::cpu {
+namespace {
+
+constexpr int64_t kStrip = 64;  // neighbouring lines that advance together
+
+// f(offset of the first element, neighbouring lines) for all lines along a dimension.
+template <class F>
+void for_each_strip(const DimSplit& s, F&& f) {
+  const int64_t strips = (s.inner + kStrip - 1) / kStrip;
+  parallel_for(0, s.outer * strips, grain_for(s.size * std::min(s.inner, kStrip)), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t first = i % strips * kStrip;
+      f(i / strips * s.size * s.inner + first, std::min(kStrip, s.inner - first));
+    }
+  });
+}
+
+template <class T, class Better>
+void running_extremes(const DimSplit& s, const T* in, T* values, int64_t* places, Better better) {
+  for_each_strip(s, [&](int64_t base, int64_t width) {
+    T best[kStrip];
+    int64_t place[kStrip];
+    std::copy_n(in + base, width, best);
+    std::fill_n(place, width, int64_t{0});
+    for (int64_t k = 0; k < s.size; ++k) {
+      const int64_t at = base + k * s.inner;
+      for (int64_t c = 0; c < width; ++c) {
+        const T x = in[at + c];
+        if (x != x ? best[c] == best[c] : better(x, best[c])) best[c] = x, place[c] = k;
+        values[at + c] = best[c], places[at + c] = place[c];
+      }
+    }
+  });
+}
+
+template <class Better>
+void find_running(const char* op, TensorRef self, int64_t dim, TensorRef values, TensorRef indices, Better better) {
+  if (values.numel() == 0) return;
+  const tw_dtype dtype = compute_dtype(self.dtype());
+  const Tensor input = dense(self, dtype);
+  StagedResult result(values, dtype);
+  visit_ordered(op, dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    running_extremes(DimSplit(self.shape(), dim), input.data<T>(), result.data<T>(), indices.data<int64_t>(), better);
+  });
+  result.commit();
+}
+
+// log(e^a + e^b) through the larger real part, so that nothing overflows.
+template <class T>
+T log_add(T a, T b) {
+  const T low = std::min(a, b), high = std::max(a, b);
+  if (a != a || b != b) return a + b;
+  if (low == high && std::isinf(high)) return high;
+  return high + std::log1p(std::exp(low - high));
+}
+template <class T>
+std::complex<T> log_add(std::complex<T> a, std::complex<T> b) {
+  if (a.real() < b.real()) std::swap(a, b);
+  if (std::isinf(b.real()) && b.real() < 0) return a;
+  return a + std::log(T(1) + std::exp(b - a));
+}
+
+template <class F>
+void visit_exponential(tw_dtype dtype, F&& f) {
+  if (dtype == kComplex64) return f(Type<std::complex<float>>());
+  if (dtype == kComplex128) return f(Type<std::complex<double>>());
+  visit_floating("logcumsumexp", dtype, std::forward<F>(f));
+}
+
+}  // namespace
+
+void cummax(TensorRef self, int64_t dim, TensorRef values, TensorRef indices) {
+  find_running("cummax", self, dim, values, indices, [](auto a, auto b) { return a >= b; });
+}
+
+void cummin(TensorRef self, int64_t dim, TensorRef values, TensorRef indices) {
+  find_running("cummin", self, dim, values, indices, [](auto a, auto b) { return a <= b; });
+}
+
+void logcumsumexp(TensorRef self, int64_t dim, TensorRef out) {
+  if (out.numel() == 0) return;
+  const tw_dtype dtype = compute_dtype(self.dtype());
+  const Tensor input = dense(self, dtype);
+  StagedResult result(out, dtype);
+  visit_exponential(dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    const DimSplit s(self.shape(), dim);
+    const T* in = input.data<T>();
+    T* to = result.data<T>();
+    for_each_strip(s, [&](int64_t base, int64_t width) {
+      std::copy_n(in + base, width, to + base);
+      for (int64_t at = base + s.inner; at < base + s.size * s.inner; at += s.inner)
+        for (int64_t c = 0; c < width; ++c) to[at + c] = log_add(to[at + c - s.inner], in[at + c]);
+    });
+  });
+  result.commit();
+}
+
+}  // namespace tw::cpu
