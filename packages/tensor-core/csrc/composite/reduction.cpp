@@ -35,6 +35,15 @@ Tensor mean(TensorRef self, std::optional<IntList> dim, bool keepdim, std::optio
   return narrow ? ops::to_dtype(quotient, result) : quotient;
 }
 
+Tensor nanmean(TensorRef self, std::optional<IntList> dim, bool keepdim, std::optional<tw_dtype> dtype) {
+  const tw_dtype result = dtype.value_or(self.dtype());
+  const bool narrow = result == kFloat16 || result == kBFloat16;
+  const Tensor total = ops::nansum(self, dim, keepdim, narrow ? kFloat32 : result);
+  const Tensor count = ops::sum(ops::logical_not(ops::isnan(self)), dim, keepdim);
+  const Tensor quotient = ops::div(total, count);
+  return narrow ? ops::to_dtype(quotient, result) : quotient;
+}
+
 Tensor max(TensorRef self) { return ops::amax(self); }
 Tensor min(TensorRef self) { return ops::amin(self); }
 
