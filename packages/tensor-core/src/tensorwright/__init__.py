@@ -91,6 +91,7 @@ from tensorwright._tensor_properties import resize_as_ as resize_as_
 if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
     from tensorwright import array_api as array_api
     from tensorwright import autograd as autograd
+    from tensorwright import distributions as distributions
     from tensorwright import extend as extend
     from tensorwright import linalg as linalg
     from tensorwright import nn as nn
@@ -156,7 +157,7 @@ _LAZY = {
     "TypedStorage": "_storage",
     "UntypedStorage": "_storage",
 }
-_LAZY_MODULES = ("array_api", "extend", "linalg", "ops", "special")
+_LAZY_MODULES = ("array_api", "distributions", "extend", "linalg", "ops", "special")
 
 
 def __getattr__(name: str) -> object:
