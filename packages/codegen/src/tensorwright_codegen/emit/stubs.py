@@ -87,8 +87,9 @@ def _public(bound: list[Binding]) -> str:
 def _module(module: str, bound: list[Binding]) -> str:
     pairs = [(item.name, name) for item in bound for owner, name in item.module_names() if owner == module]
     pairs.sort(key=lambda pair: (_natural(pair[0]), _natural(pair[1])))
-    lines = "\n".join(f"from tensorwright.ops import {function} as {name}" for function, name in pairs)
-    return f"{BANNER}{_MODULE_IMPORTS.get(module, '')}{lines}\n"
+    imports = "from tensorwright import ops as _ops\n"
+    lines = "\n".join(f"{name} = _ops.{function}" for function, name in pairs)  # an import by another name is private
+    return f"{BANNER}{imports}{_MODULE_IMPORTS.get(module, '')}\n{lines}\n"
 
 
 def _natural(name: str) -> list[str | int]:

@@ -7,13 +7,14 @@ more numbers than it needs, as optimisers like.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from tensorwright.distributions import constraints, transforms
 from tensorwright.distributions.constraints import Constraint
 from tensorwright.distributions.transforms import Transform
 
 Factory = Callable[[Any], Transform]
+F = TypeVar("F", bound=Factory)
 
 
 class ConstraintRegistry:
@@ -22,6 +23,10 @@ class ConstraintRegistry:
     def __init__(self) -> None:
         self._registry: dict[type[Constraint], Factory] = {}
 
+    @overload
+    def register(self, constraint: Constraint | type[Constraint], factory: None = None) -> Callable[[F], F]: ...
+    @overload
+    def register(self, constraint: Constraint | type[Constraint], factory: F) -> F: ...
     def register(self, constraint: Constraint | type[Constraint], factory: Factory | None = None) -> Any:
         """Enter the factory of a kind of constraint; without one, a decorator that does."""
         if factory is None:
@@ -44,8 +49,8 @@ biject_to = ConstraintRegistry()
 transform_to = ConstraintRegistry()
 
 
-def _both(constraint: Constraint | type[Constraint]) -> Callable[[Factory], Factory]:
-    def enter(factory: Factory) -> Factory:
+def _both(constraint: Constraint | type[Constraint]) -> Callable[[F], F]:
+    def enter(factory: F) -> F:
         biject_to.register(constraint, factory)
         transform_to.register(constraint, factory)
         return factory

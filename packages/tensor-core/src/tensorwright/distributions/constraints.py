@@ -11,7 +11,7 @@ from typing import Any
 import tensorwright as tw
 from tensorwright import Tensor
 
-Bound = Any  # a number or a tensor
+Bound = Tensor | float
 
 
 class Constraint:
@@ -96,7 +96,7 @@ class _IntegerInterval(Constraint):
         self.lower_bound, self.upper_bound = lower_bound, upper_bound
 
     def check(self, value: Tensor) -> Tensor:
-        return (value % 1 == 0) & (self.lower_bound <= value) & (value <= self.upper_bound)
+        return (value % 1 == 0) & (value >= self.lower_bound) & (value <= self.upper_bound)
 
     def __repr__(self) -> str:
         return f"integer_interval({self.lower_bound}, {self.upper_bound})"
@@ -135,7 +135,7 @@ class _GreaterThan(Constraint):
         self.lower_bound = lower_bound
 
     def check(self, value: Tensor) -> Tensor:
-        return self.lower_bound < value
+        return value > self.lower_bound
 
     def __repr__(self) -> str:
         return f"greater_than({self.lower_bound})"
@@ -146,7 +146,7 @@ class _GreaterThanEq(Constraint):
         self.lower_bound = lower_bound
 
     def check(self, value: Tensor) -> Tensor:
-        return self.lower_bound <= value
+        return value >= self.lower_bound
 
     def __repr__(self) -> str:
         return f"greater_than_eq({self.lower_bound})"
@@ -168,7 +168,7 @@ class _Interval(Constraint):
         self.lower_bound, self.upper_bound = lower_bound, upper_bound
 
     def check(self, value: Tensor) -> Tensor:
-        return (self.lower_bound <= value) & (value <= self.upper_bound)
+        return (value >= self.lower_bound) & (value <= self.upper_bound)
 
     def __repr__(self) -> str:
         return f"interval({self.lower_bound}, {self.upper_bound})"
@@ -176,7 +176,7 @@ class _Interval(Constraint):
 
 class _HalfOpenInterval(_Interval):
     def check(self, value: Tensor) -> Tensor:
-        return (self.lower_bound <= value) & (value < self.upper_bound)
+        return (value >= self.lower_bound) & (value < self.upper_bound)
 
     def __repr__(self) -> str:
         return f"half_open_interval({self.lower_bound}, {self.upper_bound})"

@@ -112,11 +112,11 @@ class Pareto(TransformedDistribution):
         transforms = [ExpTransform(), AffineTransform(0.0, self.scale)]
         super().__init__(base, transforms, validate_args=validate_args)
 
-    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Pareto:  # type: ignore[override]
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Pareto:
         return Pareto(self.scale.expand(batch_shape), self.alpha.expand(batch_shape), self._validate_args)
 
     @constraints.dependent_property(is_discrete=False, event_dim=0)
-    def support(self) -> Any:  # type: ignore[override]
+    def support(self) -> Any:
         return constraints.greater_than_eq(self.scale)
 
     @property
@@ -297,7 +297,7 @@ class Kumaraswamy(Distribution):
 
 
 class GeneralizedPareto(Distribution):
-    """The generalised Pareto distribution, of survival (1 + xi z)^(-1 / xi), xi = ``concentration``; e^-z if that is 0."""
+    """The generalised Pareto distribution: survival (1 + xi z)^(-1 / xi), xi = ``concentration``; e^-z if that is 0."""
 
     arg_constraints: ClassVar[dict[str, Constraint]] = {
         "loc": constraints.real,
@@ -313,7 +313,7 @@ class GeneralizedPareto(Distribution):
         super().__init__(self.loc.shape, validate_args=validate_args)
 
     @constraints.dependent_property(is_discrete=False, event_dim=0)
-    def support(self) -> Any:  # type: ignore[override]
+    def support(self) -> Any:
         negative = self.concentration < 0
         end = self.loc - self.scale / tw.where(negative, self.concentration, -1.0)
         return constraints.interval(self.loc, tw.where(negative, end, math.inf))

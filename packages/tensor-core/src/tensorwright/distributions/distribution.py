@@ -69,7 +69,7 @@ class Distribution:
             else:
                 vars(new)[name] = value
         new._batch_shape = shape
-        return new  # type: ignore[no-any-return]
+        return new
 
     @property
     def batch_shape(self) -> tw.Size:
@@ -201,7 +201,7 @@ class ExponentialFamily(Distribution):
 
     @property
     def _mean_carrier_measure(self) -> float:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not implement entropy")
 
     def entropy(self) -> Tensor:
         params = [p.detach().requires_grad_() for p in self._natural_params]
@@ -209,6 +209,7 @@ class ExponentialFamily(Distribution):
         gradients = tw.autograd.grad(normalizer.sum(), params, create_graph=True)
         result = normalizer - self._mean_carrier_measure
         for param, gradient in zip(params, gradients, strict=True):
+            assert gradient is not None
             product = param * gradient
             result = result - product.reshape((*self._batch_shape, -1)).sum(-1)
         return result

@@ -202,17 +202,19 @@ def _gaussian(p: Any, q: Any) -> Tensor:
     """Of multivariate normal distributions of any parameters, by the factors of their covariances."""
     if p.event_shape != q.event_shape:
         raise ValueError(f"event shapes {list(p.event_shape)} and {list(q.event_shape)} differ")
-    size = p.event_shape[0]
+    size: int = p.event_shape[0]
     shape = (*broadcast_shapes(p.batch_shape, q.batch_shape), size, size)
-    factor_p, factor_q = p.scale_tril.expand(shape), q.scale_tril.expand(shape)
+    factor_p: Tensor = p.scale_tril.expand(shape)
+    factor_q: Tensor = q.scale_tril.expand(shape)
     trace = tw.linalg.solve_triangular(factor_q, factor_p, upper=False).square().sum((-2, -1))
     distance = squared_mahalanobis(factor_q, q.loc - p.loc)
     return log_diagonal(factor_q) - log_diagonal(factor_p) + 0.5 * (trace + distance - size)
 
 
-for _p in (MultivariateNormal, LowRankMultivariateNormal):
-    for _q in (MultivariateNormal, LowRankMultivariateNormal):
-        register_kl(_p, _q)(_gaussian)
+register_kl(MultivariateNormal, MultivariateNormal)(_gaussian)
+register_kl(MultivariateNormal, LowRankMultivariateNormal)(_gaussian)
+register_kl(LowRankMultivariateNormal, MultivariateNormal)(_gaussian)
+register_kl(LowRankMultivariateNormal, LowRankMultivariateNormal)(_gaussian)
 
 
 @register_kl(Independent, Independent)
@@ -240,6 +242,7 @@ def _exponential_family(p: ExponentialFamily, q: ExponentialFamily) -> Tensor:
     gradients = tw.autograd.grad(normalizer.sum(), at_p, create_graph=True)
     result = q._log_normalizer(*q._natural_params) - normalizer
     for x, y, gradient in zip(at_p, q._natural_params, gradients, strict=True):
+        assert gradient is not None
         result = result - sum_rightmost((y - x) * gradient, len(q.event_shape))
     return result
 
@@ -276,6 +279,7 @@ def _continuous_bernoulli_term(p: Distribution, q: ContinuousBernoulli) -> Tenso
     return -p.entropy() - p.mean * q.logits - (-q.probs).log1p() - q._log_norm()
 
 
+_p: type[Distribution]
 for _p in (Beta, ContinuousBernoulli, Exponential, Gamma, Gumbel, Laplace, Pareto, Uniform):
     register_kl(_p, Normal)(_to_normal)
 for _p in (Beta, ContinuousBernoulli, Gamma, Pareto):

@@ -70,7 +70,7 @@ class Wishart(ExponentialFamily):
         else:
             self._unbroadcasted_scale_tril = factor_of_inverse(matrix)
 
-    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Wishart:  # type: ignore[override]
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Wishart:
         factor = self._unbroadcasted_scale_tril.expand((*batch_shape, *self.event_shape))
         return Wishart(self.df.expand(batch_shape), scale_tril=factor, validate_args=self._validate_args)
 
@@ -179,7 +179,7 @@ class LKJCholesky(Distribution):
         second = self.concentration.unsqueeze(-1) + 0.5 * (dim - 1 - rows)
         self._beta = Beta(first, second)
 
-    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> LKJCholesky:  # type: ignore[override]
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> LKJCholesky:
         return LKJCholesky(self.dim, self.concentration.expand(batch_shape), self._validate_args)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:

@@ -80,7 +80,7 @@ class MultivariateNormal(Distribution):
         else:
             self._unbroadcasted_scale_tril = factor_of_inverse(matrix)
 
-    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> MultivariateNormal:  # type: ignore[override]
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> MultivariateNormal:
         size = self.event_shape[0]
         new = type(self).__new__(type(self)) if _instance is None else _instance
         for name, value in vars(self).items():
@@ -90,7 +90,7 @@ class MultivariateNormal(Distribution):
             if name in vars(self):
                 vars(new)[name] = vars(self)[name].expand((*batch_shape, size, size))
         new._batch_shape = tw.Size(batch_shape)
-        return new  # type: ignore[no-any-return]
+        return new
 
     def _expanded(self, matrix: Tensor) -> Tensor:
         return matrix.expand((*self.batch_shape, *self.event_shape, *self.event_shape))
@@ -169,7 +169,7 @@ class LowRankMultivariateNormal(Distribution):
         self.cov_diag = cov_diag.expand((*batch, size))
         super().__init__(batch, (size,), validate_args=validate_args)
 
-    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> LowRankMultivariateNormal:  # type: ignore[override]
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> LowRankMultivariateNormal:
         size, rank = self.cov_factor.shape[-2:]
         factor = self.cov_factor.expand((*batch_shape, size, rank))
         loc, diag = self.loc.expand((*batch_shape, size)), self.cov_diag.expand((*batch_shape, size))
@@ -213,9 +213,10 @@ class LowRankMultivariateNormal(Distribution):
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
-        like = {"dtype": self.loc.dtype, "device": self.loc.device}
-        low = tw.randn((*shape[:-1], self.cov_factor.shape[-1]), **like)
-        return self.loc + matrix_vector(self.cov_factor, low) + self.cov_diag.sqrt() * tw.randn(shape, **like)
+        dtype, device = self.loc.dtype, self.loc.device
+        low = tw.randn((*shape[:-1], self.cov_factor.shape[-1]), dtype=dtype, device=device)
+        noise = self.cov_diag.sqrt() * tw.randn(shape, dtype=dtype, device=device)
+        return self.loc + matrix_vector(self.cov_factor, low) + noise
 
     def _half_log_det(self) -> Tensor:
         return log_diagonal(self._capacitance_tril) + 0.5 * self.cov_diag.log().sum(-1)

@@ -42,7 +42,7 @@ class LogitRelaxedBernoulli(_BinaryParameter, Distribution):
             (self.logits,) = broadcast_all(logits)  # type: ignore[arg-type]
         super().__init__(self.param_shape, validate_args=validate_args)
 
-    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> LogitRelaxedBernoulli:  # type: ignore[override]
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> LogitRelaxedBernoulli:
         name = "probs" if "probs" in vars(self) else "logits"
         value = getattr(self, name).expand(batch_shape)
         return LogitRelaxedBernoulli(self.temperature, **{name: value}, validate_args=self._validate_args)
@@ -112,7 +112,7 @@ class ExpRelaxedCategorical(Distribution):
         self.temperature = temperature
         super().__init__(self._categorical.batch_shape, self._categorical.param_shape[-1:], validate_args=validate_args)
 
-    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> ExpRelaxedCategorical:  # type: ignore[override]
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> ExpRelaxedCategorical:
         logits = self.logits.expand((*batch_shape, *self.event_shape))
         return ExpRelaxedCategorical(self.temperature, logits=logits, validate_args=self._validate_args)
 

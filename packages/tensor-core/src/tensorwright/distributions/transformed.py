@@ -47,7 +47,7 @@ class Independent(Distribution):
         return self.reinterpreted_batch_ndims == 0 and self.base_dist.has_enumerate_support
 
     @constraints.dependent_property
-    def support(self) -> Any:  # type: ignore[override]
+    def support(self) -> Any:
         base = self.base_dist.support
         return constraints.independent(base, self.reinterpreted_batch_ndims) if self.reinterpreted_batch_ndims else base
 
@@ -126,14 +126,14 @@ class TransformedDistribution(Distribution):
         shape = ComposeTransform(self.transforms).inverse_shape((*batch_shape, *self.event_shape))
         new.base_dist = self.base_dist.expand(shape[: len(shape) - len(self.base_dist.event_shape)])
         new._batch_shape = tw.Size(batch_shape)
-        return new  # type: ignore[no-any-return]
+        return new
 
     @property
     def has_rsample(self) -> bool:  # type: ignore[override]
         return self.base_dist.has_rsample
 
     @constraints.dependent_property(is_discrete=False)
-    def support(self) -> Any:  # type: ignore[override]
+    def support(self) -> Any:
         if not self.transforms:
             return self.base_dist.support
         support = self.transforms[-1].codomain
@@ -184,7 +184,8 @@ def _turned(probability: Tensor, sign: Any) -> Tensor:
     """1 - p where a map falls."""
     if isinstance(sign, int) and sign == 1:
         return probability
-    return sign * (probability - 0.5) + 0.5
+    turned: Tensor = sign * (probability - 0.5) + 0.5
+    return turned
 
 
 class MixtureSameFamily(Distribution):
@@ -234,7 +235,7 @@ class MixtureSameFamily(Distribution):
         return self._component_distribution
 
     @constraints.dependent_property
-    def support(self) -> Any:  # type: ignore[override]
+    def support(self) -> Any:
         return constraints.MixtureSameFamilyConstraint(self._component_distribution.support)
 
     @property
