@@ -429,3 +429,167 @@ def test_wrappers_do_not_leak() -> None:
         tw.from_dlpack(x)
         x[0]
     assert sys.getrefcount(x) == before
+
+
+# ---- the C exchange table -----------------------------------------------------------------------------------
+
+
+class _Managed(ctypes.Structure):
+    _fields_ = [
+        ("major", ctypes.c_uint32),
+        ("minor", ctypes.c_uint32),
+        ("context", ctypes.c_void_p),
+        ("deleter", ctypes.c_void_p),
+        ("flags", ctypes.c_uint64),
+        ("data", ctypes.c_void_p),
+        ("device_type", ctypes.c_int32),
+        ("device_id", ctypes.c_int32),
+        ("ndim", ctypes.c_int32),
+        ("code", ctypes.c_uint8),
+        ("bits", ctypes.c_uint8),
+        ("lanes", ctypes.c_uint16),
+        ("shape", ctypes.POINTER(ctypes.c_int64)),
+        ("strides", ctypes.POINTER(ctypes.c_int64)),
+        ("byte_offset", ctypes.c_uint64),
+    ]
+
+
+_FROM = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.py_object, ctypes.POINTER(ctypes.POINTER(_Managed)))
+_TO = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.POINTER(_Managed), ctypes.POINTER(ctypes.py_object))
+
+
+class _Table(ctypes.Structure):
+    _fields_ = [
+        ("major", ctypes.c_uint32),
+        ("minor", ctypes.c_uint32),
+        ("previous", ctypes.c_void_p),
+        ("allocate", ctypes.c_void_p),
+        ("managed_from_object", _FROM),
+        ("managed_to_object", _TO),
+        ("view_of_object", ctypes.c_void_p),
+        ("current_stream", ctypes.c_void_p),
+    ]
+
+
+def exchange_table() -> _Table:
+    pointer = ctypes.pythonapi.PyCapsule_GetPointer
+    pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    capsule = tw.Tensor.__dlpack_c_exchange_api__
+    return ctypes.cast(pointer(capsule, b"dlpack_exchange_api"), ctypes.POINTER(_Table)).contents
+
+
+def test_the_exchange_table_hands_tensors_out_and_takes_them_in() -> None:
+    table = exchange_table()
+    assert (table.major, table.minor >= 3) == (1, True)
+    x = tw.arange(6).view(2, 3).t()
+    managed = ctypes.POINTER(_Managed)()
+    assert table.managed_from_object(x, ctypes.byref(managed)) == 0
+    given = managed.contents
+    assert (given.major, given.ndim, given.code, given.bits) == (1, 2, 0, 64)
+    assert (given.data, given.shape[0], given.strides[1]) == (x.data_ptr(), 3, 3)
+    back = ctypes.py_object()
+    assert table.managed_to_object(managed, ctypes.byref(back)) == 0
+    assert back.value.tolist() == x.tolist()
+    assert back.value.data_ptr() == x.data_ptr()
+
+
+def test_the_exchange_table_refuses_what_dlpack_cannot_describe() -> None:
+    managed = ctypes.POINTER(_Managed)()
+    with pytest.raises(BufferError, match="no data"):
+        exchange_table().managed_from_object(tw.zeros(1, device="meta"), ctypes.byref(managed))
+    with pytest.raises(TypeError, match="expected Tensor, got list"):
+        exchange_table().managed_from_object([1], ctypes.byref(managed))
+
+
+def test_from_dlpack_takes_the_short_way_where_there_is_one() -> None:
+    class Wrapper:
+        __dlpack_c_exchange_api__ = tw.Tensor.__dlpack_c_exchange_api__
+
+    with pytest.raises(TypeError, match="expected Tensor, got Wrapper"):
+        tw.from_dlpack(Wrapper())
+    x = tw.ones(3)
+    assert tw.from_dlpack(x).data_ptr() == x.data_ptr()
+    copied = tw.from_dlpack(x, copy=True)
+    assert copied.data_ptr() != x.data_ptr()
+    assert tw.from_dlpack(np.ones(3), copy=True).tolist() == [1] * 3
+    assert tw.from_dlpack(tw.to_dlpack(x)).data_ptr() == x.data_ptr()
+
+
+def test_read_only_memory_stays_so_through_the_table() -> None:
+    there = np.ones(3)
+    there.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        tw.from_dlpack(tw.from_numpy(there)).add_(1)
+
+
+# ---- NumPy's array interface ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_array_interface(dtype: str) -> None:
+    x = tw.from_numpy(sample(dtype)).t()
+
+    class Holder:
+        __array_interface__ = x.__array_interface__
+
+    there = np.asarray(Holder())
+    assert there.dtype == dtype
+    assert there.ctypes.data == x.data_ptr()
+    np.testing.assert_array_equal(there, x.numpy())
+
+
+def test_array_interface_is_absent_where_it_would_mislead() -> None:
+    assert not hasattr(tw.zeros(1, device="meta"), "__array_interface__")
+    assert not hasattr(tw.zeros(1, dtype=tw.bfloat16), "__array_interface__")
+
+
+# ---- copies that keep sharing --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_pickles_keep_sharing(protocol: int) -> None:
+    x = tw.arange(6.0)
+    a, b, alone = pickle.loads(pickle.dumps([x, x[2:5], tw.ones(2)], protocol))
+    assert a.tolist() == x.tolist()
+    a[3] = 9
+    assert b.tolist() == [2, 9, 4]
+    assert x[3] == 3
+    assert alone.tolist() == [1, 1]
+
+
+def test_pickled_buffers_can_travel_apart() -> None:
+    buffers: list[pickle.PickleBuffer] = []
+    data = pickle.dumps(tw.arange(1000.0), 5, buffer_callback=buffers.append)
+    assert len(data) < 500
+    assert pickle.loads(data, buffers=buffers).tolist() == list(range(1000))
+
+
+def test_deepcopy_keeps_views_together() -> None:
+    x = tw.arange(6)
+    copied = copy.deepcopy({"whole": x, "even": x[::2], "turned": x.view(2, 3).t()})
+    assert not copied["whole"].shares_storage(x)
+    copied["whole"][4] = 9
+    assert copied["even"].tolist() == [0, 2, 9]
+    assert copied["turned"].tolist() == [[0, 3], [1, 9], [2, 5]]
+    assert x[4] == 4
+
+
+# ---- files in memory -----------------------------------------------------------------------------------------
+
+
+def test_from_file(tmp_path: Any) -> None:
+    path = tmp_path / "numbers"
+    x = tw.from_file(str(path), shared=True, size=4, dtype=tw.int16)
+    x.copy_(tw.arange(4))
+    assert x.is_shared()
+    assert path.read_bytes() == np.arange(4, dtype="int16").tobytes()
+    mine = tw.from_file(path, size=3, dtype=tw.int16)
+    mine.fill_(7)
+    assert tw.from_file(path, size=4, dtype=tw.int16).tolist() == [0, 1, 2, 3]
+    assert tw.from_file(path).numel() == 0
+    with pytest.raises(ValueError, match="9 elements take 18 bytes, .* has 8"):
+        tw.from_file(path, size=9, dtype=tw.int16)
+    with pytest.raises(ValueError, match="number of elements"):
+        tw.from_file(path, size=-1)
+    with pytest.raises(FileNotFoundError):
+        tw.from_file(tmp_path / "absent", size=1)

@@ -49,10 +49,7 @@ Managed* new_export(Tensor handle) {
 }
 
 PyObject* versioned_capsule(Tensor handle, bool copied) {
-  const bool readonly = handle.get()->flags & TW_F_READONLY;
-  auto* managed = new_export<DLManagedTensorVersioned>(std::move(handle));
-  managed->version = kDlpackVersion;
-  managed->flags = (readonly ? kDlpackReadOnly : 0) | (copied ? kDlpackCopied : 0);
+  auto* managed = export_versioned(std::move(handle), copied);
   PyObject* capsule = PyCapsule_New(managed, kVersionedCapsule, delete_versioned);
   if (!capsule) managed->deleter(managed);
   return capsule;
@@ -95,9 +92,8 @@ int needs_copy(TensorRef t, const Wanted& wanted) {
 }
 
 PyObject* to_capsule(PyObject* self, const Wanted& wanted) {
-  const TensorRef t = tensor_of(self);
-  if (requires_grad(self)) return buffer_error("__dlpack__(): the tensor requires grad; use detach()");
-  if (t.get()->flags & TW_F_NODATA) return buffer_error("__dlpack__(): a tensor on device 'meta' has no data");
+  const Tensor t = exportable(self);
+  if (!t) return nullptr;
   if (wanted.stream != Py_None && t.device().type == TW_DEVICE_CPU)
     return value_error("__dlpack__(): argument 'stream' must be None for a tensor in host memory");
   const int moved = needs_copy(t, wanted);
@@ -149,31 +145,32 @@ void check_import(const tw_dl& dl) {
     throw fail(TW_E_DEVICE, "from_dlpack(): no device here has DLPack type ", dl.device.type);
 }
 
-// Takes over what the capsule holds, so that its own destructor leaves it alone.
 template <class Managed>
-PyObject* adopt(PyObject* capsule, const char* name, const char* used_name, uint64_t flags) {
-  auto* managed = static_cast<Managed*>(PyCapsule_GetPointer(capsule, name));
-  return translate([&]() -> PyObject* {
-    check_import(managed->dl_tensor);
-    tw_tensor* out = nullptr;
-    check(g_host->from_blob(&managed->dl_tensor, flags, release_import<Managed>, managed, &out));
-    PyCapsule_SetName(capsule, used_name);
-    return wrap(out);
-  });
+Tensor adopt(Managed* managed, uint32_t flags) {
+  check_import(managed->dl_tensor);
+  tw_tensor* out = nullptr;
+  check(g_host->from_blob(&managed->dl_tensor, flags, release_import<Managed>, managed, &out));
+  return Tensor::steal(out);
+}
+
+// Takes over what the capsule holds, so that its own destructor leaves it alone.
+PyObject* from_unversioned(PyObject* capsule) {
+  auto* managed = static_cast<DLManagedTensor*>(PyCapsule_GetPointer(capsule, kCapsule));
+  PyObject* tensor = translate([&] { return wrap(adopt(managed, 0)); });
+  if (tensor) PyCapsule_SetName(capsule, "used_dltensor");
+  return tensor;
 }
 
 PyObject* from_versioned(PyObject* capsule) {
   auto* managed = static_cast<DLManagedTensorVersioned*>(PyCapsule_GetPointer(capsule, kVersionedCapsule));
-  if (managed->version.major > kDlpackVersion.major)
-    return buffer_error("from_dlpack(): the capsule has DLPack version ", managed->version.major, ".",
-                        managed->version.minor, "; version 1 is understood");
-  const uint32_t flags = managed->flags & kDlpackReadOnly ? TW_F_READONLY : 0;
-  return adopt<DLManagedTensorVersioned>(capsule, kVersionedCapsule, "used_dltensor_versioned", flags);
+  PyObject* tensor = import_versioned(managed);
+  if (tensor) PyCapsule_SetName(capsule, "used_dltensor_versioned");
+  return tensor;
 }
 
 PyObject* from_capsule(PyObject*, PyObject* capsule) {
   if (PyCapsule_IsValid(capsule, kVersionedCapsule)) return from_versioned(capsule);
-  if (PyCapsule_IsValid(capsule, kCapsule)) return adopt<DLManagedTensor>(capsule, kCapsule, "used_dltensor", 0);
+  if (PyCapsule_IsValid(capsule, kCapsule)) return from_unversioned(capsule);
   const char* name = PyCapsule_CheckExact(capsule) ? PyCapsule_GetName(capsule) : nullptr;
   if (name && std::string_view(name).substr(0, 5) == "used_")
     return value_error("from_dlpack(): the capsule was consumed before");
@@ -181,6 +178,29 @@ PyObject* from_capsule(PyObject*, PyObject* capsule) {
 }
 
 }  // namespace
+
+Tensor exportable(PyObject* tensor) {
+  const TensorRef t = tensor_of(tensor);
+  if (requires_grad(tensor)) return buffer_error("__dlpack__(): the tensor requires grad; use detach()"), Tensor();
+  if (t.get()->flags & TW_F_NODATA)
+    return buffer_error("__dlpack__(): a tensor on device 'meta' has no data"), Tensor();
+  return Tensor::retain(t);
+}
+
+DLManagedTensorVersioned* export_versioned(Tensor handle, bool copied) {
+  const bool readonly = handle.get()->flags & TW_F_READONLY;
+  auto* managed = new_export<DLManagedTensorVersioned>(std::move(handle));
+  managed->version = kDlpackVersion;
+  managed->flags = (readonly ? kDlpackReadOnly : 0) | (copied ? kDlpackCopied : 0);
+  return managed;
+}
+
+PyObject* import_versioned(DLManagedTensorVersioned* managed) {
+  if (managed->version.major > kDlpackVersion.major)
+    return buffer_error("from_dlpack(): the tensor has DLPack version ", managed->version.major, ".",
+                        managed->version.minor, "; version 1 is understood");
+  return translate([&] { return wrap(adopt(managed, managed->flags & kDlpackReadOnly ? TW_F_READONLY : 0)); });
+}
 
 PyMethodDef kDlpackMethods[] = {
     {"__dlpack__", as_method(dlpack), METH_VARARGS | METH_KEYWORDS,

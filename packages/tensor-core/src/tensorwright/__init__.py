@@ -47,9 +47,11 @@ from tensorwright._C import uint64 as uint64
 from tensorwright._creation import as_tensor as as_tensor
 from tensorwright._creation import asarray as asarray
 from tensorwright._creation import from_dlpack as from_dlpack
+from tensorwright._creation import from_file as from_file
 from tensorwright._creation import from_numpy as from_numpy
 from tensorwright._creation import frombuffer as frombuffer
 from tensorwright._creation import tensor as tensor
+from tensorwright._creation import to_dlpack as to_dlpack
 from tensorwright._dtypes import can_cast as can_cast
 from tensorwright._dtypes import get_default_dtype as get_default_dtype
 from tensorwright._dtypes import is_complex as is_complex

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -157,20 +158,85 @@ def from_dlpack(x: Any, *, device: DeviceLike | None = None, copy: bool | None =
         >>> tw.from_dlpack(np.arange(3)).tolist()
         [0, 1, 2]
     """
+    if copy is None and device is None and (shared := _C.from_dlpack_exchange(x)) is not None:
+        return shared
     export = getattr(x, "__dlpack__", None)
-    if export is None:
-        shared = _C.from_dlpack_capsule(x)
-    else:
-        try:
-            shared = _C.from_dlpack_capsule(export(max_version=(1, 0)))
-        except TypeError as error:  # exporters from before DLPack 1.0 take no arguments
-            if "max_version" not in str(error):
-                raise
-            shared = _C.from_dlpack_capsule(export())
+    shared = _C.from_dlpack_capsule(x) if export is None else _import(export, copy)
     result = shared if device is None else shared.to(device)
     if copy is False and result is not shared:
         raise ValueError(f"from_dlpack: copy=False, but the data lies on {shared.device}")
-    return result.clone() if copy and result is shared else result
+    return result.clone() if copy and result is shared and export is None else result
+
+
+def _import(export: Any, copy: bool | None) -> Tensor:
+    """What ``__dlpack__`` gives, asked for in the ways of newer and older versions of the protocol."""
+    if copy is not None:
+        try:
+            return _C.from_dlpack_capsule(export(max_version=(1, 3), copy=copy))
+        except TypeError as error:
+            if "copy" not in str(error) and "max_version" not in str(error):
+                raise
+    try:
+        shared = _C.from_dlpack_capsule(export(max_version=(1, 3)))
+    except TypeError as error:  # exporters from before DLPack 1.0 take no arguments
+        if "max_version" not in str(error):
+            raise
+        shared = _C.from_dlpack_capsule(export())
+    return shared.clone() if copy else shared
+
+
+def to_dlpack(tensor: Tensor) -> Any:
+    """A DLPack capsule of a tensor's memory, of the kind from before version 1; ``from_dlpack`` needs none.
+
+    Example:
+        >>> import tensorwright as tw
+        >>> tw.from_dlpack(tw.to_dlpack(tw.ones(2))).tolist()
+        [1.0, 1.0]
+    """
+    return tensor.__dlpack__()
+
+
+def from_file(
+    filename: str | os.PathLike[str],
+    shared: bool | None = None,
+    size: int | None = 0,
+    *,
+    dtype: DtypeLike | None = None,
+    layout: object = None,
+    device: DeviceLike | None = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
+) -> Tensor:
+    """A vector over a file's bytes, which are read when they are touched.
+
+    Args:
+        filename: the file.
+        shared: True: what is written goes into the file, which is made or lengthened to hold ``size`` elements, and
+            other processes that map it see it. Otherwise the file is not changed.
+        size: number of elements.
+        dtype: of the elements; the default dtype if absent.
+        layout: there is one, ``tw.strided``.
+        device: where the result goes; the file's mapping is on the CPU.
+        pin_memory: has no effect.
+        requires_grad: whether autograd records operations on it.
+
+    Raises:
+        ValueError: if the file is too short, or size is negative.
+        OSError: if the file cannot be opened or mapped.
+
+    Example:
+        >>> import os, tempfile
+        >>> import tensorwright as tw
+        >>> path = os.path.join(tempfile.mkdtemp(), "numbers")
+        >>> tw.from_file(path, shared=True, size=3).copy_(tw.arange(3.0)).sum().item()
+        3.0
+        >>> tw.from_file(path, size=3).tolist()
+        [0.0, 1.0, 2.0]
+    """
+    from tensorwright._files import map_file
+
+    tensor = map_file(filename, bool(shared), size or 0, _C.get_default_dtype() if dtype is None else dtype)
+    return _finish(tensor, device if device is not None else "cpu", requires_grad)
 
 
 def frombuffer(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from tensorwright import _C, _siblings
 from tensorwright._C import Tensor
@@ -61,6 +63,23 @@ def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.n
     import numpy as np
 
     return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+
+def _array_interface(self: Tensor) -> dict[str, Any]:
+    """The tensor's memory in the form of NumPy's array interface, version 3, for libraries that read only that."""
+    dtype = self.dtype
+    kind = "f" if dtype.is_floating_point else "c" if dtype.is_complex else "b" if dtype == _C.bool else None
+    if not self.is_cpu or _C.requires_grad(self) or dtype in _BITS_OF:
+        raise AttributeError("__array_interface__: only detached tensors in host memory of a dtype that NumPy has")
+    code = kind or ("i" if dtype.is_signed else "u")
+    order = "|" if dtype.itemsize == 1 else "<" if sys.byteorder == "little" else ">"
+    return {
+        "shape": tuple(self.shape),
+        "typestr": f"{order}{code}{dtype.itemsize}",
+        "data": (self.data_ptr(), self._is_readonly),
+        "strides": None if self.is_contiguous() else tuple(s * dtype.itemsize for s in self.stride()),
+        "version": 3,
+    }
 
 
 def __format__(self: Tensor, spec: str) -> str:  # noqa: N807
@@ -150,8 +169,7 @@ def from_raw_bytes(data: Any, dtype: dtype, shape: tuple[int, ...]) -> Tensor:
     return _C.frombuffer(data, dtype, -1, 0).view(shape)
 
 
-def _rebuild(cls: type[Tensor], data: bytes, dtype: dtype, shape: Size, requires_grad: bool) -> Tensor:
-    tensor = from_raw_bytes(data, dtype, shape).clone()
+def _finished(cls: type[Tensor], tensor: Tensor, requires_grad: bool) -> Tensor:
     if cls is not Tensor:
         tensor = tensor.as_subclass(cls)
     if requires_grad:
@@ -159,26 +177,99 @@ def _rebuild(cls: type[Tensor], data: bytes, dtype: dtype, shape: Size, requires
     return tensor
 
 
+def _rebuild(cls: type[Tensor], data: Any, dtype: dtype, shape: Size, requires_grad: bool) -> Tensor:
+    return _finished(cls, from_raw_bytes(data, dtype, shape).clone(), requires_grad)
+
+
+class _PickledStorage:
+    """Memory that several tensors may share: pickle writes it once for one dump, and finds it again by identity."""
+
+    def __init__(self, data: Any) -> None:
+        self.bytes = data if isinstance(data, Tensor) else _C.frombuffer(data, _C.uint8, -1, 0).clone()
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return _PickledStorage, (_payload(self.bytes, protocol),)
+
+
+_pickled: WeakValueDictionary[tuple[int, int], _PickledStorage] = WeakValueDictionary()
+
+
+def _payload(tensor: Tensor, protocol: Any) -> Any:
+    """The bytes of a tensor for pickle, which may hand them on without a copy from protocol 5 on."""
+    from pickle import PickleBuffer
+
+    data = raw_bytes(tensor)
+    return PickleBuffer(data) if isinstance(protocol, int) and protocol >= 5 and data.nbytes else data.tobytes()
+
+
+def _part_of(tensor: Tensor, storage: Tensor) -> tuple[int, tuple[int, ...], tuple[int, ...]] | None:
+    """Offset, shape and strides of a tensor in its storage; None for what only a copy by value describes."""
+    offset = tensor.data_ptr() - storage.data_ptr()
+    if not tensor.is_cpu or tensor.numel() == 0 or offset % tensor.itemsize:
+        return None
+    return offset // tensor.itemsize, tuple(tensor.shape), tuple(tensor.stride())
+
+
+def _view_of(storage: Tensor, dtype: dtype, offset: int, shape: tuple[int, ...], stride: tuple[int, ...]) -> Tensor:
+    whole = storage[: storage.numel() - storage.numel() % dtype.itemsize]
+    return whole.view(dtype).as_strided(list(shape), list(stride), offset)
+
+
+def _rebuild_view(
+    cls: type[Tensor],
+    storage: _PickledStorage,
+    dtype: dtype,
+    part: tuple[int, tuple[int, ...], tuple[int, ...]],
+    requires_grad: bool,
+) -> Tensor:
+    return _finished(cls, _view_of(storage.bytes, dtype, *part).detach(), requires_grad)
+
+
 def __reduce_ex__(self: Tensor, protocol: object) -> tuple[object, ...]:  # noqa: N807
-    """Pickled by value: dtype, shape and bytes."""
+    """Pickled by value; tensors that share memory share it again after they were loaded from one pickle."""
     cls = self.__class__
     state = getattr(self, "__dict__", None)
-    made = (cls, raw_bytes(self).tobytes(), self.dtype, tuple(self.shape), _C.requires_grad(self))
-    return (_rebuild, made, state) if state else (_rebuild, made)
+    shared = self._storage_users() > 1
+    storage = self.detach()._storage_bytes()
+    part = _part_of(self, storage) if shared else None
+    made: tuple[Any, ...]
+    if part is None:
+        made = (_rebuild, (cls, _payload(self, protocol), self.dtype, tuple(self.shape), _C.requires_grad(self)))
+    else:
+        key = (storage.data_ptr(), storage.numel())
+        kept = _pickled.get(key)
+        if kept is None:
+            kept = _pickled[key] = _PickledStorage(storage)
+        made = (_rebuild_view, (cls, kept, self.dtype, part, _C.requires_grad(self)))
+    return (*made, state) if state else made
 
 
-def __deepcopy__(self: Tensor, memo: dict[int, object]) -> Tensor:  # noqa: N807
-    """A copy with memory of its own, once for each tensor of the structure that is copied."""
+def _deep_copied(self: Tensor, memo: dict[Any, object]) -> Tensor:
+    """A detached copy; tensors of one storage are copied into one new storage, which the memo keeps."""
+    if self._storage_users() == 1:
+        return self.detach().clone()
+    storage = self.detach()._storage_bytes()
+    part = _part_of(self, storage)
+    if part is None:
+        return self.detach().clone()
+    key = ("storage", storage.data_ptr(), storage.numel())
+    copied = memo.get(key)
+    if not isinstance(copied, Tensor):
+        copied = memo[key] = storage.clone()
+    return _view_of(copied, self.dtype, *part).detach()
+
+
+def __deepcopy__(self: Tensor, memo: dict[Any, object]) -> Tensor:  # noqa: N807
+    """A copy with memory of its own, once for each tensor of the structure that is copied.
+
+    Tensors that share memory share it in the copy too.
+    """
     known = memo.get(id(self))
     if isinstance(known, Tensor):
         return known
     if _C.requires_grad(self) and not self.is_leaf:
         raise RuntimeError("deepcopy: only leaf tensors can be copied with their graph; use detach() or clone()")
-    copied = self.detach().clone()
-    if self.__class__ is not Tensor:
-        copied = copied.as_subclass(self.__class__)
-    if _C.requires_grad(self):
-        copied.requires_grad = True
+    copied = _finished(self.__class__, _deep_copied(self, memo), _C.requires_grad(self))
     memo[id(self)] = copied
     return copied
 
@@ -203,5 +294,6 @@ def install() -> None:
         name = "type" if method is type_ else method.__name__
         method.__name__, method.__qualname__ = name, f"Tensor.{name}"
         _C.extend_tensor(name, method)
+    _C.extend_tensor("__array_interface__", property(_array_interface))
     for name in _siblings.TENSOR_ATTRIBUTES:
         _C.extend_tensor(name, _siblings.SiblingAttribute(name))
