@@ -158,7 +158,9 @@ def from_dlpack(x: Any, *, device: DeviceLike | None = None, copy: bool | None =
         >>> tw.from_dlpack(np.arange(3)).tolist()
         [0, 1, 2]
     """
-    if copy is None and device is None and (shared := _C.from_dlpack_exchange(x)) is not None:
+    # Some tables hand out tensors whatever gradients they need; their __dlpack__ does not.
+    plain = copy is None and device is None and not getattr(x, "requires_grad", False)
+    if plain and (shared := _C.from_dlpack_exchange(x)) is not None:
         return shared
     export = getattr(x, "__dlpack__", None)
     shared = _C.from_dlpack_capsule(x) if export is None else _import(export, copy)
