@@ -1,5 +1,6 @@
 // Maxima over windows of volumes, with where they were found, and their gradient; every volume is independent.
 #include <limits>
+#include <utility>
 
 #include "cpu/element_types.h"
 #include "cpu/isa_kernels.h"
@@ -49,6 +50,57 @@ void max_of_volume(const WindowPlan& w, const T* in, T* values, int64_t* indices
       }
 }
 
+// One row of results at once, tap by tap: nothing to branch on.
+template <class T>
+struct RowMaxima {
+  explicit RowMaxima(int64_t count) : values(static_cast<size_t>(count)), places(static_cast<size_t>(count)) {}
+  std::vector<T> values;
+  std::vector<int32_t> places;  // as wide as the values, mostly
+};
+
+template <class T>
+void consider_tap(const T* __restrict in, int64_t stride, int32_t place, int64_t count, T* __restrict best,
+                  int32_t* __restrict best_place) {
+  for (int64_t i = 0; i < count; ++i) {
+    const T value = in[i * stride], before = best[i];
+    const bool better = (value > before) | ((value != value) & (before == before));  // the first NaN stays
+    best[i] = better ? value : before;
+    best_place[i] = better ? place + static_cast<int32_t>(i * stride) : best_place[i];
+  }
+}
+
+template <class T>
+void max_of_row(const WindowPlan& w, const WindowRange& zs, const WindowRange& ys, const T* in, RowMaxima<T>& row) {
+  const WindowSteps& steps = *w.x.steps;
+  for (int64_t i = 0; i < w.x.out; ++i) {
+    const int64_t corner = (zs.first * w.y.size + ys.first) * w.x.size + w.x.ranges[static_cast<size_t>(i)].first;
+    row.values[static_cast<size_t>(i)] = kLeast<T>;
+    row.places[static_cast<size_t>(i)] = static_cast<int32_t>(std::min(corner, w.in_volume() - 1));
+  }
+  for (int64_t z = zs.first; z < zs.last; z += zs.step)
+    for (int64_t y = ys.first; y < ys.last; y += ys.step)
+      for (int64_t k = 0; k < steps.kernel; ++k) {
+        const int64_t start = k * steps.dilation - steps.padding, room = w.x.size - 1 - start;
+        const int64_t first = start < 0 ? (-start + steps.stride - 1) / steps.stride : 0;
+        const int64_t last = room < 0 ? 0 : std::min(room / steps.stride + 1, w.x.out);
+        if (first >= last) continue;
+        const int64_t place = (z * w.y.size + y) * w.x.size + start + first * steps.stride;
+        consider_tap(in + place, steps.stride, static_cast<int32_t>(place), last - first, row.values.data() + first,
+                     row.places.data() + first);
+      }
+}
+
+template <class T>
+void max_of_volume_by_rows(const WindowPlan& w, const T* in, T* values, int64_t* indices) {
+  RowMaxima<T> row(w.x.out);
+  for (const WindowRange& zs : w.z.ranges)
+    for (const WindowRange& ys : w.y.ranges) {
+      max_of_row(w, zs, ys, in, row);
+      values = std::copy(row.values.begin(), row.values.end(), values);
+      indices = std::copy(row.places.begin(), row.places.end(), indices);
+    }
+}
+
 // Windows of 2 x 2 that touch and fit: the usual case.
 template <class T>
 void max_of_plane_2x2(const WindowPlan& w, const T* in, T* values, int64_t* indices) {
@@ -76,6 +128,8 @@ template <class T>
 VolumeMax<T> volume_max(const WindowPlan& w) {
   if constexpr (std::is_floating_point_v<T>)
     if (is_2x2(w)) return max_of_plane_2x2<T>;
+  if (w.x.steps && w.x.out >= 4 && w.in_volume() <= std::numeric_limits<int32_t>::max())
+    return max_of_volume_by_rows<T>;
   return max_of_volume<T>;
 }
 

@@ -1,6 +1,7 @@
 // Means over windows of volumes, and their gradients; every volume is independent.
 #include "declarations/pooling.h"
 #include "cpu/element_types.h"
+#include "cpu/isa_kernels.h"
 #include "cpu/pooling_windows.h"
 #include "cpu/staging.h"
 
@@ -10,6 +11,7 @@ namespace {
 struct MeanPlan {
   WindowPlan windows;
   std::optional<int64_t> divisor;
+  bool is_adaptive = false;
 };
 
 template <class T>
@@ -31,6 +33,20 @@ void mean_of_volume(const MeanPlan& plan, const T* in, T* out) {
           }
         *out++ = sum / divisor_of<T>(plan, zs, ys, xs);
       }
+}
+
+// One window over everything.
+template <class T>
+void mean_of_all(const MeanPlan& plan, const T* in, T* out) {
+  const int64_t count = plan.windows.in_volume();
+  *out = isa_table<BatchNormKernels<T>>().sum(count, in) / static_cast<T>(count);
+}
+
+bool covers_all(const WindowPlan& w) {
+  const auto whole = [](const WindowAxis& a) {
+    return a.out == 1 && a.ranges[0].first == 0 && a.ranges[0].last == a.size;
+  };
+  return w.in_volume() > 0 && whole(w.z) && whole(w.y) && whole(w.x);
 }
 
 template <class T>
@@ -58,11 +74,12 @@ void run_mean(const MeanPlan& plan, TensorRef from, TensorRef to, bool backward)
     using T = typename decltype(type)::type;
     const T* in = source.data<T>();
     T* out = result.data<T>();
+    const auto mean = plan.is_adaptive && covers_all(plan.windows) ? mean_of_all<T> : mean_of_volume<T>;
     for_each_volume(plan.windows.volumes, in_volume + out_volume, [&](int64_t p) {
       if (backward)
         spread_over_volume(plan, in + p * out_volume, out + p * in_volume);
       else
-        mean_of_volume(plan, in + p * in_volume, out + p * out_volume);
+        mean(plan, in + p * in_volume, out + p * out_volume);
     });
   });
   result.commit();
@@ -70,7 +87,8 @@ void run_mean(const MeanPlan& plan, TensorRef from, TensorRef to, bool backward)
 
 MeanPlan mean_plan(IntList input, IntList output, IntList kernel, std::optional<IntList> stride, IntList padding,
                    bool count_padding, std::optional<int64_t> divisor) {
-  return {pooled_windows(input, output, {kernel, stride.value_or(IntList()), padding, {}, count_padding}), divisor};
+  return {pooled_windows(input, output, {kernel, stride.value_or(IntList()), padding, {}, count_padding}), divisor,
+          false};
 }
 
 }  // namespace
@@ -95,15 +113,16 @@ void avg_pool_backward(TensorRef grad, IntList input_shape, IntList kernel_size,
 }
 
 void adaptive_avg_pool2d(TensorRef self, IntList output_size, TensorRef out) {
-  run_mean({adaptive_windows(self.shape(), out.shape(), output_size.size()), std::nullopt}, self, out, false);
+  run_mean({adaptive_windows(self.shape(), out.shape(), output_size.size()), std::nullopt, true}, self, out, false);
 }
 
 void adaptive_avg_pool3d(TensorRef self, IntList output_size, TensorRef out) {
-  run_mean({adaptive_windows(self.shape(), out.shape(), output_size.size()), std::nullopt}, self, out, false);
+  run_mean({adaptive_windows(self.shape(), out.shape(), output_size.size()), std::nullopt, true}, self, out, false);
 }
 
 void adaptive_avg_pool_backward(TensorRef grad, IntList input_shape, int64_t dims, TensorRef out) {
-  run_mean({adaptive_windows(input_shape, grad.shape(), static_cast<size_t>(dims)), std::nullopt}, grad, out, true);
+  run_mean({adaptive_windows(input_shape, grad.shape(), static_cast<size_t>(dims)), std::nullopt, true}, grad, out,
+           true);
 }
 
 }  // namespace tw::cpu

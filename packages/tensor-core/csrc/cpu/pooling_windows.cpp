@@ -18,13 +18,13 @@ WindowRange pooled_range(int64_t size, const AxisArguments& a, int64_t i) {
 }
 
 WindowAxis pooled_axis(int64_t size, int64_t out, const AxisArguments& a) {
-  WindowAxis axis{size, out, {}};
+  WindowAxis axis{size, out, {}, WindowSteps{a.kernel, a.stride, a.padding, a.dilation}};
   for (int64_t i = 0; i < out; ++i) axis.ranges.push_back(pooled_range(size, a, i));
   return axis;
 }
 
 WindowAxis adaptive_axis(int64_t size, int64_t out) {
-  WindowAxis axis{size, out, {}};
+  WindowAxis axis{size, out, {}, std::nullopt};
   for (int64_t i = 0; i < out; ++i) {
     const int64_t first = i * size / out, last = ((i + 1) * size + out - 1) / out;
     axis.ranges.push_back({first, last, 1, last - first});
@@ -36,7 +36,7 @@ WindowAxis adaptive_axis(int64_t size, int64_t out) {
 template <class F>
 WindowPlan plan_of(IntList input, IntList output, size_t dims, F&& axis) {
   WindowPlan plan;
-  const WindowAxis one{1, 1, {{0, 1, 1, 1}}};
+  const WindowAxis one{1, 1, {{0, 1, 1, 1}}, std::nullopt};
   plan.z = plan.y = plan.x = one;
   WindowAxis* const axes[3] = {&plan.z, &plan.y, &plan.x};
   const size_t first = input.size() - dims;
@@ -61,7 +61,8 @@ WindowPlan adaptive_windows(IntList input, IntList output, size_t dims) {
 }
 
 WindowPlan volumes_of(IntList input, IntList output, size_t dims) {
-  return plan_of(input, output, dims, [](int64_t size, int64_t out, size_t) { return WindowAxis{size, out, {}}; });
+  return plan_of(input, output, dims,
+                 [](int64_t size, int64_t out, size_t) { return WindowAxis{size, out, {}, std::nullopt}; });
 }
 
 }  // namespace tw::cpu

@@ -4,6 +4,7 @@
 #include <tensorwright/tw.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "cpu/staging.h"
@@ -16,9 +17,15 @@ struct WindowRange {
   int64_t counted;  // how many a mean's divisor counts
 };
 
+// Windows at equal distances: tap k of window i is input i * stride - padding + k * dilation.
+struct WindowSteps {
+  int64_t kernel, stride, padding, dilation;
+};
+
 struct WindowAxis {
   int64_t size = 1, out = 1;
   std::vector<WindowRange> ranges;
+  std::optional<WindowSteps> steps;  // if the windows are such
 };
 
 // Directions that an op has fewer of than three are leading ones of size 1.
