@@ -100,9 +100,12 @@ R upper_series(R a, double x) {
   return -expm1(logarithm) - exp(logarithm) * a * sum;
 }
 
-// Coefficients c[k][n] of Temme's expansion (DLMF 8.12.10, 8.12.11), from their recurrence.
-constexpr int kTemmeTerms[] = {20, 17, 14, 12, 9, 7, 4};
-extern const double kTemme[7][20];
+// Coefficients c[k][n] of Temme's expansion (DLMF 8.12.10, 8.12.11), from their recurrence; as many of each row as
+// matter for a >= kTemmeLeast and |x - a| < kTemmeWidth a.
+constexpr double kTemmeLeast = 30, kTemmeWidth = 0.3;
+constexpr int kTemmeOrders = 13;
+extern const int kTemmeTerms[kTemmeOrders];
+extern const double kTemme[kTemmeOrders][17];
 
 // Q (or P, for sign -1) for large a and x near a (DLMF 8.12.3 to 8.12.8).
 template <class R>
@@ -115,7 +118,7 @@ R uniform_expansion(R a, double x, double sign) {
   const R size = at_a ? ratio_less_one - ratio_less_one * ratio_less_one / R(3) : sqrt(R(2) * half_square);
   const R eta = !at_a && x < value_of(a) ? -size : size;
   R sum = R(0);
-  for (int k = 6; k >= 0; --k) {
+  for (int k = kTemmeOrders - 1; k >= 0; --k) {
     R polynomial = R(0);
     for (int n = kTemmeTerms[k] - 1; n >= 0; --n) polynomial = polynomial * eta + R(kTemme[k][n]);
     sum = sum / a + polynomial;
@@ -129,7 +132,8 @@ R uniform_expansion(R a, double x, double sign) {
 template <class R>
 R incomplete_gamma(R a, double x, bool upper) {
   const double order = value_of(a);
-  if (order >= 200 && std::fabs(x - order) < 0.3 * order) return uniform_expansion(a, x, upper ? 1.0 : -1.0);
+  if (order >= kTemmeLeast && std::fabs(x - order) < kTemmeWidth * order)
+    return uniform_expansion(a, x, upper ? 1.0 : -1.0);
   if (x > order && x > 1.1) {
     const R q = upper_fraction(a, x);
     return upper ? q : R(1) - q;
