@@ -44,6 +44,9 @@ U float_key(U bits, U infinity) {
 }
 
 inline uint8_t order_key(uint8_t x) { return x; }
+inline uint16_t order_key(uint16_t x) { return x; }
+inline uint32_t order_key(uint32_t x) { return x; }
+inline uint64_t order_key(uint64_t x) { return x; }
 inline uint8_t order_key(int8_t x) { return static_cast<uint8_t>(static_cast<uint8_t>(x) ^ 0x80u); }
 inline uint16_t order_key(int16_t x) { return static_cast<uint16_t>(static_cast<uint16_t>(x) ^ 0x8000u); }
 inline uint32_t order_key(int32_t x) { return static_cast<uint32_t>(x) ^ 0x80000000u; }
