@@ -101,10 +101,8 @@ def _named(function: Callable[..., Tensor], name: str, doc: str) -> Callable[...
 
 def operands(name: str, x1: Tensor | Number, x2: Tensor | Number) -> tuple[Tensor, Tensor]:
     """Two operands as tensors: a number beside a tensor becomes one of the dtype that both promote to."""
-    if isinstance(x1, Tensor) and isinstance(x2, Tensor):
-        return x1, x2
     if isinstance(x1, Tensor):
-        return x1, _beside(x1, x2)
+        return x1, x2 if isinstance(x2, Tensor) else _beside(x1, x2)
     if isinstance(x2, Tensor):
         return _beside(x2, x1), x2
     raise TypeError(f"{name}: expected an array among the operands, got {type(x1).__name__} and {type(x2).__name__}")
