@@ -151,7 +151,6 @@ negative = _unary("negative", tw.neg, "-x")
 positive = _unary("positive", _same, "A copy of x.")
 real = _unary("real", _real_part, "The real parts.")
 reciprocal = _unary("reciprocal", tw.reciprocal, "1 / x")
-round = _unary("round", tw.round, "The nearest integral value, ties to even.")
 signbit = _unary("signbit", tw.signbit, "Whether the sign bit is set.")
 sin = _unary("sin", tw.sin, "The sine.")
 sinh = _unary("sinh", tw.sinh, "The hyperbolic sine.")
@@ -189,6 +188,13 @@ not_equal = _binary("not_equal", tw.ne, "x1 != x2")
 pow = _binary("pow", tw.pow, "x1 to the power of x2.")
 remainder = _binary("remainder", tw.remainder, "x1 % x2, with the sign of x2.")
 subtract = _binary("subtract", tw.sub, "x1 - x2")
+
+
+def round(x: Tensor, /) -> Tensor:
+    """The nearest integral value, ties to even; of complex numbers each part is rounded."""
+    if x.dtype.is_complex:
+        return tw.view_as_complex(tw.round(tw.view_as_real(x)))
+    return tw.round(x)
 
 
 def sign(x: Tensor, /) -> Tensor:

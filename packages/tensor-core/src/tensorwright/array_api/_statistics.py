@@ -71,6 +71,8 @@ def std(x: Tensor, /, *, axis: Axis = None, correction: float = 0.0, keepdims: b
 
 def var(x: Tensor, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
     """The variance; the squares are divided by their number less ``correction``."""
+    if x.ndim and axis == ():
+        return tw.var(x.unsqueeze(-1), [x.ndim], correction=correction)
     return tw.var(x, axes_of(axis, x.ndim), correction=correction, keepdim=keepdims)
 
 

@@ -53,7 +53,11 @@ def cholesky(x: Tensor, /, *, upper: bool = False) -> Tensor:
 
 def cross(x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Tensor:
     """The cross products of vectors of three elements."""
-    return tw.linalg.cross(x1, x2, dim=axis)
+    if axis >= 0 and x1.ndim != x2.ndim:
+        raise ValueError(f"cross: axis {axis} counts from the front, but x1 has {x1.ndim} axes and x2 {x2.ndim}")
+    dtype = tw.result_type(x1, x2)
+    a, b = tw.broadcast_tensors([x1.to(dtype), x2.to(dtype)])
+    return tw.linalg.cross(a, b, dim=axis)
 
 
 def det(x: Tensor, /) -> Tensor:
