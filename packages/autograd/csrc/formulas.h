@@ -44,6 +44,18 @@ Tensor cumprod_backward(TensorRef grad, TensorRef self, int64_t dim);
 // Puts gradients of values that were picked along `dim` where their indices say.
 Tensor restore_dim(TensorRef grad, TensorRef indices, IntList shape, int64_t dim, bool keepdim);
 
+// To the elements that equal the result (NaN that of NaN), in equal shares.
+Tensor share_among_equals(TensorRef grad, TensorRef self, TensorRef result);
+
+// ---- scattering -----------------------------------------------------------------------------------------------
+
+// The tensor at the start of zeros of a larger shape.
+Tensor padded(TensorRef t, IntList shape);
+std::tuple<Tensor, Tensor> scatter_reduce_backward(TensorRef grad, TensorRef self, int64_t dim, TensorRef index,
+                                                   TensorRef src, std::string_view reduce, bool include_self,
+                                                   TensorRef result);
+Tensor masked_scatter_backward(TensorRef grad, TensorRef mask, IntList source);
+
 // ---- views ----------------------------------------------------------------------------------------------------
 
 Tensor narrow_backward(TensorRef grad, IntList shape, int64_t dim, int64_t start);

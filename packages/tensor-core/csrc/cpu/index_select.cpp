@@ -8,8 +8,9 @@ namespace {
 
 constexpr int64_t kStrip = 256;  // neighbouring elements of a slice that one chunk adds up
 
-template <class T>
-void add_slices(const DimSplit& s, const int64_t* index, int64_t count, T alpha, const T* source, T* out) {
+// add(element, element of source) for each element of the slices that the indices name, in their order.
+template <class T, class Add>
+void add_slices(const DimSplit& s, const int64_t* index, int64_t count, const T* source, T* out, Add add) {
   const int64_t strips = (s.inner + kStrip - 1) / kStrip;
   parallel_for(0, s.outer * strips, grain_for(count * std::min(s.inner, kStrip)), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
@@ -17,7 +18,7 @@ void add_slices(const DimSplit& s, const int64_t* index, int64_t count, T alpha,
       for (int64_t k = 0; k < count; ++k) {
         T* to = out + (outer * s.size + wrapped(index[k], s.size)) * s.inner;
         const T* from = source + (outer * count + k) * s.inner;
-        for (int64_t c = first; c < last; ++c) to[c] += static_cast<T>(alpha * from[c]);
+        for (int64_t c = first; c < last; ++c) add(to[c], from[c]);
       }
     }
   });
@@ -54,10 +55,18 @@ void index_add(TensorRef self, int64_t dim, TensorRef index, TensorRef source, c
                values = dense(source, dtype);
   StagedResult result(out, dtype);
   copy_unless_in_place(result.tensor(), self);
-  visit_arithmetic("index_add", dtype, [&](auto type) {
-    using T = typename decltype(type)::type;
-    add_slices(s, indices.data<int64_t>(), indices.numel(), scalar_as<T>(alpha), values.data<T>(), result.data<T>());
-  });
+  const int64_t *index_data = indices.data<int64_t>(), count = indices.numel();
+  if (dtype == kBool) {
+    const bool counts = alpha.real() != 0;
+    add_slices(s, index_data, count, values.data<uint8_t>(), result.data<uint8_t>(),
+               [=](uint8_t& to, uint8_t from) { to |= static_cast<uint8_t>(from && counts); });
+  } else {
+    visit_arithmetic("index_add", dtype, [&](auto type) {
+      using T = typename decltype(type)::type;
+      add_slices(s, index_data, count, values.data<T>(), result.data<T>(),
+                 [factor = scalar_as<T>(alpha)](T& to, T from) { to += static_cast<T>(factor * from); });
+    });
+  }
   result.commit();
 }
 

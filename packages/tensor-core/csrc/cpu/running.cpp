@@ -76,6 +76,33 @@ void visit_exponential(tw_dtype dtype, F&& f) {
   visit_floating("logcumsumexp", dtype, std::forward<F>(f));
 }
 
+// e^(a - b), 0 for a = -inf also where b is.
+template <class T>
+T exp_difference(T a, T b) {
+  return std::isinf(std::real(a)) && std::real(a) < 0 ? T(0) : std::exp(a - b);
+}
+
+// The sums of the gradient over lines of stride `step`: in each factor the larger exponent is subtracted, so that
+// nothing overflows.
+template <class T>
+void sums_backward(int64_t size, int64_t step, const T* grad, const T* x, const T* y, T* to) {
+  T sum = T(0);
+  for (int64_t k = size; k-- > 0;) {
+    const int64_t at = k * step;
+    sum = grad[at] + (k + 1 < size ? exp_difference(y[at], y[at + step]) * sum : T(0));
+    to[at] = exp_difference(x[at], y[at]) * sum;
+  }
+}
+template <class T>
+void sums_forward(int64_t size, int64_t step, const T* grad, const T* x, const T* y, T* to) {
+  T sum = T(0);
+  for (int64_t k = 0; k < size; ++k) {
+    const int64_t at = k * step;
+    sum = grad[at] * exp_difference(x[at], y[at]) + (k > 0 ? exp_difference(y[at - step], y[at]) * sum : T(0));
+    to[at] = sum;
+  }
+}
+
 }  // namespace
 
 void cummax(TensorRef self, int64_t dim, TensorRef values, TensorRef indices) {
@@ -100,6 +127,25 @@ void logcumsumexp(TensorRef self, int64_t dim, TensorRef out) {
       std::copy_n(in + base, width, to + base);
       for (int64_t at = base + s.inner; at < base + s.size * s.inner; at += s.inner)
         for (int64_t c = 0; c < width; ++c) to[at + c] = log_add(to[at + c - s.inner], in[at + c]);
+    });
+  });
+  result.commit();
+}
+
+void logcumsumexp_backward(TensorRef grad, TensorRef self, TensorRef output, int64_t dim, bool transposed,
+                           TensorRef out) {
+  if (out.numel() == 0) return;
+  const tw_dtype dtype = compute_dtype(self.dtype());
+  const Tensor gradient = dense(grad, dtype), input = dense(self, dtype), forward = dense(output, dtype);
+  StagedResult result(out, dtype);
+  visit_exponential(dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    const DimSplit s(self.shape(), dim);
+    const auto sums = transposed ? sums_forward<T> : sums_backward<T>;
+    for_each_strip(s, [&](int64_t base, int64_t width) {
+      for (int64_t at = base; at < base + width; ++at)
+        sums(s.size, s.inner, gradient.data<T>() + at, input.data<T>() + at, forward.data<T>() + at,
+             result.data<T>() + at);
     });
   });
   result.commit();

@@ -44,14 +44,14 @@ tw_status check_given(const tw_call* call, uint32_t ret, IntList shape, tw_dtype
   return TW_OK;
 }
 
-// The worst overlap of a tensor with the call's arguments.
-Overlap overlap_with_args(const tw_call* call, const tw_tensor* out) {
+// The worst overlap of a tensor with the call's arguments from `first` on.
+Overlap overlap_with_args(const tw_call* call, const tw_tensor* out, uint32_t first) {
   Overlap worst = Overlap::kNone;
   const auto meet = [&](const tw_tensor* t) {
     const Overlap o = t ? overlap_of(out, t) : Overlap::kNone;
     if (o > worst) worst = o;
   };
-  for (uint32_t i = 0; i < call->nargs; ++i) {
+  for (uint32_t i = first; i < call->nargs; ++i) {
     const tw_value& v = call->args[i];
     if (v.tag == TW_TENSOR) meet(v.u.t);
     if (v.tag == TW_TENSORS)
@@ -61,15 +61,19 @@ Overlap overlap_with_args(const tw_call* call, const tw_tensor* out) {
 }
 
 // Whether a kernel may write straight into the given tensor. Elementwise ops may write over an operand that lies
-// exactly on the result; and what our own drivers write may have any layout and dtype. Other kernels get results that
-// look like those they would allocate.
-bool writes_directly(const KernelRecord* kernel, const tw_call* call, const tw_tensor* out, tw_dtype dtype) {
-  const uint32_t flags = call->op->spec->flags;
-  const bool elementwise = (flags & kOpPointwise) || (call->op->traits & kTraitAnyLayout);
+// exactly on the result, those that update their first argument over that one; and what our own drivers write may have
+// any layout and dtype. Other kernels get results that look like those they would allocate.
+bool writes_directly(const KernelRecord* kernel, const tw_call* call, uint32_t ret, tw_dtype dtype) {
+  const tw_tensor* out = call->rets[ret].u.t;
+  const uint32_t flags = call->op->spec->flags, traits = call->op->traits;
   const bool ours = kernel && kernel->provider == kBuiltinProvider;
+  const bool elementwise = (flags & kOpPointwise) || (traits & kTraitAnyLayout);
   const bool any_layout = ours && (elementwise || (flags & kOpReduction));
-  if (!any_layout && (!(out->flags & TW_F_CONTIGUOUS) || out->dl.dtype != dtype)) return false;
-  const Overlap overlap = overlap_with_args(call, out);
+  const bool any_strides = any_layout || (ours && (traits & kTraitAnyStrides));
+  if (!any_strides && !(out->flags & TW_F_CONTIGUOUS)) return false;
+  if (!any_layout && out->dl.dtype != dtype) return false;
+  const bool updates = ours && (traits & kTraitUpdatesSelf) && is_in_place(call, ret);
+  const Overlap overlap = overlap_with_args(call, out, updates ? 1 : 0);
   return overlap == Overlap::kNone || (overlap == Overlap::kSame && elementwise);
 }
 
@@ -124,7 +128,7 @@ tw_status run_structured_into(const KernelRecord* kernel, tw_call* call, const P
   }
   tw_status status = TW_OK;
   for (uint32_t i = 0; i < call->nrets && status == TW_OK; ++i) {
-    if (given[i].tag == TW_TENSOR && writes_directly(kernel, call, given[i].u.t, metas[i].dtype)) {
+    if (given[i].tag == TW_TENSOR && writes_directly(kernel, call, i, metas[i].dtype)) {
       computed[i] = given[i];
       tensor_retain(given[i].u.t);
       continue;

@@ -77,6 +77,8 @@ uint32_t traits_of(const char* tags) {
   if (has("cross_device")) traits |= kTraitCrossDevice;
   if (has("any_layout")) traits |= kTraitAnyLayout;
   if (has("keeps_layout")) traits |= kTraitKeepsLayout;
+  if (has("any_strides")) traits |= kTraitAnyStrides;
+  if (has("updates_self")) traits |= kTraitUpdatesSelf;
   return traits;
 }
 

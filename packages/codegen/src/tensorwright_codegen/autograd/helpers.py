@@ -25,6 +25,11 @@ HELPERS = {
     "reverse_cumsum": TENSOR,
     "cumprod_backward": TENSOR,
     "restore_dim": TENSOR,
+    "share_among_equals": TENSOR,
+    # scattering
+    "padded": TENSOR,
+    "scatter_reduce_backward": TUPLE,
+    "masked_scatter_backward": TENSOR,
     # views
     "narrow_backward": TENSOR,
     "select_backward": TENSOR,
