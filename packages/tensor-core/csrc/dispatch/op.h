@@ -92,7 +92,7 @@ enum OpTraits : uint32_t {
   kTraitAnyLayout = 2u,    // "any_layout": its kernel writes results of any strides and dtype, also over an argument
   // "keeps_layout": its result lies in memory like its first argument, or as an argument memory_format says
   kTraitKeepsLayout = 4u,
-  kTraitAnyStrides = 8u,   // "any_strides": its kernel writes results of any strides, in the dtype they should have
+  kTraitAnyStrides = 8u,    // "any_strides": its kernel writes results of any strides, in the dtype they should have
   kTraitUpdatesSelf = 16u,  // "updates_self": in place, its kernel may be given its first argument as the result
 };
 

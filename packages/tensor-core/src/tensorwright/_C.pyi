@@ -259,6 +259,19 @@ class Tensor(TensorOps):
         device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
     ) -> Tensor: ...
+    def unique(
+        self,
+        sorted: builtins.bool = True,
+        return_inverse: builtins.bool = False,
+        return_counts: builtins.bool = False,
+        dim: builtins.int | None = None,
+    ) -> Tensor | tuple[Tensor, ...]: ...
+    def unique_consecutive(
+        self,
+        return_inverse: builtins.bool = False,
+        return_counts: builtins.bool = False,
+        dim: builtins.int | None = None,
+    ) -> Tensor | tuple[Tensor, ...]: ...
     def numpy(self, *, force: builtins.bool = False) -> np.ndarray[Any, Any]: ...
     def __array__(self, dtype: Any = None, copy: builtins.bool | None = None) -> np.ndarray[Any, Any]: ...
     def __buffer__(self, flags: builtins.int, /) -> memoryview: ...

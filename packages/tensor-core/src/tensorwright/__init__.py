@@ -82,6 +82,8 @@ from tensorwright._random import initial_seed as initial_seed
 from tensorwright._random import manual_seed as manual_seed
 from tensorwright._random import seed as seed
 from tensorwright._random import set_rng_state as set_rng_state
+from tensorwright._sets import unique as unique
+from tensorwright._sets import unique_consecutive as unique_consecutive
 from tensorwright._tensor_properties import broadcast_shapes as broadcast_shapes
 from tensorwright._tensor_properties import detach_ as detach_
 from tensorwright._tensor_properties import get_device as get_device
@@ -99,6 +101,7 @@ if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
     from tensorwright import nn as nn
     from tensorwright import ops as ops
     from tensorwright import optim as optim
+    from tensorwright import signal as signal
     from tensorwright import special as special
     from tensorwright._config import get_num_threads as get_num_threads
     from tensorwright._config import set_num_threads as set_num_threads
@@ -159,7 +162,7 @@ _LAZY = {
     "TypedStorage": "_storage",
     "UntypedStorage": "_storage",
 }
-_LAZY_MODULES = ("array_api", "distributions", "extend", "linalg", "ops", "special")
+_LAZY_MODULES = ("array_api", "distributions", "extend", "linalg", "ops", "signal", "special")
 
 
 def __getattr__(name: str) -> object:

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from tensorwright import _C, _siblings
+from tensorwright import _C, _sets, _siblings
 from tensorwright._C import Tensor
 
 if TYPE_CHECKING:
@@ -294,6 +294,8 @@ def install() -> None:
         name = "type" if method is type_ else method.__name__
         method.__name__, method.__qualname__ = name, f"Tensor.{name}"
         _C.extend_tensor(name, method)
+    for function in (_sets.unique, _sets.unique_consecutive):
+        _C.extend_tensor(function.__name__, function)
     _C.extend_tensor("__array_interface__", property(_array_interface))
     for name in _siblings.TENSOR_ATTRIBUTES:
         _C.extend_tensor(name, _siblings.SiblingAttribute(name))

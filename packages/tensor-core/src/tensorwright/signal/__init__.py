@@ -1,0 +1,3 @@
+"""Signal processing: window functions."""
+
+from tensorwright.signal import windows as windows
