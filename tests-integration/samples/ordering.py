@@ -119,7 +119,7 @@ def medians(make: Make) -> Iterator[Case]:
     yield case(x, dim=0, keepdim=True)
     yield case(make())
     yield case(make(), 0)
-    if make.is_float:
+    if make.is_float and make.dtype != "float64":  # in which finite differences are taken
         x = x.copy()
         x[0, 2] = x[2, :] = np.nan
         yield case(x)
@@ -144,6 +144,8 @@ def np_mode(x: Array, dim: int = -1, keepdim: bool = False) -> Any:
 @row("mode", dtypes=REAL + BOOL, reference=np_mode)
 def mode(make: Make) -> Iterator[Case]:
     x = np.repeat(make(3, 2), (1, 3), axis=1)
+    if make.dtype == "float64":  # finite differences would part equal elements
+        x = distinct(make, 3, 4)
     yield case(x)
     yield case(x, 1, True)
     if not make.is_float:
@@ -162,7 +164,7 @@ def np_quantile(function: Any) -> Callable[..., Any]:
 
 def quantiles(make: Make) -> Iterator[Case]:
     x = distinct(make, 3, 6)
-    q = np.asarray([0.0, 0.33, 0.5, 1.0], x.dtype)
+    q = np.asarray([0.04, 0.33, 0.51, 0.97], x.dtype)
     yield case(x, 0.4)
     yield case(x, 0.4, 1, True)
     for interpolation in ("linear", "lower", "higher", "midpoint", "nearest"):
@@ -179,6 +181,8 @@ row("quantile", dtypes=FLOAT, reference=np_quantile(np.quantile))(quantiles)
 @row("nanquantile", dtypes=FLOAT, reference=np_quantile(np.nanquantile))
 def nanquantile(make: Make) -> Iterator[Case]:
     yield from quantiles(make)
+    if make.dtype == "float64":  # in which finite differences are taken
+        return
     x = distinct(make, 3, 6)
     x[0, 2] = x[2, 1] = np.nan
     yield case(x, 0.4, 1)
@@ -195,7 +199,7 @@ def aminmax(make: Make) -> Iterator[Case]:
     yield case(make(3, 4), dim=1)
     yield case(make(3, 4), dim=0, keepdim=True)
     yield case(make())
-    yield refused(make(0), error=ValueError, match="")
+    yield refused(make(0), error=ValueError, match="nothing to reduce")
 
 
 def _arg(function: Any) -> Callable[..., Any]:

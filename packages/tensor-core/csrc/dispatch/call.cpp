@@ -85,7 +85,11 @@ tw_status find_place(const tw_call* call, Place* place) {
 namespace {
 
 tw_status no_kernel(const tw_call* call, const Place& place, bool declined) {
-  return set_error_text(TW_E_UNSUPPORTED, display_name(*call->op->spec), ": ",
+  const char* name = display_name(*call->op->spec);
+  if (place.backend == kBackendMeta)
+    return set_error_text(TW_E_UNSUPPORTED, name, ": there is no kernel for ", place.device,
+                          ": what it gives depends on values, which a meta tensor has not");
+  return set_error_text(TW_E_UNSUPPORTED, name, ": ",
                         declined ? "every kernel declined these arguments on " : "there is no kernel for ",
                         place.device);
 }
