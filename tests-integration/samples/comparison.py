@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -90,12 +91,26 @@ def special_values(make: Make) -> Iterator[Case]:
         yield case(x)
 
 
+def signs(make: Make) -> Iterator[Case]:
+    x = make(3, 4)
+    yield case(x)
+    if make.is_float:
+        x = x.copy()
+        x[0, :3] = np.inf, -np.inf, -0.0
+        yield case(x)
+
+
 for _name in ("isnan", "isinf", "isfinite"):
     row(_name, dtypes=REAL + BOOL, reference=getattr(np, _name), grad=False)(special_values)
-for _name in ("isposinf", "isneginf", "signbit"):
-    row(_name, dtypes=REAL, reference=lambda x, f=getattr(np, _name): f(np.asarray(x, np.float64)), grad=False)(
-        special_values
-    )
+
+
+def of_float64(function: Any) -> Callable[..., Any]:
+    """NumPy has these for floats only."""
+    return lambda x: function(np.asarray(x, np.float64))
+
+
+for _name, _samples in (("isposinf", special_values), ("isneginf", special_values), ("signbit", signs)):
+    row(_name, dtypes=REAL, reference=of_float64(getattr(np, _name)), grad=False)(_samples)
 
 
 def near(make: Make) -> Iterator[Case]:

@@ -37,7 +37,8 @@ def along(function: Callable[..., Any]) -> Callable[..., Any]:
     return reference
 
 
-@row("sum", dtypes=REAL + BOOL, reference=along(np.sum), rtol=1e-2, atol=1e-2)  # 16-bit results are sums of many roundings
+# 16-bit results are sums of many roundings
+@row("sum", dtypes=REAL + BOOL, reference=along(np.sum), rtol=1e-2, atol=1e-2)
 def sum_(make: Make) -> Iterator[Case]:
     yield from over_dims(make)
     yield case(make(2, 3), dtype="float64")

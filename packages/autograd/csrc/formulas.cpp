@@ -123,8 +123,8 @@ Tensor products_before(TensorRef t) {
 
 // grad * product of all other elements: right where elements are zero as well, unlike grad * result / self.
 Tensor prod_backward(TensorRef grad, TensorRef self, const std::optional<IntList>& dim, bool keepdim) {
-  if (self.ndim() == 0 || self.numel() == 0)
-    return ops::mul(grad, ops::ones(self.shape(), self.dtype(), self.device()));
+  if (self.numel() == 0) return zeros(self.shape(), grad.dtype(), grad.device());
+  if (self.ndim() == 0) return Tensor::retain(grad);
   const std::vector<bool> reduced = reduced_dims(self.shape().size(), dim);
   std::vector<int64_t> order;
   int64_t count = 1;

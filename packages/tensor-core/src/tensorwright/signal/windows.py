@@ -1,7 +1,7 @@
 """Window functions, under the names and with the arguments of PyTorch's and SciPy's modules.
 
-Each takes the number of points ``M`` and gives a vector. A symmetric window (``sym=True``) is for filters; one that is not
-is for spectra: the symmetric window of one point more without the last.
+Each takes the number of points ``M`` and gives a vector. A symmetric window (``sym=True``) is for filters; one that is
+not is for spectra: the symmetric window of one point more without the last.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _finished(
 
 
 def general_cosine(
-    M: int,  # noqa: N803
+    M: int,
     *,
     a: Iterable[float],
     sym: bool = True,
@@ -76,7 +76,7 @@ def general_cosine(
 
 
 def general_hamming(
-    M: int,  # noqa: N803
+    M: int,
     *,
     alpha: float = 0.54,
     sym: bool = True,
@@ -89,7 +89,7 @@ def general_hamming(
 
 
 def hamming(
-    M: int,  # noqa: N803
+    M: int,
     *,
     sym: bool = True,
     dtype: DtypeLike | None = None,
@@ -101,7 +101,7 @@ def hamming(
 
 
 def hann(
-    M: int,  # noqa: N803
+    M: int,
     *,
     sym: bool = True,
     dtype: DtypeLike | None = None,
@@ -113,7 +113,7 @@ def hann(
 
 
 def blackman(
-    M: int,  # noqa: N803
+    M: int,
     *,
     sym: bool = True,
     dtype: DtypeLike | None = None,
@@ -125,7 +125,7 @@ def blackman(
 
 
 def nuttall(
-    M: int,  # noqa: N803
+    M: int,
     *,
     sym: bool = True,
     dtype: DtypeLike | None = None,
@@ -138,7 +138,7 @@ def nuttall(
 
 
 def bartlett(
-    M: int,  # noqa: N803
+    M: int,
     *,
     sym: bool = True,
     dtype: DtypeLike | None = None,
@@ -152,7 +152,7 @@ def bartlett(
 
 
 def cosine(
-    M: int,  # noqa: N803
+    M: int,
     *,
     sym: bool = True,
     dtype: DtypeLike | None = None,
@@ -166,7 +166,7 @@ def cosine(
 
 
 def exponential(
-    M: int,  # noqa: N803
+    M: int,
     *,
     center: float | None = None,
     tau: float = 1.0,
@@ -190,7 +190,7 @@ def exponential(
 
 
 def gaussian(
-    M: int,  # noqa: N803
+    M: int,
     *,
     std: float = 1.0,
     sym: bool = True,
@@ -212,7 +212,7 @@ def gaussian(
 
 
 def kaiser(
-    M: int,  # noqa: N803
+    M: int,
     *,
     beta: float = 12.0,
     sym: bool = True,
