@@ -8,7 +8,7 @@ from typing import Any
 
 from tensorwright import Tensor, ops, zeros_like
 
-from ._optimizer import Optimizer, Params
+from ._optimizer import Optimizer, Params, execution_options
 
 
 class Adam(Optimizer):
@@ -22,6 +22,8 @@ class Adam(Optimizer):
         weight_decay: factor of the parameter that is added to its gradient.
         amsgrad: divide by the largest second moment so far (Reddi et al. 2018).
         maximize: ascend.
+        decoupled_weight_decay: shrink the parameter itself, as ``AdamW`` does.
+        foreach, capturable, differentiable, fused: as of ``Optimizer``.
 
     Raises:
         ValueError: an option out of range.
@@ -35,8 +37,6 @@ class Adam(Optimizer):
         0.9
     """
 
-    decoupled = False  # AdamW shrinks the parameter itself instead of adding to the gradient
-
     def __init__(
         self,
         params: Params,
@@ -46,10 +46,16 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
         amsgrad: bool = False,
         *,
+        foreach: bool | None = None,
         maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
     ) -> None:
-        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
-        super().__init__(params, {**options, "amsgrad": amsgrad, "maximize": maximize})
+        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad}
+        options |= {"maximize": maximize, "decoupled_weight_decay": decoupled_weight_decay}
+        super().__init__(params, options | execution_options(self, foreach, capturable, differentiable, fused))
 
     def _check_options(self, options: Mapping[str, Any]) -> None:
         super()._check_options(options)
@@ -64,7 +70,7 @@ class Adam(Optimizer):
                 state["max_exp_avg_sq"] = zeros_like(parameter)
         state["step"] += 1
         beta1, beta2 = options["betas"]
-        lr, weight_decay = options["lr"], options["weight_decay"]
+        lr, weight_decay, decoupled = options["lr"], options["weight_decay"], options["decoupled_weight_decay"]
         scalars = (
             -1.0 if options["maximize"] else 1.0,
             beta1,
@@ -72,8 +78,8 @@ class Adam(Optimizer):
             options["eps"],
             lr / (1.0 - beta1 ** state["step"]),  # step size with the first moment's bias removed
             1.0 / math.sqrt(1.0 - beta2 ** state["step"]),  # the same for the root of the second moment
-            0.0 if self.decoupled else weight_decay,
-            1.0 - lr * weight_decay if self.decoupled else 1.0,
+            0.0 if decoupled else weight_decay,
+            1.0 - lr * weight_decay if decoupled else 1.0,
         )
         p, mean, square = parameter, state["exp_avg"], state["exp_avg_sq"]
         if options["amsgrad"]:
@@ -89,8 +95,6 @@ class AdamW(Adam):
     Arguments as ``Adam``; ``weight_decay`` is 0.01 by default.
     """
 
-    decoupled = True
-
     def __init__(
         self,
         params: Params,
@@ -101,5 +105,22 @@ class AdamW(Adam):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            foreach=foreach,
+            maximize=maximize,
+            capturable=capturable,
+            differentiable=differentiable,
+            fused=fused,
+            decoupled_weight_decay=True,
+        )

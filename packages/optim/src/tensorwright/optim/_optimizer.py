@@ -11,12 +11,31 @@ from tensorwright import Tensor
 Params = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Mapping[str, Any]]
 
 
+def execution_options(
+    optimizer: Optimizer,
+    foreach: bool | None = None,
+    capturable: bool = False,
+    differentiable: bool = False,
+    fused: bool | None = None,
+) -> dict[str, Any]:
+    """Options of how a step is run. A step is one pass over memory whatever they say.
+
+    Raises:
+        ValueError: ``differentiable``, which would need a graph of the steps.
+    """
+    if differentiable:
+        raise ValueError(f"{type(optimizer).__name__}: differentiable=True is not supported; steps leave no graph")
+    return {"foreach": foreach, "capturable": capturable, "differentiable": differentiable, "fused": fused}
+
+
 class Optimizer:
     """Subclasses define ``_update(parameter, gradient, options, state)`` for one parameter.
 
     Args:
         params: tensors, (name, tensor) pairs, or groups: dicts with ``"params"`` and options of their own.
         defaults: options of a group that does not give them.
+
+    Optimizers take ``foreach``, ``capturable`` and ``fused``, which have no effect, and refuse ``differentiable``.
     """
 
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
@@ -25,6 +44,7 @@ class Optimizer:
                 f"{type(self).__name__}: params must be an iterable of Tensors, got one Tensor; wrap it in a list"
             )
         self.defaults = defaults
+        self._stepped = False  # for the schedules of learning rates, whose steps come second
         self.state: dict[Tensor, dict[str, Any]] = {}
         self.param_groups: list[dict[str, Any]] = []
         entries: list[Any] = list(params)
@@ -71,6 +91,16 @@ class Optimizer:
             if not options.get(option, 0.0) >= 0.0:
                 raise ValueError(f"{type(self).__name__}: {option} must not be negative, got {options[option]}")
 
+    def _check_not_negative(self, options: Mapping[str, Any], *names: str) -> None:
+        for name in names:
+            if not options[name] >= 0.0:
+                raise ValueError(f"{type(self).__name__}: {name} must not be negative, got {options[name]}")
+
+    @staticmethod
+    def _sign(options: Mapping[str, Any]) -> float:
+        """-1 to ascend."""
+        return -1.0 if options["maximize"] else 1.0
+
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget (or, if not ``set_to_none``, fill with zeros) the gradient of every parameter."""
         for group in self.param_groups:
@@ -89,6 +119,7 @@ class Optimizer:
         Returns:
             what the closure returned, or None.
         """
+        self._stepped = True
         loss = None
         if closure is not None:
             with tw.enable_grad():

@@ -7,7 +7,7 @@ from typing import Any
 
 from tensorwright import Tensor, ops, zeros_like
 
-from ._optimizer import Optimizer, Params
+from ._optimizer import Optimizer, Params, execution_options
 
 
 class SGD(Optimizer):
@@ -21,6 +21,7 @@ class SGD(Optimizer):
         weight_decay: factor of the parameter that is added to its gradient.
         nesterov: look ahead; needs a momentum and no dampening.
         maximize: ascend.
+        foreach, differentiable, fused: as of ``Optimizer``.
 
     Raises:
         ValueError: an option out of range.
@@ -44,9 +45,13 @@ class SGD(Optimizer):
         nesterov: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
         options = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
-        super().__init__(params, {**options, "nesterov": nesterov, "maximize": maximize})
+        options |= {"nesterov": nesterov, "maximize": maximize}
+        super().__init__(params, options | execution_options(self, foreach, False, differentiable, fused))
 
     def _check_options(self, options: Mapping[str, Any]) -> None:
         super()._check_options(options)
