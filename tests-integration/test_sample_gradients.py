@@ -38,7 +38,13 @@ def inputs_and_function(row: Row, case: Case) -> tuple[list[tw.Tensor], Callable
     def wanted(key: int | str) -> bool:
         return row.grad is True or (isinstance(row.grad, tuple) and key in row.grad)
 
-    positional = [collect(value, wanted(position)) for position, value in enumerate(args)]
+    def part(position: int, value: Any) -> Callable[..., Any]:
+        plain = collect(value, wanted(position))
+        if position not in row.hermitian:
+            return plain
+        return lambda inputs: (plain(inputs) + plain(inputs).transpose(-2, -1).conj()) / 2
+
+    positional = [part(position, value) for position, value in enumerate(args)]
     named = {name: collect(value, wanted(name)) for name, value in named_dtypes(kwargs).items()}
     function = function_of(row)
 

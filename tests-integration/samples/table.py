@@ -126,6 +126,7 @@ class Row:
     rtol: float | None = None
     random: bool = False  # shapes and dtypes are compared, values are not
     torch: str | None = None  # its name there, if another
+    hermitian: tuple[int, ...] = ()  # arguments taken for Hermitian matrices: derivatives are along such ones
     families: tuple[str, ...] = field(default=())
 
     def cases(self, dtype: str) -> Iterator[Case]:

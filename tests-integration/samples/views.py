@@ -131,13 +131,6 @@ row("detach_copy", dtypes=ALL, reference=np.copy, grad=False)(matrices)
 row("transpose_copy", dtypes=ALL, reference=np.swapaxes)(transposes)
 
 
-@row("adjoint", dtypes=ALL, reference=lambda x: np.swapaxes(x, -2, -1))
-def adjoint(make: Make) -> Iterator[Case]:
-    yield case(make(2, 3))
-    yield case(make(5, 2, 3))
-    yield refused(make(3), error=ValueError, match="matrix")
-
-
 def moves(make: Make) -> Iterator[Case]:
     yield case(make(2, 3, 4), 0, -1)
     yield case(make(2, 3, 4), (0, 1), (2, 0))

@@ -30,14 +30,11 @@ Tensor diagonal_mask(int64_t n, TensorRef like) { return ops::eye(n, std::nullop
 Tensor scale_columns(TensorRef a, TensorRef factors) { return ops::mul(a, ops::unsqueeze(factors, -2)); }
 Tensor scale_rows(TensorRef a, TensorRef factors) { return ops::mul(a, ops::unsqueeze(factors, -1)); }
 
-Tensor real_part(TensorRef t) {
-  return is_complex(t.dtype()) ? ops::select(ops::view_as_real(t), -1, 0) : Tensor::retain(t);
-}
 Tensor imaginary_part(TensorRef t) { return ops::select(ops::view_as_real(t), -1, 1); }
-Tensor with_imaginary(TensorRef imaginary) {
-  tw_tensor* parts[] = {nullptr, imaginary.get()};
-  const Tensor zero = ops::zeros(imaginary.shape(), imaginary.dtype(), imaginary.device());
-  parts[0] = zero.get();
+// i t, for real t.
+Tensor imaginary(TensorRef t) {
+  const Tensor zero = zeros_like(t);
+  tw_tensor* parts[] = {zero.get(), t.get()};
   return ops::view_as_complex(ops::stack(TensorList(parts, 2), -1));
 }
 
@@ -48,13 +45,15 @@ bool any_zero(TensorRef t) {
 
 }  // namespace
 
-Tensor adjoint_of(TensorRef t) { return is_complex(t.dtype()) ? ops::adjoint(t) : transposed(t); }
 Tensor conjugate(TensorRef t) {
   if (!is_complex(t.dtype())) return Tensor::retain(t);
-  if (t.ndim() >= 2) return transposed(ops::adjoint(t));
-  const Tensor matrix = ops::reshape(t, {1, t.numel()});
-  return ops::reshape(ops::adjoint(matrix), t.shape());
+  const Tensor signs = ops::arange(1, -2, -2, real_part(t).dtype(), t.device());
+  return ops::view_as_complex(ops::mul(ops::view_as_real(t), signs));
 }
+Tensor real_part(TensorRef t) {
+  return is_complex(t.dtype()) ? ops::select(ops::view_as_real(t), -1, 0) : Tensor::retain(t);
+}
+Tensor adjoint_of(TensorRef t) { return conjugate(transposed(t)); }
 Tensor real_like(TensorRef grad, tw_dtype dtype) { return is_complex(dtype) ? Tensor::retain(grad) : real_part(grad); }
 
 // ---- solvers --------------------------------------------------------------------------------------------------
@@ -155,7 +154,7 @@ Tensor det_backward(TensorRef grad, TensorRef A, TensorRef det) {
 Tensor slogdet_backward(TensorRef grad_sign, TensorRef grad_log, TensorRef A, TensorRef sign) {
   Tensor factor = Tensor::retain(grad_log);
   if (is_complex(A.dtype()))  // the sign is exp(i phi), and phi the imaginary part of the logarithm
-    factor = ops::sub(grad_log, with_imaginary(imaginary_part(ops::mul(conjugate(grad_sign), sign))));
+    factor = ops::sub(grad_log, imaginary(imaginary_part(ops::mul(conjugate(grad_sign), sign))));
   return ops::mul(as_matrix_factor(factor), adjoint_of(ops::linalg_inv(A)));
 }
 

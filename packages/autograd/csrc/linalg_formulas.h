@@ -10,6 +10,7 @@
 namespace tw::autograd {
 
 Tensor conjugate(TensorRef t);
+Tensor real_part(TensorRef t);                     // of a real tensor, itself
 Tensor adjoint_of(TensorRef t);                    // the conjugate transpose
 Tensor real_like(TensorRef grad, tw_dtype dtype);  // the real part, if dtype is real
 
@@ -45,5 +46,10 @@ Tensor root_backward(TensorRef grad, TensorRef root);
 Tensor matrix_exp_backward(TensorRef grad, TensorRef A);
 std::tuple<Tensor, Tensor> cross_backward(TensorRef grad, TensorRef a, TensorRef b, int64_t dim);
 std::tuple<Tensor, Tensor> cdist_backward(TensorRef grad, TensorRef x1, TensorRef x2, TensorRef distances, double p);
+
+// ---- Fourier transforms ---------------------------------------------------------------------------------------
+
+Tensor fft_r2c_backward(TensorRef grad, IntList shape, IntList dim, int64_t normalization, bool onesided);
+Tensor fft_c2r_backward(TensorRef grad, IntList dim, int64_t normalization);
 
 }  // namespace tw::autograd

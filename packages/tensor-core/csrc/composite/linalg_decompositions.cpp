@@ -73,7 +73,8 @@ Tensor orthonormal(TensorRef t) { return std::get<0>(ops::linalg_qr(t)); }
 // Orthonormal columns whose span nearly holds the q leading left singular vectors.
 Tensor leading_range(TensorRef a, int64_t q, int64_t steps) {
   const std::vector<int64_t> shape = joined_shape(batch_of(a), {a.size(-1), q});
-  Tensor basis = orthonormal(ops::matmul(a, ops::randn(shape, nullptr, a.dtype(), a.device())));
+  const Tensor directions = ops::randn(shape, nullptr, real_of(a.dtype()), a.device());
+  Tensor basis = orthonormal(ops::matmul(a, directions));
   const Tensor back = adjoint_of(a);
   for (int64_t i = 0; i < steps; ++i) basis = orthonormal(ops::matmul(a, orthonormal(ops::matmul(back, basis))));
   return basis;

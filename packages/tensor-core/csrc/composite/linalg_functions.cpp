@@ -62,21 +62,11 @@ Tensor linalg_vander(TensorRef x, std::optional<int64_t> N) {
   return ops::cat(TensorList(parts, 2), -1);
 }
 
-namespace {
-
-Tensor conjugated(TensorRef t) {
-  if (!is_complex(t.dtype())) return Tensor::retain(t);
-  if (t.ndim() >= 2) return transposed(ops::adjoint(t));
-  return ops::reshape(ops::adjoint(ops::reshape(t, {1, t.numel()})), t.shape());
-}
-
-}  // namespace
-
 Tensor linalg_vecdot(TensorRef x, TensorRef y, int64_t dim) {
-  return ops::sum(ops::mul(conjugated(x), y), IntList({dim}), false, x.dtype());
+  return ops::sum(ops::mul(conjugate_of(x), y), IntList({dim}), false, x.dtype());
 }
 
-Tensor vdot(TensorRef self, TensorRef other) { return ops::dot(conjugated(self), other); }
+Tensor vdot(TensorRef self, TensorRef other) { return ops::dot(conjugate_of(self), other); }
 
 Tensor cross(TensorRef self, TensorRef other, std::optional<int64_t> dim) {
   if (dim) return ops::linalg_cross(self, other, *dim);
@@ -173,7 +163,8 @@ Tensor pdist(TensorRef self, double p) {
   for (int64_t i = 0; i < n; ++i)
     for (int64_t j = i + 1; j < n; ++j) *index++ = i * n + j;
   const Tensor all = ops::cdist(self, self, p, "donot_use_mm_for_euclid_dist");
-  return ops::index_select(ops::reshape(all, {n * n}), 0, pairs);
+  const Tensor places = self.device() == pairs.device() ? pairs : ops::_to_copy(pairs, kInt64, self.device());
+  return ops::index_select(ops::reshape(all, {n * n}), 0, places);
 }
 
 }  // namespace tw::composite

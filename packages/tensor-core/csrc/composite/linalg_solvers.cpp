@@ -38,6 +38,13 @@ std::tuple<Tensor, Tensor> linalg_lu_factor(TensorRef A, bool pivot) {
   return {std::move(lu), std::move(pivots)};
 }
 
+std::vector<Tensor> lu(TensorRef self, bool pivot, bool get_infos) {
+  auto [factors, pivots, info] = ops::linalg_lu_factor_ex(self, pivot, !get_infos);
+  std::vector<Tensor> results{std::move(factors), std::move(pivots)};
+  if (get_infos) results.push_back(std::move(info));
+  return results;
+}
+
 namespace {
 
 Tensor no_elements(TensorRef like) { return ops::empty(IntList({0}), like.dtype(), like.device()); }

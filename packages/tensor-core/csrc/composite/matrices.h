@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "composite/complex_parts.h"
 #include "runtime/dtype.h"
 #include "runtime/text.h"
 
@@ -15,7 +16,7 @@ namespace tw::composite {
 
 inline Tensor transposed(TensorRef t) { return ops::transpose(t, -2, -1); }
 // The conjugate transpose.
-inline Tensor adjoint_of(TensorRef t) { return is_complex(t.dtype()) ? ops::adjoint(t) : transposed(t); }
+inline Tensor adjoint_of(TensorRef t) { return conjugate_of(transposed(t)); }
 inline Tensor main_diagonal(TensorRef t) { return ops::diagonal(t, 0, -2, -1); }
 
 inline IntList batch_of(TensorRef matrices) {

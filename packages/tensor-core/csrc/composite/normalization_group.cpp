@@ -2,7 +2,6 @@
 #include <tensorwright/ops/indexing.hpp>
 #include <tensorwright/ops/linalg_norms.hpp>
 #include <tensorwright/ops/linear_algebra.hpp>
-#include <tensorwright/ops/linalg_norms.hpp>
 #include <tensorwright/ops/normalization.hpp>
 #include <tensorwright/ops/normalization_group.hpp>
 #include <tensorwright/ops/pointwise.hpp>

@@ -97,6 +97,7 @@ if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
     from tensorwright import autograd as autograd
     from tensorwright import distributions as distributions
     from tensorwright import extend as extend
+    from tensorwright import fft as fft
     from tensorwright import linalg as linalg
     from tensorwright import nn as nn
     from tensorwright import ops as ops
@@ -106,6 +107,7 @@ if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
     from tensorwright._config import get_num_threads as get_num_threads
     from tensorwright._config import set_num_threads as set_num_threads
     from tensorwright._config import show_config as show_config
+    from tensorwright._lobpcg import lobpcg as lobpcg
     from tensorwright._plugins import plugins as plugins
     from tensorwright._printing import get_printoptions as get_printoptions
     from tensorwright._printing import set_printoptions as set_printoptions
@@ -141,6 +143,7 @@ _LAZY = {
     "get_num_threads": "_config",
     "set_num_threads": "_config",
     "show_config": "_config",
+    "lobpcg": "_lobpcg",
     "plugins": "_plugins",
     "get_printoptions": "_printing",
     "set_printoptions": "_printing",
@@ -162,7 +165,7 @@ _LAZY = {
     "TypedStorage": "_storage",
     "UntypedStorage": "_storage",
 }
-_LAZY_MODULES = ("array_api", "distributions", "extend", "linalg", "ops", "signal", "special")
+_LAZY_MODULES = ("array_api", "distributions", "extend", "fft", "linalg", "ops", "signal", "special")
 
 
 def __getattr__(name: str) -> object:

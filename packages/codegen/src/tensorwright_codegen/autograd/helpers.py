@@ -89,6 +89,8 @@ HELPERS = {
     "pinv_backward": TENSOR,
     "lstsq_backward": TUPLE,
     "root_backward": TENSOR,
+    "fft_r2c_backward": TENSOR,
+    "fft_c2r_backward": TENSOR,
     "matrix_exp_backward": TENSOR,
     "cross_backward": TUPLE,
     "cdist_backward": TUPLE,

@@ -1,0 +1,40 @@
+// What is computed once for each length: factors, roots of unity, the split of long transforms, Bluestein's chirp.
+#pragma once
+
+#include <complex>
+#include <memory>
+#include <vector>
+
+#include "cpu/fft_kernels.h"
+
+namespace tw::cpu {
+
+// exp(-2 pi i k / n), accurate to the last place or two: the angle is reduced exactly, to the first eighth.
+std::complex<double> root_of_unity(int64_t k, int64_t n);
+
+template <class T>
+struct FftPlan {
+  int64_t length = 0;
+  // Direct: all factors are small.
+  std::vector<int64_t> factors;
+  std::vector<T> roots;
+  FftTables<T> tables() const { return {length, static_cast<int64_t>(factors.size()), factors.data(), roots.data()}; }
+  // In two steps: length = rows * columns, with plans for both; roots of the whole length as products of two.
+  std::shared_ptr<const FftPlan> rows, columns;
+  std::vector<std::complex<double>> coarse, fine;
+  // Bluestein: a cyclic convolution of a longer, smooth length. The chirp is exp(-pi i k^2 / length).
+  std::shared_ptr<const FftPlan> convolution;
+  std::vector<std::complex<T>> chirp, filter;
+
+  bool is_bluestein() const { return convolution != nullptr; }
+  bool has_two_steps() const { return rows != nullptr; }
+  std::complex<double> root(int64_t k) const;  // of a plan in two steps
+};
+
+constexpr int64_t kFineRoots = 4096;
+
+// Kept for the life of the process, up to a limit. `split` makes a plan in two steps where that is possible.
+template <class T>
+std::shared_ptr<const FftPlan<T>> fft_plan(int64_t length, bool split);
+
+}  // namespace tw::cpu
