@@ -697,13 +697,6 @@ def linalg_vecdot(make: Make) -> Iterator[Case]:
     yield case(make(2, 3), make(2, 3), dim=0)
 
 
-@row("vdot", dtypes=FIELDS, reference=np.vdot)
-def vdot(make: Make) -> Iterator[Case]:
-    yield case(make(5), make(5))
-    yield case(make(0), make(0))
-    yield refused(make(5), make(4), error=ValueError, match="length")
-
-
 @row("linalg.cross", dtypes=FIELDS + INTEGER, reference=lambda a, b, dim=-1: np.cross(a, b, axis=dim))
 def linalg_cross(make: Make) -> Iterator[Case]:
     yield case(make(4, 3), make(4, 3))

@@ -1,4 +1,5 @@
 // Gradients of Fourier transforms between real and complex tensors.
+#include <tensorwright/ops/complex_numbers.hpp>
 #include <tensorwright/ops/creation.hpp>
 #include <tensorwright/ops/fft.hpp>
 #include <tensorwright/ops/indexing.hpp>
@@ -28,7 +29,7 @@ Tensor fft_r2c_backward(TensorRef grad, IntList shape, IntList dim, int64_t norm
     pad.back() = shape[static_cast<size_t>(last)] - grad.size(static_cast<int>(last));
     whole = ops::constant_pad_nd(grad, pad);
   }
-  return real_part(ops::fft_c2c(whole, dim, normalization, false));
+  return ops::real(ops::fft_c2c(whole, dim, normalization, false));
 }
 
 // Elements of the half spectrum that stand for two count twice.

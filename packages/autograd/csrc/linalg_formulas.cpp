@@ -1,6 +1,7 @@
 #include "linalg_formulas.h"
 
 #include <tensorwright/ops/comparison.hpp>
+#include <tensorwright/ops/complex_numbers.hpp>
 #include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/creation.hpp>
 #include <tensorwright/ops/indexing.hpp>
@@ -30,13 +31,8 @@ Tensor diagonal_mask(int64_t n, TensorRef like) { return ops::eye(n, std::nullop
 Tensor scale_columns(TensorRef a, TensorRef factors) { return ops::mul(a, ops::unsqueeze(factors, -2)); }
 Tensor scale_rows(TensorRef a, TensorRef factors) { return ops::mul(a, ops::unsqueeze(factors, -1)); }
 
-Tensor imaginary_part(TensorRef t) { return ops::select(ops::view_as_real(t), -1, 1); }
 // i t, for real t.
-Tensor imaginary(TensorRef t) {
-  const Tensor zero = zeros_like(t);
-  tw_tensor* parts[] = {zero.get(), t.get()};
-  return ops::view_as_complex(ops::stack(TensorList(parts, 2), -1));
-}
+Tensor times_i(TensorRef t) { return ops::complex(zeros_like(t), t); }
 
 bool any_zero(TensorRef t) {
   const Tensor found = ops::any(ops::eq(t, 0));
@@ -45,16 +41,8 @@ bool any_zero(TensorRef t) {
 
 }  // namespace
 
-Tensor conjugate(TensorRef t) {
-  if (!is_complex(t.dtype())) return Tensor::retain(t);
-  const Tensor signs = ops::arange(1, -2, -2, real_part(t).dtype(), t.device());
-  return ops::view_as_complex(ops::mul(ops::view_as_real(t), signs));
-}
-Tensor real_part(TensorRef t) {
-  return is_complex(t.dtype()) ? ops::select(ops::view_as_real(t), -1, 0) : Tensor::retain(t);
-}
-Tensor adjoint_of(TensorRef t) { return conjugate(transposed(t)); }
-Tensor real_like(TensorRef grad, tw_dtype dtype) { return is_complex(dtype) ? Tensor::retain(grad) : real_part(grad); }
+Tensor adjoint_of(TensorRef t) { return ops::conj(transposed(t)); }
+Tensor real_like(TensorRef grad, tw_dtype dtype) { return is_complex(dtype) ? Tensor::retain(grad) : ops::real(grad); }
 
 // ---- solvers --------------------------------------------------------------------------------------------------
 
@@ -140,27 +128,27 @@ Tensor conjugate_cofactors(TensorRef A) {
   const Tensor one = ops::full(IntList(), 1.0, s.dtype(), s.device());
   const Tensor others = ops::prod(ops::where(diagonal_mask(n, s), one, ops::unsqueeze(s, -2)), IntList({-1}));
   const Tensor phase = ops::mul(ops::linalg_det(u), ops::linalg_det(vh));
-  return ops::mul(as_matrix_factor(conjugate(phase)), times(scale_columns(u, others), vh));
+  return ops::mul(as_matrix_factor(ops::conj(phase)), times(scale_columns(u, others), vh));
 }
 
 }  // namespace
 
 Tensor det_backward(TensorRef grad, TensorRef A, TensorRef det) {
   if (any_zero(det)) return ops::mul(as_matrix_factor(grad), conjugate_cofactors(A));
-  const Tensor factor = ops::mul(grad, conjugate(det));
+  const Tensor factor = ops::mul(grad, ops::conj(det));
   return ops::mul(as_matrix_factor(factor), adjoint_of(std::get<0>(ops::linalg_inv_ex(A))));
 }
 
 Tensor slogdet_backward(TensorRef grad_sign, TensorRef grad_log, TensorRef A, TensorRef sign) {
   Tensor factor = Tensor::retain(grad_log);
   if (is_complex(A.dtype()))  // the sign is exp(i phi), and phi the imaginary part of the logarithm
-    factor = ops::sub(grad_log, imaginary(imaginary_part(ops::mul(conjugate(grad_sign), sign))));
+    factor = ops::sub(grad_log, times_i(ops::imag(ops::mul(ops::conj(grad_sign), sign))));
   return ops::mul(as_matrix_factor(factor), adjoint_of(ops::linalg_inv(A)));
 }
 
 Tensor ldl_solve_backward(TensorRef grad, TensorRef LD, TensorRef pivots, bool hermitian) {
   if (hermitian || !is_complex(LD.dtype())) return ops::linalg_ldl_solve(LD, pivots, grad, hermitian);
-  return conjugate(ops::linalg_ldl_solve(LD, pivots, conjugate(grad), hermitian));
+  return ops::conj(ops::linalg_ldl_solve(LD, pivots, ops::conj(grad), hermitian));
 }
 
 // ---- decompositions -------------------------------------------------------------------------------------------
@@ -227,8 +215,8 @@ Tensor eig_backward(TensorRef grad_values, TensorRef grad_vectors, TensorRef val
                     tw_dtype dtype) {
   const Tensor vh = adjoint_of(vectors);
   const Tensor vhg = times(vh, grad_vectors);
-  const Tensor free = ops::sub(vhg, scale_columns(times(vh, vectors), real_part(diagonal_of(vhg))));
-  const Tensor inner = over_gaps(free, conjugate(differences(values)));
+  const Tensor free = ops::sub(vhg, scale_columns(times(vh, vectors), ops::real(diagonal_of(vhg))));
+  const Tensor inner = over_gaps(free, ops::conj(differences(values)));
   const Tensor grad = ops::linalg_solve(vh, times(with_diagonal(inner, grad_values), vh));
   return real_like(grad, dtype);
 }
@@ -313,8 +301,8 @@ Tensor matrix_exp_backward(TensorRef grad, TensorRef A) {
 
 std::tuple<Tensor, Tensor> cross_backward(TensorRef grad, TensorRef a, TensorRef b, int64_t dim) {
   const auto reduced = [](TensorRef g, TensorRef like) { return sum_to(g, like.shape(), like.dtype()); };
-  return {reduced(ops::linalg_cross(conjugate(b), grad, dim), a),
-          reduced(ops::linalg_cross(grad, conjugate(a), dim), b)};
+  return {reduced(ops::linalg_cross(ops::conj(b), grad, dim), a),
+          reduced(ops::linalg_cross(grad, ops::conj(a), dim), b)};
 }
 
 namespace {

@@ -1,5 +1,6 @@
 // Fourier transforms in all their spellings over three primitives, and short-time transforms.
 #include <tensorwright/ops/comparison.hpp>
+#include <tensorwright/ops/complex_numbers.hpp>
 #include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/creation.hpp>
 #include <tensorwright/ops/fft.hpp>
@@ -13,7 +14,6 @@
 #include <algorithm>
 #include <numeric>
 
-#include "composite/complex_parts.h"
 #include "declarations/fft.h"
 #include "runtime/dtype.h"
 #include "runtime/text.h"
@@ -79,7 +79,7 @@ Tensor fft_rfft(TensorRef self, std::optional<int64_t> n, int64_t dim, Norm norm
 }
 Tensor fft_ihfft(TensorRef self, std::optional<int64_t> n, int64_t dim, Norm norm) {
   const Tensor x = resized(promoted(self, false), dim, n.value_or(size_at(self, dim)));
-  return conjugate_of(ops::fft_r2c(x, IntList({dim}), normalization(norm, false), true));
+  return ops::conj(ops::fft_r2c(x, IntList({dim}), normalization(norm, false), true));
 }
 
 namespace {
@@ -96,7 +96,7 @@ Tensor fft_irfft(TensorRef self, std::optional<int64_t> n, int64_t dim, Norm nor
   return to_real(promoted(self, true), n, dim, normalization(norm, false));
 }
 Tensor fft_hfft(TensorRef self, std::optional<int64_t> n, int64_t dim, Norm norm) {
-  return to_real(conjugate_of(promoted(self, true)), n, dim, normalization(norm, true));
+  return to_real(ops::conj(promoted(self, true)), n, dim, normalization(norm, true));
 }
 
 // ---- several dimensions ---------------------------------------------------------------------------------------------
@@ -172,13 +172,13 @@ Tensor hermitian_over(TensorRef self, const Axes& axes, Norm norm) {
   const int64_t n = signal_size(x, axes), mode = normalization(norm, true);
   Tensor y = resized(resized_all(x, axes, axes.dims.size() - 1), axes.dims.back(), n / 2 + 1);
   if (axes.dims.size() > 1) y = ops::fft_c2c(y, all_but_last(axes.dims), mode, true);
-  return ops::fft_c2r(conjugate_of(y), IntList({axes.dims.back()}), mode, n);
+  return ops::fft_c2r(ops::conj(y), IntList({axes.dims.back()}), mode, n);
 }
 
 Tensor inverse_hermitian_over(TensorRef self, const Axes& axes, Norm norm) {
   const Tensor x = resized_all(promoted(self, false), axes, axes.dims.size());
   const int64_t mode = normalization(norm, false);
-  const Tensor half = conjugate_of(ops::fft_r2c(x, IntList({axes.dims.back()}), mode, true));
+  const Tensor half = ops::conj(ops::fft_r2c(x, IntList({axes.dims.back()}), mode, true));
   return axes.dims.size() > 1 ? ops::fft_c2c(half, all_but_last(axes.dims), mode, false) : half;
 }
 
@@ -352,9 +352,9 @@ Tensor istft(TensorRef self, int64_t n_fft, std::optional<int64_t> hop_length, s
   const int64_t mode = normalized ? 1 : 2;
   Tensor frames =
       half ? ops::fft_c2r(spectrum, IntList({-1}), mode, n_fft) : ops::fft_c2c(spectrum, IntList({-1}), mode, false);
-  if (!half && !return_complex) frames = real_part(frames);
-  const Tensor sum = overlap_add(ops::mul(frames, conjugate_of(weights)), hop);
-  const Tensor squares = ops::mul(weights, conjugate_of(weights));
+  if (!half && !return_complex) frames = ops::real(frames);
+  const Tensor sum = overlap_add(ops::mul(frames, ops::conj(weights)), hop);
+  const Tensor squares = ops::mul(weights, ops::conj(weights));
   const Tensor envelope = overlap_add(ops::expand(squares, IntList({1, batch.size(2), n_fft})), hop);
   const int64_t start = center ? n_fft / 2 : 0, whole = sum.size(1);
   const int64_t end = std::min(whole, length ? start + *length : center ? whole - n_fft / 2 : whole);

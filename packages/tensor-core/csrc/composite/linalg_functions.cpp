@@ -63,10 +63,10 @@ Tensor linalg_vander(TensorRef x, std::optional<int64_t> N) {
 }
 
 Tensor linalg_vecdot(TensorRef x, TensorRef y, int64_t dim) {
-  return ops::sum(ops::mul(conjugate_of(x), y), IntList({dim}), false, x.dtype());
+  return ops::sum(ops::mul(ops::conj(x), y), IntList({dim}), false, x.dtype());
 }
 
-Tensor vdot(TensorRef self, TensorRef other) { return ops::dot(conjugate_of(self), other); }
+Tensor vdot(TensorRef self, TensorRef other) { return ops::dot(ops::conj(self), other); }
 
 Tensor cross(TensorRef self, TensorRef other, std::optional<int64_t> dim) {
   if (dim) return ops::linalg_cross(self, other, *dim);

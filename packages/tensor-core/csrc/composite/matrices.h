@@ -1,6 +1,7 @@
 // What composites of linear algebra share: adjoints, batches, diagonals.
 #pragma once
 
+#include <tensorwright/ops/complex_numbers.hpp>
 #include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/creation.hpp>
 #include <tensorwright/ops/views.hpp>
@@ -8,7 +9,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "composite/complex_parts.h"
 #include "runtime/dtype.h"
 #include "runtime/text.h"
 
@@ -16,7 +16,7 @@ namespace tw::composite {
 
 inline Tensor transposed(TensorRef t) { return ops::transpose(t, -2, -1); }
 // The conjugate transpose.
-inline Tensor adjoint_of(TensorRef t) { return conjugate_of(transposed(t)); }
+inline Tensor adjoint_of(TensorRef t) { return ops::conj(transposed(t)); }
 inline Tensor main_diagonal(TensorRef t) { return ops::diagonal(t, 0, -2, -1); }
 
 inline IntList batch_of(TensorRef matrices) {

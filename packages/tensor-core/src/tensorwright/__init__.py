@@ -112,6 +112,11 @@ if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
     from tensorwright._printing import get_printoptions as get_printoptions
     from tensorwright._printing import set_printoptions as set_printoptions
     from tensorwright._public_ops import *  # noqa: F403
+    from tensorwright._removed import eig as eig
+    from tensorwright._removed import lstsq as lstsq
+    from tensorwright._removed import matrix_rank as matrix_rank
+    from tensorwright._removed import solve as solve
+    from tensorwright._removed import symeig as symeig
     from tensorwright._serialization import load as load
     from tensorwright._serialization import load_metadata as load_metadata
     from tensorwright._serialization import save as save
@@ -145,6 +150,11 @@ _LAZY = {
     "show_config": "_config",
     "lobpcg": "_lobpcg",
     "plugins": "_plugins",
+    "eig": "_removed",
+    "lstsq": "_removed",
+    "matrix_rank": "_removed",
+    "solve": "_removed",
+    "symeig": "_removed",
     "get_printoptions": "_printing",
     "set_printoptions": "_printing",
     "load": "_serialization",

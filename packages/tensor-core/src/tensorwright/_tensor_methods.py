@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from tensorwright import _C, _sets, _siblings
+from tensorwright import _C, _removed, _sets, _siblings
 from tensorwright._C import Tensor
 
 if TYPE_CHECKING:
@@ -297,5 +297,7 @@ def install() -> None:
     for function in (_sets.unique, _sets.unique_consecutive):
         _C.extend_tensor(function.__name__, function)
     _C.extend_tensor("__array_interface__", property(_array_interface))
+    for removed in (_removed.eig, _removed.lstsq, _removed.solve, _removed.symeig):
+        _C.extend_tensor(removed.__name__, removed)
     for name in _siblings.TENSOR_ATTRIBUTES:
         _C.extend_tensor(name, _siblings.SiblingAttribute(name))
