@@ -33,8 +33,6 @@ row("resolve_neg", dtypes=FLOAT + COMPLEX, reference=unchanged)(of_one)
 row("is_conj", dtypes=FLOAT + COMPLEX, reference=never)(of_one)
 row("is_neg", dtypes=FLOAT + COMPLEX, reference=never)(of_one)
 row("isreal", dtypes=FLOAT + INTEGER + COMPLEX, reference=np.isreal)(of_one)
-row("Tensor.cfloat", dtypes=FLOAT + COMPLEX, reference=lambda x: x.astype(np.complex64))(of_one)
-row("Tensor.cdouble", dtypes=FLOAT + COMPLEX, reference=lambda x: x.astype(np.complex128))(of_one)
 
 
 @row("imag", dtypes=COMPLEX, reference=np.imag)

@@ -313,19 +313,6 @@ row("as_strided", dtypes=ALL, check=equals(strided))(strides)
 row("as_strided_copy", dtypes=ALL, check=equals(strided))(strides)
 
 
-@row("view_as_real", dtypes=COMPLEX, grad=False, reference=lambda x: np.stack([x.real, x.imag], -1))
-def view_as_real(make: Make) -> Iterator[Case]:
-    yield case(make(2, 3))
-    yield case(make())
-
-
-@row("view_as_complex", dtypes=FLOAT, check=equals(lambda x: x[..., 0] + 1j * x[..., 1]))
-def view_as_complex(make: Make) -> Iterator[Case]:
-    yield case(make(3, 2))
-    yield case(make(2))
-    yield refused(make(3), error=ValueError, match="size 2")
-
-
 @row("view_copy", dtypes=ALL, check=equals(np.reshape))
 def view_copy(make: Make) -> Iterator[Case]:
     yield case(make(2, 6), (3, -1))
