@@ -2,6 +2,7 @@
 
 from tensorwright.nn import functional as functional
 from tensorwright.nn import init as init
+from tensorwright.nn import parameter as parameter
 from tensorwright.nn import utils as utils
 from tensorwright.nn._activation import CELU as CELU
 from tensorwright.nn._activation import ELU as ELU

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import warnings
+from collections.abc import Callable
+from typing import Any
 
 import tensorwright as tw
 from tensorwright import Tensor
@@ -18,7 +22,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else float(param)
         return math.sqrt(2.0 / (1 + slope**2))
-    gains = {"sigmoid": 1.0, "linear": 1.0, "conv1d": 1.0, "conv2d": 1.0, "conv3d": 1.0}
+    gains = dict.fromkeys(("sigmoid", "linear", *(f"conv{t}{d}d" for t in ("", "_transpose") for d in (1, 2, 3))), 1.0)
     gains |= {"tanh": 5.0 / 3, "relu": math.sqrt(2.0), "selu": 0.75}
     if nonlinearity not in gains:
         known = ", ".join(sorted([*gains, "leaky_relu"]))
@@ -150,3 +154,61 @@ def kaiming_normal_(
 ) -> Tensor:
     """N(0, gain^2 / fan) (He et al. 2015)."""
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: tw.Generator | None = None) -> Tensor:
+    """A matrix with orthogonal rows or columns, the further dimensions flattened (Saxe et al. 2014)."""
+    if tensor.ndim < 2:
+        raise ValueError(f"orthogonal_: expected at least 2 dimensions, got shape {list(tensor.shape)}")
+    if tensor.numel() == 0:
+        return tensor
+    rows = tensor.shape[0]
+    columns = tensor.numel() // rows
+    with tw.no_grad():
+        drawn = tw.empty(max(rows, columns), min(rows, columns), dtype=tensor.dtype).normal_(generator=generator)
+        q, r = tw.linalg.qr(drawn)
+        q = q * r.diagonal().sign()  # makes the distribution uniform over orthogonal matrices
+        return tensor.copy_((q.T if rows < columns else q).reshape(tensor.shape)).mul_(gain)
+
+
+def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: tw.Generator | None = None) -> Tensor:
+    """N(0, std^2) in a matrix, with a share ``sparsity`` of each column set to 0 (Martens 2010)."""
+    if tensor.ndim != 2:
+        raise ValueError(f"sparse_: expected 2 dimensions, got shape {list(tensor.shape)}")
+    rows, columns = tensor.shape
+    zeros = math.ceil(sparsity * rows)
+    normal_(tensor, 0.0, std, generator)
+    with tw.no_grad():
+        for column in range(columns):
+            tensor[tw.randperm(rows, generator=generator)[:zeros], column] = 0.0
+    return tensor
+
+
+# ---- older names -----------------------------------------------------------------------------------------
+
+Initializer = Callable[..., Tensor]
+
+
+def _older_name(function: Initializer) -> Initializer:
+    new = function.__name__
+
+    @functools.wraps(function)
+    def deprecated(*args: Any, **kwargs: Any) -> Tensor:
+        warnings.warn(f"nn.init.{new[:-1]} is deprecated; use nn.init.{new}", FutureWarning, stacklevel=2)
+        return function(*args, **kwargs)
+
+    deprecated.__name__ = new[:-1]
+    return deprecated
+
+
+uniform = _older_name(uniform_)
+normal = _older_name(normal_)
+constant = _older_name(constant_)
+eye = _older_name(eye_)
+dirac = _older_name(dirac_)
+xavier_uniform = _older_name(xavier_uniform_)
+xavier_normal = _older_name(xavier_normal_)
+kaiming_uniform = _older_name(kaiming_uniform_)
+kaiming_normal = _older_name(kaiming_normal_)
+orthogonal = _older_name(orthogonal_)
+sparse = _older_name(sparse_)
