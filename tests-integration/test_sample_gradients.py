@@ -48,9 +48,10 @@ def inputs_and_function(row: Row, case: Case) -> tuple[list[tw.Tensor], Callable
     named = {name: collect(value, wanted(name)) for name, value in named_dtypes(kwargs).items()}
     function = function_of(row)
 
-    def run(*inputs: tw.Tensor) -> Any:
+    def run(*inputs: tw.Tensor, every: bool = False) -> Any:
+        """The results that have a gradient; all that could have one, with `every`."""
         outputs = function(*(p(inputs) for p in positional), **{name: part(inputs) for name, part in named.items()})
-        return tuple(item for item in leaves(outputs) if is_differentiable(item) and item.requires_grad)
+        return tuple(item for item in leaves(outputs) if is_differentiable(item) and (every or item.requires_grad))
 
     return flat, run
 

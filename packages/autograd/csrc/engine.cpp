@@ -11,6 +11,7 @@
 #include "node_table.h"
 #include "tensor_ops.h"
 #include "text.h"
+#include "transform/level.h"
 
 namespace tw::autograd {
 namespace {
@@ -219,7 +220,7 @@ void Pass::add(Visit& visit, uint32_t slot, Tensor grad) {
   Sum& sum = grads_[visit.first_grad + slot];
   if (!sum.value) {
     sum.value = std::move(grad);
-  } else if (sum.ours && !request_.options.create_graph) {
+  } else if (sum.ours && !request_.options.create_graph && !(grad.get()->layers & kTransformBit)) {
     ops::add_(sum.value, grad);
   } else {
     sum.value = ops::add(sum.value, grad);

@@ -8,6 +8,7 @@
 #include "backward.h"
 #include "meta.h"
 #include "text.h"
+#include "transform/op_traits.h"
 
 namespace tw::autograd {
 namespace {
@@ -38,48 +39,6 @@ tw_op_info info_of(const tw_op* op) {
   return info;
 }
 
-bool has_tag(const char* tags, std::string_view wanted) {
-  std::string_view rest = tags ? tags : "";
-  while (!rest.empty()) {
-    const size_t comma = std::min(rest.find(','), rest.size());
-    std::string_view tag = rest.substr(0, comma);
-    while (!tag.empty() && tag.front() == ' ') tag.remove_prefix(1);
-    if (tag == wanted) return true;
-    rest.remove_prefix(std::min(comma + 1, rest.size()));
-  }
-  return false;
-}
-
-struct Declared {
-  std::string type, name;
-};
-
-// Types and names of a schema's arguments: the text between the first parenthesis and its partner, split at commas.
-std::vector<Declared> declared_arguments(std::string_view schema) {
-  std::vector<Declared> arguments;
-  int depth = 0;
-  std::string part;
-  const auto finish = [&] {
-    const std::string declaration = part.substr(0, part.find('='));
-    part.clear();
-    const size_t first = declaration.find_first_not_of(' '), last = declaration.find_last_not_of(' ');
-    if (first == std::string::npos) return;
-    const std::string trimmed = declaration.substr(first, last - first + 1);
-    const size_t space = trimmed.rfind(' ');
-    if (space != std::string::npos) arguments.push_back({trimmed.substr(0, space), trimmed.substr(space + 1)});
-  };
-  for (const char c : schema.substr(schema.find('('))) {
-    if (c == '(' && ++depth == 1) continue;
-    if (c == ')' && --depth == 0) break;
-    if (c == ',' && depth == 1)
-      finish();
-    else
-      part += c;
-  }
-  finish();
-  return arguments;
-}
-
 // Calls the third party's function and distributes what it gives.
 void run_foreign(Backward& backward) {
   const Derivative& derivative = backward.derivative();
@@ -97,7 +56,7 @@ void run_foreign(Backward& backward) {
     backward.give(i, rets[i].tag == TW_TENSOR ? Tensor::steal(rets[i].u.t) : Tensor());
 }
 
-void describe_saves(ForeignDerivative& made, const std::vector<Declared>& arguments, uint32_t results) {
+void describe_saves(ForeignDerivative& made, const std::vector<DeclaredArgument>& arguments, uint32_t results) {
   for (uint32_t i = 0; i < arguments.size(); ++i)
     if (made.def.save_args >> i & 1)
       made.saves.push_back({SaveKind::kArgument, static_cast<uint8_t>(i), ~uint64_t{0}, made.names[i].c_str()});
@@ -108,7 +67,7 @@ void describe_saves(ForeignDerivative& made, const std::vector<Declared>& argume
 
 const Derivative* make_foreign(const tw_vjp_def& def, const tw_op_info& info) {
   static std::deque<ForeignDerivative> all;  // addresses stay
-  const std::vector<Declared> arguments = declared_arguments(info.schema);
+  const std::vector<DeclaredArgument> arguments = declared_arguments(info.schema);
   ForeignDerivative& made = all.emplace_back();
   made.def = def;
   made.node_name = text(short_name(def.op), "_vjp");

@@ -174,7 +174,7 @@ Tensor restore_dim(TensorRef grad, TensorRef indices, IntList shape, int64_t dim
 
 namespace {
 
-Tensor zeros_for(TensorRef grad, IntList shape) { return zeros(shape, grad.dtype(), grad.device()); }
+Tensor zeros_for(TensorRef grad, IntList shape) { return zeros_beside(grad, shape, grad.dtype()); }
 
 TensorRef any_of(TensorList grads) {
   for (const TensorRef grad : grads)

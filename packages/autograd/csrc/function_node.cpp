@@ -6,6 +6,7 @@
 #include "saved.h"
 #include "tensor_ops.h"
 #include "text.h"
+#include "transform/wrapped.h"
 
 namespace tw::autograd {
 namespace {
@@ -125,7 +126,7 @@ Tensor prepare_output(const FunctionCall& call, size_t i) {
   }
   if (!contains(call.inputs, output)) return Tensor::retain(output);
   const TensorRef t(output);
-  return as_strided(t, t.shape(), t.strides(), 0);
+  return alias_of(t);
 }
 
 void save_for_backward(FunctionNode& node, const FunctionCall& call) {

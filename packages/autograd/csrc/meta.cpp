@@ -133,6 +133,12 @@ void set_view_history(tw_tensor* t, const NodeRef& node, uint32_t slot, TensorRe
   meta.history_version = version_of(t);
 }
 
+void note_view(tw_tensor* t, TensorRef base) {
+  Meta& meta = make_meta(t);
+  meta.base = Tensor::retain(base);
+  meta.history_version = version_of(t);
+}
+
 void forget_history(tw_tensor* t) {
   Meta* meta = meta_of(t);
   if (!meta) return;

@@ -60,10 +60,19 @@ Edge gradient_edge(tw_tensor* t);
 void set_history(tw_tensor* t, const NodeRef& node, uint32_t slot);
 // As set_history, and `t` is a view of `base`.
 void set_view_history(tw_tensor* t, const NodeRef& node, uint32_t slot, TensorRef base);
+// `t` is a view of `base`, made while neither needed a gradient: later writes into one reach the other.
+void note_view(tw_tensor* t, TensorRef base);
 // Makes a leaf that needs no gradient of it.
 void forget_history(tw_tensor* t);
 // The tensor whose storage a differentiable view shows: `t` itself if it is no view.
 Tensor base_of(tw_tensor* t);
+
+inline bool share_storage(const tw_tensor* a, const tw_tensor* b) {
+  uint64_t keys[2];
+  check(g_host->storage_key(a, &keys[0]));
+  check(g_host->storage_key(b, &keys[1]));
+  return keys[0] == keys[1];
+}
 
 inline uint64_t version_of(const tw_tensor* t) {
   uint64_t version = 0;

@@ -80,7 +80,7 @@ void OpNode::save_arguments(const tw_call& call, uint64_t needed, TensorRef orig
   }
 }
 
-void OpNode::save_results(const tw_call& call, uint64_t needed) {
+void OpNode::save_results(const tw_call& call, uint64_t needed, bool made_here) {
   for (uint32_t i = 0; i < derivative_.save_count; ++i) {
     const SaveRule& rule = derivative_.saves[i];
     if (!(rule.wanted_by & needed) || !reads_results(rule.kind)) continue;
@@ -97,8 +97,10 @@ void OpNode::save_results(const tw_call& call, uint64_t needed) {
       saves()[i].save_geometry(tensor_in(value));
     else if (value.tag != TW_TENSOR)
       saves()[i].save_plain(value);
+    else if (has_tensors_ = true; made_here)
+      saves()[i].save_output(tensor_in(value), rule.index);
     else
-      saves()[i].save_output(tensor_in(value), rule.index), has_tensors_ = true;
+      saves()[i].save_tensor(tensor_in(value));
   }
 }
 

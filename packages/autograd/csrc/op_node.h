@@ -28,7 +28,8 @@ class OpNode final : public Node {
   // Saves what the gradients of the inputs in `needed` read. `original` stands for the argument that the op is about
   // to overwrite, if it is one of them.
   void save_arguments(const tw_call& call, uint64_t needed, TensorRef original);
-  void save_results(const tw_call& call, uint64_t needed);
+  // `made_here`: the results get their history from this node.
+  void save_results(const tw_call& call, uint64_t needed, bool made_here = true);
   // Handles of all saved tensors, after their versions were checked; null for other values.
   void unpack(Tensor* tensors, bool history);
   std::vector<Tensor> unpack_list(uint32_t i);

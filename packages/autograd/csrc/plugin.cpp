@@ -8,6 +8,8 @@
 #include "engine.h"
 #include "meta.h"
 #include "ops.h"
+#include "transform/interpret.h"
+#include "transform/transform_ops.h"
 
 namespace tw {
 const tw_host* g_host = nullptr;
@@ -67,10 +69,23 @@ const tw_autograd_if kInterface = {
 
 // ---- registration -----------------------------------------------------------------------------------------
 
-const tw_layer_def kLayer = {sizeof(tw_layer_def), 0, "tw.autograd", nullptr, nullptr, destroy_meta};
+const tw_layer_def kLayers[] = {
+    {sizeof(tw_layer_def), 0, "tw.transform", nullptr, nullptr, destroy_wrapped},
+    {sizeof(tw_layer_def), 0, "tw.autograd", nullptr, nullptr, destroy_meta},
+    {sizeof(tw_layer_def), 0, "tw.autograd.unwrap", "tw.autograd", nullptr, nullptr},
+};
 
-tw_kernel_def layer_kernel(const char* op, tw_kernel_fn fn, const void* self) {
-  return {sizeof(tw_kernel_def), 0, op, "tw.autograd", fn, const_cast<void*>(self), 0, TW_K_LAYER};
+tw_kernel_def layer_kernel(const char* op, tw_kernel_fn fn, const void* self, const char* layer = "tw.autograd") {
+  return {sizeof(tw_kernel_def), 0, op, layer, fn, const_cast<void*>(self), 0, TW_K_LAYER};
+}
+
+const std::vector<tw_op_def>& all_ops() {
+  static const auto* all = [] {
+    auto* list = new std::vector<tw_op_def>(kOps, kOps + kOpCount);
+    list->insert(list->end(), kTransformOps, kTransformOps + kTransformOpCount);
+    return list;
+  }();
+  return *all;
 }
 
 // An older core lacks ops that this library differentiates: it does without their derivatives.
@@ -88,6 +103,8 @@ const std::vector<tw_kernel_def>& kernels() {
     for (uint32_t i = 0; i < kDerivativeCount; ++i)
       if (core_has(kDerivatives[i].op)) list->push_back(layer_kernel(kDerivatives[i].op, record, &kDerivatives[i]));
     list->push_back(layer_kernel("*", record_without_derivative, nullptr));
+    list->push_back(layer_kernel("*", interpret, nullptr, "tw.transform"));
+    list->push_back(layer_kernel("*", unwrap, nullptr, "tw.autograd.unwrap"));
     return list;
   }();
   return *all;
@@ -111,9 +128,9 @@ extern "C" TW_EXPORT tw_status TW_CALL tw_plugin_entry_1(const tw_host* host, tw
     plugin.name = "tensorwright-autograd";
     plugin.version = TW_AUTOGRAD_VERSION;
     plugin.build = __VERSION__;
-    plugin.ops = kOps, plugin.nops = kOpCount;
+    plugin.ops = all_ops().data(), plugin.nops = static_cast<uint32_t>(all_ops().size());
     plugin.kernels = kernels().data(), plugin.nkernels = static_cast<uint32_t>(kernels().size());
-    plugin.layers = &kLayer, plugin.nlayers = 1;
+    plugin.layers = kLayers, plugin.nlayers = sizeof kLayers / sizeof kLayers[0];
     plugin.on_loaded = loaded;
     std::memcpy(out, &plugin, plugin.size);
   });

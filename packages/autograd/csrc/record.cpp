@@ -93,7 +93,7 @@ void set_result_history(const Derivative& derivative, const tw_call& call, tw_te
   if (!(derivative.flags & kIsView)) return set_history(result, node, slot);
   tw_tensor* source = call.args[derivative.inputs[0].arg].u.t;
   if (result == source) return;
-  if (result->flags & TW_F_VIEW)
+  if ((result->flags & TW_F_VIEW) && share_storage(result, source))
     set_view_history(result, node, slot, base_of(source));
   else
     set_history(result, node, slot);

@@ -3,6 +3,7 @@
 #include "meta.h"
 #include "tensor_ops.h"
 #include "text.h"
+#include "transform/wrapped.h"
 
 namespace tw::autograd {
 namespace {
@@ -113,8 +114,7 @@ void SavedValue::save_tensors(TensorList tensors) {
 
 void SavedValue::save_output(TensorRef t, uint32_t slot) {
   reset();
-  tw_tensor* alias = nullptr;
-  check(g_host->as_strided(t.get(), t.shape().data(), t.strides().data(), t.ndim(), 0, &alias));
+  tw_tensor* alias = alias_of(t).release();
   value_ = to_value(TensorRef(alias));
   value_.aux = slot + 1;
   version_ = version_of(alias);
@@ -174,7 +174,7 @@ Tensor SavedValue::unpack(Node& node, bool history, const SavedName& name) const
   if (value_.aux == kUncheckedInput) return Tensor::retain(t);
   if (version != version_) refuse_modified(t, version, version_, name);
   if (value_.aux == kInput || !history) return Tensor::retain(t);
-  Tensor result = as_strided(t, TensorRef(t).shape(), TensorRef(t).strides(), 0);
+  Tensor result = alias_of(t);
   set_history(result.get(), NodeRef::retain(&node), value_.aux - 1);
   return result;
 }

@@ -50,10 +50,11 @@ bool may_coincide(const std::vector<int64_t>& shape, const std::vector<int64_t>&
 
 // Zeros laid out like the storage that base and view share.
 struct SharedZeros {
-  explicit SharedZeros(const StridedPart& part)
-      : flat(zeros({std::max(part.base_offset + extent_of(part.base_shape, part.base_strides),
-                             part.offset + extent_of(part.shape, part.strides))},
-                   part.dtype, part.device)) {}
+  SharedZeros(const StridedPart& part, TensorRef grad)
+      : flat(zeros_beside(grad,
+                          {std::max(part.base_offset + extent_of(part.base_shape, part.base_strides),
+                                    part.offset + extent_of(part.shape, part.strides))},
+                          part.dtype)) {}
   // The memory seen as the base.
   Tensor as_base(const StridedPart& part) const {
     const bool whole = part.base_offset == 0 && is_dense(part.base_shape, part.base_strides) &&
@@ -117,7 +118,7 @@ class CopySlices final : public Node {
   bool saved_value(std::string_view name, tw_value* result) override { return writer_->saved_value(name, result); }
 
   void apply(Tensor* grads, Tensor* results, const PassOptions& options) override {
-    const SharedZeros memory(part_);
+    const SharedZeros memory(part_, grads[0]);
     const Tensor whole = memory.as_base(part_);
     ops::copy_(whole, grads[0]);
     const Tensor slice = memory.as_view(part_);
@@ -183,7 +184,7 @@ Tensor scatter_part(TensorRef given_grad, const StridedPart& given) {
   const Tensor grad = part.complex_view ? ops::view_as_real(given_grad) : Tensor::retain(given_grad);
   part.complex_view = false;
   const Tensor summed = sum_repeated(grad, part);
-  SharedZeros memory(part);
+  SharedZeros memory(part, summed);
   if (summed.numel() == 0) return memory.as_base(part);
   if (may_coincide(part.shape, part.strides))
     memory.flat = add_coinciding(summed, part, memory.flat);

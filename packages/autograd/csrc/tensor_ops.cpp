@@ -3,6 +3,7 @@
 #include <tensorwright/ops/comparison.hpp>
 #include <tensorwright/ops/complex_numbers.hpp>
 #include <tensorwright/ops/copy.hpp>
+#include <tensorwright/ops/creation.hpp>
 #include <tensorwright/ops/reduction.hpp>
 #include <tensorwright/ops/views.hpp>
 
@@ -21,6 +22,11 @@ Tensor zeros(IntList shape, tw_dtype dtype, tw_device device) {
 }
 
 Tensor conj(TensorRef t) { return is_complex(t.dtype()) ? ops::conj_physical(t) : Tensor::retain(t); }
+
+Tensor zeros_beside(TensorRef like, IntList shape, tw_dtype dtype) {
+  if (like.get()->layers & (uint64_t{1} << TW_L_TRANSFORM)) return ops::new_zeros(like, shape, dtype);
+  return zeros(shape, dtype, like.device());
+}
 
 Tensor cast(TensorRef t, tw_dtype dtype) { return t.dtype() == dtype ? Tensor::retain(t) : ops::_to_copy(t, dtype); }
 

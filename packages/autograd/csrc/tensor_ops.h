@@ -9,6 +9,8 @@ namespace tw::autograd {
 
 Tensor ones(TensorRef like);
 Tensor zeros(IntList shape, tw_dtype dtype, tw_device device);
+// Zeros that values like `like` may be written into: inside of transforms they belong to its levels.
+Tensor zeros_beside(TensorRef like, IntList shape, tw_dtype dtype);
 Tensor cast(TensorRef t, tw_dtype dtype);  // the tensor itself if it has that dtype
 // Undoes broadcasting and promotion: sums over the dimensions that `shape` lacks or has as 1.
 Tensor sum_to(TensorRef grad, IntList shape, tw_dtype dtype);

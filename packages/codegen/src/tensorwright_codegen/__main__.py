@@ -26,7 +26,7 @@ def _core(args: argparse.Namespace) -> int:
 
 
 def _autograd(args: argparse.Namespace) -> int:
-    output = autograd_output([args.ops], [args.derivatives])
+    output = autograd_output([args.ops], [args.derivatives], [args.batching])
     touched = output.write(args.out)
     print(f"codegen: {len(output.files)} files, {len(touched)} changed")
     return 0
@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     autograd = commands.add_parser("autograd", help="generated C++ of autograd: one node per derivative facet")
     autograd.add_argument("--ops", type=Path, required=True, help="folder of op facets")
     autograd.add_argument("--derivatives", type=Path, required=True, help="folder of derivative facets")
+    autograd.add_argument("--batching", type=Path, required=True, help="folder of batching facets")
     autograd.add_argument("--out", type=Path, required=True, help="folder to write to; only changed files are touched")
     autograd.set_defaults(run=_autograd)
     stubs = commands.add_parser("stubs", help=".pyi stubs of the ops and of Tensor")

@@ -30,6 +30,8 @@ Tensor converted(TensorRef self, tw_dtype dtype) { return converted(self, {dtype
 
 }  // namespace
 
+Tensor contents(TensorRef self) { return Tensor::retain(self); }
+
 Tensor contiguous(TensorRef self, Name format_name) {
   const MemoryFormat format = memory_format("contiguous", format_name, MemoryFormat::kContiguous);
   if (format == MemoryFormat::kPreserve)

@@ -34,6 +34,8 @@ int get_buffer(PyObject* self, Py_buffer* buffer, int flags) {
   const TensorRef t = tensor_of(self);
   if (t.device().type != TW_DEVICE_CPU)
     return refuse_export("only tensors in host memory export a buffer; copy it with cpu()");
+  if (t.get()->layers >> TW_L_TRANSFORM & 1)
+    return refuse_export("a tensor inside of a transformed function exports no buffer");
   if (requires_grad(self)) return refuse_export("a tensor that requires grad does not export a buffer; use detach()");
   if (!buffer_format(t.dtype()))
     return refuse_export("bfloat16 and float8 have no buffer format; convert with float()");

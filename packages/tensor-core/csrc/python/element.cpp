@@ -153,7 +153,15 @@ Tensor host_copy(TensorRef t) {
   return op.call({to_value(t), value_none(), to_value(tw_device{TW_DEVICE_CPU, 0}), to_value(false)});
 }
 
+Tensor readable(TensorRef t) {
+  if (!(t.get()->layers >> TW_L_TRANSFORM & 1)) return Tensor::retain(t);
+  static const OpHandle op("tw::contents");
+  return op.call({to_value(t)});
+}
+
 PyObject* tensor_item(tw_tensor* t, const char* who) {
+  if (t->layers >> TW_L_TRANSFORM & 1)
+    return translate([&]() -> PyObject* { return tensor_item(readable(t).get(), who); });
   if (t->numel != 1)
     return value_error(who, ": the tensor must have exactly one element, it has shape ", TensorRef(t).shape());
   if (t->flags & TW_F_NODATA)

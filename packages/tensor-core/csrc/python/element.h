@@ -18,5 +18,7 @@ Tensor host_copy(TensorRef t);
 
 // The only element of a tensor, whatever device it is on. Null with an exception; `who` names the caller.
 PyObject* tensor_item(tw_tensor* t, const char* who);
+// The tensor to read elements from: another one for a tensor of a transform. Throws where there is none.
+Tensor readable(TensorRef t);
 
 }  // namespace tw::python

@@ -29,7 +29,9 @@ PyObject* nested(const TensorRef t, int dim, const char* data) {
 }
 
 // The tensor itself, or a copy of it in host memory.
-Tensor on_host(tw_tensor* t) {
+Tensor on_host(tw_tensor* given) {
+  const Tensor held = readable(given);
+  tw_tensor* t = held.get();
   if (t->flags & TW_F_NODATA) throw fail(TW_E_UNSUPPORTED, "tolist(): a tensor on device 'meta' has no data");
   if (t->dl.device.type == TW_DEVICE_CPU) return Tensor::retain(t);
   return host_copy(t);

@@ -98,6 +98,7 @@ if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
     from tensorwright import distributions as distributions
     from tensorwright import extend as extend
     from tensorwright import fft as fft
+    from tensorwright import func as func
     from tensorwright import linalg as linalg
     from tensorwright import nn as nn
     from tensorwright import ops as ops
@@ -145,6 +146,7 @@ globals().update({name: _C.op_functions[name] for name in _C.public_op_names})
 newaxis = None
 
 _LAZY = {
+    "vmap": "func",
     "get_num_threads": "_config",
     "set_num_threads": "_config",
     "show_config": "_config",

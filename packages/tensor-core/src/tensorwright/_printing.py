@@ -306,6 +306,15 @@ def format_values(tensor: Tensor, prefix: str, suffix: str) -> str:
     return layout.text(nested, " " + " " * len(prefix), _options.linewidth - len(suffix))
 
 
+def _is_readable(tensor: Tensor) -> bool:
+    """Whether it has values: inside of vmap there are some for each entry of the batch."""
+    try:
+        _C.op_functions["contents"](tensor)
+    except RuntimeError:
+        return False
+    return True
+
+
 def _gradient_note(tensor: Tensor) -> str | None:
     if not _C.has_layer(tensor, _C.AUTOGRAD_LAYER):
         return None
@@ -318,7 +327,7 @@ def _gradient_note(tensor: Tensor) -> str | None:
 def _notes(tensor: Tensor) -> list[str]:
     """What is said of a tensor after its values."""
     notes = []
-    if tensor.is_meta or (tensor.numel() == 0 and tensor.ndim != 1):
+    if tensor.is_meta or not _is_readable(tensor) or (tensor.numel() == 0 and tensor.ndim != 1):
         notes.append(f"size={tuple(tensor.shape)}")
     default = _C.get_default_dtype()
     told_by_values = (default, _C.bool, _C.int64) if tensor.numel() else (default,)
@@ -333,7 +342,7 @@ def _notes(tensor: Tensor) -> list[str]:
 def tensor_repr(tensor: Tensor) -> str:
     """``repr(tensor)``."""
     prefix, notes = "tensor(", _notes(tensor)
-    if tensor.is_meta:
+    if tensor.is_meta or not _is_readable(tensor):
         body = "..."
     elif tensor.numel() == 0:
         body = "[]"

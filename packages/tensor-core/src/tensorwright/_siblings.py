@@ -8,6 +8,7 @@ from types import ModuleType
 
 DISTRIBUTIONS = {
     "autograd": "tensorwright-autograd",
+    "func": "tensorwright-autograd",
     "nn": "tensorwright-nn",
     "optim": "tensorwright-optim",
 }

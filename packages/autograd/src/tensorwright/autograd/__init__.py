@@ -16,6 +16,7 @@ from tensorwright import is_grad_enabled as is_grad_enabled
 from tensorwright import no_grad as no_grad
 from tensorwright import set_grad_enabled as set_grad_enabled
 from tensorwright.autograd import _tensor
+from tensorwright.autograd import forward_ad as forward_ad
 from tensorwright.autograd import functional as functional
 from tensorwright.autograd._anomaly import detect_anomaly as detect_anomaly
 from tensorwright.autograd._anomaly import is_anomaly_enabled as is_anomaly_enabled
@@ -37,6 +38,7 @@ __all__ = [
     "backward",
     "detect_anomaly",
     "enable_grad",
+    "forward_ad",
     "functional",
     "grad",
     "gradcheck",

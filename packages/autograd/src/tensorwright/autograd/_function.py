@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tensorwright import Tensor, is_grad_enabled, no_grad
+from tensorwright.autograd import _transforms
 from tensorwright.autograd._library import op
 
 _record = op("function")
@@ -142,10 +143,24 @@ class Function:
         """Keep for ``backward`` what it needs; if defined, ``forward`` gets no ``ctx``."""
         raise NotImplementedError
 
+    generate_vmap_rule = False  # let vmap batch `forward` and `backward` themselves, instead of calling `vmap`
+
     @staticmethod
     def backward(ctx: FunctionCtx, *grad_outputs: Any) -> Any:
         """Compute the gradients of the arguments from those of the outputs."""
         raise NotImplementedError("a Function must define the static method backward")
+
+    @staticmethod
+    def jvp(ctx: FunctionCtx, *tangents: Any) -> Any:
+        """Compute the tangents of the outputs from those of the arguments, None where there is none."""
+        raise NotImplementedError("this Function has no forward-mode derivative: it must define the static method jvp")
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], *args: Any) -> Any:
+        """Compute a batch: ``(outputs, out_dims)``. ``info`` has ``batch_size`` and ``randomness``."""
+        raise NotImplementedError(
+            "this Function has no batching rule: it must define the static method vmap, or set generate_vmap_rule=True"
+        )
 
     @classmethod
     def apply(cls, *args: Any) -> Any:
@@ -154,11 +169,22 @@ class Function:
         Raises:
             RuntimeError: if ``forward`` modified a leaf that requires grad in place.
         """
+        level = _transforms.level_of(args)
+        if level:
+            return _transforms.apply(cls, level, args)
+        return cls._apply_here(args)
+
+    @classmethod
+    def _apply_here(cls, args: tuple[Any, ...]) -> Any:
         ctx = FunctionCtx()
         ctx.needs_input_grad = tuple(isinstance(arg, Tensor) and arg.requires_grad for arg in args)
-        recording = is_grad_enabled() and any(ctx.needs_input_grad)
         with no_grad():
             output = cls._run_forward(ctx, args)
+        return cls._record_output(ctx, args, output)
+
+    @classmethod
+    def _record_output(cls, ctx: FunctionCtx, args: tuple[Any, ...], output: Any) -> Any:
+        recording = is_grad_enabled() and any(ctx.needs_input_grad)
         return cls._recorded(ctx, args, output) if recording else output
 
     @classmethod

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..emit.output import Output
 from ..facets import FacetError, Kind, Op, OpSet, Type, load_ops
+from .batching import emit_batching, load_batching
 from .formulas import Compiler
 from .model import ZERO, DerivativeFacet, Formula
 from .reader import TENSOR_TYPES, load_derivatives
@@ -36,7 +37,9 @@ class Compiled:
     row: str
 
 
-def autograd_output(ops_paths: Iterable[Path | str], derivative_paths: Iterable[Path | str]) -> Output:
+def autograd_output(
+    ops_paths: Iterable[Path | str], derivative_paths: Iterable[Path | str], batching_paths: Iterable[Path] = ()
+) -> Output:
     """All generated files of the autograd package."""
     ops = load_ops(ops_paths)
     facets = load_derivatives(derivative_paths, ops)
@@ -47,6 +50,7 @@ def autograd_output(ops_paths: Iterable[Path | str], derivative_paths: Iterable[
         head = _HEAD.format(includes=_includes(body, ops))
         output.cpp(f"derivatives_{file}.cpp", f"{head}\n{body}\n}}  // namespace tw::autograd::generated\n")
     output.cpp("derivatives.cpp", _table(compiled))
+    emit_batching(load_batching(batching_paths, ops), output)
     return output
 
 

@@ -1,0 +1,172 @@
+// Normalization inside of vmap. Statistics over the images of an entry: the entries become channels. Statistics of each
+// position: the batch is one more leading dimension, and weights that differ over it are applied afterwards.
+#include <tensorwright/ops/normalization.hpp>
+#include <tensorwright/ops/normalization_group.hpp>
+#include <tensorwright/ops/pointwise.hpp>
+#include <tensorwright/ops/reduction.hpp>
+#include <tensorwright/ops/statistics.hpp>
+#include <tensorwright/ops/views.hpp>
+
+#include "../text.h"
+#include "batch_call.h"
+
+namespace tw::autograd {
+namespace {
+
+template <class T>
+T plain(BatchCall& batch, uint32_t arg) {
+  return From<T>::get(batch.call().args[arg]);
+}
+void give_result(BatchCall& batch, uint32_t i, Tensor logical) { give(&batch.call().rets[i], std::move(logical)); }
+
+std::vector<int64_t> leading_dims(int ndim, size_t normalized) {
+  std::vector<int64_t> dims;
+  for (int64_t d = 0; d < ndim - static_cast<int64_t>(normalized); ++d) dims.push_back(d);
+  return dims;
+}
+
+void batch_layer_norm(BatchCall& batch) {
+  const TensorRef self = batch.tensor(0), weight = batch.tensor(2), bias = batch.tensor(3);
+  const IntList normalized = plain<IntList>(batch, 1);
+  const double eps = plain<double>(batch, 4);
+  const bool affine_batched = (weight && batch.is_batched(weight)) || (bias && batch.is_batched(bias));
+  if (!affine_batched) {
+    Arguments args(batch.call());
+    args.set(0, batch.front(self));
+    return batch.run(batch.op().op, args);
+  }
+  auto [result, mean, rstd] = ops::native_layer_norm(self, normalized, nullptr, nullptr, eps);
+  if (weight) result = ops::mul(result, weight);
+  if (bias) result = ops::add(result, bias);
+  give_result(batch, 0, std::move(result));
+  give_result(batch, 1, std::move(mean));
+  give_result(batch, 2, std::move(rstd));
+}
+
+// With x' = (x - mean) * rstd and g = grad * weight: rstd * (g - mean(g) - x' * mean(g * x')).
+void batch_layer_norm_backward(BatchCall& batch) {
+  const TensorRef grad = batch.tensor(0), self = batch.tensor(1), mean = batch.tensor(3), rstd = batch.tensor(4),
+                  weight = batch.tensor(5);
+  const IntList normalized = plain<IntList>(batch, 2);
+  const Tensor centered = ops::mul(ops::sub(self, mean), rstd);
+  const Tensor scaled = weight ? ops::mul(grad, weight) : Tensor::retain(grad);
+  std::vector<int64_t> inner;
+  for (int64_t d = 1; d <= static_cast<int64_t>(normalized.size()); ++d) inner.push_back(-d);
+  const Tensor average = ops::mean(scaled, IntList(inner), true);
+  const Tensor slope = ops::mean(ops::mul(scaled, centered), IntList(inner), true);
+  give_result(batch, 0, ops::mul(ops::sub(ops::sub(scaled, average), ops::mul(centered, slope)), rstd));
+  const std::vector<int64_t> outer = leading_dims(self.ndim(), normalized.size());
+  const auto summed = [&](Tensor t) { return outer.empty() ? t : ops::sum(t, IntList(outer)); };
+  give_result(batch, 1, summed(ops::mul(grad, centered)));
+  give_result(batch, 2, summed(Tensor::retain(grad)));
+}
+
+void batch_rms_norm(BatchCall& batch) {
+  const TensorRef self = batch.tensor(0), weight = batch.tensor(2);
+  if (!weight || !batch.is_batched(weight)) {
+    Arguments args(batch.call());
+    args.set(0, batch.front(self));
+    return batch.run(batch.op().op, args);
+  }
+  auto [result, rstd] = ops::native_rms_norm(self, plain<IntList>(batch, 1), nullptr, plain<double>(batch, 3));
+  give_result(batch, 0, ops::mul(result, weight));
+  give_result(batch, 1, std::move(rstd));
+}
+
+// With x' = x * rstd and g = grad * weight: rstd * (g - x' * mean(g * x')).
+void batch_rms_norm_backward(BatchCall& batch) {
+  const TensorRef grad = batch.tensor(0), self = batch.tensor(1), rstd = batch.tensor(3), weight = batch.tensor(4);
+  const IntList normalized = plain<IntList>(batch, 2);
+  const Tensor scaled = weight ? ops::mul(grad, weight) : Tensor::retain(grad);
+  const Tensor normal = ops::mul(self, rstd);
+  std::vector<int64_t> inner;
+  for (int64_t d = 1; d <= static_cast<int64_t>(normalized.size()); ++d) inner.push_back(-d);
+  const Tensor slope = ops::mean(ops::mul(scaled, normal), IntList(inner), true);
+  give_result(batch, 0, ops::mul(ops::sub(scaled, ops::mul(normal, slope)), rstd));
+  const std::vector<int64_t> outer = leading_dims(self.ndim(), normalized.size());
+  const Tensor product = ops::mul(grad, normal);
+  give_result(batch, 1, outer.empty() ? product : ops::sum(product, IntList(outer)));
+}
+
+// ---- statistics of each channel over the images
+
+// [batch, images, channels, ...] as [images, batch * channels, ...].
+Tensor as_channels(TensorRef physical) {
+  std::vector<int64_t> order{1, 0};
+  for (int64_t d = 2; d < physical.ndim(); ++d) order.push_back(d);
+  const Tensor images = ops::permute(physical, order);
+  std::vector<int64_t> shape = images.shape().vec();
+  shape[2] *= shape[1];
+  shape.erase(shape.begin() + 1);
+  return ops::reshape(images, shape);
+}
+
+// One value a channel, as for the channels above.
+Tensor each_channel(const BatchCall& batch, TensorRef t) {
+  return t ? ops::reshape(batch.repeated(t), {-1}) : Tensor();
+}
+
+void set_optional(Arguments& args, uint32_t i, Tensor t) {
+  if (t) args.set(i, std::move(t));
+}
+
+void give_split(BatchCall& batch, uint32_t i, Tensor t, int64_t dim) {
+  std::vector<int64_t> shape = t.shape().vec();
+  shape[dim] /= std::max<int64_t>(batch.batch_size(), 1);
+  shape.insert(shape.begin() + dim, batch.batch_size());
+  batch.give_batched(i, ops::reshape(t, shape), dim);
+}
+
+void run_on_channels(BatchCall& batch, const Arguments& args) {
+  Results results(batch.call().nrets);
+  results.call(batch.op().op, args);
+  for (uint32_t i = 0; i < results.size(); ++i) give_split(batch, i, results.take_tensor(i), i == 0 ? 1 : 0);
+}
+
+void refuse_running_statistics(const BatchCall& batch) {
+  throw Error(TW_E_UNSUPPORTED,
+              text(short_name(batch.op().name.c_str()),
+                   ": running statistics that are the same for the batch cannot be updated inside of vmap; use "
+                   "tensorwright.func.replace_all_batch_norm_modules_(model), or model.eval()"));
+}
+
+void batch_batch_norm(BatchCall& batch) {
+  const TensorRef mean = batch.tensor(3), variance = batch.tensor(4);
+  const bool training = plain<bool>(batch, 5);
+  if (training && mean) refuse_running_statistics(batch);
+  Arguments args(batch.call());
+  args.set(0, as_channels(batch.repeated(batch.tensor(0))));
+  for (uint32_t i = 1; i <= 2; ++i) set_optional(args, i, each_channel(batch, batch.tensor(i)));
+  set_optional(args, 3, each_channel(batch, mean));
+  set_optional(args, 4, each_channel(batch, variance));
+  run_on_channels(batch, args);
+}
+
+void batch_batch_norm_backward(BatchCall& batch) {
+  Arguments args(batch.call());
+  for (uint32_t i = 0; i <= 1; ++i) args.set(i, as_channels(batch.repeated(batch.tensor(i))));
+  for (uint32_t i = 2; i <= 6; ++i)
+    if (batch.tensor(i))
+      set_optional(args, i, batch.tensor(i).numel() ? each_channel(batch, batch.tensor(i)) : Tensor());
+  run_on_channels(batch, args);
+}
+
+struct Row {
+  const char* op;
+  BatchFunction function;
+};
+const Row kFunctions[] = {
+    {"tw::native_layer_norm", batch_layer_norm}, {"tw::native_layer_norm_backward", batch_layer_norm_backward},
+    {"tw::native_rms_norm", batch_rms_norm},     {"tw::native_rms_norm_backward", batch_rms_norm_backward},
+    {"tw::native_batch_norm", batch_batch_norm}, {"tw::native_batch_norm_backward", batch_batch_norm_backward},
+};
+
+}  // namespace
+
+BatchFunction batch_normalization_function(std::string_view op) {
+  for (const Row& row : kFunctions)
+    if (op == row.op) return row.function;
+  throw Error(TW_E_ABI, text(op, ": its batching facet says custom, but there is no such function"));
+}
+
+}  // namespace tw::autograd

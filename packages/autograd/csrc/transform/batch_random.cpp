@@ -1,0 +1,52 @@
+// Random ops inside of vmap.
+#include <tensorwright/ops/copy.hpp>
+
+#include "../text.h"
+#include "batch_call.h"
+
+namespace tw::autograd {
+namespace {
+
+// Runs the call as it is, below the transforms.
+void draw_once(tw_call& call) { check(g_host->redispatch(&call)); }
+
+bool has_batched_argument(const BatchCall& batch, const tw_call& call) {
+  for (uint32_t i = 0; i < call.nargs; ++i)
+    if (batch.is_batched(i)) return true;
+  return false;
+}
+
+bool has_tensor_argument(const tw_call& call) {
+  for (uint32_t i = 0; i < call.nargs; ++i)
+    if (call.args[i].tag == TW_TENSOR) return true;
+  return false;
+}
+
+void draw_same(BatchCall& batch) {
+  if (!has_batched_argument(batch, batch.call())) return draw_once(batch.call());
+  throw Error(
+      TW_E_UNSUPPORTED,
+      text(short_name(batch.op().name.c_str()),
+           ": vmap with randomness='same' cannot draw for an argument that differs over the batch; draw from an "
+           "argument without batch, or use randomness='different'"));
+}
+
+}  // namespace
+
+void draw_for_batch(BatchCall& batch) {
+  if (batch.level()->randomness == Randomness::kSame) return draw_same(batch);
+  tw_call& call = batch.call();
+  const int size = batch.op().argument("size");
+  if (!has_tensor_argument(call) && size < 0) return run_entry_by_entry(batch);  // a permutation
+  Arguments args(call);
+  args.replace(
+      [&](TensorRef t, uint32_t) { return batch.is_batched(t) ? batch.front(t) : ops::clone(batch.repeated(t)); });
+  if (!has_tensor_argument(call)) {
+    std::vector<int64_t> sizes = From<IntList>::get(call.args[size]).vec();
+    sizes.insert(sizes.begin(), batch.batch_size());
+    args.set_ints(static_cast<uint32_t>(size), std::move(sizes));
+  }
+  batch.run(batch.op().op, args);
+}
+
+}  // namespace tw::autograd

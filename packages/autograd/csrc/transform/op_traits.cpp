@@ -1,0 +1,97 @@
+#include "op_traits.h"
+
+#include <mutex>
+
+#include "../text.h"
+
+namespace tw::autograd {
+namespace {
+
+constexpr uint32_t kMostOps = 1u << 14;
+std::atomic<const OpTraits*> known[kMostOps];
+std::mutex known_mutex;
+
+template <class Row>
+const Row* find_row(const Row* rows, uint32_t count, std::string_view op) {
+  for (uint32_t i = 0; i < count; ++i)
+    if (op == rows[i].op) return &rows[i];
+  return nullptr;
+}
+
+OpTraits* describe(const tw_op* op, const tw_op_info& info) {
+  auto* traits = new OpTraits();  // as long as the process
+  traits->op = op;
+  traits->name = info.name;
+  traits->arguments = declared_arguments(info.schema);
+  traits->derivative = find_row(kDerivatives, kDerivativeCount, info.name);
+  traits->batching = find_row(kBatchingRules, kBatchingRuleCount, info.name);
+  traits->introspective = traits->name.rfind("autograd::", 0) == 0 || traits->name.rfind("transform::", 0) == 0;
+  traits->composite = has_tag(info.tags, "composite") && !traits->derivative;
+  traits->pointwise = has_tag(info.tags, "pointwise");
+  traits->reduction = has_tag(info.tags, "reduction");
+  traits->view = has_tag(info.tags, "view");
+  traits->random = has_tag(info.tags, "random");
+  traits->dynamic = has_tag(info.tags, "dynamic");
+  return traits;
+}
+
+}  // namespace
+
+int OpTraits::argument(std::string_view wanted) const {
+  for (size_t i = 0; i < arguments.size(); ++i)
+    if (arguments[i].name == wanted) return static_cast<int>(i);
+  return -1;
+}
+
+const OpTraits& traits_of(const tw_op* op) {
+  tw_op_info info{};
+  info.size = sizeof info;
+  check(g_host->op_info(op, &info));
+  if (info.id >= kMostOps) throw Error(TW_E_UNSUPPORTED, "autograd: there are too many ops");
+  if (const OpTraits* traits = known[info.id].load(std::memory_order_acquire)) return *traits;
+  std::lock_guard<std::mutex> lock(known_mutex);
+  if (const OpTraits* traits = known[info.id].load(std::memory_order_acquire)) return *traits;
+  const OpTraits* traits = describe(op, info);
+  known[info.id].store(traits, std::memory_order_release);
+  return *traits;
+}
+
+bool has_tag(const char* tags, std::string_view wanted) {
+  std::string_view rest = tags ? tags : "";
+  while (!rest.empty()) {
+    const size_t comma = std::min(rest.find(','), rest.size());
+    std::string_view tag = rest.substr(0, comma);
+    while (!tag.empty() && tag.front() == ' ') tag.remove_prefix(1);
+    if (tag == wanted) return true;
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+  }
+  return false;
+}
+
+// The text between the first parenthesis and its partner, split at commas.
+std::vector<DeclaredArgument> declared_arguments(std::string_view schema) {
+  std::vector<DeclaredArgument> arguments;
+  int depth = 0;
+  std::string part;
+  const auto finish = [&] {
+    const std::string declaration = part.substr(0, part.find('='));
+    part.clear();
+    const size_t first = declaration.find_first_not_of(' '), last = declaration.find_last_not_of(' ');
+    if (first == std::string::npos) return;
+    const std::string trimmed = declaration.substr(first, last - first + 1);
+    const size_t space = trimmed.rfind(' ');
+    if (space != std::string::npos) arguments.push_back({trimmed.substr(0, space), trimmed.substr(space + 1)});
+  };
+  for (const char c : schema.substr(schema.find('('))) {
+    if (c == '(' && ++depth == 1) continue;
+    if (c == ')' && --depth == 0) break;
+    if (c == ',' && depth == 1)
+      finish();
+    else
+      part += c;
+  }
+  finish();
+  return arguments;
+}
+
+}  // namespace tw::autograd

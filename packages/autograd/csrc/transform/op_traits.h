@@ -1,0 +1,36 @@
+// What the transforms know of an op: its schema's arguments and the facets of this distribution.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "../derivative.h"
+#include "batching_rule.h"
+
+namespace tw::autograd {
+
+struct DeclaredArgument {
+  std::string type, name;
+};
+
+struct OpTraits {
+  const tw_op* op = nullptr;
+  std::string name;                         // "tw::sum"
+  std::vector<DeclaredArgument> arguments;  // in the schema's order
+  const Derivative* derivative = nullptr;
+  const BatchingRule* batching = nullptr;
+  bool introspective = false;  // of this library: asks for what hangs on the tensors themselves
+  bool composite = false;      // without a derivative of its own: the ops it calls are transformed
+  bool pointwise = false, reduction = false, view = false, random = false, dynamic = false;
+
+  int argument(std::string_view wanted) const;  // its position, or -1
+};
+
+// Found at the first call, then without a lock.
+const OpTraits& traits_of(const tw_op* op);
+
+// Types and names of a schema's arguments.
+std::vector<DeclaredArgument> declared_arguments(std::string_view schema);
+bool has_tag(const char* tags, std::string_view wanted);
+
+}  // namespace tw::autograd

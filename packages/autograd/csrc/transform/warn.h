@@ -1,0 +1,13 @@
+// Warnings, shown by whoever registered for them: Python's warnings module.
+#pragma once
+
+#include <string>
+
+#include "../object.h"
+
+namespace tw::autograd {
+
+void set_warner(tw_object* callable);
+void warn(const std::string& message);  // lost if nobody registered
+
+}  // namespace tw::autograd

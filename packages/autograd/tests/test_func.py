@@ -1,0 +1,273 @@
+"""Function transforms: values against closed forms and the tape, composition, control flow, refusals."""
+
+from __future__ import annotations
+
+import gc
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorwright as tw
+from tensorwright.autograd import forward_ad, functional
+from tensorwright.func import grad, grad_and_value, hessian, jacfwd, jacrev, jvp, linearize, vjp, vmap
+
+
+def mixed(x: tw.Tensor) -> tw.Tensor:
+    return (tw.tanh(x @ x.T) * tw.exp(-x).sum()).sum() + tw.softmax(x, -1).pow(2).sum()
+
+
+@pytest.fixture
+def x() -> tw.Tensor:
+    return tw.tensor(np.random.default_rng(0).standard_normal((3, 3)))
+
+
+def close(a: Any, b: Any) -> None:
+    np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-9, atol=1e-9)
+
+
+def test_gradient_equals_the_tape(x: tw.Tensor) -> None:
+    leaf = x.clone().requires_grad_()
+    mixed(leaf).backward()
+    close(grad(mixed)(x), leaf.grad)
+    gradient, value = grad_and_value(mixed)(x)
+    close(gradient, leaf.grad)
+    close(value, mixed(x))
+    assert not gradient.requires_grad
+
+
+@pytest.mark.parametrize("second", [jacrev, jacfwd])
+@pytest.mark.parametrize("first", [jacrev, jacfwd])
+def test_second_derivatives_agree_in_every_mode(x: tw.Tensor, first: Any, second: Any) -> None:
+    expected = functional.hessian(mixed, x)
+    close(second(first(mixed))(x), expected)
+    close(hessian(mixed)(x), expected)
+
+
+def test_third_derivative() -> None:
+    third = grad(grad(grad(lambda x: tw.sin(x * x))))
+    t = 0.7
+    expected = -12 * t * np.sin(t * t) - 8 * t**3 * np.cos(t * t)  # of sin(t^2)
+    assert third(tw.tensor(t, dtype=tw.float64)).item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_forward_and_reverse_products(x: tw.Tensor) -> None:
+    tangent = tw.cos(x)
+    value, pushed = jvp(tw.linalg.matmul, (x, x), (tangent, tangent))
+    close(value, x @ x)
+    close(pushed, tangent @ x + x @ tangent)
+    output, pull = vjp(lambda a, b: (a @ b, a * 2), x, x)
+    first, second = pull((tangent, tangent))
+    close(first, tangent @ x.T + 2 * tangent)
+    close(second, x.T @ tangent)
+    close(output[1], 2 * x)
+    value, push = linearize(tw.sin, x)
+    close(push(tangent), tw.cos(x) * tangent)
+
+
+def test_products_can_be_taken_again() -> None:
+    _, pull = vjp(tw.exp, tw.zeros(2))
+    assert pull(tw.ones(2))[0].tolist() == [1, 1]
+    assert pull(2 * tw.ones(2))[0].tolist() == [2, 2]
+
+
+def test_batches_of_gradients_are_gradients_of_batches(x: tw.Tensor) -> None:
+    rows = vmap(grad(lambda row: (row.sin() * row).sum()))(x)
+    close(rows, x.cos() * x + x.sin())
+    tangents = x.cos()
+    function = lambda row: tw.softmax(row.sin(), -1)  # noqa: E731
+    close(vmap(lambda a, t: jvp(function, (a,), (t,))[1])(x, tangents), jvp(vmap(function), (x,), (tangents,))[1])
+
+
+def test_nested_batches() -> None:
+    a, b = tw.arange(3.0), tw.arange(4.0)
+    outer = vmap(lambda u: vmap(lambda v: u * 10 + v)(b))(a)
+    assert outer.tolist() == [[10.0 * i + j for j in range(4)] for i in range(3)]
+    close(vmap(vmap(tw.dot))(tw.ones(2, 3, 4), tw.ones(2, 3, 4)), tw.full((2, 3), 4.0))
+
+
+def test_where_the_batch_is(x: tw.Tensor) -> None:
+    close(vmap(lambda column: column * 2, in_dims=1, out_dims=1)(x), x * 2)
+    close(vmap(lambda column: column * 2, in_dims=-1)(x), x.T * 2)
+    close(vmap(lambda row, matrix: matrix @ row, in_dims=(0, None))(x, x), x @ x.T)
+    tree = {"a": x, "b": (x, tw.tensor(2.0, dtype=tw.float64))}
+    given = {"a": 0, "b": (1, None)}
+    close(vmap(lambda t: t["a"] + t["b"][0] * t["b"][1], in_dims=(given,))(tree), x + x.T * 2)
+    close(vmap(lambda row: row * 2, chunk_size=2)(x), x * 2)
+
+
+def test_gradients_of_trees() -> None:
+    def loss(parameters: dict[str, tw.Tensor], data: tw.Tensor) -> tw.Tensor:
+        return ((data * parameters["w"]).sum() + parameters["b"]) ** 2
+
+    parameters = {"w": tw.tensor([1.0, 2.0]), "b": tw.tensor(1.0)}
+    gradient, value = grad_and_value(loss)(parameters, tw.ones(2))
+    assert (value.item(), gradient["b"].item(), gradient["w"].tolist()) == (16.0, 8.0, [8.0, 8.0])
+    both = grad(loss, argnums=(0, 1))(parameters, tw.ones(2))
+    assert both[1].tolist() == [8.0, 16.0]
+    assert grad(lambda x: (x * x, "aux"), has_aux=True)(tw.tensor(3.0))[1] == "aux"
+
+
+def test_the_tape_sees_through() -> None:
+    w = tw.tensor(2.0, requires_grad=True)
+    inner = grad(lambda x: w * x * x)(tw.tensor(3.0))
+    inner.backward()
+    assert (inner.item(), w.grad.item()) == (12.0, 6.0)
+    total = vmap(lambda x: x * w)(tw.arange(3.0)).sum()
+    assert tw.autograd.grad(total, w)[0].item() == 3.0
+
+
+def test_no_grad_inside_holds_for_the_function_alone() -> None:
+    def function(x: tw.Tensor) -> tw.Tensor:
+        with tw.no_grad():
+            constant = x * x
+        return constant * x
+
+    assert grad(function)(tw.tensor(3.0)).item() == 9.0
+    with tw.no_grad():
+        assert grad(lambda x: x * x)(tw.tensor(3.0)).item() == 6.0
+
+
+def test_writes_in_place(x: tw.Tensor) -> None:
+    def function(v: tw.Tensor) -> tw.Tensor:
+        y = v.new_zeros(3)
+        y[0] = v[1] * 2
+        y[1:].add_(v[0])
+        y.mul_(v)
+        return (y * y).sum()
+
+    v = x[0].clone()
+    expected = functional.jacobian(function, v)
+    close(grad(function)(v), expected)
+    close(jacfwd(function)(v), expected)
+    close(vmap(grad(function))(x), tw.stack([grad(function)(row) for row in x]))
+    fresh = lambda v: tw.zeros(3, dtype=v.dtype).index_put_((tw.tensor([1]),), v[:1]).sum()  # noqa: E731
+    assert grad(fresh)(v).tolist() == jacfwd(fresh)(v).tolist() == [1, 0, 0]
+    close(vmap(lambda row: row.clone().mul_(2).add_(row))(x), x * 3)
+    with pytest.raises(RuntimeError, match="from outside of the function"):
+        vmap(lambda row: v.add_(row))(x)
+
+
+def test_values_decide_where_there_is_one() -> None:
+    def branch(x: tw.Tensor) -> tw.Tensor:
+        return x * 2 if x > 0 else x * 3
+
+    assert grad(branch)(tw.tensor(1.0)).item() == 2.0
+    assert jvp(branch, (tw.tensor(-1.0),), (tw.tensor(1.0),))[1].item() == 3.0
+    with pytest.raises(RuntimeError, match="inside of vmap"):
+        vmap(branch)(tw.ones(3))
+    with pytest.raises(RuntimeError, match=r"where"):
+        vmap(lambda x: tw.tensor(x.item()))(tw.ones(3))
+
+
+def test_randomness() -> None:
+    with pytest.raises(RuntimeError, match="randomness="):
+        vmap(lambda x: x + tw.rand(2))(tw.ones(3))
+    same = vmap(lambda x: x * 0 + tw.rand(2), randomness="same")(tw.ones(3))
+    assert same[0].tolist() == same[1].tolist()
+    different = vmap(lambda x: x * 0 + tw.rand(2), randomness="different")(tw.ones(3))
+    assert len({tuple(row) for row in different.tolist()}) == 3
+    with pytest.raises(ValueError, match="randomness must be"):
+        vmap(tw.sin, randomness="perhaps")(tw.ones(2))
+
+
+def test_an_op_without_a_rule_says_so_once() -> None:
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        for _ in range(2):
+            result = vmap(lambda v: tw.bincount(v, minlength=3))(tw.tensor([[0, 1, 1], [2, 2, 2]]))
+    assert result.tolist() == [[1, 2, 0], [0, 0, 3]]
+    assert len([w for w in seen if "bincount" in str(w.message)]) <= 1
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda: grad(lambda x: x)(tw.ones(2)), RuntimeError, "one element"),
+        (lambda: grad(lambda x: x)(3.0), TypeError, "must consist of tensors"),
+        (lambda: grad(lambda x: x, argnums=1)(tw.ones(())), IndexError, "out of range"),
+        (lambda: vmap(tw.add)(tw.ones(2), tw.ones(3)), ValueError, "batch sizes of the arguments differ"),
+        (lambda: vmap(tw.sin, in_dims=None)(tw.ones(2)), ValueError, "no argument has a batch"),
+        (lambda: vmap(tw.sin, in_dims=3)(tw.ones(2)), IndexError, "out of range"),
+        (lambda: vmap(tw.sin, out_dims=None)(tw.ones(2)), ValueError, "differs over the batch"),
+        (lambda: vmap(lambda x: "text")(tw.ones(2)), TypeError, "must return tensors"),
+        (lambda: jvp(tw.sin, (tw.ones(2),), (tw.ones(3),)), ValueError, "a tangent has shape"),
+        (lambda: vjp(tw.sin, tw.ones(2))[1]((tw.ones(2), tw.ones(2))), ValueError, "structure of the output"),
+    ],
+)
+def test_refusals(call: Callable[[], object], error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        call()
+    assert vmap(tw.sin)(tw.zeros(2)).tolist() == [0, 0]  # levels are closed again
+
+
+def test_a_tensor_that_escapes_is_what_it_stands_for() -> None:
+    kept: list[tw.Tensor] = []
+    vmap(lambda x: kept.append(x) or x)(tw.arange(3.0))  # type: ignore[func-returns-value]
+    grad(lambda x: kept.append(x * 2) or x)(tw.tensor(3.0))  # type: ignore[func-returns-value]
+    assert (kept[0] + 1).tolist() == [1, 2, 3]
+    assert (kept[1] + 1).item() == 7
+
+
+def test_dual_tensors() -> None:
+    outside = tw.ones(2)
+    with forward_ad.dual_level():
+        dual = forward_ad.make_dual(tw.tensor([1.0, 2.0]), tw.tensor([1.0, 0.0]))
+        value, tangent = forward_ad.unpack_dual((dual * dual).sum())
+        assert (value.item(), tangent.item()) == (5.0, 2.0)
+        assert forward_ad.unpack_dual(outside).tangent is None
+    with pytest.raises(RuntimeError, match="no dual level"):
+        forward_ad.make_dual(tw.ones(1), tw.ones(1))
+
+
+class Cube(tw.autograd.Function):
+    @staticmethod
+    def forward(x: tw.Tensor) -> tw.Tensor:
+        return x**3
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[tw.Tensor], output: tw.Tensor) -> None:
+        ctx.save_for_backward(inputs[0])
+
+    @staticmethod
+    def backward(ctx: Any, gradient: tw.Tensor) -> tw.Tensor:
+        (x,) = ctx.saved_tensors
+        return 30 * x * x * gradient  # ten times too much: shows whose derivative is taken
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: tw.Tensor) -> tw.Tensor:
+        (x,) = ctx.saved_tensors
+        return 30 * x * x * tangent
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None], x: tw.Tensor) -> tuple[tw.Tensor, int | None]:
+        assert info.batch_size == 3
+        return Cube.apply(x), in_dims[0]
+
+
+def test_functions_keep_their_own_derivatives() -> None:
+    x = tw.tensor([1.0, 2.0, 3.0])
+    assert grad(lambda x: Cube.apply(x).sum())(x).tolist() == [30, 120, 270]
+    assert jvp(Cube.apply, (x,), (tw.ones(3),))[1].tolist() == [30, 120, 270]
+    assert vmap(Cube.apply)(x).tolist() == [1, 8, 27]
+    assert vmap(grad(Cube.apply))(x).tolist() == [30, 120, 270]
+    assert jacrev(Cube.apply)(x).diagonal().tolist() == [30, 120, 270]
+    assert grad(grad(Cube.apply))(tw.tensor(2.0)).item() == 120
+
+
+def test_transforms_do_not_leak() -> None:
+    def resident() -> int:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * 4096
+
+    x = tw.ones(1 << 12)
+    step = vmap(grad(lambda v: (v.sin() * v).sum()), chunk_size=2)
+    for _ in range(50):
+        step(x.reshape(4, -1))
+    gc.collect()
+    before = resident()
+    for _ in range(500):
+        step(x.reshape(4, -1))
+    gc.collect()
+    assert resident() - before < 8 << 20
