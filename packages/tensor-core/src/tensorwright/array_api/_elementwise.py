@@ -200,6 +200,8 @@ def round(x: Tensor, /) -> Tensor:
 def sign(x: Tensor, /) -> Tensor:
     """-1, 0 or 1, as x is negative, zero or positive, and NaN of NaN; x / abs(x) of complex numbers."""
     out = tw.sgn(x)
+    if x.dtype.is_complex:
+        return out + 0  # a zero without a sign
     return tw.where(x != x, x, out) if x.dtype.is_floating_point else out
 
 
