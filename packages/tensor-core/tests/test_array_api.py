@@ -48,7 +48,7 @@ def test_the_namespace_knows_its_version() -> None:
     assert x.__array_namespace__() is xp
     assert x.__array_namespace__(api_version="2022.12") is xp
     assert xp.__array_api_version__ == "2024.12"
-    with pytest.raises(ValueError, match="version '2019.12' is not known"):
+    with pytest.raises(ValueError, match=r"version '2019\.12' is not known"):
         x.__array_namespace__(api_version="2019.12")
     assert x.to_device("cpu") is x
     with pytest.raises(ValueError, match="'stream' must be None"):
@@ -171,9 +171,12 @@ def test_creation() -> None:
 
 
 def test_data_types() -> None:
-    assert xp.finfo(tw.complex64).dtype == tw.float32 and xp.iinfo(tw.ones(1, dtype=tw.uint64)).max == 2**64 - 1
-    assert xp.isdtype(tw.uint16, ("bool", "integral")) and not xp.isdtype(tw.uint16, "signed integer")
-    assert xp.isdtype(tw.bfloat16, "real floating") and xp.isdtype(tw.int8, tw.int8)
+    assert xp.finfo(tw.complex64).dtype == tw.float32
+    assert xp.iinfo(tw.ones(1, dtype=tw.uint64)).max == 2**64 - 1
+    assert xp.isdtype(tw.uint16, ("bool", "integral"))
+    assert not xp.isdtype(tw.uint16, "signed integer")
+    assert xp.isdtype(tw.bfloat16, "real floating")
+    assert xp.isdtype(tw.int8, tw.int8)
     with pytest.raises(ValueError, match="kind must be one of"):
         xp.isdtype(tw.int8, "integer")
     with pytest.raises(TypeError, match="imaginary part"):
@@ -181,7 +184,8 @@ def test_data_types() -> None:
     with pytest.raises(ValueError, match="an array or a dtype"):
         xp.result_type(1, 2.0)
     x = tw.ones(2)
-    assert xp.astype(x, tw.float32, copy=False) is x and xp.astype(x, tw.float32) is not x
+    assert xp.astype(x, tw.float32, copy=False) is x
+    assert xp.astype(x, tw.float32) is not x
 
 
 def test_manipulation() -> None:
@@ -222,10 +226,32 @@ def test_searching() -> None:
 def test_numbers_take_the_other_operand_s_dtype() -> None:
     x = tw.tensor([1, 2], dtype=tw.uint64)
     assert xp.add(x, 2**64 - 1).tolist() == [0, 1]
-    assert xp.subtract(5, x).tolist() == [4, 3] and xp.subtract(5, x).dtype == tw.uint64
+    assert xp.subtract(5, x).tolist() == [4, 3]
+    assert xp.subtract(5, x).dtype == tw.uint64
     assert xp.pow(2.0, tw.ones(1)).dtype == tw.float32
     with pytest.raises(TypeError, match="add: expected an array among the operands"):
         xp.add(1, 2)
+
+
+def test_numbers_beyond_int64() -> None:
+    a = np.array([2**64 - 1, 2**63 - 1, 2**63, 12], dtype=np.uint64)
+    b = np.array([2**63 + 1, 7, 2**62, 18], dtype=np.uint64)
+    x, y = tw.from_numpy(a), tw.from_numpy(b)
+    with np.errstate(over="ignore"):
+        agree(x**3, a**3)
+        agree(3**y, np.uint64(3) ** b)
+        agree(tw.gcd(x, y), np.gcd(a, b))
+        agree(tw.lcm(x, y), np.lcm(a, b))
+    agree(tw.fmod(x, y), np.fmod(a, b))
+    agree(tw.clamp(x, 5, 2**63 + 7), np.clip(a, 5, 2**63 + 7))
+    agree(x < 2**63, a < 2**63)
+    agree(x == 2**64 - 1, a == 2**64 - 1)
+    agree(tw.matmul(x, y), np.matmul(a, b))
+    agree(tw.cumsum(x, 0, dtype=tw.uint64), np.cumsum(a))
+    with pytest.raises(ValueError, match="-1 does not fit uint64"):
+        x + -1
+    with pytest.raises(OverflowError, match="does not fit into 64 bits"):
+        x + 2**64
 
 
 def test_infinite_quotients() -> None:

@@ -1,6 +1,9 @@
 // Powers: of floats by expression, of integers by repeated squaring.
 #include <tensorwright/ops/copy.hpp>
+#include <tensorwright/ops/creation.hpp>
 #include <tensorwright/ops/pointwise.hpp>
+
+#include <tuple>
 
 #include "declarations/pointwise.h"
 #include "runtime/dtype.h"
@@ -22,12 +25,16 @@ tw_dtype promoted(const Operand& a, const Operand& b) {
 }
 
 Tensor integer_power(const Operand& self, const Operand& exponent, tw_dtype dtype) {
-  if (!exponent.is_tensor() && exponent.scalar().integer() < 0)
+  if (!exponent.is_tensor() && !exponent.scalar().is_unsigned() && exponent.scalar().integer() < 0)
     throw fail(TW_E_VALUE, "pow: an integer has no negative integer power; exponent is ", exponent.scalar(),
                "; convert self to a floating dtype");
   const tw_dtype wide = dtype == kUInt64 ? kUInt64 : kInt64;
-  const Tensor base = ops::to_dtype(ops::add(self, ops::mul(exponent, 0)), wide);   // broadcast against
-  const Tensor power = ops::to_dtype(ops::add(ops::mul(self, 0), exponent), wide);  // each other
+  Tensor base = self.is_tensor() ? ops::to_dtype(self.tensor(), wide) : Tensor();
+  Tensor power = exponent.is_tensor() ? ops::to_dtype(exponent.tensor(), wide) : Tensor();
+  if (base && power)
+    std::tie(base, power) = std::pair(ops::add(base, ops::mul(power, 0)), ops::add(ops::mul(base, 0), power));
+  if (!base) base = power ? ops::full_like(power, self.scalar()) : ops::full({}, self.scalar(), wide);
+  if (!power) power = ops::full_like(base, exponent.scalar());
   return ops::to_dtype(ops::pow_integer(base, power), dtype);
 }
 

@@ -14,6 +14,20 @@ uint64_t greatest_common_divisor(uint64_t a, uint64_t b) {
   return a;
 }
 
+uint64_t least_common_multiple(uint64_t a, uint64_t b) {
+  const uint64_t divisor = greatest_common_divisor(a, b);
+  return divisor ? a / divisor * b : 0;
+}
+
+// f of the magnitudes of both, as numbers that are not negative.
+void fill_from_magnitudes(TensorRef self, TensorRef other, TensorRef out, uint64_t (*f)(uint64_t, uint64_t)) {
+  if (promote_types(self.dtype(), other.dtype()) == kUInt64)
+    return fill_from_pairs<uint64_t>(self, other, out, kUInt64, 100, f);
+  fill_from_pairs<int64_t>(self, other, out, kInt64, 100, [f](int64_t a, int64_t b) {
+    return static_cast<int64_t>(magnitude(static_cast<int64_t>(f(magnitude(a), magnitude(b)))));
+  });
+}
+
 // The neighbour of `from` towards `to` among numbers whose bits count up with their magnitude.
 template <class Bits>
 Bits neighbour(Bits bits, bool away_from_zero) {
@@ -50,18 +64,11 @@ void take_apart(const T* x, int64_t count, T* mantissa, int32_t* exponent) {
 }  // namespace
 
 void gcd(TensorRef self, TensorRef other, TensorRef out) {
-  fill_from_pairs<int64_t>(self, other, out, kInt64, 100, [](int64_t a, int64_t b) {
-    return static_cast<int64_t>(greatest_common_divisor(magnitude(a), magnitude(b)));
-  });
+  fill_from_magnitudes(self, other, out, greatest_common_divisor);
 }
 
 void lcm(TensorRef self, TensorRef other, TensorRef out) {
-  fill_from_pairs<int64_t>(self, other, out, kInt64, 100, [](int64_t a, int64_t b) {
-    const uint64_t divisor = greatest_common_divisor(magnitude(a), magnitude(b));
-    if (!divisor) return int64_t{0};
-    const int64_t multiple = static_cast<int64_t>(magnitude(a) / divisor * magnitude(b));
-    return static_cast<int64_t>(magnitude(multiple));
-  });
+  fill_from_magnitudes(self, other, out, least_common_multiple);
 }
 
 void frexp(TensorRef self, TensorRef mantissa, TensorRef exponent) {
