@@ -257,3 +257,121 @@ def test_missing_files_and_folders(tmp_path: Path) -> None:
         tw.load(tmp_path / "absent")
     with pytest.raises(FileNotFoundError):
         tw.save({}, tmp_path / "no" / "folder")
+
+
+# ---- by name, lazily, in several files ------------------------------------------------------------------------
+
+
+def test_tensors_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    tw.save({"a": tw.ones(2), "b": tw.zeros(3)}, path)
+    assert list(tw.load(path, names=["b"])) == ["b"]
+    with pytest.raises(KeyError, match="has no tensor 'c'"):
+        tw.load(path, names=["a", "c"])
+
+
+def test_lazy_mappings(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    tw.save({"a": tw.ones(2), "b": tw.zeros(3)}, path, metadata={"epoch": "7"})
+    file = tw.load(path, lazy=True)
+    assert (len(file), sorted(file), "a" in file, "c" in file, file.metadata) == (
+        2,
+        ["a", "b"],
+        True,
+        False,
+        {"epoch": "7"},
+    )
+    assert file["a"].data_ptr() == file["a"].data_ptr()  # the mapped file itself
+    file["a"].fill_(5)
+    assert tw.load(path)["a"].tolist() == [1, 1]
+    with pytest.raises(KeyError):
+        file["c"]
+    with pytest.raises(TypeError, match="neither names nor device"):
+        tw.load(path, lazy=True, names=["a"])  # type: ignore[call-overload]
+
+
+def sharded(folder: Path) -> tuple[Path, dict[str, tw.Tensor]]:
+    tensors = {f"layer.{i}": tw.full([10], float(i)) for i in range(5)} | {"large": tw.ones(100)}
+    path = folder / "model.safetensors"
+    tw.save(tensors, path, max_shard_size=100, metadata={"format": "pt"})
+    return path, tensors
+
+
+def test_shards(tmp_path: Path) -> None:
+    path, tensors = sharded(tmp_path)
+    index = json.loads((tmp_path / "model.safetensors.index.json").read_text())
+    assert set(index["weight_map"]) == set(tensors)
+    assert set(index["weight_map"].values()) == {f"model-0000{i}-of-00004.safetensors" for i in range(1, 5)}
+    assert index["metadata"] == {"format": "pt", "total_size": 600}
+    assert not path.exists()
+    for place in (path, tmp_path / "model.safetensors.index.json"):
+        loaded = tw.load(place)
+        assert {name: tensor.tolist() for name, tensor in loaded.items()} == {n: t.tolist() for n, t in tensors.items()}
+    assert tw.load(path, names=["layer.3"])["layer.3"].tolist() == [3.0] * 10
+    assert tw.load_metadata(path) == {"format": "pt"}
+    tw.save({"a": tw.ones(1)}, path)
+    assert list(tw.load(path)) == ["a"]
+    assert not (tmp_path / "model.safetensors.index.json").exists()
+
+
+@pytest.mark.parametrize(("size", "most"), [("1KB", 1000), ("2 MiB", 2**21), (7, 7), ("5gb", 5 * 10**9)])
+def test_shard_sizes(size: int | str, most: int) -> None:
+    from tensorwright import _shards
+
+    assert _shards.parse_size(size) == most
+
+
+def test_shards_need_a_size_and_a_path(tmp_path: Path) -> None:
+    for size in ("5 apples", 0, "-1", ""):
+        with pytest.raises(ValueError, match="max_shard_size"):
+            tw.save({}, tmp_path / "a", max_shard_size=size)
+    with pytest.raises(TypeError, match="max_shard_size"):
+        tw.save({}, tmp_path / "a", max_shard_size=2.5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="path must be a path"):
+        tw.save({}, io.BytesIO(), max_shard_size=5)
+
+
+def test_an_interrupted_save_of_shards_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, tensors = sharded(tmp_path)
+    before = sorted(os.listdir(tmp_path))
+
+    def fail(*_: Any) -> None:
+        raise OSError("disk full")
+
+    from tensorwright import _serialization
+
+    monkeypatch.setattr(_serialization, "_write", fail)
+    with pytest.raises(OSError, match="disk full"):
+        tw.save({name: tensor * 0 for name, tensor in tensors.items()}, path, max_shard_size=100)
+    assert sorted(os.listdir(tmp_path)) == before
+    assert tw.load(path)["large"].sum() == 100
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        (b"{", "no JSON"),
+        (b"\xff", "no JSON"),
+        (b"[]", "with a weight_map"),
+        (b'{"weight_map": []}', "with a weight_map"),
+        (b'{"weight_map": {"a": "../model-00001-of-00004.safetensors"}}', "no file of its own folder"),
+        (b'{"weight_map": {"a": "/etc/passwd"}}', "no file of its own folder"),
+        (b'{"weight_map": {"a": ".."}}', "no file of its own folder"),
+        (b'{"weight_map": {"a": 5}}', "no file of its own folder"),
+        (b'{"weight_map": {"a": "x\\u0000"}}', "no file of its own folder"),
+        (b'{"weight_map": {"a": "model-00001-of-00004.safetensors"}}', "has no tensor 'a'"),
+        (b'{"weight_map": {"a": "b", "a": "c"}}', "occurs twice"),
+    ],
+)
+def test_hostile_indices_are_refused(tmp_path: Path, index: bytes, message: str) -> None:
+    path, _ = sharded(tmp_path)
+    (tmp_path / "model.safetensors.index.json").write_bytes(index)
+    with pytest.raises(ValueError, match=message):
+        tw.load(path)
+
+
+def test_an_index_of_absent_files(tmp_path: Path) -> None:
+    path, _ = sharded(tmp_path)
+    (tmp_path / "model-00002-of-00004.safetensors").unlink()
+    with pytest.raises(FileNotFoundError):
+        tw.load(path)

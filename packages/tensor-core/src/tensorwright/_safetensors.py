@@ -76,7 +76,8 @@ def in_file_order(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 # ---- reading ---------------------------------------------------------------------------------------------
 
 
-def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+def unique_pairs(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, in which no name may occur twice."""
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
@@ -144,7 +145,7 @@ def decode_header(view: memoryview) -> Header:
     if 8 + length > len(view):
         raise FormatError(f"the file is truncated: its header claims {length} bytes, {len(view) - 8} are there")
     try:
-        fields = json.loads(bytes(view[8 : 8 + length]).decode(), object_pairs_hook=_unique)
+        fields = json.loads(bytes(view[8 : 8 + length]).decode(), object_pairs_hook=unique_pairs)
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise FormatError(f"the header is no JSON: {error}") from None
     if not isinstance(fields, dict):
