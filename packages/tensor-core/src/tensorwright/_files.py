@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def map_file(filename: str | os.PathLike[str], shared: bool, size: int, dtype: DtypeLike) -> Tensor:
     """A vector of ``size`` elements over the beginning of a file."""
-    empty = _C.op_functions["empty"](0, dtype=dtype, device="cpu")
+    empty: Tensor = _C.op_functions["empty"](0, dtype=dtype, device="cpu")
     if not isinstance(size, int) or size < 0:
         raise ValueError(f"from_file: size must be a number of elements, got {size!r}")
     nbytes = size * empty.itemsize

@@ -73,7 +73,7 @@ class UntypedStorage:
 
     def copy_(self, source: UntypedStorage, non_blocking: bool | None = None) -> UntypedStorage:
         """Take over the bytes of another storage of the same size."""
-        self._bytes.copy_(source._bytes, bool(non_blocking))
+        self._bytes.copy_(source._bytes, non_blocking=bool(non_blocking))
         return self
 
     def clone(self) -> UntypedStorage:
@@ -92,7 +92,10 @@ class UntypedStorage:
         """
         if self._bytes._storage_users() > 1 and nbytes != self.nbytes():
             raise ValueError("resize_: tensors lie in this storage; resize them, or a clone of the storage")
-        self._bytes = self._bytes.resize_(nbytes)._storage_bytes() if nbytes > self.nbytes() else self._bytes[:nbytes]
+        if nbytes > self.nbytes():
+            self._bytes = _C.op_functions["resize_"](self._bytes, nbytes)._storage_bytes()
+        else:
+            self._bytes = self._bytes[:nbytes]
         return self
 
     def is_shared(self) -> bool:

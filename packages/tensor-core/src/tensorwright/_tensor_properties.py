@@ -82,8 +82,9 @@ def dim_order(self: Tensor, *, ambiguity_check: bool = False) -> tuple[int, ...]
         >>> tw.zeros(2, 3).t().dim_order()
         (1, 0)
     """
-    order = sorted(range(self.ndim), key=lambda d: (-self.stride(d), d))
-    if ambiguity_check and (0 in self.shape or 1 in self.shape or len(set(self.stride())) < self.ndim):
+    strides = self.stride()
+    order = sorted(range(self.ndim), key=lambda d: (-strides[d], d))
+    if ambiguity_check and (0 in self.shape or 1 in self.shape or len(set(strides)) < self.ndim):
         raise RuntimeError(f"dim_order: a tensor of shape {list(self.shape)} and strides {self.stride()} has several")
     return tuple(order)
 

@@ -123,7 +123,8 @@ class _Archive:
         if ref.numel * ref.dtype.itemsize > size:
             raise UnsafeFileError(f"storage {ref.key[:20]!r} of {ref.numel} {ref.dtype.name} has only {size} bytes")
         if ref.numel == 0:
-            return _C.op_functions["empty"](0, dtype=ref.dtype, device="cpu")
+            none: Tensor = _C.op_functions["empty"](0, dtype=ref.dtype, device="cpu")
+            return none
         count = ref.numel * ref.dtype.itemsize
         if begin % ref.dtype.itemsize:
             return _C.frombuffer(bytearray(self._memory[begin : begin + count]), ref.dtype, ref.numel, 0)
@@ -281,7 +282,7 @@ class _Reader:
         return self._stack.pop()  # type: ignore[no-any-return]
 
     def size(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(_sizes(*arguments, "size"))
+        return tuple(_sizes(arguments[0], "size"))
 
     def parameter(self, arguments: tuple[Any, ...]) -> Tensor:
         if not arguments or not isinstance(arguments[0], Tensor):
