@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from test_sample_gradients import checkable
 
 ROWS = [row for row in all_rows() if not row.random and not row.name.endswith("_")]
 SIZE = 3
+# What vmap refuses, and why is said in docs/differences.md: steps that depend on values; places in the whole storage.
+REFUSED: dict[str, type[Exception]] = {"lobpcg": RuntimeError, "as_strided_scatter": ValueError}
 
 
 def batched(tensor: tw.Tensor) -> tw.Tensor:
@@ -58,9 +60,13 @@ def test_vmap_gives_what_a_loop_gives(row: Row, only_first: bool) -> None:
         expected = run(*tensors)
         if not all(isinstance(item, tw.Tensor) for item in leaves(expected)):
             continue
+        if row.name in REFUSED:
+            with pytest.raises(REFUSED[row.name]):
+                tw.func.vmap(run)(*map(batched, tensors))
+            continue
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # ops without a rule say that they run entry by entry
-            result = tw.func.vmap(run)(*map(batched, tensors))
+            result = tw.func.vmap(run, randomness="different")(*map(batched, tensors))
         if row.check is not None:
             continue
         for one, wanted in zip(leaves(result), stacked([expected] * SIZE), strict=True):
@@ -76,7 +82,14 @@ def test_forward_mode_agrees_with_reverse_mode(row: Row) -> None:
     generator = np.random.default_rng(5)
 
     def like(tensor: tw.Tensor) -> tw.Tensor:
-        return tw.tensor(generator.standard_normal(tensor.shape)).to(tensor.dtype)
+        values = generator.standard_normal(tensor.shape)
+        if tensor.dtype.is_complex:
+            values = values + 1j * generator.standard_normal(tensor.shape)
+        return tw.tensor(values).to(tensor.dtype)
+
+    def product(left: Sequence[tw.Tensor], right: Sequence[tw.Tensor]) -> float:
+        pairs = zip(left, right, strict=True)
+        return sum(float(np.vdot(to_array(a), to_array(b)).real) for a, b in pairs)
 
     for inputs, function in checkable(row, "float64"):
         leaves_ = [tensor.detach() for tensor in inputs]
@@ -90,7 +103,4 @@ def test_forward_mode_agrees_with_reverse_mode(row: Row) -> None:
         found, pull = tw.func.vjp(chosen, *leaves_)
         cotangents = tuple(like(item) for item in found)
         _, pushed = tw.func.jvp(chosen, tuple(leaves_), tuple(tangents))
-        left = sum((a * b).sum().item() for a, b in zip(pushed, cotangents, strict=True))
-        pulled = pull(cotangents)
-        right = sum((a * b).sum().item() for a, b in zip(pulled, tangents, strict=True))
-        assert left == pytest.approx(right, rel=1e-8, abs=1e-8)
+        assert product(pushed, cotangents) == pytest.approx(product(pull(cotangents), tangents), rel=1e-8, abs=1e-8)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .table import BOOL, COMPLEX, FLOAT, REAL, Array, Case, Make, case, refused, row
+from .table import BOOL, FLOAT, REAL, Array, Case, Make, case, refused, row
 
 ALL = REAL + BOOL
 
