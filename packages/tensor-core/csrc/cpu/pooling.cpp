@@ -44,7 +44,7 @@ void mean_of_all(const MeanPlan& plan, const T* in, T* out) {
 
 bool covers_all(const WindowPlan& w) {
   const auto whole = [](const WindowAxis& a) {
-    return a.out == 1 && a.ranges[0].first == 0 && a.ranges[0].last == a.size;
+    return a.ranges.size() == 1 && a.ranges[0].first == 0 && a.ranges[0].last == a.size;
   };
   return w.in_volume() > 0 && whole(w.z) && whole(w.y) && whole(w.x);
 }

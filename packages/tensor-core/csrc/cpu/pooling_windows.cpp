@@ -41,7 +41,13 @@ WindowPlan plan_of(IntList input, IntList output, size_t dims, F&& axis) {
   WindowAxis* const axes[3] = {&plan.z, &plan.y, &plan.x};
   const size_t first = input.size() - dims;
   for (size_t d = 0; d < first; ++d) plan.volumes *= input[d];
-  for (size_t d = 0; d < dims; ++d) *axes[3 - dims + d] = axis(input[first + d], output[first + d], d);
+  bool is_empty = plan.volumes == 0;
+  for (int64_t size : output) is_empty = is_empty || size == 0;
+  for (size_t d = 0; d < dims; ++d) {
+    WindowAxis& a = *axes[3 - dims + d];
+    a = is_empty ? WindowAxis{input[first + d], output[first + d], {}, std::nullopt}
+                 : axis(input[first + d], output[first + d], d);
+  }
   return plan;
 }
 

@@ -204,11 +204,13 @@ void apply(const SparseRows& rows, TensorRef from, int64_t dim, TensorRef to) {
 
 void resample(TensorRef self, int64_t dim, int64_t size, std::string_view mode, bool align_corners,
               std::optional<double> scale, bool antialias, TensorRef out) {
+  if (out.numel() == 0) return;
   apply(rows_of({self.size(static_cast<int>(dim)), size, mode, align_corners, scale, antialias}), self, dim, out);
 }
 
 void resample_backward(TensorRef grad, int64_t dim, int64_t input_size, std::string_view mode, bool align_corners,
                        std::optional<double> scale, bool antialias, TensorRef out) {
+  if (out.numel() == 0) return;
   const SparseRows rows =
       rows_of({input_size, grad.size(static_cast<int>(dim)), mode, align_corners, scale, antialias});
   apply(rows.transposed(input_size), grad, dim, out);
