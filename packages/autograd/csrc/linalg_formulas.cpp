@@ -46,14 +46,13 @@ Tensor real_like(TensorRef grad, tw_dtype dtype) { return is_complex(dtype) ? Te
 
 // ---- solvers --------------------------------------------------------------------------------------------------
 
-// With P = tril(L^H G), its diagonal halved, S = L^-H P L^-1; the gradient is Hermitian: (S + S^H) / 2.
+// L^-H P L^-1 for P, the lower triangle of L^H G and its adjoint above, halved.
 Tensor cholesky_backward(TensorRef grad, TensorRef L, bool upper) {
   const Tensor lower = upper ? adjoint_of(L) : Tensor::retain(L), g = upper ? adjoint_of(grad) : Tensor::retain(grad);
-  const Tensor half = ops::tril(times(adjoint_of(lower), g));
-  const Tensor weights = ops::sub(1, ops::mul(identity(L.size(-1), L), 0.5));
-  const Tensor left = ops::linalg_solve_triangular(adjoint_of(lower), ops::mul(half, weights), true);
-  const Tensor s = ops::linalg_solve_triangular(lower, left, false, false);
-  return ops::mul(ops::add(s, adjoint_of(s)), 0.5);
+  const Tensor x = times(adjoint_of(lower), g);
+  const Tensor p = ops::mul(ops::add(ops::tril(x), adjoint_of(ops::tril(x, -1))), 0.5);
+  const Tensor left = ops::linalg_solve_triangular(adjoint_of(lower), p, true);
+  return ops::linalg_solve_triangular(lower, left, false, false);
 }
 
 namespace {

@@ -18,7 +18,11 @@ namespace tw::composite {
 Tensor matrix_exp(TensorRef self) { return ops::linalg_matrix_exp(self); }
 
 Tensor linalg_matrix_power(TensorRef self, int64_t n) {
-  if (n == 0) return ops::clone(with_batch(identity(self.size(-1), self), batch_of(self)));
+  if (n == 0) {  // constant, and yet a function of the matrices, with gradient 0
+    const Tensor all = ops::full(IntList(), true, kBool, self.device());
+    const Tensor diagonal = ops::eye(self.size(-1), std::nullopt, kBool, self.device());
+    return ops::masked_fill(ops::masked_fill(self, all, 0), diagonal, 1);
+  }
   Tensor square = n < 0 ? ops::linalg_inv(self) : Tensor::retain(self), result;
   for (uint64_t left = n < 0 ? 0 - static_cast<uint64_t>(n) : static_cast<uint64_t>(n);;) {
     if (left & 1) result = result ? ops::matmul(result, square) : square;

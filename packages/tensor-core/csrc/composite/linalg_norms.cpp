@@ -37,7 +37,10 @@ Tensor safe_root(TensorRef sum, double order) {
 }
 
 Tensor power_norm(TensorRef magnitude, double order, std::optional<IntList> dim, bool keepdim) {
-  if (order == 0) return ops::sum(ops::to_dtype(ops::ne(magnitude, 0), magnitude.dtype()), dim, keepdim);
+  if (order == 0) {  // the sign has derivative 0
+    const Tensor counted = ops::masked_fill(magnitude, ops::ne(magnitude, 0), 1);
+    return ops::sum(ops::sign(counted), dim, keepdim);
+  }
   if (order == 1) return ops::sum(magnitude, dim, keepdim);
   if (std::isinf(order)) return order > 0 ? ops::amax(magnitude, dim, keepdim) : ops::amin(magnitude, dim, keepdim);
   return safe_root(ops::sum(ops::pow(magnitude, order), dim, keepdim), order);

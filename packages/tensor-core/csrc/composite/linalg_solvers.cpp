@@ -120,6 +120,11 @@ std::tuple<Tensor, Tensor> linalg_solve_ex(TensorRef A, TensorRef B, bool left, 
     throw fail(TW_E_SHAPE, "linalg.solve: the sizes of the matrix and of the right side differ: A is ", A.shape(),
                ", B is ", B.shape());
   const std::vector<int64_t> batch = broadcast_batch("linalg.solve", batch_of(A), batch_of(b));
+  if (batch_of(A).vec() != batch) {  // each matrix is factored once, for several right sides
+    auto [factors, rows, info] = ops::linalg_lu_factor_ex(A, true, check_errors);
+    const Tensor x = ops::linalg_lu_solve(factors, rows, b, left, false);
+    return {vector ? ops::squeeze(x, IntList({-1})) : x, std::move(info)};
+  }
   auto [result, lu, pivots, info] =
       ops::_linalg_solve_ex(with_batch(A, batch), with_batch(b, batch), left, check_errors);
   return {vector ? ops::squeeze(result, IntList({-1})) : std::move(result), std::move(info)};

@@ -54,16 +54,6 @@ Tensor with_last(TensorRef t, int64_t dim) {
 }
 
 template <class T>
-std::vector<std::complex<T>> half_roots(int64_t n) {
-  std::vector<std::complex<T>> roots;
-  for (int64_t k = 0; k <= n / 2; ++k) {
-    const std::complex<double> w = root_of_unity(k, n);
-    roots.emplace_back(static_cast<T>(w.real()), static_cast<T>(w.imag()));
-  }
-  return roots;
-}
-
-template <class T>
 std::complex<T> times(std::complex<T> a, std::complex<T> b) {
   return {a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real()};
 }
@@ -115,11 +105,11 @@ void real_rows(TensorRef in, int64_t count, int64_t n, double scale, std::comple
   else
     for (int64_t i = 0; i < count * n; ++i) z[i] = C(x[i]);
   transform_rows(z, count, length, false, scale);
-  const std::vector<C> roots = even ? half_roots<T>(n) : std::vector<C>();
+  const auto roots = even ? half_roots<T>(n) : nullptr;
   parallel_for(0, count, grain_for(4 * n), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       if (even)
-        combine_halves(z + i * length, length, roots.data(), out + i * half);
+        combine_halves(z + i * length, length, roots->data(), out + i * half);
       else
         std::copy(z + i * n, z + i * n + half, out + i * half);
     }
@@ -134,12 +124,12 @@ void hermitian_rows(const std::complex<T>* in, int64_t count, int64_t n, double 
   const Tensor room = empty({count, length}, sizeof(T) == 4 ? kComplex64 : kComplex128);
   C* z = room.data<C>();
   const bool even = n % 2 == 0;
-  const std::vector<C> roots = even ? half_roots<T>(n) : std::vector<C>();
+  const auto roots = even ? half_roots<T>(n) : nullptr;
   parallel_for(0, count, grain_for(4 * n), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const C* row = in + i * half;
       if (even) {
-        split_halves(row, length, roots.data(), z + i * length);
+        split_halves(row, length, roots->data(), z + i * length);
         continue;
       }
       z[i * n] = C(row[0].real());

@@ -95,10 +95,14 @@ class TwoSteps {
   // The line as a matrix [rows, columns]; `middle` has the line's size.
   void transform(const std::complex<T>* in, std::complex<T>* out, int64_t stride, std::complex<T>* middle) const {
     in_groups(columns_, rows_, [&](int64_t first, int64_t count, T* work, T* twist) {
-      fill_twist(first, count, twist);
+      const T* factors = twist;
+      if (plan_.twists.empty())
+        fill_twist(plan_, first, kernels_.lanes, twist);
+      else
+        factors = plan_.twists.data() + 2 * rows_ * first;
       kernels_.transform(plan_.rows->tables(),
                          {parts(in + first * stride), columns_ * stride, stride, parts(middle + first), columns_, 1,
-                          count, inverse_, T(1), twist},
+                          count, inverse_, T(1), factors},
                          work);
     });
     in_groups(rows_, columns_, [&](int64_t first, int64_t count, T* work, T*) {
@@ -118,18 +122,6 @@ class TwoSteps {
       for (int64_t g = begin; g < end; ++g)
         body(g * lanes, std::min(lanes, lines - g * lanes), work.get(), twist.get());
     });
-  }
-
-  // w^(row * column) of the whole length, for the columns from `first` on.
-  void fill_twist(int64_t first, int64_t count, T* twist) const {
-    const int64_t lanes = kernels_.lanes;
-    for (int64_t k = 0; k < rows_; ++k) {
-      T *re = twist + 2 * k * lanes, *im = re + lanes;
-      for (int64_t l = 0; l < lanes; ++l) {
-        const std::complex<double> w = l < count ? plan_.root(k * (first + l)) : 0;
-        re[l] = static_cast<T>(w.real()), im[l] = static_cast<T>(w.imag());
-      }
-    }
   }
 
   const FftKernels<T>& kernels_ = isa_table<FftKernels<T>>();

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cpu/fft_lines.h"
+#include "cpu/isa_kernels.h"
 
 namespace tw::cpu {
 
@@ -27,6 +28,18 @@ std::complex<double> root_of_unity(int64_t k, int64_t n) {
 template <class T>
 std::complex<double> FftPlan<T>::root(int64_t k) const {
   return coarse[static_cast<size_t>(k / kFineRoots)] * fine[static_cast<size_t>(k % kFineRoots)];
+}
+
+template <class T>
+void fill_twist(const FftPlan<T>& plan, int64_t first, int64_t lanes, T* twist) {
+  const int64_t count = std::min(lanes, plan.columns->length - first);
+  for (int64_t k = 0; k < plan.rows->length; ++k) {
+    T *re = twist + 2 * k * lanes, *im = re + lanes;
+    for (int64_t l = 0; l < lanes; ++l) {
+      const std::complex<double> w = l < count ? plan.root(k * (first + l)) : 0;
+      re[l] = static_cast<T>(w.real()), im[l] = static_cast<T>(w.imag());
+    }
+  }
 }
 
 namespace {
@@ -71,6 +84,10 @@ void split_in_two(FftPlan<T>& plan, int64_t rows) {
   plan.rows = fft_plan<T>(rows, false), plan.columns = fft_plan<T>(plan.length / rows, false);
   for (int64_t k = 0; k < std::min(kFineRoots, plan.length); ++k) plan.fine.push_back(root_of_unity(k, plan.length));
   for (int64_t k = 0; k < plan.length; k += kFineRoots) plan.coarse.push_back(root_of_unity(k, plan.length));
+  if (plan.length > kLongestKept) return;
+  const int64_t lanes = isa_table<FftKernels<T>>().lanes, groups = (plan.columns->length + lanes - 1) / lanes;
+  plan.twists.resize(static_cast<size_t>(groups * 2 * rows * lanes));
+  for (int64_t g = 0; g < groups; ++g) fill_twist(plan, g * lanes, lanes, plan.twists.data() + g * 2 * rows * lanes);
 }
 
 // The smallest 2^a 3^b 5^c that is not below n.
@@ -126,26 +143,59 @@ std::shared_ptr<const FftPlan<T>> make_plan(int64_t length, bool split) {
 
 }  // namespace
 
+namespace {
+
+// What was made for the last keys.
+template <class Key, class Value>
+class Kept {
+ public:
+  template <class Make>
+  std::shared_ptr<const Value> get(const Key& key, Make make) {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      const auto found = values_.find(key);
+      if (found != values_.end()) return found->second;
+    }
+    std::shared_ptr<const Value> value = make();  // may ask for others
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (values_.size() >= kMost) values_.clear();
+    values_[key] = value;
+    return value;
+  }
+
+ private:
+  static constexpr size_t kMost = 64;
+  std::mutex mutex_;
+  std::map<Key, std::shared_ptr<const Value>> values_;
+};
+
+}  // namespace
+
 template <class T>
 std::shared_ptr<const FftPlan<T>> fft_plan(int64_t length, bool split) {
-  static std::mutex mutex;
-  static std::map<std::pair<int64_t, bool>, std::shared_ptr<const FftPlan<T>>> plans;
-  constexpr size_t kMostPlans = 64;
-  const std::pair<int64_t, bool> key{length, split};
-  {
-    std::lock_guard<std::mutex> lock(mutex);
-    const auto found = plans.find(key);
-    if (found != plans.end()) return found->second;
-  }
-  std::shared_ptr<const FftPlan<T>> plan = make_plan<T>(length, split);  // may need other plans
-  std::lock_guard<std::mutex> lock(mutex);
-  if (plans.size() >= kMostPlans) plans.clear();
-  plans[key] = plan;
-  return plan;
+  static Kept<std::pair<int64_t, bool>, FftPlan<T>> plans;
+  return plans.get({length, split}, [&] { return make_plan<T>(length, split); });
+}
+
+template <class T>
+std::shared_ptr<const std::vector<std::complex<T>>> half_roots(int64_t n) {
+  static Kept<int64_t, std::vector<std::complex<T>>> kept;
+  return kept.get(n, [&] {
+    auto roots = std::make_shared<std::vector<std::complex<T>>>();
+    for (int64_t k = 0; k <= n / 2; ++k) {
+      const std::complex<double> w = root_of_unity(k, n);
+      roots->emplace_back(static_cast<T>(w.real()), static_cast<T>(w.imag()));
+    }
+    return std::shared_ptr<const std::vector<std::complex<T>>>(std::move(roots));
+  });
 }
 
 template struct FftPlan<float>;
 template struct FftPlan<double>;
+template void fill_twist<float>(const FftPlan<float>&, int64_t, int64_t, float*);
+template void fill_twist<double>(const FftPlan<double>&, int64_t, int64_t, double*);
+template std::shared_ptr<const std::vector<std::complex<float>>> half_roots<float>(int64_t);
+template std::shared_ptr<const std::vector<std::complex<double>>> half_roots<double>(int64_t);
 template std::shared_ptr<const FftPlan<float>> fft_plan<float>(int64_t, bool);
 template std::shared_ptr<const FftPlan<double>> fft_plan<double>(int64_t, bool);
 
