@@ -283,3 +283,26 @@ def test_masks_without_elements_pick_nothing() -> None:
     assert tw.ones(2, 3)[tw.zeros(2, 0, dtype=tw.bool)].shape == (0,)
     with pytest.raises(IndexError, match="mask has shape"):
         tw.ones(2, 3)[tw.zeros(3, 0, dtype=tw.bool)]
+
+
+def test_ranges_are_indices() -> None:
+    a = numbered((4, 3))
+    x = tw.from_numpy(a.copy())
+    assert x[range(0, 4, 2)].tolist() == a[range(0, 4, 2)].tolist()
+    assert x[:, range(2)].tolist() == a[:, :2].tolist()
+    x[range(2), 0] = 7
+    assert x[:, 0].tolist() == [7.0, 7.0, 6.0, 9.0]
+
+
+def test_bytes_are_masks() -> None:
+    x = tw.tensor([1, 2, 3])
+    mask = tw.tensor([1, 0, 2], dtype=tw.uint8)
+    with pytest.warns(DeprecationWarning, match="is a mask"):
+        assert x[mask].tolist() == [1, 3]
+    with pytest.warns(DeprecationWarning, match="is a mask"):
+        assert x[tw.tensor(1, dtype=tw.uint8)].tolist() == [[1, 2, 3]]
+    with pytest.warns(DeprecationWarning, match="is a mask"):
+        x[mask] = 0
+    assert x.tolist() == [0, 2, 0]
+    assert x.index_put([mask], tw.tensor(5)).tolist() == [5, 2, 5]
+    assert x.index([tw.tensor([1, 1])]).tolist() == [2, 2]

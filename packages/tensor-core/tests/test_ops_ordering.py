@@ -119,5 +119,37 @@ def test_median_of_nan_and_of_nothing() -> None:
     assert tw.median(tw.tensor([3, 1, 2, 4])).item() == 2
     with pytest.raises(ValueError, match="an empty tensor has no median"):
         tw.median(tw.ones(0))
-    with pytest.raises(IndexError, match="kthvalue: k is 3, dimension 0 has 2 elements"):
+    with pytest.raises(ValueError, match="kthvalue: k counts from 1 to the size of the dimension"):
         tw.kthvalue(tw.ones(2), 3, 0)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("size", [255, 257, 5000, 70000])
+@pytest.mark.parametrize("descending", [False, True])
+def test_long_lines(size: int, dtype: str, descending: bool) -> None:
+    """Sorted by digits, in chunks, and partly."""
+    values = np.random.default_rng(size).integers(-(2**62), 2**62, size)
+    a = (values / 2.0**55 if np.dtype(dtype).kind == "f" else values).astype(dtype)
+    if np.dtype(dtype).kind == "f":
+        a[::97], a[1::101], a[2::103], a[3::107] = np.nan, -0.0, 0.0, -np.inf
+    x = tw.from_numpy(a)
+    key = np.where(np.isnan(a), np.inf, a) if np.dtype(dtype).kind == "f" else a
+    ranks = np.unique(key, return_inverse=True)[1]
+    ranks[np.isnan(a.astype(np.float64))] = size  # behind infinity
+    order = np.argsort(-ranks if descending else ranks, kind="stable")
+    agree(tw.argsort(x, descending=descending), order)
+    for k in (1, 7, size // 2):
+        agree(tw.topk(x, k, largest=descending)[1], order[:k])
+    if not descending:
+        agree(tw.kthvalue(x, size // 3)[1], np.asarray(order[size // 3 - 1]))
+
+
+def test_orders_do_not_depend_on_the_number_of_threads() -> None:
+    x = tw.from_numpy(np.random.default_rng(3).integers(0, 1000, 200_000))
+    threads = tw.get_num_threads()
+    results = []
+    for n in (1, 3):
+        tw.set_num_threads(n)
+        results.append((tw.sort(x)[1].tolist(), tw.unique(x, return_counts=True)[1].tolist()))
+    tw.set_num_threads(threads)
+    assert results[0] == results[1]

@@ -11,6 +11,7 @@
 #include <cmath>
 
 #include "declarations/search.h"
+#include "runtime/device.h"
 #include "runtime/dtype.h"
 #include "runtime/text.h"
 
@@ -62,12 +63,16 @@ namespace {
 
 double number(TensorRef t) { return *ops::to_dtype(ops::cpu(t), kFloat64).data<double>(); }
 
+bool has_values(TensorRef t) { return t.get()->backend != kBackendMeta; }
+
 // Edges of `bins` bins of equal width over [low, high]; without a range over the values, widened if those are one.
 Tensor even_edges(const char* op, TensorRef values, int64_t bins, const double* range) {
   double low = 0, high = 1;
   if (range) {
     low = range[0], high = range[1];
   } else if (values.numel() > 0) {
+    if (!has_values(values))
+      throw fail(TW_E_UNSUPPORTED, op, ": without a range it depends on values, which a meta tensor has not");
     low = number(ops::amin(values)), high = number(ops::amax(values));
   }
   if (!std::isfinite(low) || !std::isfinite(high))
@@ -78,6 +83,7 @@ Tensor even_edges(const char* op, TensorRef values, int64_t bins, const double* 
 }
 
 void check_ascending(const char* op, TensorRef edges) {
+  if (!has_values(edges)) return;
   const int64_t n = edges.size(0) - 1;
   const Tensor rises = ops::all(ops::le(ops::narrow(edges, 0, 0, n), ops::narrow(edges, 0, 1, n)));
   if (!*ops::cpu(rises).data<uint8_t>()) throw fail(TW_E_VALUE, op, ": the edges of the bins must ascend");

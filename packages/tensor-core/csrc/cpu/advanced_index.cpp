@@ -34,7 +34,7 @@ std::vector<DimIndex> index_by_dim(const char* op, TensorRef self, TensorList in
     const TensorRef index(raw);
     if (!index) {
       ++dim;
-    } else if (index.dtype() == kBool) {
+    } else if (index.dtype() == kBool || index.dtype() == kUInt8) {  // bytes are masks, as before there were bools
       add_mask(op, self, index, dim, &result);
       dim += index.ndim();
     } else if (is_integral(index.dtype())) {

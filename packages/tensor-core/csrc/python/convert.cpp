@@ -5,6 +5,7 @@
 #include "python/element.h"
 #include "python/lazy.h"
 #include "python/object_bridge.h"
+#include "runtime/device.h"
 
 namespace tw::python {
 
@@ -44,7 +45,10 @@ bool is_index(PyObject* o) {
   if (is_tensor(o)) return is_scalar_tensor(o) && is_integral(tensor_of(o)->dl.dtype);
   return PyIndex_Check(o) && !is_numpy_array(o);
 }
-bool is_number(PyObject* o) { return is_plain_number(o) || is_numpy_scalar(o) || is_scalar_tensor(o); }
+bool has_values(PyObject* tensor) { return tensor_of(tensor)->backend != kBackendMeta; }
+bool is_number(PyObject* o) {
+  return is_plain_number(o) || is_numpy_scalar(o) || (is_scalar_tensor(o) && has_values(o));
+}
 bool is_real(PyObject* o) { return is_number(o) && !PyComplex_Check(o); }
 bool is_list(PyObject* o) { return PyTuple_Check(o) || PyList_Check(o); }
 

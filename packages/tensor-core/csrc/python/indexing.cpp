@@ -77,9 +77,21 @@ Tensor same_view(TensorRef t) {
   return op.call({to_value(t)});
 }
 
+// Bytes are masks, as they were before there were bools.
+bool is_byte(TensorRef t) { return t.dtype() == kUInt8; }
+
+Tensor mask_of_bytes(TensorRef bytes) {
+  static const OpHandle op("tw::ne");
+  if (PyErr_WarnEx(PyExc_DeprecationWarning,
+                   "a uint8 tensor used as an index is a mask; convert masks with bool(), positions with long()",
+                   1) < 0)
+    throw PythonError();
+  return op.call({to_value(bytes), to_value(int64_t{0})});
+}
+
 bool is_int(PyObject* o) {
   if (PyLong_Check(o)) return !PyBool_Check(o);
-  if (is_tensor(o)) return tensor_of(o)->dl.ndim == 0 && is_integral(tensor_of(o)->dl.dtype);
+  if (is_tensor(o)) return tensor_of(o)->dl.ndim == 0 && is_integral(tensor_of(o)->dl.dtype) && !is_byte(tensor_of(o));
   return is_numpy_scalar(o) && PyIndex_Check(o);
 }
 
@@ -89,10 +101,16 @@ Tensor bool_index(bool value) {
   return mask;
 }
 
-// A list, an array or a tensor as a tensor of integers or a mask.
+// A list, a range, an array or a tensor as a tensor of integers or a mask.
 Tensor index_tensor(PyObject* o) {
+  if (PyRange_Check(o)) {
+    const Ref list(PySequence_List(o));
+    if (!list) throw PythonError();
+    return index_tensor(list.get());
+  }
   Tensor t = is_tensor(o) ? Tensor::retain(tensor_of(o)) : tensor_from_data(o, nullptr, "index");
   if (!t) throw PythonError();
+  if (is_byte(t)) return mask_of_bytes(t);
   if (t.dtype() != kBool && !is_integral(t.dtype())) {
     if (t.numel() == 0 && !is_tensor(o)) return empty({0}, kInt64);  // x[[]]
     throw index_error("tensors used as indices must be of an integer type or bool, got ", t.dtype());
@@ -142,9 +160,9 @@ class Index {
 
   // Dimensions that a mask or an integer tensor takes the place of.
   int pick_dimensions(PyObject* o) {
-    if (!is_tensor(o) && !PyList_Check(o) && !PyTuple_Check(o) && !PyObject_CheckBuffer(o))
+    if (!is_tensor(o) && !PyList_Check(o) && !PyTuple_Check(o) && !PyRange_Check(o) && !PyObject_CheckBuffer(o))
       throw fail(TW_E_TYPE,
-                 "only integers, slices, None, ..., masks, integer tensors and lists of them are valid indices, got ",
+                 "only integers, slices, None, ..., masks, integer tensors, ranges and lists are valid indices, got ",
                  type_name(o));
     if (PyUnicode_Check(o) || PyBytes_Check(o)) throw fail(TW_E_TYPE, "a tensor cannot be indexed with ", type_name(o));
     indices_.push_back(index_tensor(o));
