@@ -82,7 +82,7 @@ void cubic_weights(T t, T (&weight)[4], T (&slope)[4]) {
 
 template <class T>
 GridTaps<T> taps_of(const GridAxis<T>& axis, GridMode mode, T coordinate) {
-  GridTaps<T> taps{};
+  GridTaps<T> taps;
   const T x = axis.unnormalized(coordinate);
   if (mode == GridMode::kCubic) {  // each element is padded by itself
     const T first = std::floor(x);
@@ -98,7 +98,7 @@ GridTaps<T> taps_of(const GridAxis<T>& axis, GridMode mode, T coordinate) {
   if (mode == GridMode::kNearest) {
     taps.count = 1;
     taps.index[0] = index_inside(std::nearbyint(place.value), axis.size);
-    taps.weight[0] = 1;
+    taps.weight[0] = 1, taps.slope[0] = 0;
     return taps;
   }
   const T first = std::floor(place.value), share = place.value - first;

@@ -38,16 +38,13 @@ struct PointTaps {
   T weight[16], slope[16][3];
 };
 
-template <class T>
-PointTaps<T> taps_of_point(const GridProblem& p, const T* point) {
+template <bool slopes, class T>
+void set_taps(const GridProblem& p, const T* point, PointTaps<T>& taps) {
   GridTaps<T> axes[3];
-  for (int d = 0; d < 3; ++d) {
-    if (d < p.dims)
-      axes[d] = taps_of(GridAxis<T>{p.size[d], p.padding, p.align_corners}, p.mode, point[d]);
-    else
-      axes[d] = {1, {0}, {T(1)}, {T(0)}};
-  }
-  PointTaps<T> taps;
+  axes[2] = {1, {0}, {T(1)}, {T(0)}};
+  for (int d = 0; d < p.dims; ++d)
+    axes[d] = taps_of(GridAxis<T>{p.size[d], p.padding, p.align_corners}, p.mode, point[d]);
+  taps.count = 0;
   for (int z = 0; z < axes[2].count; ++z)
     for (int y = 0; y < axes[1].count; ++y)
       for (int x = 0; x < axes[0].count; ++x) {
@@ -57,18 +54,19 @@ PointTaps<T> taps_of_point(const GridProblem& p, const T* point) {
         const int i = taps.count++;
         taps.place[i] = (depth * p.size[1] + row) * p.size[0] + column;
         taps.weight[i] = wx * wy * wz;
+        if (!slopes) continue;
         taps.slope[i][0] = axes[0].slope[x] * wy * wz;
         taps.slope[i][1] = wx * axes[1].slope[y] * wz;
         taps.slope[i][2] = wx * wy * axes[2].slope[z];
       }
-  return taps;
 }
 
 template <class T>
 void sample_points(const GridProblem& p, const T* input, const T* grid, T* out, int64_t begin, int64_t end) {
+  PointTaps<T> taps;
   for (int64_t i = begin; i < end; ++i) {
     const int64_t image = i / p.points, point = i % p.points;
-    const PointTaps<T> taps = taps_of_point(p, grid + i * p.dims);
+    set_taps<false>(p, grid + i * p.dims, taps);
     const T* plane = input + image * p.channels * p.pixels();
     T* to = out + image * p.channels * p.points + point;
     if (taps.count == 4) {  // mostly
@@ -91,19 +89,22 @@ void spread_image(const GridProblem& p, int64_t image, const T* grad, const T* i
                   T* grad_grid) {
   const int64_t size = p.channels * p.pixels();
   grad += image * p.channels * p.points, input += image * size, grad_input += image * size;
+  PointTaps<T> taps;
   for (int64_t point = 0; point < p.points; ++point) {
     const int64_t place = (image * p.points + point) * p.dims;
-    const PointTaps<T> taps = taps_of_point(p, grid + place);
-    T along[3] = {};
+    set_taps<true>(p, grid + place, taps);
+    T products[16] = {};  // of each tap, summed over the channels
     for (int64_t c = 0; c < p.channels; ++c) {
       const T g = grad[c * p.points + point];
       for (int k = 0; k < taps.count; ++k) {
         const int64_t pixel = c * p.pixels() + taps.place[k];
         grad_input[pixel] += g * taps.weight[k];
-        const T product = g * input[pixel];
-        for (int d = 0; d < p.dims; ++d) along[d] += product * taps.slope[k][d];
+        products[k] += g * input[pixel];
       }
     }
+    T along[3] = {};
+    for (int k = 0; k < taps.count; ++k)
+      for (int d = 0; d < p.dims; ++d) along[d] += products[k] * taps.slope[k][d];
     for (int d = 0; d < p.dims; ++d) grad_grid[place + d] = along[d];
   }
 }

@@ -71,7 +71,7 @@ void consider_tap(const T* __restrict in, int64_t stride, int32_t place, int64_t
 
 template <class T>
 void max_of_row(const WindowPlan& w, const WindowRange& zs, const WindowRange& ys, const T* in, RowMaxima<T>& row) {
-  const WindowSteps& steps = *w.x.steps;
+  const WindowSteps steps = w.x.steps.value_or(WindowSteps{0, 1, 0, 1});
   for (int64_t i = 0; i < w.x.out; ++i) {
     const int64_t corner = (zs.first * w.y.size + ys.first) * w.x.size + w.x.ranges[static_cast<size_t>(i)].first;
     row.values[static_cast<size_t>(i)] = kLeast<T>;
