@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests-integration"))
 
 from sample_calls import converted, function_of, good_cases, leaves, named_dtypes, to_array, to_tensor, tolerances
 from samples import all_rows
-from samples.table import Array, Case, LowArray, Row
+from samples.table import LOW, Array, Case, LowArray, Row
 
 REPEATS = 5
 SLICE_S = 2e-4  # seconds of one timed loop
@@ -77,6 +77,12 @@ def name_of(dtype: Any) -> str:
     return str(dtype).rpartition(".")[2]
 
 
+# Where torch itself is that far from the true value, measured with mpmath.
+LESS_ACCURATE = {
+    "special.bessel_j0": 1e-7, "special.bessel_j1": 1e-7, "special.bessel_y0": 1e-6, "special.bessel_y1": 1e-6,
+    "special.airy_ai": 1e-7, "polygamma": 1e-7, "special.polygamma": 1e-7,
+}  # fmt: skip
+
 Call = tuple[tuple[Any, ...], dict[str, Any]]
 
 
@@ -97,6 +103,7 @@ def compare_values(row: Row, dtype: str, ours: Any, theirs: Any) -> str | None:
     if len(mine) != len(other):
         return f"{len(mine)} results, torch gives {len(other)}"
     relative, absolute = tolerances(row, dtype)
+    absolute = max(absolute, LESS_ACCURATE.get(row.name, 0))
     for one, two in zip(mine, other, strict=True):
         if isinstance(two, torch.Tensor) and isinstance(one, tw.Tensor):
             if tuple(one.shape) != tuple(two.shape):
@@ -108,6 +115,8 @@ def compare_values(row: Row, dtype: str, ours: Any, theirs: Any) -> str | None:
         if row.random or row.check is not None or two is None or isinstance(two, (torch.dtype, str)):
             continue
         a, b = to_array(one), torch_array(two)
+        if dtype in LOW and b.size:  # sums of rounded products: relative to the largest
+            absolute = max(absolute, 2 * relative * float(np.nanmax(np.abs(b), initial=0)))
         if not np.allclose(a, b, rtol=relative, atol=absolute, equal_nan=True):
             return f"values differ by up to {np.nanmax(np.abs(a.astype(complex) - b.astype(complex))):.3g}"
     return None
@@ -171,8 +180,10 @@ def compare_gradients(row: Row, case: Case, function: Callable[..., Any], refere
         ours = gradients(function, our_call(case), leaves, tw.Tensor)
     except Exception as error:
         return f"backward: {type(error).__name__}: {error}"
+    if not ours:
+        return "backward: no gradient" if any(item is not None and np.any(item) for item in theirs) else None
     if len(ours) != len(theirs):
-        return "backward: no gradient" if not ours else None
+        return f"backward: {len(ours)} inputs have a gradient, {len(theirs)} of torch's"
     for position, (one, two) in enumerate(zip(ours, theirs, strict=True)):
         zero = two is None or not np.any(two)
         if one is None and not zero:

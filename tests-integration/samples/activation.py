@@ -57,7 +57,7 @@ def glu(x: Array, dim: int = -1) -> Array:
 
 def prelu(x: Array, weight: Array) -> Array:
     slope = weight if weight.size == 1 or x.ndim < 2 else weight.reshape(-1, *[1] * (x.ndim - 2))
-    return np.where(x > 0, x, slope * x)
+    return np.where(x > 0, x, slope * x).reshape(x.shape)
 
 
 def kept(reference: Callable[..., Any]) -> Callable[..., Array]:

@@ -16,15 +16,16 @@ def padded(x: Array, pad: Sequence[int], mode: str = "constant", value: float | 
     """NumPy's pad: dimensions in order, only positive widths; negative ones cut off first."""
     pairs = [(pad[2 * i], pad[2 * i + 1]) for i in range(len(pad) // 2)][::-1]
     pairs = [(0, 0)] * (x.ndim - len(pairs)) + pairs
-    if mode != "reflect":  # a mirrored border shows what a negative one beside it cuts off
+    first = mode in ("constant", "circular")  # other borders show what a negative one beside them cuts off
+    if first:
         cut = tuple(slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(pairs, x.shape, strict=True))
-        x = x[cut] if mode == "constant" else x
+        x = x[cut]
     if x.ndim == 0:
         return x.copy()
     widths = [(max(a, 0), max(b, 0)) for a, b in pairs]
     options = {"constant_values": value or 0} if mode == "constant" else {}
     wide = np.pad(x, widths, MODES[mode], **options)
-    if mode == "constant":
+    if first:
         return wide
     return wide[tuple(slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(pairs, wide.shape, strict=True))]
 

@@ -29,6 +29,11 @@ int64_t source_index(std::string_view mode, int64_t p, int64_t size) {
 Tensor padded(TensorRef self, int64_t dim, Border border, std::string_view mode) {
   const int64_t size = self.size(static_cast<int>(dim)), length = size + border.before + border.after;
   if (border.before <= 0 && border.after <= 0) return ops::narrow(self, dim, -border.before, length);
+  if (mode == "circular" && (border.before < 0 || border.after < 0)) {  // continues at the other end of what is left
+    const int64_t cut = std::max<int64_t>(-border.before, 0), kept = size - cut - std::max<int64_t>(-border.after, 0);
+    const Border rest{std::max<int64_t>(border.before, 0), std::max<int64_t>(border.after, 0)};
+    return padded(ops::narrow(self, dim, cut, kept), dim, rest, mode);
+  }
   Tensor index = tw::empty({length}, kInt64);
   for (int64_t i = 0; i < length; ++i) index.data<int64_t>()[i] = source_index(mode, i - border.before, size);
   if (self.device() != index.device()) index = ops::to_device(index, self.device());

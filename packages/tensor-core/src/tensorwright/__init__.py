@@ -137,6 +137,7 @@ if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
     from tensorwright._settings import use_deterministic_algorithms as use_deterministic_algorithms
     from tensorwright._storage import TypedStorage as TypedStorage
     from tensorwright._storage import UntypedStorage as UntypedStorage
+    from tensorwright._tensordot import tensordot as tensordot
 
 _siblings.install_finder()
 _tensor_methods.install()
@@ -175,6 +176,7 @@ _LAZY = {
     "set_num_interop_threads": "_settings",
     "use_deterministic_algorithms": "_settings",
     "TypedStorage": "_storage",
+    "tensordot": "_tensordot",
     "UntypedStorage": "_storage",
 }
 _LAZY_MODULES = ("array_api", "distributions", "extend", "fft", "linalg", "ops", "signal", "special")
