@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cpu/bind.h"
+#include "dispatch/autocast.h"
 #include "dispatch/layers.h"
 #include "runtime/device.h"
 
@@ -114,6 +115,7 @@ void register_builtin_ops() {
     op->backend[kBackendCpu].store(record, std::memory_order_release);
   }
   add_cross_device_kernels(kBackendMeta);
+  register_autocast();
 }
 
 void add_cross_device_kernels(uint32_t backend) {

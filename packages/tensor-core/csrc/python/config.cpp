@@ -5,6 +5,7 @@
 
 #include "cpu/blas.h"
 #include "cpu/isa.h"
+#include "dispatch/autocast.h"
 #include "dispatch/plugin.h"
 #include "python/dtype_object.h"
 #include "python/errors.h"
@@ -120,6 +121,9 @@ bool add_config(PyObject* module) {
     m.def("promote_types", &promote_types, py::arg("a"), py::arg("b"));
     m.def("can_store", &can_store, py::arg("source"), py::arg("target"));
     m.def("result_type", &result_type);
+    m.def("get_autocast_dtype", &autocast_dtype);
+    m.def("set_autocast_dtype", &set_autocast_dtype, py::arg("dtype"));
+    m.attr("AUTOCAST_LAYER") = TW_L_AUTOCAST;
     m.def("generator_state", [] {
       const GeneratorState s = generator_state();
       return py::make_tuple(s.seed, s.counter);

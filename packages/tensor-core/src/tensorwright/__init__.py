@@ -93,6 +93,7 @@ from tensorwright._tensor_properties import is_signed as is_signed
 from tensorwright._tensor_properties import resize_as_ as resize_as_
 
 if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
+    from tensorwright import amp as amp
     from tensorwright import array_api as array_api
     from tensorwright import autograd as autograd
     from tensorwright import distributions as distributions
@@ -105,6 +106,7 @@ if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
     from tensorwright import optim as optim
     from tensorwright import signal as signal
     from tensorwright import special as special
+    from tensorwright import testing as testing
     from tensorwright._config import get_num_threads as get_num_threads
     from tensorwright._config import set_num_threads as set_num_threads
     from tensorwright._config import show_config as show_config
@@ -138,6 +140,9 @@ if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
     from tensorwright._storage import TypedStorage as TypedStorage
     from tensorwright._storage import UntypedStorage as UntypedStorage
     from tensorwright._tensordot import tensordot as tensordot
+    from tensorwright.amp import autocast as autocast
+    from tensorwright.amp import get_autocast_dtype as get_autocast_dtype
+    from tensorwright.amp import is_autocast_enabled as is_autocast_enabled
 
 _siblings.install_finder()
 _tensor_methods.install()
@@ -175,11 +180,14 @@ _LAZY = {
     "set_flush_denormal": "_settings",
     "set_num_interop_threads": "_settings",
     "use_deterministic_algorithms": "_settings",
+    "autocast": "amp",
+    "get_autocast_dtype": "amp",
+    "is_autocast_enabled": "amp",
     "TypedStorage": "_storage",
     "tensordot": "_tensordot",
     "UntypedStorage": "_storage",
 }
-_LAZY_MODULES = ("array_api", "distributions", "extend", "fft", "linalg", "ops", "signal", "special")
+_LAZY_MODULES = ("amp", "array_api", "distributions", "extend", "fft", "linalg", "ops", "signal", "special", "testing")
 
 
 def __getattr__(name: str) -> object:
