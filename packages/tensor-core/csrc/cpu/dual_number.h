@@ -8,7 +8,7 @@ namespace tw::cpu {
 
 struct Dual {
   double value, slope;
-  Dual(double v, double s = 0) : value(v), slope(s) {}
+  Dual(double v = 0, double s = 0) : value(v), slope(s) {}
 };
 
 inline Dual operator+(Dual a, Dual b) { return {a.value + b.value, a.slope + b.slope}; }

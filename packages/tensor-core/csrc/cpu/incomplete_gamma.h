@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include "cpu/dual_number.h"
@@ -100,12 +101,11 @@ R upper_series(R a, double x) {
   return -expm1(logarithm) - exp(logarithm) * a * sum;
 }
 
-// Coefficients c[k][n] of Temme's expansion (DLMF 8.12.10, 8.12.11), from their recurrence; as many of each row as
-// matter for a >= kTemmeLeast and |x - a| < kTemmeWidth a.
+// Coefficients of eta^n a^-k of Temme's expansion (DLMF 8.12.10, 8.12.11), from their recurrence, as kTemme[n][k];
+// those that do not matter for a >= kTemmeLeast and |x - a| < kTemmeWidth a are 0.
 constexpr double kTemmeLeast = 30, kTemmeWidth = 0.3;
-constexpr int kTemmeOrders = 13;
-extern const int kTemmeTerms[kTemmeOrders];
-extern const double kTemme[kTemmeOrders][17];
+constexpr int kTemmeOrders = 13, kTemmeTerms = 17;
+extern const double kTemme[kTemmeTerms][kTemmeOrders];
 
 // Q (or P, for sign -1) for large a and x near a (DLMF 8.12.3 to 8.12.8).
 template <class R>
@@ -117,12 +117,13 @@ R uniform_expansion(R a, double x, double sign) {
   // eta, of which half_square is half the square; near 0 it is mu - mu^2 / 3
   const R size = at_a ? ratio_less_one - ratio_less_one * ratio_less_one / R(3) : sqrt(R(2) * half_square);
   const R eta = !at_a && x < value_of(a) ? -size : size;
+  std::array<R, kTemmeOrders> orders;  // side by side, so that the processor works on all at once
+  orders.fill(R(0));
+  for (int n = kTemmeTerms - 1; n >= 0; --n)
+    for (size_t k = 0; k < orders.size(); ++k) orders[k] = orders[k] * eta + R(kTemme[n][k]);
   R sum = R(0);
-  for (int k = kTemmeOrders - 1; k >= 0; --k) {
-    R polynomial = R(0);
-    for (int n = kTemmeTerms[k] - 1; n >= 0; --n) polynomial = polynomial * eta + R(kTemme[k][n]);
-    sum = sum / a + polynomial;
-  }
+  const R inverse = R(1) / a;
+  for (size_t k = orders.size(); k-- > 0;) sum = sum * inverse + orders[k];
   const R rest = exp(-a * half_square) / sqrt(R(6.283185307179586) * a) * sum;
   const R normal = R(0.5) * erfc(R(sign) * eta * sqrt(a * R(0.5)));
   return sign > 0 ? normal + rest : normal - rest;
