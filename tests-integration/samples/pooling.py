@@ -308,7 +308,7 @@ def max_gradient(
 
 
 @row(
-    "ops.max_pool2d_with_indices_backward",
+    "max_pool2d_with_indices_backward",
     reference=max_gradient,
     torch="ops.aten.max_pool2d_with_indices_backward",
     grad=(0,),
