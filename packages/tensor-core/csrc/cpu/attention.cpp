@@ -55,6 +55,7 @@ void attention(TensorRef query, TensorRef key, TensorRef value, TensorRef attn_m
   visit_floating("attention", dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     const Attention<T> a(q, k, v, mask, is_causal, scale);
+    prepare_products(a);
     const int64_t tiles = (a.q.rows + kQueryTile - 1) / kQueryTile;
     const int64_t work = std::min(a.q.rows, kQueryTile) * a.k.rows * (a.q.cols + a.v.cols) / 8;
     parallel_for(0, a.count() * tiles, grain_for(work), [&](int64_t begin, int64_t end) {

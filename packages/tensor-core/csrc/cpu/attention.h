@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "cpu/blas.h"
 #include "cpu/element_types.h"
 #include "cpu/gemm.h"
 #include "cpu/isa_kernels.h"
@@ -87,6 +88,15 @@ struct Attention {
     return buffer;
   }
 };
+
+// Opens the BLAS library on the calling thread, before others need it: it is found by Python, whose lock this thread
+// may hold while it waits for the others.
+template <class T>
+void prepare_products(const Attention<T>& a) {
+  constexpr int64_t kTiny = 512;
+  const int64_t widest = std::max({a.q.cols, a.v.cols, a.k.rows});
+  if (std::min(a.q.rows, kQueryTile) * std::min(a.k.rows, kKeyTile) > kTiny / std::max<int64_t>(widest, 1)) blas();
+}
 
 // result = alpha left right + beta result, row-major.
 template <class T>

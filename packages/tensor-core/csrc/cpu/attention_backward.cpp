@@ -83,6 +83,7 @@ void attention_backward(TensorRef grad, TensorRef query, TensorRef key, TensorRe
   visit_floating("attention_backward", dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     const Attention<T> a(q, k, v, mask, is_causal, scale);
+    prepare_products(a);
     const Gradients<T> g{grads.data<T>(),    values.data<T>(), sums.data<T>(),
                          to_query.data<T>(), to_key.data<T>(), to_value.data<T>()};
     std::fill_n(g.query, grad_query.numel(), T(0));

@@ -143,6 +143,8 @@ void gemm(const Gemm& p) {
   const int64_t tasks = p.batch * blocking.count();
   const int64_t block_work = blocking.row_block * blocking.col_block * std::max<int64_t>(p.depth, 1);
   const int64_t grain = std::max<int64_t>(1, (kBlockProduct / 8) / block_work);
+  // On this thread, before others need it: the library is found by Python, whose lock this thread may hold.
+  if (block_work > kTinyProduct && tasks > grain && !is_integral(p.dtype)) blas();
   parallel_for(0, tasks, grain, [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) {
       const int64_t batch = task / blocking.count(), block = task % blocking.count();
