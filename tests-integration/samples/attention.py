@@ -66,7 +66,7 @@ def heads_reference(
 ) -> Any:
     """Self-attention by its definition, head by head; inputs [length, batch, features]."""
     out_w, out_b = rest[4], rest[5]
-    need_weights, mask = options.get("need_weights", True), options.get("attn_mask")
+    mask = options.get("attn_mask")
     parts = [x @ w[i * embed : (i + 1) * embed].T + b[i * embed : (i + 1) * embed] for i, x in enumerate((q, k, v))]
     size, results, weights = embed // heads, [], []
     for h in range(heads):
@@ -78,7 +78,7 @@ def heads_reference(
         weights.append(e / e.sum(-1, keepdims=True))
         results.append(np.moveaxis(weights[-1] @ vh, 1, 0))
     result = np.concatenate(results, -1) @ out_w.T + out_b
-    return (result, np.mean(weights, 0)) if need_weights else (result, None)
+    return result, np.mean(weights, 0)
 
 
 @row("nn.functional.multi_head_attention_forward", reference=heads_reference, grad=(0, 1, 2, 5, 6, 11, 12))
@@ -89,10 +89,9 @@ def multi_head_attention_forward(make: Make) -> Iterator[Case]:
 
     q, k = make(3, 1, 4), make(2, 1, 4)
     yield call(q, k, make(2, 1, 4))
-    yield call(q, k, make(2, 1, 4), need_weights=False)
     mask = np.array([[False, True], [True, False], [False, False]])
     yield call(q, k, make(2, 1, 4), attn_mask=mask)
-    yield call(q, k, make(2, 1, 4), attn_mask=mask, need_weights=False)
+    yield call(q, k, make(2, 1, 4), attn_mask=mask, key_padding_mask=None, average_attn_weights=True)
     yield refused(
         q, k, k, 4, 3, make(12, 4), make(12), None, None, False, 0.0, make(4, 4), make(4),
         error=ValueError, match="multiple of num_heads",

@@ -85,10 +85,11 @@ Tensor scaled_dot_product_attention(TensorRef query, TensorRef key, TensorRef va
 }
 
 Tensor _safe_softmax(TensorRef self, int64_t dim, std::optional<tw_dtype> dtype) {
-  const Tensor result = ops::softmax(self, dim, dtype);
-  if (self.ndim() > 0 && self.size(static_cast<int>(dim)) == 0) return Tensor::retain(result);
+  if (self.numel() == 0) return ops::softmax(self, dim, dtype);
   const int64_t dims[] = {dim};
-  return ops::masked_fill(result, ops::all(ops::eq(self, kNever), IntList(dims, 1), true), 0);
+  const Tensor none = ops::all(ops::eq(self, kNever), IntList(dims, 1), true);
+  // Zeros go into softmax too, so that its gradient has no NaN to multiply by 0.
+  return ops::masked_fill(ops::softmax(ops::masked_fill(self, none, 0), dim, dtype), none, 0);
 }
 
 }  // namespace tw::composite
