@@ -12,8 +12,8 @@ namespace tw::composite {
 
 Tensor prelu(TensorRef self, TensorRef weight) {
   if (weight.numel() == 1 || self.ndim() <= 1)
-    return ops::prelu_pointwise(self,
-                                ops::reshape(weight, self.ndim() == 0 || weight.ndim() == 0 ? IntList{} : IntList{-1}));
+    return ops::prelu_pointwise(
+        self, ops::reshape(weight, self.ndim() == 0 ? std::vector<int64_t>() : std::vector<int64_t>{-1}));
   std::vector<int64_t> shape(static_cast<size_t>(self.ndim()), 1);
   shape[1] = weight.numel();
   return ops::prelu_pointwise(self, ops::reshape(weight, shape));

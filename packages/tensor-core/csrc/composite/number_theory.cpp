@@ -7,6 +7,7 @@
 
 #include "declarations/number_theory.h"
 #include "runtime/dtype.h"
+#include "runtime/text.h"
 
 namespace tw::composite {
 
@@ -27,6 +28,8 @@ Tensor as_tensor(const Operand& operand, tw_dtype dtype, tw_device device) {
 Tensor ldexp(TensorRef self, TensorRef other) { return ops::mul(self, ops::pow(2.0, other)); }
 
 Tensor float_power(const Operand& self, const Operand& exponent) {
+  if (!self.is_tensor() && !exponent.is_tensor())
+    throw fail(TW_E_TYPE, "float_power: self or exponent must be a tensor, got two numbers");
   const tw_dtype dtype = double_type(self) == kComplex128 ? kComplex128 : double_type(exponent);
   const tw_device device = self.is_tensor() ? self.tensor().device() : exponent.tensor().device();
   if (!exponent.is_tensor()) return ops::pow(as_tensor(self, dtype, device), exponent);

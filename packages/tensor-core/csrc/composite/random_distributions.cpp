@@ -25,8 +25,9 @@ Tensor uniform_like(TensorRef self, tw_object* generator, tw_dtype dtype) {
 // The largest integer that random_() draws.
 int64_t largest_integer(tw_dtype d) {
   if (d == kBool) return 1;
-  if (is_floating(d)) return int64_t{1} << (d == kFloat64 ? 53 : d == kFloat32 ? 24 : d == kFloat16 ? 11 : 8);
-  const int bits = d.bits - (d == kUInt8 ? 0 : 1);
+  if (is_floating(d))
+    return int64_t{1} << (d == kFloat64 ? 53 : d == kFloat32 ? 24 : d == kFloat16 ? 11 : d == kBFloat16 ? 8 : 3);
+  const int bits = d.bits - (d.code == TW_DT_UINT ? 0 : 1);
   return bits >= 63 ? std::numeric_limits<int64_t>::max() : (int64_t{1} << bits) - 1;
 }
 

@@ -2,7 +2,9 @@
 #include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/creation.hpp>
 #include <tensorwright/ops/pointwise.hpp>
+#include <tensorwright/ops/reduction.hpp>
 #include <tensorwright/ops/special.hpp>
+#include <tensorwright/ops/views.hpp>
 
 #include <cmath>
 
@@ -25,6 +27,7 @@ Tensor as_tensor(const Operand& operand, tw_dtype dtype, tw_device device) {
 
 // Both operands as tensors of the floating dtype that they promote to.
 Pair float_pair(const char* op, const Operand& a, const Operand& b) {
+  if (!a.is_tensor() && !b.is_tensor()) throw fail(TW_E_TYPE, op, ": an argument must be a tensor, got two numbers");
   Promotion promotion;
   tw_device device{TW_DEVICE_CPU, 0};
   for (const Operand* operand : {&a, &b}) {
@@ -66,9 +69,9 @@ Tensor polygamma_method(TensorRef self, int64_t n) { return polygamma(n, self); 
 Tensor mvlgamma(TensorRef self, int64_t p) {
   const Tensor x = floating(self);
   const double order = static_cast<double>(p);
-  Tensor sum = ops::add(ops::lgamma(x), order * (order - 1) / 4 * std::log(M_PI));
-  for (int64_t j = 1; j < p; ++j) sum = ops::add(sum, ops::lgamma(ops::sub(x, 0.5 * static_cast<double>(j))));
-  return sum;
+  const Tensor halves = ops::mul(ops::arange(0, p, 1, x.dtype(), x.device()), 0.5);
+  const Tensor terms = ops::lgamma(ops::sub(ops::unsqueeze(x, -1), halves));
+  return ops::add(ops::sum(terms, IntList({-1}), false), order * (order - 1) / 4 * std::log(M_PI));
 }
 
 Tensor special_chebyshev_polynomial_t(const Operand& x, const Operand& n) {

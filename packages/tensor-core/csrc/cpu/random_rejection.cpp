@@ -13,6 +13,7 @@ namespace {
 // Marsaglia and Tsang, "A simple method for generating gamma variables" (2000).
 double draw_gamma(double concentration, ElementStream& numbers) {
   if (!(concentration > 0)) return std::numeric_limits<double>::quiet_NaN();
+  if (std::isinf(concentration)) return concentration;
   const bool small = concentration < 1;
   const double d = (small ? concentration + 1 : concentration) - 1.0 / 3, c = 1 / std::sqrt(9 * d);
   double v = 0;
@@ -59,8 +60,11 @@ double draw_large_poisson(double rate, ElementStream& numbers) {
   }
 }
 
+// From so many expected events on the normal distribution is as close as rounding lets the logarithms below be.
+constexpr double kManyEvents = 1e11;
+
 double draw_poisson(double rate, ElementStream& numbers) {
-  if (rate >= 1e15) return std::floor(rate + std::sqrt(rate) * numbers.normal());  // what is lost is below one place
+  if (rate >= kManyEvents) return std::floor(rate + std::sqrt(rate) * numbers.normal());
   if (rate >= 10) return draw_large_poisson(rate, numbers);
   return draw_by_inversion(std::exp(-rate), numbers.uniform(), 1e9, [rate](double k) { return rate / k; });
 }
@@ -84,7 +88,10 @@ double draw_large_binomial(double n, double p, ElementStream& numbers) {
 
 double draw_binomial(double n, double p, ElementStream& numbers) {
   if (p > 0.5) return n - draw_binomial(n, 1 - p, numbers);
-  if (n >= 1e15) return n * p < 1e15 ? draw_poisson(n * p, numbers) : std::floor(n * p);
+  const double variance = n * p * (1 - p);
+  if (variance >= kManyEvents || (n >= 10 * kManyEvents && variance >= 1e6))
+    return std::fmax(0, std::fmin(n, std::floor(n * p + std::sqrt(variance) * numbers.normal())));
+  if (n >= 10 * kManyEvents) return draw_poisson(n * p, numbers);  // p is below 1e-6
   if (n * p >= 10) return draw_large_binomial(n, p, numbers);
   const double odds = p / (1 - p);
   return draw_by_inversion(std::exp(n * std::log1p(-p)), numbers.uniform(), n,

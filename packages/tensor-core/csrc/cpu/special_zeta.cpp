@@ -29,6 +29,7 @@ constexpr double kBernoulli[] = {12.0,
 // The sum of (k + a)^-s over k >= 0 for an `a` large against s.
 double smooth_sum(double s, double a) {
   const double power = std::pow(a, -s);
+  if (power == 0) return 0;
   double sum = power * a / (s - 1) + 0.5 * power;
   double factor = s * power / a, order = s;
   for (const double divisor : kBernoulli) {
@@ -48,7 +49,7 @@ double positive_zeta(double s, double q) {
   for (; q < start; q += 1) {
     const double term = std::pow(q, -s);
     sum += term;
-    if (term < 1e-17 * sum) return sum;
+    if (term <= 1e-17 * sum) return sum;
   }
   return sum + smooth_sum(s, q);
 }
