@@ -228,3 +228,50 @@ def hash_tensor(make: Make) -> Iterator[Case]:
     yield case(make(2, 3, 4), dim=(0, 2), keepdim=True)
     yield case(make(0, 3), dim=0)
     yield refused(make(0), error=ValueError, match="dimension")
+
+
+ALIASES = {
+    "special.erf": (scipy_special.erf, -3.0, 3.0),
+    "special.erfc": (scipy_special.erfc, -3.0, 3.0),
+    "special.erfinv": (scipy_special.erfinv, -0.9, 0.9),
+    "special.exp2": (np.exp2, -3.0, 3.0),
+    "special.expm1": (np.expm1, -3.0, 3.0),
+    "special.log1p": (np.log1p, -0.5, 3.0),
+    "special.logit": (scipy_special.logit, 0.1, 0.9),
+}
+for name, (reference, low, high) in ALIASES.items():
+    pointwise(name, dtypes=REAL_FLOAT, low=low, high=high, reference=own(reference))
+
+
+@row("special.xlogy", dtypes=REAL_FLOAT, reference=own(scipy_special.xlogy))
+def xlogy(make: Make) -> Iterator[Case]:
+    yield case(make(3, 4), make(3, 4, low=0.5))
+    yield case(make(3, 1), make(4, low=0.5))
+    yield case(0.0, make(4, low=0.5))
+    yield case(make(4), 0.5)
+
+
+@row("special.round", dtypes=FLOAT, reference=lambda x, decimals=0: np.round(x, decimals))
+def rounded(make: Make) -> Iterator[Case]:
+    yield case(make(3, 4))
+    yield case(make(5), decimals=1)
+    yield case(make(5, low=-200, high=200), decimals=-1)
+
+
+def along(make: Make) -> Iterator[Case]:
+    yield case(make(5), 0)
+    yield case(make(2, 3), 1)
+    yield case(make(2, 3, 4), -2)
+    yield case(make(2, 3), 0)
+
+
+row("special.softmax", dtypes=REAL_FLOAT, reference=lambda x, dim: scipy_special.softmax(x, axis=dim))(along)
+row("special.log_softmax", dtypes=REAL_FLOAT, reference=lambda x, dim: scipy_special.log_softmax(x, axis=dim))(along)
+
+
+@row("special.logsumexp", dtypes=FLOAT, reference=lambda x, dim, keepdim=False: np.asarray(
+    scipy_special.logsumexp(x, axis=dim, keepdims=keepdim)))  # fmt: skip
+def logsumexp(make: Make) -> Iterator[Case]:
+    yield case(make(2, 3), 1)
+    yield case(make(2, 3, 4), (0, 2), keepdim=True)
+    yield case(make(2, 3), -2)
