@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .table import ALL, BOOL, FLOAT, REAL, Array, Case, Make, case, refused, row
+from .table import ALL, BOOL, COMPLEX, FLOAT, REAL, Array, Case, Make, case, refused, row
 
-MOVED = REAL + BOOL  # elements are only moved
+MOVED = ALL  # elements are only moved
 
 
 def np_gather(x: Array, dim: int, index: Array) -> Array:
@@ -124,7 +124,7 @@ def np_index_add(x: Array, dim: int, index: Array, source: Array, *, alpha: floa
     )
 
 
-@row("index_add", dtypes=REAL, reference=np_index_add, rtol=2e-2, atol=2e-2)  # 16-bit sums round at each step
+@row("index_add", dtypes=REAL + COMPLEX, reference=np_index_add, rtol=2e-2, atol=2e-2)  # 16-bit sums round at each step
 def index_add(make: Make) -> Iterator[Case]:
     x = make(3, 4)
     yield case(x, 0, make.integers(5, high=3), make(5, 4))
@@ -178,7 +178,7 @@ def np_index_put(x: Array, indices: tuple[Array, ...], values: Array, accumulate
     return out
 
 
-@row("index_put", dtypes=REAL, reference=np_index_put, rtol=2e-2, atol=2e-2)  # 16-bit sums round at each step
+@row("index_put", dtypes=REAL + COMPLEX, reference=np_index_put, rtol=2e-2, atol=2e-2)  # 16-bit sums round at each step
 def index_put(make: Make) -> Iterator[Case]:
     x = make(3, 4)
     yield case(x, (np.asarray([2, 0]), np.asarray([1, 1])), make(2))
@@ -203,7 +203,7 @@ def np_put(x: Array, index: Array, source: Array, accumulate: bool = False) -> A
     return np_index_put(np.array(x).reshape(-1), (index.reshape(-1),), source.reshape(-1), accumulate).reshape(x.shape)
 
 
-@row("put", dtypes=REAL, reference=np_put, rtol=2e-2, atol=2e-2)  # 16-bit sums round at each step
+@row("put", dtypes=REAL + COMPLEX, reference=np_put, rtol=2e-2, atol=2e-2)  # 16-bit sums round at each step
 def put(make: Make) -> Iterator[Case]:
     yield case(make(3, 4), np.asarray([[3, 11], [0, 5]]), make(2, 2))
     yield case(make(3), np.asarray([1, 1]), make(2), accumulate=True)

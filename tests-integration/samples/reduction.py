@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .table import ALL, BOOL, FLOAT, INTEGER, LOW, REAL, Array, Case, Make, case, refused, row
+from .table import ALL, BOOL, COMPLEX, FLOAT, INTEGER, LOW, REAL, Array, Case, Make, case, refused, row
 
 DIMS = (None, 0, -1, (0, 2), (1,))
 
@@ -38,25 +38,25 @@ def along(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 # 16-bit results are sums of many roundings
-@row("sum", dtypes=REAL + BOOL, reference=along(np.sum), rtol=1e-2, atol=1e-2)
+@row("sum", dtypes=ALL, reference=along(np.sum), rtol=1e-2, atol=1e-2)
 def sum_(make: Make) -> Iterator[Case]:
     yield from over_dims(make)
-    yield case(make(2, 3), dtype="float64")
+    yield case(make(2, 3), dtype="complex128" if make.is_complex else "float64")
 
 
-@row("prod", dtypes=REAL + BOOL, reference=along(np.prod), rtol=1e-2)
+@row("prod", dtypes=ALL, reference=along(np.prod), rtol=1e-2)
 def prod(make: Make) -> Iterator[Case]:
     yield from (c for c in over_dims(make, lists=False, low=0.6, high=1.3) if np.size(c.args[0]) < 1000)
-    yield case(make(2, 3, low=0.6, high=1.3), dtype="float64")
+    yield case(make(2, 3, low=0.6, high=1.3), dtype="complex128" if make.is_complex else "float64")
     zeros = make(3, 3, low=0.6, high=1.3)
     zeros[0, 0] = zeros[1, 0] = zeros[1, 1] = 0
     yield case(zeros, dim=1)
 
 
-@row("mean", dtypes=FLOAT + LOW, reference=along(np.mean))
+@row("mean", dtypes=FLOAT + LOW + COMPLEX, reference=along(np.mean))
 def mean(make: Make) -> Iterator[Case]:
     yield from over_dims(make, empty=False)
-    yield case(make(2, 3), dtype="float64")
+    yield case(make(2, 3), dtype="complex128" if make.is_complex else "float64")
     yield refused(make.integers(3), error=TypeError, match="floating")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .table import FLOAT, INTEGER, LOW, Array, Case, Make, case, refused, row
+from .table import COMPLEX, FLOAT, INTEGER, LOW, Array, Case, Make, case, refused, row
 
 
 def moments(*functions: Any) -> Callable[..., Any]:
@@ -46,16 +46,16 @@ def spreads(make: Make) -> Iterator[Case]:
 
 for _name, _functions in (("var", (np.var,)), ("std", (np.std,)), ("var_mean", (np.var, np.mean)),
                           ("std_mean", (np.std, np.mean))):  # fmt: skip
-    row(_name, dtypes=FLOAT + LOW, reference=moments(*_functions))(spreads)
+    row(_name, dtypes=FLOAT + LOW + COMPLEX, reference=moments(*_functions))(spreads)
 
 
 def np_cov(x: Array, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Any:
     return np.cov(
-        x, ddof=correction, fweights=fweights, aweights=aweights, dtype=x.dtype if x.dtype.kind == "f" else None
+        x, ddof=correction, fweights=fweights, aweights=aweights, dtype=x.dtype if x.dtype.kind in "fc" else None
     )
 
 
-@row("cov", dtypes=FLOAT, grad=(0,), reference=np_cov)
+@row("cov", dtypes=FLOAT + COMPLEX, grad=(0,), reference=np_cov)
 def cov(make: Make) -> Iterator[Case]:
     x = make(3, 6)
     counts, weights = make.integers(6, low=1), make.floats(6, low=0.1, high=1.0)
@@ -68,7 +68,7 @@ def cov(make: Make) -> Iterator[Case]:
     yield refused(make(2, 2, 2), error=ValueError, match="matrix")
 
 
-@row("corrcoef", dtypes=FLOAT, reference=np.corrcoef)
+@row("corrcoef", dtypes=FLOAT + COMPLEX, reference=np.corrcoef)
 def corrcoef(make: Make) -> Iterator[Case]:
     yield case(make(3, 6))
     yield case(make(1, 6).reshape(6) * 2)
@@ -146,7 +146,7 @@ def np_diff(x: Array, n: int = 1, dim: int = -1, prepend: Any = None, append: An
     return np.diff(x, n, dim, **ends)
 
 
-@row("diff", dtypes=(*FLOAT, *LOW, *INTEGER, "bool"), reference=np_diff)
+@row("diff", dtypes=(*FLOAT, *LOW, *INTEGER, "bool", *COMPLEX), reference=np_diff)
 def diff(make: Make) -> Iterator[Case]:
     x = make(3, 5)
     yield case(x)
@@ -163,13 +163,13 @@ def np_gradient(x: Array, *, spacing: Any = None, dim: Any = None, edge_order: i
     steps = [1.0 if spacing is None else spacing] * len(dims) if not isinstance(spacing, (tuple, list)) else spacing
     steps = [np.asarray(s, np.float64) if isinstance(s, np.ndarray) else s for s in steps]
     results = [np.gradient(x, s, axis=d, edge_order=edge_order) for s, d in zip(steps, dims, strict=True)]
-    return [np.asarray(r, x.dtype if x.dtype.kind == "f" else "float32") for r in results]
+    return [np.asarray(r, x.dtype if x.dtype.kind in "fc" else "float32") for r in results]
 
 
-@row("gradient", dtypes=FLOAT, reference=np_gradient)
+@row("gradient", dtypes=FLOAT + COMPLEX, reference=np_gradient)
 def gradient(make: Make) -> Iterator[Case]:
     x = make(4, 5)
-    uneven = [np.cumsum(make(n, low=0.5, high=1.5)) for n in (4, 5)]
+    uneven = [np.cumsum(make.floats(n, low=0.5, high=1.5)) for n in (4, 5)]
     yield case(x)
     yield case(x, edge_order=2)
     yield case(x, spacing=0.5, dim=1)
@@ -210,4 +210,4 @@ for _name, _reference in (
     ("trapz", np_trapezoid),
     ("cumulative_trapezoid", np_cumulative),
 ):
-    row(_name, dtypes=FLOAT, reference=_reference)(integrals)
+    row(_name, dtypes=FLOAT + COMPLEX, reference=_reference)(integrals)

@@ -1,5 +1,6 @@
 // Variance in two passes, covariance.
 #include <tensorwright/ops/comparison.hpp>
+#include <tensorwright/ops/complex_numbers.hpp>
 #include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/creation.hpp>
 #include <tensorwright/ops/linalg_norms.hpp>
@@ -43,6 +44,11 @@ Tensor without_kept_dims(Tensor t, const std::optional<IntList>& dim, bool keepd
 
 VarianceAndMean variance_and_mean(TensorRef self, std::optional<IntList> dim, std::optional<Scalar> correction,
                                   std::optional<bool> unbiased, bool keepdim) {
+  if (is_complex(self.dtype())) {
+    const Tensor real = variance_and_mean(ops::real(self), dim, correction, unbiased, keepdim).variance;
+    const Tensor imaginary = variance_and_mean(ops::imag(self), dim, correction, unbiased, keepdim).variance;
+    return {ops::add(real, imaginary), ops::mean(self, dim, keepdim)};
+  }
   const Tensor values = self.dtype().bits == 16 ? ops::to_dtype(self, kFloat32) : Tensor::retain(self);
   const double c = unbiased ? (*unbiased ? 1.0 : 0.0) : correction ? correction->real() : 1.0;
   const Tensor mean = ops::mean(values, dim, true);
@@ -129,15 +135,17 @@ Tensor covariance_divisor(TensorRef weights, TensorRef aweights, int64_t correct
 
 Tensor cov(TensorRef self, int64_t correction, TensorRef fweights, TensorRef aweights) {
   check_weights("fweights", fweights), check_weights("aweights", aweights);
-  const Tensor values = is_floating(self.dtype()) ? Tensor::retain(self) : ops::mul(self, 1.0);
+  const bool complex = is_complex(self.dtype());
+  const Tensor values = complex || is_floating(self.dtype()) ? Tensor::retain(self) : ops::mul(self, 1.0);
   const Tensor table = values.ndim() == 2 ? values : ops::reshape(values, {1, values.numel()});
-  const tw_dtype dtype = values.dtype();
+  const tw_dtype dtype = complex ? ops::real(values).dtype() : values.dtype();
   const Tensor weights = observation_weights(fweights, aweights, dtype);
   const Tensor total = weights ? ops::sum(weights) : ops::full(IntList(), table.size(1), dtype, self.device());
   const int64_t last[] = {1};
   const Tensor weighted = weights ? ops::mul(table, weights) : table;
   const Tensor centred = ops::sub(table, ops::div(ops::sum(weighted, IntList(last, 1), true), total));
-  const Tensor products = ops::matmul(weights ? ops::mul(centred, weights) : centred, ops::t(centred));
+  const Tensor other = ops::t(complex ? ops::conj(centred) : centred);
+  const Tensor products = ops::matmul(weights ? ops::mul(centred, weights) : centred, other);
   const Tensor result = ops::div(products, covariance_divisor(weights, aweights, correction, total));
   return self.ndim() == 2 ? result : ops::reshape(result, IntList());
 }
@@ -145,9 +153,11 @@ Tensor cov(TensorRef self, int64_t correction, TensorRef fweights, TensorRef awe
 Tensor corrcoef(TensorRef self) {
   const Tensor c = cov(self, 1, nullptr, nullptr);
   if (self.ndim() < 2) return ops::div(c, c);
-  const Tensor deviations = ops::sqrt(ops::diagonal(c));
+  const Tensor variances = ops::diagonal(c);
+  const Tensor deviations = ops::sqrt(is_complex(c.dtype()) ? ops::real(variances) : variances);
   const Tensor r = ops::div(ops::div(c, ops::unsqueeze(deviations, 1)), ops::unsqueeze(deviations, 0));
-  return ops::clamp(r, -1, 1);
+  if (!is_complex(r.dtype())) return ops::clamp(r, -1, 1);
+  return ops::complex(ops::clamp(ops::real(r), -1, 1), ops::clamp(ops::imag(r), -1, 1));
 }
 
 Tensor cosine_similarity(TensorRef self, TensorRef other, int64_t dim, double eps) {

@@ -82,6 +82,15 @@ T exp_difference(T a, T b) {
   return std::isinf(std::real(a)) && std::real(a) < 0 ? T(0) : std::exp(a - b);
 }
 
+template <class T>
+T conjugate(T x) {
+  return x;
+}
+template <class T>
+std::complex<T> conjugate(std::complex<T> x) {
+  return std::conj(x);
+}
+
 // The sums of the gradient over lines of stride `step`: in each factor the larger exponent is subtracted, so that
 // nothing overflows.
 template <class T>
@@ -89,8 +98,8 @@ void sums_backward(int64_t size, int64_t step, const T* grad, const T* x, const 
   T sum = T(0);
   for (int64_t k = size; k-- > 0;) {
     const int64_t at = k * step;
-    sum = grad[at] + (k + 1 < size ? exp_difference(y[at], y[at + step]) * sum : T(0));
-    to[at] = exp_difference(x[at], y[at]) * sum;
+    sum = grad[at] + (k + 1 < size ? conjugate(exp_difference(y[at], y[at + step])) * sum : T(0));
+    to[at] = conjugate(exp_difference(x[at], y[at])) * sum;
   }
 }
 template <class T>
