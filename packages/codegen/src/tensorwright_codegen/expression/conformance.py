@@ -18,7 +18,7 @@ def special_values(compute: ScalarType) -> Array:
         return np.array([False, True])
     if compute.is_complex:
         limits = np.finfo(DTYPES[compute.part])
-        few = [0, -0.0, 0.5, -3.7, limits.tiny, limits.max, np.inf, -np.inf, np.nan, 2.0**40]
+        few = [-0.0, 0.5, -3.7, limits.max, np.inf, np.nan]
         parts = np.array(few, dtype=limits.dtype)
         return complex_of(*np.broadcast_arrays(parts[:, None], parts)).reshape(-1)
     if compute.is_float:
