@@ -1,5 +1,6 @@
 // Convolutions in one dimension, with padding by name, transposed, and in as many dimensions as the weight has.
 #include <tensorwright/ops/convolution.hpp>
+#include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/creation.hpp>
 #include <tensorwright/ops/joining.hpp>
 #include <tensorwright/ops/pointwise.hpp>
@@ -59,6 +60,12 @@ Tensor transposed(TensorRef self, TensorRef weight, TensorRef bias, IntList stri
   for (size_t d = 0; d < count; ++d)
     shape[first + d] = (shape[first + d] - 1) * stride[d] - 2 * padding[d] +
                        dilation[d] * (weight.size(2 + static_cast<int>(d)) - 1) + output_padding[d] + 1;
+  if (bias && self.dtype().bits == 16) {  // so that the sum is rounded once
+    const auto wide = [](TensorRef t) { return ops::_to_copy(t, kFloat32); };
+    const Tensor result =
+        transposed(wide(self), wide(weight), wide(bias), stride, padding, output_padding, groups, dilation);
+    return ops::_to_copy(result, self.dtype());
+  }
   const Tensor source = with_zeros_behind(self, output_padding, stride);
   const Tensor result = ops::convolution_backward_input(source, weight, shape, stride, padding, dilation, groups);
   return bias ? ops::add(result, ops::reshape(bias, per_channel)) : result;
