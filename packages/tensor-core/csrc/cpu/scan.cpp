@@ -10,22 +10,29 @@ namespace {
 
 constexpr int64_t kStrip = 64;  // neighbouring lines that advance together
 
+// `rows` neighbouring contiguous lines; their running values stay in registers.
+template <int rows, class T, class Combine>
+void scan_bundle(int64_t size, const T* in, T* out, Combine combine) {
+  T running[rows];
+  for (int r = 0; r < rows; ++r) running[r] = out[r * size] = in[r * size];
+  for (int64_t k = 1; k < size; ++k)
+    for (int r = 0; r < rows; ++r) {
+      running[r] = static_cast<T>(combine(running[r], in[r * size + k]));
+      out[r * size + k] = running[r];
+    }
+}
+
 // Lines that are contiguous, a few at a time: one alone would wait for each addition.
 template <class T, class Combine>
 void scan_rows(const DimSplit& s, const T* in, T* out, Combine combine) {
   constexpr int64_t kTogether = 4;
   const int64_t bundles = (s.outer + kTogether - 1) / kTogether;
   parallel_for(0, bundles, grain_for(s.size * kTogether), [&](int64_t begin, int64_t end) {
-    for (int64_t first = begin * kTogether; first < std::min(end * kTogether, s.outer); first += kTogether) {
-      const int64_t rows = std::min(kTogether, s.outer - first);
-      T running[kTogether];
-      for (int64_t r = 0; r < rows; ++r) running[r] = out[(first + r) * s.size] = in[(first + r) * s.size];
-      for (int64_t k = 1; k < s.size; ++k)
-        for (int64_t r = 0; r < rows; ++r) {
-          const int64_t at = (first + r) * s.size + k;
-          running[r] = out[at] = static_cast<T>(combine(running[r], in[at]));
-        }
-    }
+    int64_t row = begin * kTogether;
+    const int64_t last = std::min(end * kTogether, s.outer);
+    for (; row + kTogether <= last; row += kTogether)
+      scan_bundle<kTogether>(s.size, in + row * s.size, out + row * s.size, combine);
+    for (; row < last; ++row) scan_bundle<1>(s.size, in + row * s.size, out + row * s.size, combine);
   });
 }
 
