@@ -180,6 +180,25 @@ def test_signals() -> None:
     check((3, 4, 17), (6, 2, 3), ((2,), (1,), (2,), 2))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("x", "w", "geometry"),
+    [
+        ((2, 6, 20, 37), (6, 1, 3, 3), plain(padding=1, groups=6)),
+        ((2, 6, 20, 37), (12, 1, 3, 5), plain(stride=2, padding=2, groups=6)),
+        ((1, 5, 9, 50), (5, 1, 2, 3), ((1, 3), (0, 1), (2, 1), 5)),
+        ((3, 20, 9, 33), (1, 20, 3, 3), plain(padding=1)),  # one result channel
+        ((3, 20, 9, 33), (3, 20, 3, 3), plain(padding=1)),
+        ((2, 2, 40, 70), (24, 2, 3, 3), plain(padding=1)),  # its gradient has few channels
+        ((1, 3, 6, 9, 35), (20, 3, 3, 3, 3), ((1, 1, 1), (1, 1, 1), (1, 1, 1), 1)),
+        ((1, 4, 7, 9, 21), (4, 1, 3, 3, 3), ((2, 1, 2), (1, 1, 1), (1, 1, 1), 4)),
+        ((2, 3, 1, 500), (3, 1, 1, 9), ((1, 1), (0, 4), (1, 1), 3)),
+    ],
+)
+def test_few_result_channels(x: Numbers, w: Numbers, geometry: Geometry, dtype: type) -> None:
+    check(x, w, geometry, dtype)
+
+
 def test_no_images() -> None:
     x, w = tw.zeros(0, 3, 5, 5), tw.ones(4, 3, 3, 3)
     y = tw.conv2d(x, w, None, 1, 1)
@@ -224,6 +243,9 @@ BITS_OF = [
     ((2, 24, 30, 30), (17, 24, 1, 1), plain()),
     ((4, 6, 12, 10), (6, 1, 3, 3), plain(padding=1, groups=6)),
     ((2, 5, 7, 9, 8), (19, 5, 3, 2, 3), ((2, 1, 2), (1, 1, 0), (1, 1, 1), 1)),
+    ((2, 6, 19, 37), (12, 1, 3, 5), ((2, 2), (1, 2), (1, 1), 6)),
+    ((2, 20, 9, 33), (1, 20, 3, 3), plain(padding=1)),
+    ((1, 3, 6, 9, 35), (20, 3, 3, 3, 3), ((1, 1, 1), (1, 1, 1), (1, 1, 1), 1)),
 ]
 
 
