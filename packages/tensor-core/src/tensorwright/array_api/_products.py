@@ -25,7 +25,7 @@ def tensordot(x1: Tensor, x2: Tensor, /, *, axes: int | tuple[Sequence[int], Seq
     """The sum of products over some axes of both."""
     dtype = tw.result_type(x1, x2)
     a, b = x1.to(dtype), x2.to(dtype)
-    return tw.tensordot(a, b, axes) if isinstance(axes, int) else tw.tensordot(a, b, *map(tuple, axes))
+    return tw.tensordot(a, b, axes if isinstance(axes, int) else (list(axes[0]), list(axes[1])))
 
 
 def vecdot(x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Tensor:
