@@ -105,6 +105,12 @@ def permute(make: Make) -> Iterator[Case]:
     yield refused(make(2, 3), (0,), error=ValueError, match="named once")
 
 
+@row("permute_copy", dtypes=ALL, reference=np.transpose)
+def permute_copy(make: Make) -> Iterator[Case]:
+    yield case(make(2, 3, 4), (2, 0, 1))
+    yield case(make(), ())
+
+
 def transposes(make: Make) -> Iterator[Case]:
     yield case(make(2, 3, 4), 0, -1)
     yield case(make(2, 3), 0, 1)
@@ -460,5 +466,94 @@ row("Tensor.bfloat16", dtypes=FLOAT, grad=False)(conversions)
 
 @row("Tensor.type_as", dtypes=FLOAT, reference=lambda x, o: x.astype(o.dtype), grad=(0,))
 def type_as(make: Make) -> Iterator[Case]:
+    yield case(make(2, 3), make.integers(1))
+    yield case(make(2, 3), make(1))
+
+
+# ---- reversed -------------------------------------------------------------------------------------------------------
+
+
+@row("fliplr", dtypes=ALL, reference=np.fliplr)
+def fliplr(make: Make) -> Iterator[Case]:
+    yield case(make(2, 3))
+    yield case(make(2, 0, 3))
+    yield refused(make(3), error=ValueError, match="two dimensions")
+
+
+@row("flipud", dtypes=ALL, reference=np.flipud)
+def flipud(make: Make) -> Iterator[Case]:
+    yield case(make(2, 3))
+    yield case(make(3))
+    yield refused(make(), error=ValueError, match="one dimension")
+
+
+# ---- methods --------------------------------------------------------------------------------------------------------
+
+
+@row("Tensor.where", dtypes=ALL, reference=lambda x, c, y: np.where(c, x, y))
+def chosen(make: Make) -> Iterator[Case]:
+    yield case(make(2, 3), make.bools(2, 3), make(2, 3))
+    yield case(make(3), make.bools(2, 1), make())
+
+
+def viewed(reference: Callable[..., Array], *calls: tuple[tuple[int, ...], tuple[Any, ...]]) -> dict[str, Any]:
+    """The options and samples of a view in place."""
+
+    def samples(make: Make) -> Iterator[Case]:
+        for shape, rest in calls:
+            yield case(make(*shape), *rest)
+
+    return {"samples": samples, "reference": reference}
+
+
+IN_PLACE = {
+    "squeeze_": viewed(squeezed, ((1, 3, 1), ()), ((1, 3, 1), (0,))),
+    "unsqueeze_": viewed(np.expand_dims, ((2, 3), (1,)), ((), (0,))),
+    "transpose_": viewed(np.swapaxes, ((2, 3, 4), (0, -1))),
+    "swapaxes_": viewed(np.swapaxes, ((2, 3), (0, 1))),
+    "swapdims_": viewed(np.swapaxes, ((2, 3), (0, 1))),
+    "t_": viewed(np.transpose, ((2, 3), ()), ((3,), ())),
+}
+for name, options in IN_PLACE.items():
+    row(f"Tensor.{name}", dtypes=ALL, reference=options["reference"], grad=False)(options["samples"])
+
+
+@row("Tensor.as_strided_", dtypes=ALL, check=equals(strided), grad=False)
+def as_strided_(make: Make) -> Iterator[Case]:
+    yield case(make(3, 4), (2, 2), (1, 5), 1)
+    yield refused(make(6), (7,), (1,), error=ValueError, match="outside the storage")
+
+
+@row("Tensor.resize_", dtypes=ALL, check=equals(lambda x, *s: x.reshape(-1)[: int(np.prod(s))].reshape(s)), grad=False)
+def resize_(make: Make) -> Iterator[Case]:
+    yield case(make(2, 3), 3, 2)
+    yield case(make(2, 3), 2)
+    yield refused(make(3), -1, error=ValueError, match="negative")
+    yield refused(make(3), 2**62, error=ValueError, match="too large")
+
+
+@row(
+    "Tensor.resize_as_",
+    dtypes=ALL,
+    check=equals(lambda x, like: x.reshape(-1)[: like.size].reshape(like.shape)),
+    grad=False,
+)
+def resize_as_(make: Make) -> Iterator[Case]:
+    yield case(make(2, 3), make(3, 2))
+
+
+@row("Tensor.set_", dtypes=ALL, check=equals(lambda x, source, *part: strided(source, *part[1:], part[0])), grad=False)
+def set_(make: Make) -> Iterator[Case]:
+    yield case(make(0), make(6), 1, (2, 2), (2, 1))
+    yield refused(make(0), make(6), 4, (3,), (1,), error=ValueError, match="outside the storage")
+
+
+@row("Tensor.new", dtypes=ALL, reference=lambda x, data: np.asarray(data, x.dtype), grad=False)
+def new(make: Make) -> Iterator[Case]:
+    yield case(make(2), [1, 0, 1])
+
+
+@row("Tensor.to", dtypes=FLOAT, reference=lambda x, other: x.astype(other.dtype), grad=(0,))
+def to(make: Make) -> Iterator[Case]:
     yield case(make(2, 3), make.integers(1))
     yield case(make(2, 3), make(1))

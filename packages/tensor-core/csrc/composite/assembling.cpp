@@ -162,6 +162,9 @@ Tensor vander(TensorRef x, std::optional<int64_t> N, bool increasing) {
   return increasing ? all : ops::flip(all, {1});
 }
 
+Tensor fliplr(TensorRef self) { return ops::flip(self, {1}); }
+Tensor flipud(TensorRef self) { return ops::flip(self, {0}); }
+
 Tensor sum_to_size(TensorRef self, IntList size) {
   const int leading = self.ndim() - static_cast<int>(size.size());
   Sizes dims;
