@@ -280,3 +280,15 @@ def test_settings() -> None:
     ):
         with pytest.raises(ValueError, match=r"expected|positive"):
             call()
+
+
+def test_meta_tensors_have_offsets() -> None:
+    x = tw.zeros(4, 6, device="meta")[1:, 2:]
+    assert (x.storage_offset(), x.data_ptr(), x.stride()) == (8, 0, (6, 1))
+    assert x.as_strided([2], [3]).storage_offset() == 8
+    assert x[1].real.storage_offset() == 14
+    with pytest.raises(ValueError, match="outside the storage"):
+        x.as_strided([17], [1])
+    assert x.clone().storage_offset() == 0
+    assert x.t_().shape == (4, 3)
+    assert tw.zeros(2, dtype=tw.complex64, device="meta").imag.shape == (2,)

@@ -30,7 +30,7 @@ void grow(TensorRef self, IntList size, int64_t elements) {
   refuse_growth(self, size);
   const int64_t item = item_size(self.dtype()), old = static_cast<int64_t>(storage_of(self.get())->nbytes);
   const Tensor larger = empty({elements}, self.dtype(), self.device());
-  if (old > 0 && self.data<void>()) {
+  if (old > 0 && !(self.get()->flags & TW_F_NODATA)) {
     const Tensor kept = view::restrided(larger, {old / item}, {1});
     copy_across(kept, view::restrided(self, {old / item}, {1}, -view::storage_offset(self)), false);
   }

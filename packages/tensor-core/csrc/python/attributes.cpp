@@ -115,11 +115,12 @@ PyObject* is_contiguous_(PyObject* self, PyObject* const* args, Py_ssize_t nargs
 }
 PyObject* is_floating_(PyObject* self, PyObject*) { return PyBool_FromLong(is_floating(ref(self).dtype())); }
 PyObject* is_complex_(PyObject* self, PyObject*) { return PyBool_FromLong(is_complex(ref(self).dtype())); }
-PyObject* data_ptr(PyObject* self, PyObject*) { return PyLong_FromVoidPtr(ref(self).data<void>()); }
+PyObject* data_ptr(PyObject* self, PyObject*) {
+  return PyLong_FromVoidPtr(tensor_of(self)->flags & TW_F_NODATA ? nullptr : ref(self).data<void>());
+}
 PyObject* storage_offset(PyObject* self, PyObject*) {
-  const auto* base = static_cast<const char*>(storage_of(tensor_of(self))->allocation);
-  if (!base) return PyLong_FromLong(0);
-  return PyLong_FromLongLong((ref(self).data<char>() - base) / item_size(ref(self).dtype()));
+  if (!storage_of(tensor_of(self))->allocation && !(tensor_of(self)->flags & TW_F_NODATA)) return PyLong_FromLong(0);
+  return PyLong_FromLongLong(byte_offset(tensor_of(self)) / item_size(ref(self).dtype()));
 }
 
 // size() and stride(): all of them, or one.

@@ -184,7 +184,7 @@ tw_status tensor_as_strided(tw_tensor* base, const int64_t* shape, const int64_t
   int64_t numel;
   if (!checked_numel(shape, ndim, &numel)) return bad_shape(sizes, base->dl.dtype);
   const TensorBlock* owner = block_of(base)->owner;
-  const int64_t start = static_cast<char*>(base->dl.data) - static_cast<char*>(owner->allocation) + byte_offset;
+  const int64_t start = tw::byte_offset(base) + byte_offset;
   const int64_t storage = static_cast<int64_t>(owner->nbytes), item = item_size(base->dl.dtype);
   int64_t low = 0, high = 0;
   const bool fits = numel == 0 ? start >= 0 && start <= storage
@@ -193,7 +193,7 @@ tw_status tensor_as_strided(tw_tensor* base, const int64_t* shape, const int64_t
   if (!fits)
     return set_error_text(TW_E_VALUE, "as_strided: shape ", sizes, " with strides ", steps, " at byte offset ", start,
                           " reaches outside the storage of ", storage, " bytes");
-  return tensor_view(base, shape, strides, ndim, static_cast<char*>(base->dl.data) + byte_offset, base->dl.dtype, out);
+  return tensor_view(base, shape, strides, ndim, advanced(base->dl.data, byte_offset), base->dl.dtype, out);
 }
 
 tw_status tensor_from_blob(const tw_dl* view, uint32_t flags, void (*deleter)(void*), void* context, tw_tensor** out) {

@@ -129,6 +129,15 @@ tw_status tensor_set_meta(tw_tensor* t, uint32_t layer, void* meta);
 // Product of the sizes; false on overflow or a negative size.
 bool checked_numel(const int64_t* shape, int32_t ndim, int64_t* numel);
 bool is_contiguous(const int64_t* shape, const int64_t* strides, int32_t ndim);
+// An address some bytes further on. On the meta device addresses are offsets from null, which no pointer arithmetic may
+// leave.
+inline void* advanced(void* data, int64_t bytes) {
+  return reinterpret_cast<void*>(reinterpret_cast<intptr_t>(data) + bytes);
+}
+// Bytes from the start of the storage to the first element.
+inline int64_t byte_offset(const tw_tensor* t) {
+  return reinterpret_cast<intptr_t>(t->dl.data) - reinterpret_cast<intptr_t>(storage_of(t)->allocation);
+}
 // The byte range [low, high) that the elements of a tensor occupy; empty for no elements.
 struct MemoryRange {
   const char* low;

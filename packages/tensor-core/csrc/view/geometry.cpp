@@ -86,15 +86,11 @@ int64_t storage_numel(TensorRef self) {
   return static_cast<int64_t>(storage_of(self.get())->nbytes) / item_size(self.dtype());
 }
 
-int64_t storage_offset(TensorRef self) {
-  const auto* base = static_cast<const char*>(storage_of(self.get())->allocation);
-  return (self.data<char>() - base) / item_size(self.dtype());
-}
+int64_t storage_offset(TensorRef self) { return byte_offset(self.get()) / item_size(self.dtype()); }
 
 Tensor retyped(TensorRef self, IntList shape, IntList strides, tw_dtype dtype, int64_t offset) {
   tw_tensor* out;
-  char* data = self.data<char>();
-  if (data) data += offset * item_size(self.dtype());
+  void* data = advanced(self.data<void>(), offset * item_size(self.dtype()));
   check(tensor_view(self.get(), shape.data(), strides.data(), static_cast<int32_t>(shape.size()), data, dtype, &out));
   return Tensor::steal(out);
 }

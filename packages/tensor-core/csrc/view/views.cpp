@@ -208,10 +208,9 @@ Tensor as_strided(TensorRef self, IntList size, IntList stride, std::optional<in
   const int64_t item = item_size(self.dtype());
   int64_t bytes = 0;
   if (storage_offset) {
-    const auto* base = static_cast<const char*>(storage_of(self.get())->allocation);
     if (__builtin_mul_overflow(*storage_offset, item, &bytes) || bytes < 0)
       throw fail(TW_E_VALUE, "as_strided: storage_offset ", *storage_offset, " lies outside the storage");
-    bytes -= self.data<char>() - base;
+    bytes -= byte_offset(self.get());
   }
   return tw::as_strided(self, size, stride, bytes);
 }
