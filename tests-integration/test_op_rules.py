@@ -100,8 +100,8 @@ def has_tensor(args: dict[str, Any]) -> bool:
 
 def refused_alike(op: Op, args: dict[str, Any], refusal: RefusedError, device: str = "meta") -> None:
     """The core refuses too, with the sentence of the same constraint."""
-    sentences = [f"{op.base_name}: {constraint.sentence}" for constraint in op.where]
-    text = str(refusal) if str(refusal) in sentences else f"{op.base_name}: "
+    sentences = [f"{op.display_name}: {constraint.sentence}" for constraint in op.where]
+    text = str(refusal) if str(refusal) in sentences else f"{op.display_name}: "
     with pytest.raises((ValueError, TypeError, IndexError), match="^" + re.escape(text)):
         called(op, args, device)
 
