@@ -65,24 +65,29 @@ std::complex<T> times_i(std::complex<T> z) {
 // ---- real lines -----------------------------------------------------------------------------------------------------
 
 // From z, the transform of x[2j] + i x[2j+1], h = n / 2 elements: X[k] = E + w^k O with E = (z[k] + conj z[h-k]) / 2
-// and O = (z[k] - conj z[h-k]) / 2i.
+// and O = (z[k] - conj z[h-k]) / 2i; then X[h-k] is the conjugate of E - w^k O.
 template <class T>
 void combine_halves(const std::complex<T>* z, int64_t h, const std::complex<T>* roots, std::complex<T>* out) {
-  for (int64_t k = 0; k <= h; ++k) {
-    const std::complex<T> a = z[k < h ? k : 0], b = std::conj(z[k > 0 ? h - k : 0]);
-    const std::complex<T> even = (a + b) * T(0.5), odd = times_i(a - b) * T(-0.5);
-    out[k] = even + times(roots[k], odd);
+  const T re = z[0].real(), im = z[0].imag();
+  out[0] = re + im, out[h] = re - im;
+  for (int64_t k = 1; k <= h - k; ++k) {
+    const std::complex<T> a = z[k], b = std::conj(z[h - k]);
+    const std::complex<T> even = (a + b) * T(0.5), odd = times(roots[k], times_i(a - b) * T(-0.5));
+    out[k] = even + odd;
+    out[h - k] = std::conj(even - odd);
   }
 }
 
-// The other way: z = E + i O with E = X[k] + conj X[h-k], O = conj w^k (X[k] - conj X[h-k]); the imaginary parts of
-// X[0] and X[h] do not count.
+// The other way: z[k] = E + i O with E = X[k] + conj X[h-k], O = conj w^k (X[k] - conj X[h-k]); z[h-k] has the
+// conjugates of both. The imaginary parts of X[0] and X[h] do not count.
 template <class T>
 void split_halves(const std::complex<T>* x, int64_t h, const std::complex<T>* roots, std::complex<T>* z) {
-  for (int64_t k = 0; k < h; ++k) {
-    const std::complex<T> a = k > 0 ? x[k] : std::complex<T>(x[0].real());
-    const std::complex<T> b = k > 0 ? std::conj(x[h - k]) : std::complex<T>(x[h].real());
-    z[k] = a + b + times_i(times(std::conj(roots[k]), a - b));
+  z[0] = {x[0].real() + x[h].real(), x[0].real() - x[h].real()};
+  for (int64_t k = 1; k <= h - k; ++k) {
+    const std::complex<T> a = x[k], b = std::conj(x[h - k]);
+    const std::complex<T> even = a + b, odd = times(std::conj(roots[k]), a - b);
+    z[k] = even + times_i(odd);
+    z[h - k] = std::conj(even) + times_i(std::conj(odd));
   }
 }
 

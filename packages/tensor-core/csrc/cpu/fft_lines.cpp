@@ -16,7 +16,7 @@ namespace {
 
 constexpr int64_t kLongLine = 4096;          // whose vectors would not stay in the cache
 constexpr int64_t kFewLines = 8;             // that would leave lanes empty
-constexpr int64_t kWorthTwoSteps = 256;      // for so few
+constexpr int64_t kWorthTwoSteps = 64;       // for so few
 constexpr int64_t kBluesteinRoom = 1 << 20;  // complex numbers of work space at a time
 
 struct Free {

@@ -102,10 +102,18 @@ def lobpcg(
         >>> E.shape, X.shape
         ((2,), (9, 2))
     """
+    for name, value in (("A", A), ("B", B), ("X", X), ("iK", iK)):
+        if not isinstance(value, tw.Tensor) and not (value is None and name != "A"):
+            raise TypeError(f"lobpcg: {name} must be Tensor, got {type(value).__name__}")
+    for name, count in (("k", k), ("n", n), ("niter", niter)):
+        if count is not None and not isinstance(count, int):
+            raise TypeError(f"lobpcg: {name} must be int, got {type(count).__name__}")
     if method not in (None, "basic", "ortho"):
         raise ValueError(f"lobpcg: method must be 'basic' or 'ortho', got {method!r}")
     if A.ndim < 2 or A.shape[-1] != A.shape[-2]:
         raise ValueError(f"lobpcg: A must be a square matrix or a batch of them, got {tuple(A.shape)}")
+    if X is not None and X.shape[:-1] != A.shape[:-1]:
+        raise ValueError(f"lobpcg: X must have the rows and the batch of A, got {tuple(X.shape)} and {tuple(A.shape)}")
     k = k if k is not None else (X.shape[-1] if X is not None else 1)
     n = n if n is not None else (X.shape[-1] if X is not None else k)
     if A.shape[-1] < 3 * n:
