@@ -220,3 +220,24 @@ def bilinear_reference(x: Array, y: Array, weight: Array, bias: Any = None) -> A
 
 for prefix in ("", "nn.functional."):
     row(f"{prefix}bilinear", reference=bilinear_reference)(bilinears)
+
+
+def grouped_reference(a: Array, b: Array, offs: Any = None) -> Array:
+    if offs is None:
+        return a @ b
+    cuts = [(0 if g == 0 else offs[g - 1], end) for g, end in enumerate(offs)]
+    if a.ndim == b.ndim:
+        return np.stack([a[:, i:j] @ b[i:j] for i, j in cuts])
+    if a.ndim == 2:
+        return np.concatenate([a[i:j] @ b[g] for g, (i, j) in enumerate(cuts)])
+    return np.concatenate([a[g] @ b[:, i:j] for g, (i, j) in enumerate(cuts)], 1)
+
+
+@row("nn.functional.grouped_mm", dtypes=("float32",), reference=grouped_reference)
+def grouped_mm(make: Make) -> Iterator[Case]:
+    ends = np.array([4, 8, 12], np.int32)
+    yield case(make(12, 4), make(3, 4, 8), offs=ends)
+    yield case(make(2, 4, 8), make(2, 8, 4))
+    yield case(make(4, 12), make(12, 8), offs=ends)
+    yield case(make(3, 4, 8), make(8, 12), offs=ends)
+    yield refused(make(12, 4), make(3, 4, 8), error=ValueError, match="and offs if one of them is a matrix")

@@ -3,8 +3,8 @@
 #include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/creation.hpp>
 #include <tensorwright/ops/indexing.hpp>
-#include <tensorwright/ops/loss_margin.hpp>
 #include <tensorwright/ops/linalg_norms.hpp>
+#include <tensorwright/ops/loss_margin.hpp>
 #include <tensorwright/ops/pointwise.hpp>
 #include <tensorwright/ops/scan.hpp>
 #include <tensorwright/ops/statistics.hpp>
@@ -63,16 +63,17 @@ Tensor multi_margin_loss(TensorRef self, TensorRef target, const Scalar& p, cons
   if (self.ndim() == 1 && target.ndim() == 1)  // one sample, but losses [1]
     return ops::multi_margin_loss(ops::unsqueeze(self, 0), target, p, margin, weight, reduction);
   const int64_t classes = self.size(-1);
-  const Tensor labels = ops::unsqueeze(target, -1);
-  Tensor losses = hinge(ops::add(ops::sub(margin, ops::gather(self, -1, labels)), self));
+  const Tensor of_label = ops::gather(self, -1, ops::unsqueeze(target, -1));
+  Tensor losses = hinge(ops::add(ops::sub(margin, of_label), self));
   if (p.equals(2.0)) losses = ops::square(losses);
+  // The label itself adds max(0, margin)^p, whatever its score is.
+  const double own = std::pow(std::fmax(margin.real(), 0.0), p.real());
+  Tensor sums = ops::sub(ops::sum(losses, IntList(kLast, 1)), own);
   if (weight) {
-    const Tensor of_label = ops::index_select(weight, 0, ops::reshape(labels, {labels.numel()}));
-    losses = ops::mul(losses, ops::reshape(of_label, labels.shape()));
+    const Tensor factors = ops::index_select(weight, 0, ops::reshape(target, {target.numel()}));
+    sums = ops::mul(sums, ops::reshape(factors, target.shape()));
   }
-  const Tensor is_label = ops::eq(ops::arange(classes, std::nullopt, 1, kInt64, self.device()), labels);
-  losses = ops::masked_fill(losses, is_label, 0);
-  return reduced(ops::div(ops::sum(losses, IntList(kLast, 1)), static_cast<double>(classes)), reduction);
+  return reduced(ops::div(sums, static_cast<double>(classes)), reduction);
 }
 
 Tensor multilabel_margin_loss(TensorRef self, TensorRef target, std::string_view reduction) {

@@ -54,6 +54,7 @@ from tensorwright.nn.functional.dropout import dropout2d as dropout2d
 from tensorwright.nn.functional.dropout import dropout3d as dropout3d
 from tensorwright.nn.functional.dropout import feature_alpha_dropout as feature_alpha_dropout
 from tensorwright.nn.functional.linear import bilinear as bilinear
+from tensorwright.nn.functional.linear import grouped_mm as grouped_mm
 from tensorwright.nn.functional.linear import linear as linear
 from tensorwright.nn.functional.loss import binary_cross_entropy as binary_cross_entropy
 from tensorwright.nn.functional.loss import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
