@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import functools
 import mmap
 import os
 import random
@@ -73,6 +74,12 @@ class Generator:
         self.seed = seed
         self.rows = [row for row in all_rows() if has_function(row)]
         self._cases: dict[tuple[str, str], list[Case]] = {}
+
+    @staticmethod
+    @functools.cache
+    def of(seed: int) -> Generator:
+        """The one of the parent."""
+        return Generator(seed)
 
     def call(self, number: int) -> Call:
         """A call of the table, about a third of them unchanged, the others with up to three mutations."""
@@ -290,9 +297,13 @@ class Lane:
         outcome.wrong += [line for line in text.splitlines() if line[:1].isdigit()][: int(counters[3])]
         number = int(counters[0])
         if stuck:
-            outcome.hangs.append(f"call {number}")
+            outcome.hangs.append(f"call {number} hangs: {Generator.of(self.seed).call(number)}")
+            print(outcome.hangs[-1][:500], flush=True)
         elif number < self.end:
-            outcome.deaths.append(f"call {number}: exit status {status}\n{text[-2000:]}")
+            outcome.deaths.append(
+                f"call {number}: {Generator.of(self.seed).call(number)}: exit status {status}\n{text[-2000:]}"
+            )
+            print(outcome.deaths[-1][:800], flush=True)
         self.first, self.process = number + 1 if number < self.end else self.end, None
 
 
@@ -314,7 +325,7 @@ def main() -> int:
         print(shown(function_of(call.row)(*call.args, **call.kwargs)))
         return 0
     outcome = run(options.seed, options.calls, options.processes)
-    for text in (*outcome.deaths, *outcome.hangs, *list(Counter(outcome.wrong))[:40]):
+    for text in list(Counter(outcome.wrong))[:40]:
         print(text)
     print(outcome.summary())
     return 1 if outcome.deaths or outcome.hangs or outcome.wrong else 0
