@@ -587,7 +587,7 @@ def test_from_file(tmp_path: Any) -> None:
     mine.fill_(7)
     assert tw.from_file(path, size=4, dtype=tw.int16).tolist() == [0, 1, 2, 3]
     assert tw.from_file(path).numel() == 0
-    with pytest.raises(ValueError, match="9 elements take 18 bytes, .* has 8"):
+    with pytest.raises(ValueError, match=r"9 elements take 18 bytes, .* has 8"):
         tw.from_file(path, size=9, dtype=tw.int16)
     with pytest.raises(ValueError, match="number of elements"):
         tw.from_file(path, size=-1)

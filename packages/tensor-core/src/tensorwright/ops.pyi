@@ -6,24 +6,103 @@ from typing import Any, overload
 
 from tensorwright._C import DeviceLike, DtypeLike, Number, Op, Tensor
 from tensorwright._tensor_ops import (
+    _AdadeltaStepResult,
+    _AdagradStepResult,
+    _AdamaxStepResult,
     _AdamStepResult,
+    _AdaptiveMaxPool1dResult,
+    _AdaptiveMaxPool2dResult,
+    _AdaptiveMaxPool3dResult,
+    _AminmaxResult,
     _AmsgradStepResult,
+    _AsgdStepResult,
+    _AttentionBackwardResult,
+    _AttentionResult,
+    _CummaxResult,
+    _CumminResult,
+    _EmbeddingBagResult,
+    _FractionalMaxPool2dResult,
+    _FractionalMaxPool3dResult,
+    _FrexpResult,
+    _GeqrfResult,
+    _GridSampler2dBackwardResult,
+    _GridSampler3dBackwardResult,
+    _GruDataResult,
+    _GruGatesBackwardResult,
+    _GruResult,
+    _HistogramBinsTensorResult,
+    _HistogramddIntBinsResult,
+    _HistogramddResult,
+    _HistogramddTensorsResult,
+    _HistogramResult,
     _KthvalueResult,
+    _LinalgCholeskyExResult,
+    _LinalgEighResult,
+    _LinalgEigResult,
+    _LinalgInvExResult,
+    _LinalgLdlFactorExResult,
+    _LinalgLdlFactorResult,
+    _LinalgLstsqResult,
+    _LinalgLuFactorExResult,
+    _LinalgLuFactorResult,
+    _LinalgLuResult,
+    _LinalgQrResult,
+    _LinalgSlogdetResult,
+    _LinalgSolveExResult,
+    _LinalgSvdResult,
+    _LstmCellResult,
+    _LstmDataResult,
+    _LstmGatesBackwardResult,
+    _LstmGatesResult,
+    _LstmResult,
+    _LuUnpackResult,
     _MaxDimResult,
+    _MaxPool1dWithIndicesResult,
     _MaxPool2dWithIndicesResult,
+    _MaxPool3dWithIndicesResult,
     _MedianDimResult,
     _MinDimResult,
+    _ModeResult,
+    _NadamStepResult,
+    _NanmedianDimResult,
     _NativeBatchNormBackwardResult,
     _NativeBatchNormResult,
     _NativeDropoutResult,
+    _NativeGroupNormBackwardResult,
+    _NativeGroupNormResult,
     _NativeLayerNormBackwardResult,
     _NativeLayerNormResult,
+    _NativeRmsNormBackwardResult,
+    _NativeRmsNormResult,
     _NllLossForwardResult,
+    _PcaLowrankResult,
+    _QrResult,
+    _RadamStepResult,
+    _RawLinalgLstsqResult,
+    _RawLinalgSolveExResult,
+    _RawUnique2Result,
+    _RawUniqueConsecutiveResult,
+    _RmspropFullStepResult,
+    _RmspropStepResult,
+    _RnnReluDataResult,
+    _RnnReluResult,
+    _RnnTanhDataResult,
+    _RnnTanhResult,
+    _RpropStepResult,
     _SgdMomentumStepResult,
+    _SlogdetResult,
     _SortResult,
+    _StdMeanDimResult,
     _StdMeanResult,
+    _StdMeanUnbiasedResult,
+    _SvdLowrankResult,
+    _SvdResult,
     _TopkResult,
+    _TriangularSolveResult,
+    _UniqueDimResult,
+    _VarMeanDimResult,
     _VarMeanResult,
+    _VarMeanUnbiasedResult,
 )
 
 def get(name: builtins.str) -> Op:
@@ -48,6 +127,218 @@ def leaky_relu_backward(grad: Tensor, self: Tensor, negative_slope: Number) -> T
 def hardtanh_backward(grad: Tensor, self: Tensor, min_val: Number, max_val: Number) -> Tensor:
     """Gradient of hardtanh; zero at the two limits."""
 
+@overload
+def atleast_1d(self: Tensor) -> Tensor:
+    """atleast_1d(self)
+        The tensor with at least one dimension; a view where it had none.
+
+    atleast_1d(tensors)
+        The tensors, each with at least one dimension.
+    """
+
+@overload
+def atleast_1d(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]: ...
+@overload
+def atleast_1d(*tensors: Tensor) -> tuple[Tensor, ...]: ...
+@overload
+def atleast_2d(self: Tensor) -> Tensor:
+    """atleast_2d(self)
+        The tensor with at least two dimensions; a vector becomes a row.
+
+    atleast_2d(tensors)
+        The tensors, each with at least two dimensions.
+    """
+
+@overload
+def atleast_2d(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]: ...
+@overload
+def atleast_2d(*tensors: Tensor) -> tuple[Tensor, ...]: ...
+@overload
+def atleast_3d(self: Tensor) -> Tensor:
+    """atleast_3d(self)
+        The tensor with at least three dimensions, `[1, n, 1]` for a vector and `[m, n, 1]` for a matrix.
+
+    atleast_3d(tensors)
+        The tensors, each with at least three dimensions.
+    """
+
+@overload
+def atleast_3d(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]: ...
+@overload
+def atleast_3d(*tensors: Tensor) -> tuple[Tensor, ...]: ...
+def column_stack(tensors: Sequence[Tensor], *, out: Tensor | None = ...) -> Tensor:
+    """Joins tensors along their second dimension; a vector counts as a column."""
+
+def dstack(tensors: Sequence[Tensor], *, out: Tensor | None = ...) -> Tensor:
+    """Joins tensors along their third dimension, after `atleast_3d`."""
+
+@overload
+def block_diag(tensors: Sequence[Tensor]) -> Tensor:
+    """The matrix with the given matrices along its diagonal and zeros elsewhere."""
+
+@overload
+def block_diag(*tensors: Tensor) -> Tensor: ...
+@overload
+def meshgrid(tensors: Sequence[Tensor], *, indexing: builtins.str | None = ...) -> tuple[Tensor, ...]:
+    """The coordinates of a grid, as one expanded view per vector.
+
+    With `indexing="ij"`, the default, dimension i belongs to vector i; with `"xy"` the first two are exchanged.
+    """
+
+@overload
+def meshgrid(*tensors: Tensor, indexing: builtins.str | None = ...) -> tuple[Tensor, ...]: ...
+@overload
+def cartesian_prod(tensors: Sequence[Tensor]) -> Tensor:
+    """All tuples with one element of each vector, as rows in lexicographic order of positions; a lone vector stays as it is."""
+
+@overload
+def cartesian_prod(*tensors: Tensor) -> Tensor: ...
+def combinations(self: Tensor, r: builtins.int = ..., with_replacement: builtins.bool = ...) -> Tensor:
+    """All choices of `r` elements of a vector, as rows in lexicographic order of positions; repeats only `with_replacement`."""
+
+def vander(x: Tensor, N: builtins.int | None = ..., increasing: builtins.bool = ...) -> Tensor:
+    """The Vandermonde matrix, whose columns are N powers of a vector, falling unless `increasing`; integers become int64."""
+
+@overload
+def sum_to_size(self: Tensor, size: Sequence[builtins.int]) -> Tensor:
+    """The tensor summed to a shape that would broadcast to its own."""
+
+@overload
+def sum_to_size(self: Tensor, *size: builtins.int) -> Tensor: ...
+def fliplr(self: Tensor) -> Tensor:
+    """The second dimension reversed (a copy)."""
+
+def flipud(self: Tensor) -> Tensor:
+    """The first dimension reversed (a copy)."""
+
+def attention(
+    query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None, is_causal: builtins.bool, scale: builtins.float
+) -> _AttentionResult:
+    """softmax(scale * query key^T + attn_mask) value, in tiles, without the matrix of scores.
+
+    Heads, the third dimension from the end, may be fewer in key and value; groups of queries' heads share them then.
+    Also gives the logarithm of the sum of the exponentials of each row's scores. A row that may attend to nothing is 0.
+    """
+
+def attention_backward(
+    grad: Tensor,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    result: Tensor,
+    logsumexp: Tensor,
+    attn_mask: Tensor | None,
+    is_causal: builtins.bool,
+    scale: builtins.float,
+) -> _AttentionBackwardResult:
+    """Gradients of attention with respect to query, key and value."""
+
+def scaled_dot_product_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = ...,
+    dropout_p: builtins.float = ...,
+    is_causal: builtins.bool = ...,
+    *,
+    scale: builtins.float | None = ...,
+    enable_gqa: builtins.bool = ...,
+) -> Tensor:
+    """Attention (Vaswani et al. 2017): each query gets the values' average, weighted by how well their keys fit.
+
+    Query [..., L, E], key [..., S, E], value [..., S, Ev], result [..., L, Ev]. A bool `attn_mask` says which keys may
+    be attended to, a floating one is added to the scores; `is_causal` lets query i attend to keys up to i. `scale` is
+    1 / sqrt(E) unless given. With `enable_gqa` groups of queries' heads share keys and values. Memory is linear in L and
+    S, except with dropout.
+    """
+
+def _safe_softmax(self: Tensor, dim: builtins.int, dtype: DtypeLike | None = ...) -> Tensor:
+    """softmax that gives zeros where all elements along the dimension are -inf."""
+
+def diff(
+    self: Tensor,
+    n: builtins.int = ...,
+    dim: builtins.int = ...,
+    prepend: Tensor | None = ...,
+    append: Tensor | None = ...,
+    *,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """Differences of neighbours along a dimension, `n` times over; of bools, whether they differ.
+
+    `prepend` and `append` are joined to the tensor along the dimension first.
+    """
+
+@overload
+def gradient(
+    self: Tensor,
+    *,
+    spacing: Number | None = ...,
+    dim: builtins.int | Sequence[builtins.int] | None = ...,
+    edge_order: builtins.int = ...,
+) -> tuple[Tensor, ...]:
+    """gradient(self, *, spacing=None, dim=None, edge_order=1)
+        Derivatives along dimensions (all by default) of a function given by its values on a grid.
+
+        Central differences inside, one-sided ones of order `edge_order` at the edges. `spacing` is the distance of the grid's
+        points: a number for all dimensions, a list with one for each, or a list of tensors with their coordinates.
+
+    gradient(self, *, spacing, dim=None, edge_order=1)
+        Derivatives on a grid with a distance of points for each dimension.
+
+    gradient(self, *, spacing, dim=None, edge_order=1)
+        Derivatives on a grid with the coordinates of the points of each dimension.
+    """
+
+@overload
+def gradient(
+    self: Tensor,
+    *,
+    spacing: Sequence[builtins.float],
+    dim: builtins.int | Sequence[builtins.int] | None = ...,
+    edge_order: builtins.int = ...,
+) -> tuple[Tensor, ...]: ...
+@overload
+def gradient(
+    self: Tensor,
+    *,
+    spacing: Sequence[Tensor],
+    dim: builtins.int | Sequence[builtins.int] | None = ...,
+    edge_order: builtins.int = ...,
+) -> tuple[Tensor, ...]: ...
+@overload
+def trapezoid(y: Tensor, x: Tensor, *, dim: builtins.int = ...) -> Tensor:
+    """trapezoid(y, x, *, dim=-1)
+        Integral along a dimension of a function given by values `y` at coordinates `x`, by the trapezoidal rule.
+
+    trapezoid(y, *, dx=1, dim=-1)
+        Integral along a dimension by the trapezoidal rule, of values at a distance `dx`.
+    """
+
+@overload
+def trapezoid(y: Tensor, *, dx: Number = ..., dim: builtins.int = ...) -> Tensor: ...
+@overload
+def trapz(y: Tensor, x: Tensor, *, dim: builtins.int = ...) -> Tensor:
+    """trapz(y, x, *, dim=-1)
+        The older name of `trapezoid`.
+
+    trapz(y, *, dx=1.0, dim=-1)
+        The older name of `trapezoid`.
+    """
+
+@overload
+def trapz(y: Tensor, *, dx: builtins.float = ..., dim: builtins.int = ...) -> Tensor: ...
+@overload
+def cumulative_trapezoid(y: Tensor, x: Tensor, *, dim: builtins.int = ...) -> Tensor:
+    """cumulative_trapezoid(y, x, *, dim=-1)
+        Running integral along a dimension by the trapezoidal rule; one element shorter than `y`.
+
+    cumulative_trapezoid(y, *, dx=1, dim=-1)
+        Running integral along a dimension by the trapezoidal rule, of values at a distance `dx`.
+    """
+
+@overload
+def cumulative_trapezoid(y: Tensor, *, dx: Number = ..., dim: builtins.int = ...) -> Tensor: ...
 def eq(self: Tensor | Number, other: Tensor | Number, *, out: Tensor | None = ...) -> Tensor:
     """Whether equal."""
 
@@ -142,6 +433,45 @@ def allclose(
 def equal(self: Tensor, other: Tensor) -> builtins.bool:
     """Whether shapes and all elements are equal."""
 
+def real(self: Tensor) -> Tensor:
+    """The real parts, as a view; of a real tensor, the tensor itself."""
+
+def imag(self: Tensor) -> Tensor:
+    """The imaginary parts, as a view."""
+
+def conj(self: Tensor) -> Tensor:
+    """Complex conjugates; a real tensor itself."""
+
+def conj_physical(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Complex conjugates; real tensors are copied."""
+
+def resolve_conj(self: Tensor) -> Tensor:
+    """The tensor itself, no tensor being conjugated lazily."""
+
+def resolve_neg(self: Tensor) -> Tensor:
+    """The tensor itself, no tensor being negated lazily."""
+
+def is_conj(self: Tensor) -> builtins.bool:
+    """Whether the tensor waits to be conjugated; none does."""
+
+def is_neg(self: Tensor) -> builtins.bool:
+    """Whether the tensor waits to be negated; none does."""
+
+def isreal(self: Tensor) -> Tensor:
+    """Whether the imaginary part is 0, as it is of all real numbers."""
+
+def angle(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Argument in [-pi, pi]; of real numbers 0, or pi for negative ones."""
+
+def sgn(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Sign as -1, 0 or 1; of complex numbers z / |z|, and 0 of 0."""
+
+def complex(real: Tensor, imag: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Complex numbers of given real and imaginary parts."""
+
+def polar(abs: Tensor, angle: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Complex numbers of given length and angle."""
+
 @overload
 def conv2d(
     self: Tensor,
@@ -159,9 +489,9 @@ def conv2d(
         between the taps of the kernel. With `groups`, input and output channels fall into that many independent groups.
 
     conv2d(self, weight, bias=None, stride=1, padding='valid', dilation=1, groups=1)
-        2-D convolution with padding by name: 'valid' pads nothing, 'same' keeps the image size.
+        2-D convolution of images [N, C, H, W] with padding by name: 'valid' pads nothing, 'same' keeps the size.
 
-        Where 'same' needs an odd number of zeros, the extra row or column is added at the end.
+        Where 'same' needs an odd number of zeros, the extra one is added at the end.
     """
 
 @overload
@@ -174,28 +504,35 @@ def conv2d(
     dilation: builtins.int | Sequence[builtins.int] = ...,
     groups: builtins.int = ...,
 ) -> Tensor: ...
-def convolution_backward_input(
-    grad: Tensor,
-    weight: Tensor,
-    input_shape: Sequence[builtins.int],
-    stride: builtins.int | Sequence[builtins.int] = ...,
-    padding: builtins.int | Sequence[builtins.int] = ...,
-    dilation: builtins.int | Sequence[builtins.int] = ...,
-    groups: builtins.int = ...,
-) -> Tensor:
-    """Gradient of conv2d with respect to its input; the transposed convolution of `grad`."""
-
-def convolution_backward_weight(
-    grad: Tensor,
+@overload
+def conv3d(
     self: Tensor,
-    weight_shape: Sequence[builtins.int],
+    weight: Tensor,
+    bias: Tensor | None = ...,
     stride: builtins.int | Sequence[builtins.int] = ...,
     padding: builtins.int | Sequence[builtins.int] = ...,
     dilation: builtins.int | Sequence[builtins.int] = ...,
     groups: builtins.int = ...,
 ) -> Tensor:
-    """Gradient of conv2d with respect to its weight."""
+    """conv3d(self, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)
+        3-D convolution (cross-correlation) of volumes [N, C, D, H, W] with weights [O, C / groups, kd, kh, kw].
 
+    conv3d(self, weight, bias=None, stride=1, padding='valid', dilation=1, groups=1)
+        3-D convolution of volumes [N, C, D, H, W] with padding by name: 'valid' pads nothing, 'same' keeps the size.
+
+        Where 'same' needs an odd number of zeros, the extra one is added at the end.
+    """
+
+@overload
+def conv3d(
+    self: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = ...,
+    stride: builtins.int | Sequence[builtins.int] = ...,
+    padding: builtins.str = ...,
+    dilation: builtins.int | Sequence[builtins.int] = ...,
+    groups: builtins.int = ...,
+) -> Tensor: ...
 @overload
 def conv1d(
     self: Tensor,
@@ -210,7 +547,9 @@ def conv1d(
         1-D convolution (cross-correlation) of signals [N, C, L] with weights [O, C / groups, k].
 
     conv1d(self, weight, bias=None, stride=1, padding='valid', dilation=1, groups=1)
-        1-D convolution with padding by name, 'valid' or 'same'.
+        1-D convolution of signals [N, C, L] with padding by name: 'valid' pads nothing, 'same' keeps the size.
+
+        Where 'same' needs an odd number of zeros, the extra one is added at the end.
     """
 
 @overload
@@ -223,6 +562,40 @@ def conv1d(
     dilation: builtins.int | Sequence[builtins.int] = ...,
     groups: builtins.int = ...,
 ) -> Tensor: ...
+def convolution_backward_input(
+    grad: Tensor,
+    weight: Tensor,
+    input_shape: Sequence[builtins.int],
+    stride: Sequence[builtins.int],
+    padding: Sequence[builtins.int],
+    dilation: Sequence[builtins.int],
+    groups: builtins.int = ...,
+) -> Tensor:
+    """Gradient of a 2-D or 3-D convolution with respect to its input; the transposed convolution of `grad`."""
+
+def convolution_backward_weight(
+    grad: Tensor,
+    self: Tensor,
+    weight_shape: Sequence[builtins.int],
+    stride: Sequence[builtins.int],
+    padding: Sequence[builtins.int],
+    dilation: Sequence[builtins.int],
+    groups: builtins.int = ...,
+) -> Tensor:
+    """Gradient of a 2-D or 3-D convolution with respect to its weight."""
+
+def conv_transpose1d(
+    self: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = ...,
+    stride: builtins.int | Sequence[builtins.int] = ...,
+    padding: builtins.int | Sequence[builtins.int] = ...,
+    output_padding: builtins.int | Sequence[builtins.int] = ...,
+    groups: builtins.int = ...,
+    dilation: builtins.int | Sequence[builtins.int] = ...,
+) -> Tensor:
+    """Transposed 1-D convolution of signals [N, C, L], the gradient of conv1d with respect to its input taken as a layer."""
+
 def conv_transpose2d(
     self: Tensor,
     weight: Tensor,
@@ -233,10 +606,40 @@ def conv_transpose2d(
     groups: builtins.int = ...,
     dilation: builtins.int | Sequence[builtins.int] = ...,
 ) -> Tensor:
-    """Transposed 2-D convolution, the gradient of conv2d with respect to its input taken as a layer."""
+    """Transposed 2-D convolution of images [N, C, H, W], the gradient of conv2d with respect to its input taken as a layer."""
 
-def clone(self: Tensor) -> Tensor:
-    """A contiguous copy with memory of its own."""
+def conv_transpose3d(
+    self: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = ...,
+    stride: builtins.int | Sequence[builtins.int] = ...,
+    padding: builtins.int | Sequence[builtins.int] = ...,
+    output_padding: builtins.int | Sequence[builtins.int] = ...,
+    groups: builtins.int = ...,
+    dilation: builtins.int | Sequence[builtins.int] = ...,
+) -> Tensor:
+    """Transposed 3-D convolution of volumes [N, C, D, H, W], the gradient of conv3d with respect to its input taken as a layer."""
+
+def convolution(
+    self: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Sequence[builtins.int],
+    padding: Sequence[builtins.int],
+    dilation: Sequence[builtins.int],
+    transposed: builtins.bool,
+    output_padding: Sequence[builtins.int],
+    groups: builtins.int,
+) -> Tensor:
+    """Convolution in as many dimensions as `weight` has kernel sizes: conv1d, conv2d or conv3d, or with `transposed`
+    conv_transpose1d, 2d or 3d. Lists of one number count for all dimensions.
+    """
+
+def clone(self: Tensor, *, memory_format: builtins.str | None = ...) -> Tensor:
+    """A copy with memory of its own.
+
+    It lies in memory like `self` (without gaps), or in the format `memory_format`.
+    """
 
 def copy(self: Tensor, src: Tensor, *, non_blocking: builtins.bool = ...) -> Tensor:
     """`src`, broadcast to the shape of `self` and converted to its dtype and device; `x.copy_(src)` writes it into x.
@@ -250,8 +653,11 @@ def fill(self: Tensor, value: Tensor | Number) -> Tensor:
 def zero(self: Tensor) -> Tensor:
     """Zeros in the shape and dtype of `self`; `x.zero_()` overwrites x."""
 
-def contiguous(self: Tensor) -> Tensor:
-    """The tensor itself if its elements lie in row-major order without gaps, else a copy in which they do."""
+def contiguous(self: Tensor, *, memory_format: builtins.str | None = ...) -> Tensor:
+    """The tensor itself if its elements lie in row-major order without gaps, else a copy in which they do.
+
+    With `memory_format` in the order of that format: `tw.channels_last` for [N, C, H, W], `tw.channels_last_3d`.
+    """
 
 def _to_copy(
     self: Tensor,
@@ -259,19 +665,27 @@ def _to_copy(
     dtype: DtypeLike | None = ...,
     device: DeviceLike | None = ...,
     non_blocking: builtins.bool = ...,
+    memory_format: builtins.str | None = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor:
-    """A contiguous copy in another dtype, on another device, or both."""
+    """A copy in another dtype, on another device, or both; laid out like `self` unless `memory_format` says otherwise."""
 
 @overload
-def to(self: Tensor, dtype: DtypeLike, non_blocking: builtins.bool = ..., copy: builtins.bool = ...) -> Tensor:
-    """to(self, dtype, non_blocking=False, copy=False)
+def to(
+    self: Tensor,
+    dtype: DtypeLike,
+    non_blocking: builtins.bool = ...,
+    copy: builtins.bool = ...,
+    *,
+    memory_format: builtins.str | None = ...,
+) -> Tensor:
+    """to(self, dtype, non_blocking=False, copy=False, *, memory_format=None)
         The tensor in another dtype; the tensor itself if it has that one, unless `copy` is set.
 
-    to(self, device=None, dtype=None, non_blocking=False, copy=False)
+    to(self, device=None, dtype=None, non_blocking=False, copy=False, *, memory_format=None)
         The tensor on another device, perhaps in another dtype; the tensor itself if nothing changes, unless `copy` is set.
 
-    to(self, other, non_blocking=False, copy=False)
+    to(self, other, non_blocking=False, copy=False, *, memory_format=None)
         The tensor in the dtype and on the device of another one.
     """
 
@@ -282,9 +696,18 @@ def to(
     dtype: DtypeLike | None = ...,
     non_blocking: builtins.bool = ...,
     copy: builtins.bool = ...,
+    *,
+    memory_format: builtins.str | None = ...,
 ) -> Tensor: ...
 @overload
-def to(self: Tensor, other: Tensor, non_blocking: builtins.bool = ..., copy: builtins.bool = ...) -> Tensor: ...
+def to(
+    self: Tensor,
+    other: Tensor,
+    non_blocking: builtins.bool = ...,
+    copy: builtins.bool = ...,
+    *,
+    memory_format: builtins.str | None = ...,
+) -> Tensor: ...
 def type_as(self: Tensor, other: Tensor) -> Tensor:
     """The tensor in the dtype of another one."""
 
@@ -351,12 +774,31 @@ def to_float64(self: Tensor) -> Tensor:
 def double(self: Tensor) -> Tensor:
     """The tensor in float64; itself if it has that dtype."""
 
+def to_complex64(self: Tensor) -> Tensor:
+    """The tensor in complex64; itself if it has that dtype."""
+
+def cfloat(self: Tensor) -> Tensor:
+    """The tensor in complex64; itself if it has that dtype."""
+
+def to_complex128(self: Tensor) -> Tensor:
+    """The tensor in complex128; itself if it has that dtype."""
+
+def cdouble(self: Tensor) -> Tensor:
+    """The tensor in complex128; itself if it has that dtype."""
+
+def contents(self: Tensor) -> Tensor:
+    """The tensor whose elements stand for this one's when they are read from Python: itself, unless it belongs to a
+    transform. Inside of vmap there is none.
+    """
+
 @overload
 def empty(
     size: Sequence[builtins.int],
     *,
     dtype: DtypeLike | None = ...,
     device: DeviceLike | None = ...,
+    memory_format: builtins.str | None = ...,
+    out: Tensor | None = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor:
     """A tensor of the given shape whose elements are not set. The dtype is the default one unless given."""
@@ -366,14 +808,37 @@ def empty(
     *size: builtins.int,
     dtype: DtypeLike | None = ...,
     device: DeviceLike | None = ...,
+    memory_format: builtins.str | None = ...,
+    out: Tensor | None = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor: ...
+def empty_strided(
+    size: Sequence[builtins.int],
+    stride: Sequence[builtins.int],
+    *,
+    dtype: DtypeLike | None = ...,
+    device: DeviceLike | None = ...,
+    requires_grad: builtins.bool = ...,
+) -> Tensor:
+    """A tensor of given shape and strides, in memory that just holds it; its elements are not set."""
+
+def empty_permuted(
+    size: Sequence[builtins.int],
+    physical_layout: Sequence[builtins.int],
+    *,
+    dtype: DtypeLike | None = ...,
+    device: DeviceLike | None = ...,
+    requires_grad: builtins.bool = ...,
+) -> Tensor:
+    """A tensor whose dimensions lie in memory in the order `physical_layout`, the outermost one first; its elements are not set."""
+
 @overload
 def zeros(
     size: Sequence[builtins.int],
     *,
     dtype: DtypeLike | None = ...,
     device: DeviceLike | None = ...,
+    out: Tensor | None = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor:
     """A tensor of zeros."""
@@ -383,6 +848,7 @@ def zeros(
     *size: builtins.int,
     dtype: DtypeLike | None = ...,
     device: DeviceLike | None = ...,
+    out: Tensor | None = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor: ...
 @overload
@@ -391,6 +857,7 @@ def ones(
     *,
     dtype: DtypeLike | None = ...,
     device: DeviceLike | None = ...,
+    out: Tensor | None = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor:
     """A tensor of ones."""
@@ -400,6 +867,7 @@ def ones(
     *size: builtins.int,
     dtype: DtypeLike | None = ...,
     device: DeviceLike | None = ...,
+    out: Tensor | None = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor: ...
 def full(
@@ -408,22 +876,38 @@ def full(
     *,
     dtype: DtypeLike | None = ...,
     device: DeviceLike | None = ...,
+    out: Tensor | None = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor:
     """A tensor with one value everywhere. Without a dtype, the value's own kind decides (an int gives int64)."""
 
 def empty_like(
-    self: Tensor, *, dtype: DtypeLike | None = ..., device: DeviceLike | None = ..., requires_grad: builtins.bool = ...
+    self: Tensor,
+    *,
+    dtype: DtypeLike | None = ...,
+    device: DeviceLike | None = ...,
+    memory_format: builtins.str | None = ...,
+    requires_grad: builtins.bool = ...,
 ) -> Tensor:
-    """A tensor of the same shape, dtype and device whose elements are not set."""
+    """A tensor of the same shape, dtype and device, laid out alike, whose elements are not set."""
 
 def zeros_like(
-    self: Tensor, *, dtype: DtypeLike | None = ..., device: DeviceLike | None = ..., requires_grad: builtins.bool = ...
+    self: Tensor,
+    *,
+    dtype: DtypeLike | None = ...,
+    device: DeviceLike | None = ...,
+    memory_format: builtins.str | None = ...,
+    requires_grad: builtins.bool = ...,
 ) -> Tensor:
     """Zeros in the shape, dtype and on the device of another tensor."""
 
 def ones_like(
-    self: Tensor, *, dtype: DtypeLike | None = ..., device: DeviceLike | None = ..., requires_grad: builtins.bool = ...
+    self: Tensor,
+    *,
+    dtype: DtypeLike | None = ...,
+    device: DeviceLike | None = ...,
+    memory_format: builtins.str | None = ...,
+    requires_grad: builtins.bool = ...,
 ) -> Tensor:
     """Ones in the shape, dtype and on the device of another tensor."""
 
@@ -433,6 +917,7 @@ def full_like(
     *,
     dtype: DtypeLike | None = ...,
     device: DeviceLike | None = ...,
+    memory_format: builtins.str | None = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor:
     """One value in the shape, dtype and on the device of another tensor."""
@@ -456,6 +941,17 @@ def new_empty(
     device: DeviceLike | None = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor: ...
+def new_empty_strided(
+    self: Tensor,
+    size: Sequence[builtins.int],
+    stride: Sequence[builtins.int],
+    *,
+    dtype: DtypeLike | None = ...,
+    device: DeviceLike | None = ...,
+    requires_grad: builtins.bool = ...,
+) -> Tensor:
+    """A tensor of another shape and of given strides, with this one's dtype and device; its elements are not set."""
+
 @overload
 def new_zeros(
     self: Tensor,
@@ -512,6 +1008,7 @@ def arange(
     *,
     dtype: DtypeLike | None = ...,
     device: DeviceLike | None = ...,
+    out: Tensor | None = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor:
     """The numbers start, start + step, ... below `end` (above it for a negative step); with one number, 0 up to it.
@@ -527,6 +1024,7 @@ def linspace(
     *,
     dtype: DtypeLike | None = ...,
     device: DeviceLike | None = ...,
+    out: Tensor | None = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor:
     """`steps` numbers at equal distances from `start` to `end`, both included.
@@ -542,6 +1040,7 @@ def logspace(
     *,
     dtype: DtypeLike | None = ...,
     device: DeviceLike | None = ...,
+    out: Tensor | None = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor:
     """`base` raised to `steps` exponents at equal distances from `start` to `end`, both included."""
@@ -552,16 +1051,32 @@ def eye(
     *,
     dtype: DtypeLike | None = ...,
     device: DeviceLike | None = ...,
+    out: Tensor | None = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor:
     """An n by m matrix (n by n without m) with ones on the diagonal and zeros elsewhere."""
 
+def feature_dropout(self: Tensor, p: builtins.float, train: builtins.bool) -> Tensor:
+    """In training, zeroes each channel of [N, C, ...] with probability p and scales the others by 1 / (1 - p) (Tompson et al. 2015)."""
+
+def alpha_dropout(self: Tensor, p: builtins.float, train: builtins.bool) -> Tensor:
+    """In training, puts SELU's lowest value in place of each element with probability p, then scales and shifts so that
+    mean 0 and variance 1 stay (Klambauer et al. 2017).
+    """
+
+def feature_alpha_dropout(self: Tensor, p: builtins.float, train: builtins.bool) -> Tensor:
+    """alpha_dropout of whole channels of [N, C, ...]."""
+
 def embedding(
-    weight: Tensor, indices: Tensor, padding_idx: builtins.int | None = ..., scale_grad_by_freq: builtins.bool = ...
+    weight: Tensor,
+    indices: Tensor,
+    padding_idx: builtins.int = ...,
+    scale_grad_by_freq: builtins.bool = ...,
+    sparse: builtins.bool = ...,
 ) -> Tensor:
     """Rows of a table, one per index.
 
-    `padding_idx` names a row that gets no gradient; with `scale_grad_by_freq` the gradient of a row is divided by the
+    `padding_idx` names a row that gets no gradient, -1 none; with `scale_grad_by_freq` the gradient of a row is divided by the
     number of times it was looked up. An index out of range raises IndexError.
     """
 
@@ -569,16 +1084,416 @@ def embedding_backward(
     grad: Tensor,
     indices: Tensor,
     num_embeddings: builtins.int,
-    padding_idx: builtins.int | None = ...,
+    padding_idx: builtins.int = ...,
     scale_grad_by_freq: builtins.bool = ...,
 ) -> Tensor:
     """Gradient of embedding with respect to its table; vectors of equal indices add up in order."""
+
+def embedding_renorm(self: Tensor, indices: Tensor, max_norm: builtins.float, norm_type: builtins.float) -> Tensor:
+    """Scales the rows that `indices` names and whose `norm_type`-norm exceeds `max_norm` down to that norm."""
+
+def embedding_bag(
+    weight: Tensor,
+    indices: Tensor,
+    offsets: Tensor,
+    scale_grad_by_freq: builtins.bool = ...,
+    mode: builtins.int = ...,
+    sparse: builtins.bool = ...,
+    per_sample_weights: Tensor | None = ...,
+    include_last_offset: builtins.bool = ...,
+    padding_idx: builtins.int | None = ...,
+) -> _EmbeddingBagResult:
+    """Sums, means or maxima of the rows of a table over bags of indices, without the rows in between.
+
+    Bag i is `indices[offsets[i]:offsets[i + 1]]`; an empty bag gives zeros. `padding_idx` names a row that does not
+    count. The other results are the bag of each index, the rows that count in each bag and, for maxima, the row of each.
+    """
 
 def one_hot(self: Tensor, num_classes: builtins.int = ...) -> Tensor:
     """Indices as vectors with a single 1; the result is int64 and has one more dimension, `num_classes`.
 
     By default `num_classes` is the largest index plus one.
     """
+
+def fft_c2c(self: Tensor, dim: Sequence[builtins.int], normalization: builtins.int, forward: builtins.bool) -> Tensor:
+    """Complex Fourier transform over dimensions."""
+
+def fft_r2c(self: Tensor, dim: Sequence[builtins.int], normalization: builtins.int, onesided: builtins.bool) -> Tensor:
+    """Fourier transform of real tensors over dimensions; `onesided` leaves out what follows by symmetry in the last one."""
+
+def fft_c2r(
+    self: Tensor, dim: Sequence[builtins.int], normalization: builtins.int, last_dim_size: builtins.int
+) -> Tensor:
+    """Inverse Fourier transform with a real result, of the half of a spectrum that is symmetric in the last dimension."""
+
+def fft_fft(
+    self: Tensor,
+    n: builtins.int | None = ...,
+    dim: builtins.int = ...,
+    norm: builtins.str | None = ...,
+    *,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """Discrete Fourier transform along a dimension.
+
+    With `n`, the dimension is cut or filled up with zeros before. `norm` says which direction divides by the length:
+    "backward" (the default) the inverse, "forward" the other, "ortho" both by its root.
+    """
+
+def fft_ifft(
+    self: Tensor,
+    n: builtins.int | None = ...,
+    dim: builtins.int = ...,
+    norm: builtins.str | None = ...,
+    *,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """Inverse Fourier transform along a dimension.
+
+    With `n`, the dimension is cut or filled up with zeros before. `norm` says which direction divides by the length:
+    "backward" (the default) the inverse, "forward" the other, "ortho" both by its root.
+    """
+
+def fft_rfft(
+    self: Tensor,
+    n: builtins.int | None = ...,
+    dim: builtins.int = ...,
+    norm: builtins.str | None = ...,
+    *,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """Fourier transform of a real tensor along a dimension; the half that follows by symmetry is left out.
+
+    With `n`, the dimension is cut or filled up with zeros before. `norm` says which direction divides by the length:
+    "backward" (the default) the inverse, "forward" the other, "ortho" both by its root.
+    """
+
+def fft_irfft(
+    self: Tensor,
+    n: builtins.int | None = ...,
+    dim: builtins.int = ...,
+    norm: builtins.str | None = ...,
+    *,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """Inverse of `rfft`: real values from half of a symmetric spectrum; `n` is by default 2 (m - 1) for m values.
+
+    With `n`, the dimension is cut or filled up with zeros before. `norm` says which direction divides by the length:
+    "backward" (the default) the inverse, "forward" the other, "ortho" both by its root.
+    """
+
+def fft_hfft(
+    self: Tensor,
+    n: builtins.int | None = ...,
+    dim: builtins.int = ...,
+    norm: builtins.str | None = ...,
+    *,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """Real Fourier transform of half of a signal that is Hermitian; `n` is by default 2 (m - 1) for m values.
+
+    With `n`, the dimension is cut or filled up with zeros before. `norm` says which direction divides by the length:
+    "backward" (the default) the inverse, "forward" the other, "ortho" both by its root.
+    """
+
+def fft_ihfft(
+    self: Tensor,
+    n: builtins.int | None = ...,
+    dim: builtins.int = ...,
+    norm: builtins.str | None = ...,
+    *,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """Inverse of `hfft`: half of the Hermitian signal of a real spectrum.
+
+    With `n`, the dimension is cut or filled up with zeros before. `norm` says which direction divides by the length:
+    "backward" (the default) the inverse, "forward" the other, "ortho" both by its root.
+    """
+
+def fft_fft2(
+    self: Tensor,
+    s: builtins.int | Sequence[builtins.int] | None = ...,
+    dim: builtins.int | Sequence[builtins.int] = ...,
+    norm: builtins.str | None = ...,
+    *,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """Discrete Fourier transform over two dimensions.
+
+    `s` cuts dimensions or fills them up with zeros before (-1: as it is). `norm` as in `fft.fft`.
+    """
+
+def fft_ifft2(
+    self: Tensor,
+    s: builtins.int | Sequence[builtins.int] | None = ...,
+    dim: builtins.int | Sequence[builtins.int] = ...,
+    norm: builtins.str | None = ...,
+    *,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """Inverse Fourier transform over two dimensions.
+
+    `s` cuts dimensions or fills them up with zeros before (-1: as it is). `norm` as in `fft.fft`.
+    """
+
+def fft_rfft2(
+    self: Tensor,
+    s: builtins.int | Sequence[builtins.int] | None = ...,
+    dim: builtins.int | Sequence[builtins.int] = ...,
+    norm: builtins.str | None = ...,
+    *,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """Fourier transform of a real tensor over two dimensions, of which the last keeps one half.
+
+    `s` cuts dimensions or fills them up with zeros before (-1: as it is). `norm` as in `fft.fft`.
+    """
+
+def fft_irfft2(
+    self: Tensor,
+    s: builtins.int | Sequence[builtins.int] | None = ...,
+    dim: builtins.int | Sequence[builtins.int] = ...,
+    norm: builtins.str | None = ...,
+    *,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """Inverse of `rfft2`; the last size is by default 2 (m - 1).
+
+    `s` cuts dimensions or fills them up with zeros before (-1: as it is). `norm` as in `fft.fft`.
+    """
+
+def fft_hfft2(
+    self: Tensor,
+    s: builtins.int | Sequence[builtins.int] | None = ...,
+    dim: builtins.int | Sequence[builtins.int] = ...,
+    norm: builtins.str | None = ...,
+    *,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """Real Fourier transform of a signal that is Hermitian, given by one half in the last dimension.
+
+    `s` cuts dimensions or fills them up with zeros before (-1: as it is). `norm` as in `fft.fft`.
+    """
+
+def fft_ihfft2(
+    self: Tensor,
+    s: builtins.int | Sequence[builtins.int] | None = ...,
+    dim: builtins.int | Sequence[builtins.int] = ...,
+    norm: builtins.str | None = ...,
+    *,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """Inverse of `hfft2`.
+
+    `s` cuts dimensions or fills them up with zeros before (-1: as it is). `norm` as in `fft.fft`.
+    """
+
+def fft_fftn(
+    self: Tensor,
+    s: builtins.int | Sequence[builtins.int] | None = ...,
+    dim: builtins.int | Sequence[builtins.int] | None = ...,
+    norm: builtins.str | None = ...,
+    *,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """Discrete Fourier transform over several dimensions (all by default).
+
+    `s` cuts dimensions or fills them up with zeros before (-1: as it is). `norm` as in `fft.fft`.
+    """
+
+def fft_ifftn(
+    self: Tensor,
+    s: builtins.int | Sequence[builtins.int] | None = ...,
+    dim: builtins.int | Sequence[builtins.int] | None = ...,
+    norm: builtins.str | None = ...,
+    *,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """Inverse Fourier transform over several dimensions (all by default).
+
+    `s` cuts dimensions or fills them up with zeros before (-1: as it is). `norm` as in `fft.fft`.
+    """
+
+def fft_rfftn(
+    self: Tensor,
+    s: builtins.int | Sequence[builtins.int] | None = ...,
+    dim: builtins.int | Sequence[builtins.int] | None = ...,
+    norm: builtins.str | None = ...,
+    *,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """Fourier transform of a real tensor over several dimensions, of which the last keeps one half.
+
+    `s` cuts dimensions or fills them up with zeros before (-1: as it is). `norm` as in `fft.fft`.
+    """
+
+def fft_irfftn(
+    self: Tensor,
+    s: builtins.int | Sequence[builtins.int] | None = ...,
+    dim: builtins.int | Sequence[builtins.int] | None = ...,
+    norm: builtins.str | None = ...,
+    *,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """Inverse of `rfftn`; the last size is by default 2 (m - 1).
+
+    `s` cuts dimensions or fills them up with zeros before (-1: as it is). `norm` as in `fft.fft`.
+    """
+
+def fft_hfftn(
+    self: Tensor,
+    s: builtins.int | Sequence[builtins.int] | None = ...,
+    dim: builtins.int | Sequence[builtins.int] | None = ...,
+    norm: builtins.str | None = ...,
+    *,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """Real Fourier transform of a signal that is Hermitian, given by one half in the last dimension.
+
+    `s` cuts dimensions or fills them up with zeros before (-1: as it is). `norm` as in `fft.fft`.
+    """
+
+def fft_ihfftn(
+    self: Tensor,
+    s: builtins.int | Sequence[builtins.int] | None = ...,
+    dim: builtins.int | Sequence[builtins.int] | None = ...,
+    norm: builtins.str | None = ...,
+    *,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """Inverse of `hfftn`.
+
+    `s` cuts dimensions or fills them up with zeros before (-1: as it is). `norm` as in `fft.fft`.
+    """
+
+def fft_fftfreq(
+    n: builtins.int,
+    d: builtins.float = ...,
+    *,
+    dtype: DtypeLike | None = ...,
+    device: DeviceLike | None = ...,
+    requires_grad: builtins.bool = ...,
+) -> Tensor:
+    """Frequencies of the elements of a transform of length `n`, for samples at a distance of `d`."""
+
+def fft_rfftfreq(
+    n: builtins.int,
+    d: builtins.float = ...,
+    *,
+    dtype: DtypeLike | None = ...,
+    device: DeviceLike | None = ...,
+    requires_grad: builtins.bool = ...,
+) -> Tensor:
+    """Frequencies of the elements of `rfft` of length `n`, for samples at a distance of `d`."""
+
+def fft_fftshift(self: Tensor, dim: builtins.int | Sequence[builtins.int] | None = ...) -> Tensor:
+    """Moves the frequency 0 from the start to the middle of dimensions (all by default)."""
+
+def fft_ifftshift(self: Tensor, dim: builtins.int | Sequence[builtins.int] | None = ...) -> Tensor:
+    """Undoes `fftshift`."""
+
+def stft(
+    self: Tensor,
+    n_fft: builtins.int,
+    hop_length: builtins.int | None = ...,
+    win_length: builtins.int | None = ...,
+    window: Tensor | None = ...,
+    center: builtins.bool = ...,
+    pad_mode: builtins.str = ...,
+    normalized: builtins.bool = ...,
+    onesided: builtins.bool | None = ...,
+    return_complex: builtins.bool | None = ...,
+    align_to_window: builtins.bool | None = ...,
+) -> Tensor:
+    """Fourier transforms of windows of a signal: [batch, frequency, window].
+
+    Windows of `n_fft` elements start every `hop_length` (a quarter of it by default) and are multiplied by `window`,
+    which is padded to them on both sides. With `center`, the signal is padded so that window t is centered at t * hop_length.
+    `onesided` (the default for real signals) keeps half of the frequencies. Real signals need `return_complex=True`, or
+    False for real and imaginary parts in a last dimension.
+    """
+
+def istft(
+    self: Tensor,
+    n_fft: builtins.int,
+    hop_length: builtins.int | None = ...,
+    win_length: builtins.int | None = ...,
+    window: Tensor | None = ...,
+    center: builtins.bool = ...,
+    normalized: builtins.bool = ...,
+    onesided: builtins.bool | None = ...,
+    length: builtins.int | None = ...,
+    return_complex: builtins.bool = ...,
+) -> Tensor:
+    """The signal whose `stft` comes closest to a spectrum: windows added up, divided by the sum of the squared windows.
+
+    Raises RuntimeError where windows leave a gap. `length` cuts the signal or fills it up with zeros.
+    """
+
+def prelu(self: Tensor, weight: Tensor) -> Tensor:
+    """x where positive, else weight * x, with one weight or one for each channel (He et al. 2015)."""
+
+def prelu_pointwise(self: Tensor, weight: Tensor) -> Tensor:
+    """x where positive, else weight * x; operands broadcast."""
+
+def rrelu(
+    self: Tensor,
+    lower: Number = ...,
+    upper: Number = ...,
+    training: builtins.bool = ...,
+    generator: object | None = ...,
+) -> Tensor:
+    """x where positive, else a slope times x: in training the slope of each element is drawn uniformly from [lower, upper],
+    in evaluation it is their mean (Xu et al. 2015).
+    """
+
+def glu(self: Tensor, dim: builtins.int = ...) -> Tensor:
+    """The first half of a dimension times the sigmoid of the second half (Dauphin et al. 2017)."""
+
+def tril_indices(
+    row: builtins.int,
+    col: builtins.int,
+    offset: builtins.int = ...,
+    *,
+    dtype: DtypeLike | None = ...,
+    device: DeviceLike | None = ...,
+    requires_grad: builtins.bool = ...,
+) -> Tensor:
+    """Rows and columns [2, n] of the lower triangle of a matrix, in row-major order; see `tril` for `offset`."""
+
+def triu_indices(
+    row: builtins.int,
+    col: builtins.int,
+    offset: builtins.int = ...,
+    *,
+    dtype: DtypeLike | None = ...,
+    device: DeviceLike | None = ...,
+    requires_grad: builtins.bool = ...,
+) -> Tensor:
+    """Rows and columns [2, n] of the upper triangle of a matrix, in row-major order; see `triu` for `offset`."""
+
+def unravel_index(indices: Tensor, shape: builtins.int | Sequence[builtins.int]) -> tuple[Tensor, ...]:
+    """Positions in a flattened array of a shape as coordinates, one tensor for each dimension.
+
+    A position outside the array raises IndexError.
+    """
+
+def range(
+    start: Number,
+    end: Number,
+    step: Number = ...,
+    *,
+    dtype: DtypeLike | None = ...,
+    device: DeviceLike | None = ...,
+    out: Tensor | None = ...,
+    requires_grad: builtins.bool = ...,
+) -> Tensor:
+    """The numbers start, start + step, ... up to `end`, which is included, in the default floating dtype; `arange` leaves `end` out."""
+
+def scalar_tensor(
+    s: Number, *, dtype: DtypeLike | None = ..., device: DeviceLike | None = ..., requires_grad: builtins.bool = ...
+) -> Tensor:
+    """A tensor of no dimensions with one value, in the default floating dtype unless another is given."""
 
 def index(self: Tensor, indices: Sequence[Tensor | None]) -> Tensor:
     """Advanced indexing: `self[i0, i1, ...]` with integer tensors, bool masks, or None for a whole dimension.
@@ -604,9 +1519,17 @@ def index_add(self: Tensor, dim: builtins.int, index: Tensor, source: Tensor, *,
 def index_copy(self: Tensor, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor:
     """A copy of `self` with slices of `source` in place of those that `index` names."""
 
+@overload
 def index_fill(self: Tensor, dim: builtins.int, index: Tensor, value: Number) -> Tensor:
-    """A copy of `self` with `value` in the slices that `index` names."""
+    """index_fill(self, dim, index, value)
+        A copy of `self` with `value` in the slices that `index` names.
 
+    index_fill(self, dim, index, value)
+        A copy of `self` with the number in `value` in the slices that `index` names.
+    """
+
+@overload
+def index_fill(self: Tensor, dim: builtins.int, index: Tensor, value: Tensor) -> Tensor: ...
 def gather(self: Tensor, dim: builtins.int, index: Tensor, *, out: Tensor | None = ...) -> Tensor:
     """Picks along a dimension, for each element of `index` the one it names."""
 
@@ -617,10 +1540,20 @@ def scatter(self: Tensor, dim: builtins.int, index: Tensor, src: Tensor) -> Tens
 
     scatter(self, dim, index, value)
         A copy of `self` with one value written wherever `index` says.
+
+    scatter(self, dim, index, src, *, reduce)
+        A copy of `self` with the elements of `src` added or multiplied where `index` says; `scatter_reduce` does more.
+
+    scatter(self, dim, index, value, *, reduce)
+        A copy of `self` with one number added or multiplied wherever `index` says.
     """
 
 @overload
 def scatter(self: Tensor, dim: builtins.int, index: Tensor, value: Number) -> Tensor: ...
+@overload
+def scatter(self: Tensor, dim: builtins.int, index: Tensor, src: Tensor, *, reduce: builtins.str) -> Tensor: ...
+@overload
+def scatter(self: Tensor, dim: builtins.int, index: Tensor, value: Number, *, reduce: builtins.str) -> Tensor: ...
 def scatter_add(self: Tensor, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor:
     """A copy of `self` with the elements of `src` added where `index` says; repeats add up in order."""
 
@@ -717,11 +1650,624 @@ def concatenate(tensors: Sequence[Tensor], dim: builtins.int = ..., *, out: Tens
 def stack(tensors: Sequence[Tensor], dim: builtins.int = ..., *, out: Tensor | None = ...) -> Tensor:
     """Joins tensors of one shape along a new dimension."""
 
-def hstack(tensors: Sequence[Tensor]) -> Tensor:
+def hstack(tensors: Sequence[Tensor], *, out: Tensor | None = ...) -> Tensor:
     """Joins tensors along their second dimension, vectors along their only one."""
 
-def vstack(tensors: Sequence[Tensor]) -> Tensor:
+def vstack(tensors: Sequence[Tensor], *, out: Tensor | None = ...) -> Tensor:
     """Joins tensors along their first dimension; a vector counts as a row."""
+
+def row_stack(tensors: Sequence[Tensor], *, out: Tensor | None = ...) -> Tensor:
+    """Joins tensors along their first dimension; a vector counts as a row."""
+
+def linalg_qr(A: Tensor, mode: builtins.str = ..., *, out: tuple[Tensor, Tensor] | None = ...) -> _LinalgQrResult:
+    """QR factors: Q has orthonormal columns, R is upper triangular.
+
+    `mode` is "reduced" (as many columns of Q as the smaller side), "complete" (Q square) or "r" (Q is left out).
+    """
+
+def qr(self: Tensor, some: builtins.bool = ..., *, out: tuple[Tensor, Tensor] | None = ...) -> _QrResult:
+    """QR factors, reduced or (unless `some`) complete; see `linalg.qr`."""
+
+def geqrf(self: Tensor, *, out: tuple[Tensor, Tensor] | None = ...) -> _GeqrfResult:
+    """QR factors in LAPACK's packed form: R in the upper triangle, Householder vectors below, their scales in `tau`."""
+
+def linalg_householder_product(input: Tensor, tau: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """The first columns of a product of Householder reflections, whose vectors stand below the diagonal of `input`."""
+
+def orgqr(self: Tensor, input2: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """A product of Householder reflections; see `linalg.householder_product`."""
+
+def ormqr(
+    self: Tensor,
+    input2: Tensor,
+    input3: Tensor,
+    left: builtins.bool = ...,
+    transpose: builtins.bool = ...,
+    *,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """Q times a matrix (`input3`), or the matrix times Q unless `left`, for Q in LAPACK's packed form.
+
+    `self` and `input2` are what `geqrf` gives; `transpose` stands for the adjoint of Q.
+    """
+
+def linalg_eigh(
+    self: Tensor, UPLO: builtins.str = ..., *, out: tuple[Tensor, Tensor] | None = ...
+) -> _LinalgEighResult:
+    """Eigenvalues (real, ascending) and orthonormal eigenvectors (columns) of symmetric or Hermitian matrices.
+
+    Only the lower (`UPLO="L"`) or the upper triangle is read.
+    """
+
+def linalg_eigvalsh(self: Tensor, UPLO: builtins.str = ..., *, out: Tensor | None = ...) -> Tensor:
+    """Eigenvalues of symmetric or Hermitian matrices, ascending; only the triangle `UPLO` is read."""
+
+def linalg_eig(self: Tensor, *, out: tuple[Tensor, Tensor] | None = ...) -> _LinalgEigResult:
+    """Eigenvalues and eigenvectors (columns, of norm 1) of square matrices; the results are complex."""
+
+def linalg_eigvals(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Eigenvalues of square matrices; the result is complex."""
+
+def linalg_svd(
+    A: Tensor,
+    full_matrices: builtins.bool = ...,
+    *,
+    driver: builtins.str | None = ...,
+    out: tuple[Tensor, Tensor, Tensor] | None = ...,
+) -> _LinalgSvdResult:
+    """Singular values, descending, with left singular vectors (columns of U) and right ones (rows of Vh).
+
+    Without `full_matrices`, U and Vh have only as many vectors as there are singular values.
+    """
+
+def linalg_svdvals(A: Tensor, *, driver: builtins.str | None = ..., out: Tensor | None = ...) -> Tensor:
+    """Singular values of matrices, descending."""
+
+def svd(
+    self: Tensor,
+    some: builtins.bool = ...,
+    compute_uv: builtins.bool = ...,
+    *,
+    out: tuple[Tensor, Tensor, Tensor] | None = ...,
+) -> _SvdResult:
+    """Singular values with left and right singular vectors, both as columns; see `linalg.svd`.
+
+    Without `some`, U and V are square; without `compute_uv`, they are zero.
+    """
+
+def svd_lowrank(
+    A: Tensor, q: builtins.int | None = ..., niter: builtins.int | None = ..., M: Tensor | None = ...
+) -> _SvdLowrankResult:
+    """About `q` largest singular values and their vectors, by random projection (Halko, Martinsson, Tropp 2009).
+
+    `niter` steps of subspace iteration sharpen the result. With `M`, of A - M.
+    """
+
+def pca_lowrank(
+    A: Tensor, q: builtins.int | None = ..., center: builtins.bool = ..., niter: builtins.int = ...
+) -> _PcaLowrankResult:
+    """Principal components of the rows of A, centered unless `center` is false; at most 6 unless `q` says how many."""
+
+def _linalg_pinv(self: Tensor, atol: Tensor, rtol: Tensor) -> Tensor:
+    """Pseudo-inverses from the singular values above max(atol, rtol * the largest)."""
+
+@overload
+def linalg_pinv(
+    self: Tensor,
+    *,
+    atol: Tensor | None = ...,
+    rtol: Tensor | None = ...,
+    hermitian: builtins.bool = ...,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """linalg_pinv(self, *, atol=None, rtol=None, hermitian=False, out=None)
+        Pseudo-inverses (Moore and Penrose) of matrices.
+
+        Singular values up to max(atol, rtol * the largest) count as zero. `rtol` is by default the larger side times the
+        dtype's epsilon, or 0 if `atol` is given. `rcond` is the older name of `rtol`. With `hermitian`, only the lower
+        triangle is read.
+
+    linalg_pinv(self, *, atol=None, rtol=None, hermitian=False, out=None)
+        Pseudo-inverses of matrices, with numbers as tolerances.
+
+    linalg_pinv(self, rcond, hermitian=False, *, out=None)
+        Pseudo-inverses of matrices; `rcond` is the older name of `rtol`.
+
+    linalg_pinv(self, rcond, hermitian=False, *, out=None)
+        Pseudo-inverses of matrices, with a tolerance for each.
+    """
+
+@overload
+def linalg_pinv(
+    self: Tensor,
+    *,
+    atol: builtins.float | None = ...,
+    rtol: builtins.float | None = ...,
+    hermitian: builtins.bool = ...,
+    out: Tensor | None = ...,
+) -> Tensor: ...
+@overload
+def linalg_pinv(
+    self: Tensor, rcond: builtins.float, hermitian: builtins.bool = ..., *, out: Tensor | None = ...
+) -> Tensor: ...
+@overload
+def linalg_pinv(self: Tensor, rcond: Tensor, hermitian: builtins.bool = ..., *, out: Tensor | None = ...) -> Tensor: ...
+def pinverse(self: Tensor, rcond: builtins.float = ...) -> Tensor:
+    """Pseudo-inverses of matrices; see `linalg.pinv`."""
+
+def _linalg_lstsq(self: Tensor, b: Tensor, rcond: builtins.float, driver: builtins.str) -> _RawLinalgLstsqResult:
+    """Solutions of least-squares problems, squared residuals, ranks, singular values, as far as the driver gives them."""
+
+def linalg_lstsq(
+    self: Tensor,
+    b: Tensor,
+    rcond: builtins.float | None = ...,
+    *,
+    driver: builtins.str | None = ...,
+    out: tuple[Tensor, Tensor, Tensor, Tensor] | None = ...,
+) -> _LinalgLstsqResult:
+    """Least squares: the X of the smallest norm that brings A X closest to B.
+
+    `driver` is "gelsy" (the default: QR with pivoting), "gels" (QR; A must have full rank), "gelsd" or "gelss" (singular
+    values). `residuals` are squared distances, where A has more rows than columns, full rank, and the driver is not
+    gelsy; `rank` and `singular_values` are there if the driver finds them. What is not there has no elements.
+    """
+
+def linalg_matrix_exp(self: Tensor) -> Tensor:
+    """Matrix exponential, by scaling and squaring of Padé approximants (Higham 2005)."""
+
+def matrix_exp(self: Tensor) -> Tensor:
+    """Matrix exponential; see `linalg.matrix_exp`."""
+
+def linalg_matrix_power(self: Tensor, n: builtins.int, *, out: Tensor | None = ...) -> Tensor:
+    """Square matrices to an integer power; a negative one is of the inverse."""
+
+def matrix_power(self: Tensor, n: builtins.int, *, out: Tensor | None = ...) -> Tensor:
+    """Square matrices to an integer power; see `linalg.matrix_power`."""
+
+def linalg_multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = ...) -> Tensor:
+    """Product of several matrices, in the order of multiplication that takes the fewest operations.
+
+    The first tensor may be a vector, taken as a row, and the last one, taken as a column.
+    """
+
+def linalg_vander(x: Tensor, *, N: builtins.int | None = ...) -> Tensor:
+    """Powers 0 to N - 1 of each element, in a new last dimension; N is by default the size of the last one."""
+
+def linalg_vecdot(x: Tensor, y: Tensor, *, dim: builtins.int = ..., out: Tensor | None = ...) -> Tensor:
+    """Dot products along a dimension, of the conjugate of `x` with `y`; other dimensions broadcast."""
+
+def vdot(self: Tensor, other: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Dot product of two vectors, the first one conjugated."""
+
+def linalg_cross(self: Tensor, other: Tensor, *, dim: builtins.int = ..., out: Tensor | None = ...) -> Tensor:
+    """Cross products of vectors of three elements along a dimension; other dimensions broadcast."""
+
+def cross(self: Tensor, other: Tensor, dim: builtins.int | None = ..., *, out: Tensor | None = ...) -> Tensor:
+    """Cross products of vectors along a dimension; by default the first one of size 3."""
+
+def linalg_diagonal(
+    A: Tensor, *, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...
+) -> Tensor:
+    """A view of the diagonals of matrices, by default in the last two dimensions."""
+
+def trace(self: Tensor) -> Tensor:
+    """Sum of the diagonal of a matrix."""
+
+def kron(self: Tensor, other: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Kronecker product: every element of `self` times the whole of `other`.
+
+    The tensor with fewer dimensions gets further ones of size 1 in front.
+    """
+
+def addbmm(
+    self: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = ..., alpha: Number = ..., out: Tensor | None = ...
+) -> Tensor:
+    """The sum of the products of two batches of matrices, added to a tensor that broadcasts to its shape."""
+
+def addmv(
+    self: Tensor, mat: Tensor, vec: Tensor, *, beta: Number = ..., alpha: Number = ..., out: Tensor | None = ...
+) -> Tensor:
+    """A product of matrix and vector, added to a tensor that broadcasts to its shape."""
+
+def addr(
+    self: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number = ..., alpha: Number = ..., out: Tensor | None = ...
+) -> Tensor:
+    """An outer product, added to a tensor that broadcasts to its shape.
+
+    With `beta=0` the values of `self` are not read, so that NaN in it does not spread.
+    """
+
+def renorm(self: Tensor, p: Number, dim: builtins.int, maxnorm: Number, *, out: Tensor | None = ...) -> Tensor:
+    """Each slice along `dim` whose p-norm exceeds `maxnorm` is scaled down to it."""
+
+def dist(self: Tensor, other: Tensor, p: Number = ..., *, out: Tensor | None = ...) -> Tensor:
+    """The p-norm of the difference of two tensors, which broadcast."""
+
+def _cdist(x1: Tensor, x2: Tensor, p: builtins.float, by_products: builtins.bool) -> Tensor:
+    """Distances of the rows of two batches of matrices; `by_products` computes those of p = 2 from a product of matrices."""
+
+def cdist(x1: Tensor, x2: Tensor, p: builtins.float = ..., compute_mode: builtins.str = ...) -> Tensor:
+    """p-norm distances of each row of `x1` to each row of `x2`; batches broadcast.
+
+    For p = 2 and more than 25 rows the distances come from a product of matrices, unless `compute_mode` says otherwise.
+    """
+
+def pdist(self: Tensor, p: builtins.float = ...) -> Tensor:
+    """p-norm distances of each pair of rows of a matrix, as a vector."""
+
+def root_of_squares(self: Tensor) -> Tensor:
+    """The square root, with derivative 0 at 0, as the last step of a norm has it."""
+
+def linalg_vector_norm(
+    self: Tensor,
+    ord: Number = ...,
+    dim: builtins.int | Sequence[builtins.int] | None = ...,
+    keepdim: builtins.bool = ...,
+    *,
+    dtype: DtypeLike | None = ...,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """p-norm of vectors over dimensions (all by default); `ord` may be any number.
+
+    inf gives the largest, -inf the smallest magnitude, 0 the number of elements that are not 0.
+    """
+
+@overload
+def linalg_matrix_norm(
+    self: Tensor,
+    ord: Number,
+    dim: Sequence[builtins.int] = ...,
+    keepdim: builtins.bool = ...,
+    *,
+    dtype: DtypeLike | None = ...,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """linalg_matrix_norm(self, ord, dim=(-2, -1), keepdim=False, *, dtype=None, out=None)
+        Norms of matrices: `ord` is "fro" (the default), "nuc", inf, -inf, 1, -1, 2 or -2.
+
+        1 and inf: the largest sum of a column, of a row; 2: the largest singular value; negative ones: the smallest.
+
+    linalg_matrix_norm(self, ord='fro', dim=(-2, -1), keepdim=False, *, dtype=None, out=None)
+        Frobenius ("fro") or nuclear ("nuc") norms of matrices.
+    """
+
+@overload
+def linalg_matrix_norm(
+    self: Tensor,
+    ord: builtins.str = ...,
+    dim: Sequence[builtins.int] = ...,
+    keepdim: builtins.bool = ...,
+    *,
+    dtype: DtypeLike | None = ...,
+    out: Tensor | None = ...,
+) -> Tensor: ...
+@overload
+def linalg_norm(
+    self: Tensor,
+    ord: Number | None = ...,
+    dim: builtins.int | Sequence[builtins.int] | None = ...,
+    keepdim: builtins.bool = ...,
+    *,
+    dtype: DtypeLike | None = ...,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """linalg_norm(self, ord=None, dim=None, keepdim=False, *, dtype=None, out=None)
+        A vector or matrix norm, by the number of dimensions: see `linalg.vector_norm` and `linalg.matrix_norm`.
+
+        Without `ord`, the 2-norm of all elements over `dim`, or of the flattened tensor.
+
+    linalg_norm(self, ord, dim=None, keepdim=False, *, dtype=None, out=None)
+        Frobenius ("fro") or nuclear ("nuc") norms of matrices.
+    """
+
+@overload
+def linalg_norm(
+    self: Tensor,
+    ord: builtins.str,
+    dim: builtins.int | Sequence[builtins.int] | None = ...,
+    keepdim: builtins.bool = ...,
+    *,
+    dtype: DtypeLike | None = ...,
+    out: Tensor | None = ...,
+) -> Tensor: ...
+@overload
+def norm(
+    self: Tensor,
+    p: Number | None = ...,
+    dim: builtins.int | Sequence[builtins.int] | None = ...,
+    keepdim: builtins.bool = ...,
+    *,
+    dtype: DtypeLike | None = ...,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """norm(self, p=2, dim=None, keepdim=False, *, dtype=None, out=None)
+        p-norm of vectors over dimensions (all by default).
+
+        p may also be "fro" (2) or "nuc", the sum of the singular values of matrices. `linalg.norm` has all matrix norms.
+
+    norm(self, p, dim=None, keepdim=False, *, dtype=None, out=None)
+        The Frobenius or the nuclear norm.
+    """
+
+@overload
+def norm(
+    self: Tensor,
+    p: builtins.str,
+    dim: builtins.int | Sequence[builtins.int] | None = ...,
+    keepdim: builtins.bool = ...,
+    *,
+    dtype: DtypeLike | None = ...,
+    out: Tensor | None = ...,
+) -> Tensor: ...
+def frobenius_norm(
+    self: Tensor, dim: builtins.int | Sequence[builtins.int], keepdim: builtins.bool = ..., *, out: Tensor | None = ...
+) -> Tensor:
+    """Root of the sum of squares over one or two dimensions (all, if `dim` is empty)."""
+
+@overload
+def nuclear_norm(self: Tensor, keepdim: builtins.bool = ..., *, out: Tensor | None = ...) -> Tensor:
+    """nuclear_norm(self, keepdim=False, *, out=None)
+        Sum of the singular values of a matrix.
+
+    nuclear_norm(self, dim, keepdim=False, *, out=None)
+        Sums of the singular values of matrices in two dimensions.
+    """
+
+@overload
+def nuclear_norm(
+    self: Tensor, dim: builtins.int | Sequence[builtins.int], keepdim: builtins.bool = ..., *, out: Tensor | None = ...
+) -> Tensor: ...
+@overload
+def linalg_cond(self: Tensor, p: Number | None = ..., *, out: Tensor | None = ...) -> Tensor:
+    """linalg_cond(self, p=None, *, out=None)
+        Condition numbers: the norm of a matrix times that of its inverse; `p` is a norm of `linalg.matrix_norm`.
+
+        For p = 2 (the default) and -2, from the singular values, so that the matrices need not be square.
+
+    linalg_cond(self, p, *, out=None)
+        Condition numbers in the Frobenius or the nuclear norm.
+    """
+
+@overload
+def linalg_cond(self: Tensor, p: builtins.str, *, out: Tensor | None = ...) -> Tensor: ...
+@overload
+def linalg_matrix_rank(
+    self: Tensor, tol: builtins.float, hermitian: builtins.bool = ..., *, out: Tensor | None = ...
+) -> Tensor:
+    """linalg_matrix_rank(self, tol, hermitian=False, *, out=None)
+        Numbers of singular values (with `hermitian`, of magnitudes of eigenvalues) above max(atol, rtol * the largest).
+
+        `rtol` is by default the larger side times the dtype's epsilon, or 0 if `atol` is given; `tol` is the older name of `atol`.
+
+    linalg_matrix_rank(self, tol, hermitian=False, *, out=None)
+        Ranks, with a tolerance for each matrix.
+
+    linalg_matrix_rank(self, *, atol=None, rtol=None, hermitian=False, out=None)
+        Ranks, with numbers as tolerances.
+
+    linalg_matrix_rank(self, *, atol=None, rtol=None, hermitian=False, out=None)
+        Ranks, with tolerances for each matrix.
+    """
+
+@overload
+def linalg_matrix_rank(
+    self: Tensor, tol: Tensor, hermitian: builtins.bool = ..., *, out: Tensor | None = ...
+) -> Tensor: ...
+@overload
+def linalg_matrix_rank(
+    self: Tensor,
+    *,
+    atol: builtins.float | None = ...,
+    rtol: builtins.float | None = ...,
+    hermitian: builtins.bool = ...,
+    out: Tensor | None = ...,
+) -> Tensor: ...
+@overload
+def linalg_matrix_rank(
+    self: Tensor,
+    *,
+    atol: Tensor | None = ...,
+    rtol: Tensor | None = ...,
+    hermitian: builtins.bool = ...,
+    out: Tensor | None = ...,
+) -> Tensor: ...
+def linalg_cholesky_ex(
+    self: Tensor,
+    *,
+    upper: builtins.bool = ...,
+    check_errors: builtins.bool = ...,
+    out: tuple[Tensor, Tensor] | None = ...,
+) -> _LinalgCholeskyExResult:
+    """Cholesky factors of symmetric (Hermitian) positive definite matrices, and whether they exist.
+
+    Only the lower triangle is read (`upper`: the upper one). `info` is 0, or the order of the leading minor that is not
+    positive definite; `check_errors` makes that an error.
+    """
+
+def linalg_cholesky(self: Tensor, *, upper: builtins.bool = ..., out: Tensor | None = ...) -> Tensor:
+    """Cholesky factor L of symmetric (Hermitian) positive definite matrices, or with `upper` its adjoint.
+
+    Raises LinAlgError for a matrix that is not positive definite.
+    """
+
+def cholesky(self: Tensor, upper: builtins.bool = ..., *, out: Tensor | None = ...) -> Tensor:
+    """The Cholesky factor of positive definite matrices; see `linalg.cholesky`."""
+
+def cholesky_solve(self: Tensor, input2: Tensor, upper: builtins.bool = ..., *, out: Tensor | None = ...) -> Tensor:
+    """Solves A X = B, given the Cholesky factor of A (`input2`)."""
+
+def cholesky_inverse(self: Tensor, upper: builtins.bool = ..., *, out: Tensor | None = ...) -> Tensor:
+    """The inverse of a positive definite matrix, given its Cholesky factor."""
+
+def linalg_lu_factor_ex(
+    A: Tensor,
+    *,
+    pivot: builtins.bool = ...,
+    check_errors: builtins.bool = ...,
+    out: tuple[Tensor, Tensor, Tensor] | None = ...,
+) -> _LinalgLuFactorExResult:
+    """LU factors in one matrix, the rows exchanged (from 1), and whether U has a zero on its diagonal.
+
+    `info` is 0, or the place of the first zero; `check_errors` makes that an error.
+    """
+
+def linalg_lu_factor(
+    A: Tensor, *, pivot: builtins.bool = ..., out: tuple[Tensor, Tensor] | None = ...
+) -> _LinalgLuFactorResult:
+    """LU factors in one matrix, and the rows exchanged (from 1). Raises LinAlgError if U has a zero on its diagonal."""
+
+def linalg_lu(
+    A: Tensor, *, pivot: builtins.bool = ..., out: tuple[Tensor, Tensor, Tensor] | None = ...
+) -> _LinalgLuResult:
+    """Permutation, unit lower and upper factor of matrices. Without `pivot`, P has no elements."""
+
+def lu(self: Tensor, pivot: builtins.bool = ..., get_infos: builtins.bool = ...) -> tuple[Tensor, ...]:
+    """LU factors in one matrix and the rows exchanged (from 1); see `linalg.lu_factor`.
+
+    With `get_infos`, also where U has a zero on its diagonal, which is an error otherwise.
+    """
+
+def lu_pivots_to_permutation(pivots: Tensor, rows: builtins.int) -> Tensor:
+    """The row of A that stands in each row of P^T A, from the row exchanges of an LU factorization."""
+
+def lu_unpack(
+    LU_data: Tensor,
+    LU_pivots: Tensor,
+    unpack_data: builtins.bool = ...,
+    unpack_pivots: builtins.bool = ...,
+    *,
+    out: tuple[Tensor, Tensor, Tensor] | None = ...,
+) -> _LuUnpackResult:
+    """Permutation, lower and upper factor from what `linalg.lu_factor` gives; what is not asked for has no elements."""
+
+def linalg_lu_solve(
+    LU: Tensor,
+    pivots: Tensor,
+    B: Tensor,
+    *,
+    left: builtins.bool = ...,
+    adjoint: builtins.bool = ...,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """Solves A X = B (X A = B unless `left`), given the LU factors of A; with `adjoint`, of A's adjoint."""
+
+def lu_solve(self: Tensor, LU_data: Tensor, LU_pivots: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Solves A X = B (`self`), given the LU factors of A; see `linalg.lu_solve`."""
+
+def _linalg_solve_ex(
+    A: Tensor, B: Tensor, *, left: builtins.bool = ..., check_errors: builtins.bool = ...
+) -> _RawLinalgSolveExResult:
+    """Solutions of A X = B (X A = B unless `left`), with the LU factors of A."""
+
+def linalg_solve_ex(
+    A: Tensor,
+    B: Tensor,
+    *,
+    left: builtins.bool = ...,
+    check_errors: builtins.bool = ...,
+    out: tuple[Tensor, Tensor] | None = ...,
+) -> _LinalgSolveExResult:
+    """As `linalg.solve`, with `info` beside the solution: 0, or the place of the zero on the diagonal of A's LU factor."""
+
+def linalg_solve(A: Tensor, B: Tensor, *, left: builtins.bool = ..., out: Tensor | None = ...) -> Tensor:
+    """Solves A X = B, or X A = B unless `left`; batches broadcast.
+
+    B is a batch of vectors if it has one dimension or the shape of A without its last dimension. Raises LinAlgError for
+    singular matrices.
+    """
+
+def _linalg_solve_triangular(
+    self: Tensor, B: Tensor, *, upper: builtins.bool, left: builtins.bool = ..., unitriangular: builtins.bool = ...
+) -> Tensor:
+    """Solves A X = B (X A = B unless `left`) for triangular A, of equal batches."""
+
+def linalg_solve_triangular(
+    self: Tensor,
+    B: Tensor,
+    *,
+    upper: builtins.bool,
+    left: builtins.bool = ...,
+    unitriangular: builtins.bool = ...,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """Solves A X = B, or X A = B unless `left`, for triangular A; batches broadcast.
+
+    Only A's upper or lower triangle is read; with `unitriangular`, its diagonal counts as ones.
+    """
+
+def triangular_solve(
+    self: Tensor,
+    A: Tensor,
+    upper: builtins.bool = ...,
+    transpose: builtins.bool = ...,
+    unitriangular: builtins.bool = ...,
+    *,
+    out: tuple[Tensor, Tensor] | None = ...,
+) -> _TriangularSolveResult:
+    """Solves A X = B (`self`) for triangular A, or with `transpose` A^T X = B; also gives a copy of A."""
+
+def linalg_inv_ex(
+    A: Tensor, *, check_errors: builtins.bool = ..., out: tuple[Tensor, Tensor] | None = ...
+) -> _LinalgInvExResult:
+    """Inverses of matrices, and whether they exist.
+
+    `info` is 0, or the place of the zero on the diagonal of the LU factor; `check_errors` makes that an error.
+    """
+
+def linalg_inv(A: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Inverses of matrices. Raises LinAlgError for singular ones."""
+
+def inverse(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Inverses of matrices; see `linalg.inv`."""
+
+def linalg_det(A: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Determinants of matrices."""
+
+def det(self: Tensor) -> Tensor:
+    """Determinants of matrices."""
+
+def linalg_slogdet(A: Tensor, *, out: tuple[Tensor, Tensor] | None = ...) -> _LinalgSlogdetResult:
+    """Signs of determinants and logarithms of their absolute values.
+
+    A complex determinant has a sign of modulus 1. Of a singular matrix the sign is 0 and the logarithm -inf.
+    """
+
+def slogdet(self: Tensor, *, out: tuple[Tensor, Tensor] | None = ...) -> _SlogdetResult:
+    """Signs of determinants and logarithms of their absolute values; see `linalg.slogdet`."""
+
+def logdet(self: Tensor) -> Tensor:
+    """Logarithms of determinants; NaN where a real determinant is negative, -inf where it is 0."""
+
+def linalg_ldl_factor_ex(
+    self: Tensor,
+    *,
+    hermitian: builtins.bool = ...,
+    check_errors: builtins.bool = ...,
+    out: tuple[Tensor, Tensor, Tensor] | None = ...,
+) -> _LinalgLdlFactorExResult:
+    """LDL factors of symmetric (`hermitian`: Hermitian) matrices that may be indefinite, in LAPACK's packed form.
+
+    Only the lower triangle is read. `info` is 0, or the place of a zero on the diagonal of D; `check_errors` makes that an error.
+    """
+
+def linalg_ldl_factor(
+    self: Tensor, *, hermitian: builtins.bool = ..., out: tuple[Tensor, Tensor] | None = ...
+) -> _LinalgLdlFactorResult:
+    """LDL factors of symmetric or Hermitian matrices in LAPACK's packed form. Raises LinAlgError if D has a zero on its diagonal."""
+
+def linalg_ldl_solve(
+    LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: builtins.bool = ..., out: Tensor | None = ...
+) -> Tensor:
+    """Solves A X = B, given the LDL factors of A."""
+
+def linalg_tensorinv(self: Tensor, ind: builtins.int = ..., *, out: Tensor | None = ...) -> Tensor:
+    """The inverse of the linear map that `tensordot` with a tensor is, over its last dimensions."""
+
+def linalg_tensorsolve(
+    self: Tensor, other: Tensor, dims: Sequence[builtins.int] | None = ..., *, out: Tensor | None = ...
+) -> Tensor:
+    """Solves tensordot(A, X, X.ndim) = B for X; dimensions `dims` of A are moved to its end before."""
 
 def mm(self: Tensor, mat2: Tensor, *, out: Tensor | None = ...) -> Tensor:
     """Product of two matrices.
@@ -895,6 +2441,158 @@ def kl_div(self: Tensor, target: Tensor, reduction: builtins.str = ..., log_targ
     'batchmean' divides the sum by the first dimension, which is the mathematical definition.
     """
 
+def margin_ranking_loss(
+    input1: Tensor, input2: Tensor, target: Tensor, margin: builtins.float = ..., reduction: builtins.str = ...
+) -> Tensor:
+    """Wants `input1` above `input2` by the margin where the target is 1, below it where the target is -1."""
+
+def hinge_embedding_loss(
+    self: Tensor, target: Tensor, margin: builtins.float = ..., reduction: builtins.str = ...
+) -> Tensor:
+    """A distance itself where the target is 1; where it is -1, what the distance lacks to the margin."""
+
+def cosine_embedding_loss(
+    input1: Tensor, input2: Tensor, target: Tensor, margin: builtins.float = ..., reduction: builtins.str = ...
+) -> Tensor:
+    """One minus the cosine of pairs whose target is 1; of pairs whose target is -1, what the cosine exceeds the margin by."""
+
+def soft_margin_loss(self: Tensor, target: Tensor, reduction: builtins.str = ...) -> Tensor:
+    """Logistic loss of scores with targets 1 and -1, computed without overflow."""
+
+def multi_margin_loss(
+    self: Tensor,
+    target: Tensor,
+    p: Number = ...,
+    margin: Number = ...,
+    weight: Tensor | None = ...,
+    reduction: builtins.str = ...,
+) -> Tensor:
+    """Hinge loss over the classes of each sample: what other scores lack to be `margin` below the target's, to the power
+    `p` (1 or 2), averaged over all classes.
+    """
+
+def multilabel_margin_loss(self: Tensor, target: Tensor, reduction: builtins.str = ...) -> Tensor:
+    """Hinge loss between the classes that a sample has and those that it has not.
+
+    A row of `target` lists the sample's classes; the first negative number ends it.
+    """
+
+def multilabel_soft_margin_loss(
+    self: Tensor, target: Tensor, weight: Tensor | None = ..., reduction: builtins.str = ...
+) -> Tensor:
+    """Cross-entropy of the sigmoid of scores and targets 0 or 1, averaged over the classes of each sample."""
+
+def triplet_margin_loss(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    margin: builtins.float = ...,
+    p: builtins.float = ...,
+    eps: builtins.float = ...,
+    swap: builtins.bool = ...,
+    reduction: builtins.str = ...,
+) -> Tensor:
+    """Wants the anchor nearer to the positive than to the negative by the margin (Balntas et al. 2016).
+
+    With `swap` the negative's distance is the smaller of those from the anchor and from the positive.
+    """
+
+def pairwise_distance(
+    x1: Tensor, x2: Tensor, p: builtins.float = ..., eps: builtins.float = ..., keepdim: builtins.bool = ...
+) -> Tensor:
+    """p-norm of the differences of vectors along the last dimension, `eps` being added to every difference."""
+
+def poisson_nll_loss(
+    self: Tensor,
+    target: Tensor,
+    log_input: builtins.bool = ...,
+    full: builtins.bool = ...,
+    eps: builtins.float = ...,
+    reduction: builtins.str = ...,
+) -> Tensor:
+    """Negative log-likelihood of counts under Poisson distributions of the given rates, or logarithms of rates.
+
+    `full` adds Stirling's approximation of log(target!) where the target exceeds 1; `eps` keeps log(0) finite.
+    """
+
+def gaussian_nll_loss(
+    self: Tensor,
+    target: Tensor,
+    var: Tensor | Number,
+    full: builtins.bool = ...,
+    eps: builtins.float = ...,
+    reduction: builtins.str = ...,
+) -> Tensor:
+    """Negative log-likelihood of targets under normal distributions of the given means and variances.
+
+    `var` has the input's shape, or that with a last dimension of 1 or none, or is one number; it counts as at least
+    `eps`, which does not stop its gradient. `full` adds log(2 pi) / 2.
+    """
+
+def ctc_loss_forward(
+    log_probs: Tensor,
+    targets: Tensor,
+    input_lengths: Tensor,
+    target_lengths: Tensor,
+    blank: builtins.int = ...,
+    zero_infinity: builtins.bool = ...,
+) -> Tensor:
+    """The loss of each sample of ctc_loss."""
+
+def ctc_loss_backward(
+    grad: Tensor,
+    log_probs: Tensor,
+    targets: Tensor,
+    input_lengths: Tensor,
+    target_lengths: Tensor,
+    blank: builtins.int = ...,
+    zero_infinity: builtins.bool = ...,
+) -> Tensor:
+    """Gradient of ctc_loss_forward with respect to log_probs, each taken as a variable of its own."""
+
+def ctc_loss_curvature(
+    direction: Tensor,
+    grad: Tensor,
+    log_probs: Tensor,
+    targets: Tensor,
+    input_lengths: Tensor,
+    target_lengths: Tensor,
+    blank: builtins.int = ...,
+    zero_infinity: builtins.bool = ...,
+) -> Tensor:
+    """The change of ctc_loss_backward as log_probs move in a direction; since second derivatives commute, also its gradient."""
+
+@overload
+def ctc_loss(
+    log_probs: Tensor,
+    targets: Tensor,
+    input_lengths: Tensor,
+    target_lengths: Tensor,
+    blank: builtins.int = ...,
+    reduction: builtins.str = ...,
+    zero_infinity: builtins.bool = ...,
+) -> Tensor:
+    """ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reduction='mean', zero_infinity=False)
+        Negative log-likelihood of label sequences, summed over all alignments with the input (Graves et al. 2006).
+
+        `log_probs` [T, N, C] or [T, C] are logarithms of the probabilities of C classes at T times, of which sample n uses
+        the first `input_lengths[n]`. `targets` is [N, S], or all sequences one after the other. 'mean' divides each loss by
+        its number of labels before it averages. `zero_infinity` counts targets that do not fit into the input as 0.
+
+    ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reduction='mean', zero_infinity=False)
+        The same with lengths as numbers.
+    """
+
+@overload
+def ctc_loss(
+    log_probs: Tensor,
+    targets: Tensor,
+    input_lengths: Sequence[builtins.int],
+    target_lengths: Sequence[builtins.int],
+    blank: builtins.int = ...,
+    reduction: builtins.str = ...,
+    zero_infinity: builtins.bool = ...,
+) -> Tensor: ...
 def native_batch_norm(
     self: Tensor,
     weight: Tensor | None,
@@ -925,18 +2623,19 @@ def native_batch_norm_backward(
 
 def batch_norm(
     self: Tensor,
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
     weight: Tensor | None = ...,
     bias: Tensor | None = ...,
+    running_mean: Tensor | None = ...,
+    running_var: Tensor | None = ...,
     training: builtins.bool = ...,
     momentum: builtins.float = ...,
     eps: builtins.float = ...,
+    cudnn_enabled: builtins.bool = ...,
 ) -> Tensor:
     """Batch normalisation of [N, C, ...] over all dimensions but C (Ioffe and Szegedy 2015).
 
     In training, statistics come from the batch and the running ones move towards them by `momentum`, in place;
-    in evaluation the running statistics are used.
+    in evaluation the running statistics are used. `cudnn_enabled` has no effect.
     """
 
 def native_layer_norm(
@@ -964,20 +2663,12 @@ def layer_norm(
     weight: Tensor | None = ...,
     bias: Tensor | None = ...,
     eps: builtins.float = ...,
+    cudnn_enable: builtins.bool = ...,
 ) -> Tensor:
     """Layer normalisation over the last dimensions, those of `normalized_shape` (Ba, Kiros and Hinton 2016).
 
-    The variance is the biased one.
+    The variance is the biased one. `cudnn_enable` has no effect.
     """
-
-def group_norm(
-    self: Tensor,
-    num_groups: builtins.int,
-    weight: Tensor | None = ...,
-    bias: Tensor | None = ...,
-    eps: builtins.float = ...,
-) -> Tensor:
-    """Normalisation over groups of channels of each sample (Wu and He 2018)."""
 
 def softmax(self: Tensor, dim: builtins.int, *, dtype: DtypeLike | None = ..., out: Tensor | None = ...) -> Tensor:
     """Exponentials along a dimension, divided by their sum.
@@ -1006,6 +2697,112 @@ def normalize(
     self: Tensor, p: builtins.float = ..., dim: builtins.int | Sequence[builtins.int] = ..., eps: builtins.float = ...
 ) -> Tensor:
     """Divides by the p-norm over dimensions, or by `eps` where the norm is smaller."""
+
+def native_group_norm(
+    self: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    N: builtins.int,
+    C: builtins.int,
+    HxW: builtins.int,
+    group: builtins.int,
+    eps: builtins.float,
+) -> _NativeGroupNormResult:
+    """Group normalisation with what its backward needs, the mean and inverse standard deviation of each group."""
+
+def native_group_norm_backward(
+    grad: Tensor, self: Tensor, mean: Tensor, rstd: Tensor, weight: Tensor | None, group: builtins.int
+) -> _NativeGroupNormBackwardResult:
+    """Gradients of group normalisation with respect to input, weight and bias."""
+
+def group_norm(
+    self: Tensor,
+    num_groups: builtins.int,
+    weight: Tensor | None = ...,
+    bias: Tensor | None = ...,
+    eps: builtins.float = ...,
+    cudnn_enabled: builtins.bool = ...,
+) -> Tensor:
+    """Normalisation over groups of channels of each sample (Wu and He 2018). `cudnn_enabled` has no effect."""
+
+def instance_norm(
+    self: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    use_input_stats: builtins.bool,
+    momentum: builtins.float,
+    eps: builtins.float,
+    cudnn_enabled: builtins.bool = ...,
+) -> Tensor:
+    """Normalisation over the positions of each channel of each sample (Ulyanov et al. 2016).
+
+    With `use_input_stats` the running statistics, if given, move towards the means of the samples' statistics;
+    without, they are what is normalised with. `cudnn_enabled` has no effect.
+    """
+
+def native_rms_norm(
+    self: Tensor, normalized_shape: Sequence[builtins.int], weight: Tensor | None, eps: builtins.float
+) -> _NativeRmsNormResult:
+    """rms_norm with what its backward needs, the inverse root of the mean square of each row."""
+
+def native_rms_norm_backward(
+    grad: Tensor, self: Tensor, normalized_shape: Sequence[builtins.int], rstd: Tensor, weight: Tensor | None
+) -> _NativeRmsNormBackwardResult:
+    """Gradients of rms_norm with respect to input and weight."""
+
+def rms_norm(
+    self: Tensor,
+    normalized_shape: builtins.int | Sequence[builtins.int],
+    weight: Tensor | None = ...,
+    eps: builtins.float | None = ...,
+) -> Tensor:
+    """Division by the root of the mean square over the last dimensions, those of `normalized_shape` (Zhang and Sennrich 2019).
+
+    `eps` is added to the mean square; by default it is the rounding step at 1 of the dtype, of float32 for half
+    precision.
+    """
+
+def norm_except_dim(v: Tensor, pow: builtins.int = ..., dim: builtins.int = ...) -> Tensor:
+    """Norms over all dimensions but `dim`, which keep their number of dimensions; with dim = -1 the norm of the whole."""
+
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = ...) -> Tensor:
+    """A linear map of the products of two vectors' elements."""
+
+def gcd(self: Tensor, other: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Greatest common divisor, not negative; gcd(x, 0) is |x|."""
+
+def lcm(self: Tensor, other: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Least common multiple, not negative; lcm(x, 0) is 0."""
+
+def frexp(self: Tensor, *, out: tuple[Tensor, Tensor] | None = ...) -> _FrexpResult:
+    """Mantissa, in [0.5, 1) in absolute value, and exponent with self = mantissa * 2^exponent; 0 for 0, inf and NaN."""
+
+def ldexp(self: Tensor, other: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """self * 2^other."""
+
+def nextafter(self: Tensor, other: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """The next number of the dtype after self in the direction of other; other where both are equal."""
+
+def float_power(self: Tensor | Number, exponent: Tensor | Number, *, out: Tensor | None = ...) -> Tensor:
+    """Power computed in float64, or complex128 if an operand is complex."""
+
+def positive(self: Tensor) -> Tensor:
+    """The tensor itself."""
+
+def hash_tensor(
+    self: Tensor,
+    dim: builtins.int | Sequence[builtins.int] = ...,
+    *,
+    keepdim: builtins.bool = ...,
+    mode: builtins.int = ...,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """Exclusive or of the bits of all elements as int64 or float64, along dimensions or of all, in uint64."""
+
+def xor_rows(self: Tensor) -> Tensor:
+    """Exclusive or of the elements of each row."""
 
 def sgd_step(self: Tensor, grad: Tensor, lr: Number, weight_decay: Number, sign: Number) -> Tensor:
     """A step of gradient descent; `sign` is -1 to ascend."""
@@ -1065,21 +2862,169 @@ def amsgrad_step(
 ) -> _AmsgradStepResult:
     """A step of Adam that divides by the largest second moment so far (Reddi et al. 2018)."""
 
-def argmax(self: Tensor, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Tensor:
+def adagrad_step(
+    self: Tensor,
+    grad: Tensor,
+    state_sum: Tensor,
+    lr: Number,
+    eps: Number,
+    weight_decay: Number,
+    sign: Number,
+    *,
+    out: tuple[Tensor, Tensor] | None = ...,
+) -> _AdagradStepResult:
+    """A step of Adagrad (Duchi et al. 2011)."""
+
+def adadelta_step(
+    self: Tensor,
+    grad: Tensor,
+    square_avg: Tensor,
+    acc_delta: Tensor,
+    lr: Number,
+    rho: Number,
+    eps: Number,
+    weight_decay: Number,
+    sign: Number,
+    *,
+    out: tuple[Tensor, Tensor, Tensor] | None = ...,
+) -> _AdadeltaStepResult:
+    """A step of Adadelta (Zeiler 2012)."""
+
+def adamax_step(
+    self: Tensor,
+    grad: Tensor,
+    exp_avg: Tensor,
+    exp_inf: Tensor,
+    beta1: Number,
+    beta2: Number,
+    eps: Number,
+    step_size: Number,
+    weight_decay: Number,
+    sign: Number,
+    *,
+    out: tuple[Tensor, Tensor, Tensor] | None = ...,
+) -> _AdamaxStepResult:
+    """A step of Adamax (Kingma and Ba 2015); `step_size` is lr / (1 - beta1^t)."""
+
+def nadam_step(
+    self: Tensor,
+    grad: Tensor,
+    exp_avg: Tensor,
+    exp_avg_sq: Tensor,
+    beta1: Number,
+    beta2: Number,
+    eps: Number,
+    grad_scale: Number,
+    mean_scale: Number,
+    root_scale: Number,
+    weight_decay: Number,
+    shrink: Number,
+    sign: Number,
+    *,
+    out: tuple[Tensor, Tensor, Tensor] | None = ...,
+) -> _NadamStepResult:
+    """A step of NAdam (Dozat 2016); the scales hold the learning rate and what removes the moments' bias."""
+
+def radam_step(
+    self: Tensor,
+    grad: Tensor,
+    exp_avg: Tensor,
+    exp_avg_sq: Tensor,
+    beta1: Number,
+    beta2: Number,
+    eps: Number,
+    step_size: Number,
+    rectification: Number,
+    weight_decay: Number,
+    shrink: Number,
+    sign: Number,
+    *,
+    out: tuple[Tensor, Tensor, Tensor] | None = ...,
+) -> _RadamStepResult:
+    """A step of RAdam (Liu et al. 2020); a `rectification` of 0 leaves out the second moment."""
+
+def rmsprop_step(
+    self: Tensor,
+    grad: Tensor,
+    square_avg: Tensor,
+    lr: Number,
+    alpha: Number,
+    eps: Number,
+    weight_decay: Number,
+    sign: Number,
+    *,
+    out: tuple[Tensor, Tensor] | None = ...,
+) -> _RmspropStepResult:
+    """A step of RMSprop (Tieleman and Hinton 2012)."""
+
+def rmsprop_full_step(
+    self: Tensor,
+    grad: Tensor,
+    square_avg: Tensor,
+    grad_avg: Tensor,
+    momentum_buffer: Tensor,
+    lr: Number,
+    alpha: Number,
+    eps: Number,
+    weight_decay: Number,
+    momentum: Number,
+    centered: Number,
+    sign: Number,
+    *,
+    out: tuple[Tensor, Tensor, Tensor, Tensor] | None = ...,
+) -> _RmspropFullStepResult:
+    """A step of RMSprop with momentum, and, if `centered` is 1, with the variance instead of the mean square (Graves 2013)."""
+
+def rprop_step(
+    self: Tensor,
+    grad: Tensor,
+    prev: Tensor,
+    step_size: Tensor,
+    eta_minus: Number,
+    eta_plus: Number,
+    smallest: Number,
+    largest: Number,
+    sign: Number,
+    *,
+    out: tuple[Tensor, Tensor, Tensor] | None = ...,
+) -> _RpropStepResult:
+    """A step of Rprop (Riedmiller and Braun 1993)."""
+
+def asgd_step(
+    self: Tensor,
+    grad: Tensor,
+    ax: Tensor,
+    eta: Number,
+    shrink: Number,
+    mu: Number,
+    weight_decay: Number,
+    sign: Number,
+    *,
+    out: tuple[Tensor, Tensor] | None = ...,
+) -> _AsgdStepResult:
+    """A step of averaged gradient descent (Polyak and Juditsky 1992); the mean takes `mu` of the new parameter."""
+
+def argmax(
+    self: Tensor, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ...
+) -> Tensor:
     """Index of the largest element, of the flattened tensor or along a dimension.
 
     Of equal elements the first counts; NaN counts as the largest.
     """
 
-def argmin(self: Tensor, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Tensor:
+def argmin(
+    self: Tensor, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ...
+) -> Tensor:
     """Index of the smallest element, of the flattened tensor or along a dimension.
 
     Of equal elements the first counts; NaN counts as the smallest.
     """
 
 @overload
-def max(self: Tensor, dim: builtins.int, keepdim: builtins.bool = ...) -> _MaxDimResult:
-    """max(self, dim, keepdim=False)
+def max(
+    self: Tensor, dim: builtins.int, keepdim: builtins.bool = ..., *, out: tuple[Tensor, Tensor] | None = ...
+) -> _MaxDimResult:
+    """max(self, dim, keepdim=False, *, out=None)
         Largest elements along a dimension and their indices.
 
         Of equal elements the first counts; NaN counts as the largest.
@@ -1096,8 +3041,10 @@ def max(self: Tensor, other: Tensor, *, out: Tensor | None = ...) -> Tensor: ...
 @overload
 def max(self: Tensor, *, out: Tensor | None = ...) -> Tensor: ...
 @overload
-def min(self: Tensor, dim: builtins.int, keepdim: builtins.bool = ...) -> _MinDimResult:
-    """min(self, dim, keepdim=False)
+def min(
+    self: Tensor, dim: builtins.int, keepdim: builtins.bool = ..., *, out: tuple[Tensor, Tensor] | None = ...
+) -> _MinDimResult:
+    """min(self, dim, keepdim=False, *, out=None)
         Smallest elements along a dimension and their indices.
 
         Of equal elements the first counts; NaN counts as the smallest.
@@ -1114,7 +3061,12 @@ def min(self: Tensor, other: Tensor, *, out: Tensor | None = ...) -> Tensor: ...
 @overload
 def min(self: Tensor, *, out: Tensor | None = ...) -> Tensor: ...
 def sort(
-    self: Tensor, dim: builtins.int = ..., descending: builtins.bool = ..., *, stable: builtins.bool = ...
+    self: Tensor,
+    dim: builtins.int = ...,
+    descending: builtins.bool = ...,
+    *,
+    stable: builtins.bool = ...,
+    out: tuple[Tensor, Tensor] | None = ...,
 ) -> _SortResult:
     """Sorts along a dimension; also gives where each element stood.
 
@@ -1127,27 +3079,158 @@ def argsort(
     """Indices that sort a tensor along a dimension; equal elements keep their order."""
 
 def topk(
-    self: Tensor, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ...
+    self: Tensor,
+    k: builtins.int,
+    dim: builtins.int = ...,
+    largest: builtins.bool = ...,
+    sorted: builtins.bool = ...,
+    *,
+    out: tuple[Tensor, Tensor] | None = ...,
 ) -> _TopkResult:
     """The k largest (or smallest) elements along a dimension, in order, and their indices.
 
     Of equal elements the first come first. NaN counts as the largest value.
     """
 
-def kthvalue(self: Tensor, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> _KthvalueResult:
-    """The k-th smallest elements (k counts from 1) along a dimension and their indices."""
+def msort(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Sorts along the first dimension."""
+
+def kthvalue(
+    self: Tensor,
+    k: builtins.int,
+    dim: builtins.int = ...,
+    keepdim: builtins.bool = ...,
+    *,
+    out: tuple[Tensor, Tensor] | None = ...,
+) -> _KthvalueResult:
+    """The k-th smallest elements (k counts from 1) along a dimension and their indices.
+
+    Of equal elements the first comes first. NaN counts as the largest value.
+    """
 
 @overload
 def median(self: Tensor) -> Tensor:
     """median(self)
         Median of all elements; of an even number, the lower of the two in the middle. NaN if there is a NaN.
 
-    median(self, dim, keepdim=False)
+    median(self, dim, keepdim=False, *, out=None)
         Medians along a dimension and their indices; of an even number, the lower of the two in the middle.
+
+        Where there is a NaN, the first NaN.
     """
 
 @overload
-def median(self: Tensor, dim: builtins.int, keepdim: builtins.bool = ...) -> _MedianDimResult: ...
+def median(
+    self: Tensor, dim: builtins.int, keepdim: builtins.bool = ..., *, out: tuple[Tensor, Tensor] | None = ...
+) -> _MedianDimResult: ...
+@overload
+def nanmedian(self: Tensor) -> Tensor:
+    """nanmedian(self)
+        Median of all elements that are not NaN; of an even number, the lower of the two in the middle.
+
+    nanmedian(self, dim, keepdim=False, *, out=None)
+        Medians along a dimension of the elements that are not NaN, and their indices; NaN where there are no others.
+    """
+
+@overload
+def nanmedian(
+    self: Tensor, dim: builtins.int, keepdim: builtins.bool = ..., *, out: tuple[Tensor, Tensor] | None = ...
+) -> _NanmedianDimResult: ...
+def mode(
+    self: Tensor, dim: builtins.int = ..., keepdim: builtins.bool = ..., *, out: tuple[Tensor, Tensor] | None = ...
+) -> _ModeResult:
+    """The value that occurs most often along a dimension, the smallest of several, and the index where it stands last."""
+
+@overload
+def quantile(
+    self: Tensor,
+    q: builtins.float,
+    dim: builtins.int | None = ...,
+    keepdim: builtins.bool = ...,
+    *,
+    interpolation: builtins.str = ...,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """quantile(self, q, dim=None, keepdim=False, *, interpolation='linear', out=None)
+        Quantile `q` of all elements or along a dimension: the element at place q (n - 1) of the sorted ones.
+
+        Between two places `interpolation` decides: 'linear' weighs both, 'lower', 'higher' and 'nearest' (ties to even)
+        take one, 'midpoint' their mean. NaN where there is a NaN.
+
+    quantile(self, q, dim=None, keepdim=False, *, interpolation='linear', out=None)
+        Quantiles for each number of a vector `q`, which becomes the first dimension of the result.
+    """
+
+@overload
+def quantile(
+    self: Tensor,
+    q: Tensor,
+    dim: builtins.int | None = ...,
+    keepdim: builtins.bool = ...,
+    *,
+    interpolation: builtins.str = ...,
+    out: Tensor | None = ...,
+) -> Tensor: ...
+@overload
+def nanquantile(
+    self: Tensor,
+    q: builtins.float,
+    dim: builtins.int | None = ...,
+    keepdim: builtins.bool = ...,
+    *,
+    interpolation: builtins.str = ...,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """nanquantile(self, q, dim=None, keepdim=False, *, interpolation='linear', out=None)
+        Quantile `q` of the elements that are not NaN; NaN where there are no others.
+
+    nanquantile(self, q, dim=None, keepdim=False, *, interpolation='linear', out=None)
+        Quantiles of the elements that are not NaN, for each number of a vector `q`.
+    """
+
+@overload
+def nanquantile(
+    self: Tensor,
+    q: Tensor,
+    dim: builtins.int | None = ...,
+    keepdim: builtins.bool = ...,
+    *,
+    interpolation: builtins.str = ...,
+    out: Tensor | None = ...,
+) -> Tensor: ...
+def aminmax(
+    self: Tensor,
+    *,
+    dim: builtins.int | None = ...,
+    keepdim: builtins.bool = ...,
+    out: tuple[Tensor, Tensor] | None = ...,
+) -> _AminmaxResult:
+    """Smallest and largest value, in all or along a dimension; NaN if there is one."""
+
+def constant_pad_nd(
+    self: Tensor, pad: Sequence[builtins.int], value: Number = ..., *, out: Tensor | None = ...
+) -> Tensor:
+    """A copy with a border of one value. `pad` begins with the last dimension: (before, after) of the last, then of the
+    one before it, and so on; negative numbers cut off.
+    """
+
+def pad(
+    self: Tensor, pad: Sequence[builtins.int], mode: builtins.str = ..., value: builtins.float | None = ...
+) -> Tensor:
+    """A copy with a border: `constant` is filled with `value`, `reflect` mirrors at the edge without repeating it,
+    `replicate` repeats the edge, `circular` continues at the other end. `pad` begins with the last dimension: (before,
+    after) of the last, then of the one before it, and so on; negative numbers cut off.
+    """
+
+def channel_shuffle(self: Tensor, groups: builtins.int) -> Tensor:
+    """Channels (dimension 1) of `groups` groups interleaved."""
+
+def pixel_shuffle(self: Tensor, upscale_factor: builtins.int) -> Tensor:
+    """[..., c * r * r, h, w] as an image r times as large, [..., c, h * r, w * r]."""
+
+def pixel_unshuffle(self: Tensor, downscale_factor: builtins.int) -> Tensor:
+    """An image [..., c, h * r, w * r] as one r times as small with more channels, [..., c * r * r, h, w]; the inverse of `pixel_shuffle`."""
+
 def add(self: Tensor | Number, other: Tensor | Number, *, alpha: Number = ..., out: Tensor | None = ...) -> Tensor:
     """Sum; of bools their disjunction."""
 
@@ -1215,7 +3298,7 @@ def fmod(self: Tensor | Number, other: Tensor | Number, *, out: Tensor | None = 
     """Remainder with the sign of the dividend."""
 
 def pow_integer(self: Tensor, exponent: Tensor) -> Tensor:
-    """Power of int64 numbers with wraparound; a negative exponent gives 0 unless the base is 1 or -1. Shapes are equal."""
+    """Power of integers with wraparound; a negative exponent gives 0 unless the base is 1 or -1. Shapes are equal."""
 
 def square(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
     """Square."""
@@ -1233,9 +3316,6 @@ def absolute(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
     """Absolute value."""
 
 def sign(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
-    """Sign as -1, 0 or 1; 0 for NaN."""
-
-def sgn(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
     """Sign as -1, 0 or 1; 0 for NaN."""
 
 def reciprocal(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
@@ -1456,7 +3536,7 @@ def hardswish(self: Tensor) -> Tensor:
 def softsign(self: Tensor) -> Tensor:
     """x / (1 + |x|)."""
 
-def threshold(self: Tensor, threshold: Number, value: Number) -> Tensor:
+def threshold(self: Tensor, threshold: Number, value: Number, *, out: Tensor | None = ...) -> Tensor:
     """x where above the threshold, else the value."""
 
 def tanhshrink(self: Tensor) -> Tensor:
@@ -1499,6 +3579,19 @@ def max_pool2d_with_indices(
     Padding counts as minus infinity; of equal values the first is taken; NaN counts as the largest value.
     """
 
+def max_pool3d_with_indices(
+    self: Tensor,
+    kernel_size: builtins.int | Sequence[builtins.int],
+    stride: builtins.int | Sequence[builtins.int] | None = ...,
+    padding: builtins.int | Sequence[builtins.int] = ...,
+    dilation: builtins.int | Sequence[builtins.int] = ...,
+    ceil_mode: builtins.bool = ...,
+) -> _MaxPool3dWithIndicesResult:
+    """Maximum over windows of volumes [N, C, D, H, W], and where in its volume ((depth * H + row) * W + column) each was found.
+
+    Padding counts as minus infinity; of equal values the first is taken; NaN counts as the largest value.
+    """
+
 def max_pool2d(
     self: Tensor,
     kernel_size: builtins.int | Sequence[builtins.int],
@@ -1512,8 +3605,53 @@ def max_pool2d(
     `stride` defaults to `kernel_size`. With `ceil_mode` windows that reach over the end give a result as well.
     """
 
-def max_pool2d_backward(grad: Tensor, indices: Tensor, input_shape: Sequence[builtins.int]) -> Tensor:
-    """Gradient of max_pool2d; each value of `grad` is added where the maximum was found."""
+def max_pool3d(
+    self: Tensor,
+    kernel_size: builtins.int | Sequence[builtins.int],
+    stride: builtins.int | Sequence[builtins.int] | None = ...,
+    padding: builtins.int | Sequence[builtins.int] = ...,
+    dilation: builtins.int | Sequence[builtins.int] = ...,
+    ceil_mode: builtins.bool = ...,
+) -> Tensor:
+    """Maximum over windows of volumes [N, C, D, H, W].
+
+    `stride` defaults to `kernel_size`. With `ceil_mode` windows that reach over the end give a result as well.
+    """
+
+def max_pool1d_with_indices(
+    self: Tensor,
+    kernel_size: builtins.int | Sequence[builtins.int],
+    stride: builtins.int | Sequence[builtins.int] | None = ...,
+    padding: builtins.int | Sequence[builtins.int] = ...,
+    dilation: builtins.int | Sequence[builtins.int] = ...,
+    ceil_mode: builtins.bool = ...,
+) -> _MaxPool1dWithIndicesResult:
+    """Maximum over windows of signals [N, C, L], and where each was found."""
+
+def max_pool1d(
+    self: Tensor,
+    kernel_size: builtins.int | Sequence[builtins.int],
+    stride: builtins.int | Sequence[builtins.int] | None = ...,
+    padding: builtins.int | Sequence[builtins.int] = ...,
+    dilation: builtins.int | Sequence[builtins.int] = ...,
+    ceil_mode: builtins.bool = ...,
+) -> Tensor:
+    """Maximum over windows of signals [N, C, L]."""
+
+def max_pool_backward(grad: Tensor, indices: Tensor, input_shape: Sequence[builtins.int], dims: builtins.int) -> Tensor:
+    """Gradient of max pooling over the last `dims` dimensions; each value of `grad` is added where the maximum was found."""
+
+def max_pool2d_with_indices_backward(
+    grad_output: Tensor,
+    self: Tensor,
+    kernel_size: builtins.int | Sequence[builtins.int],
+    stride: builtins.int | Sequence[builtins.int],
+    padding: builtins.int | Sequence[builtins.int],
+    dilation: builtins.int | Sequence[builtins.int],
+    ceil_mode: builtins.bool,
+    indices: Tensor,
+) -> Tensor:
+    """Gradient of max_pool2d with respect to its input, from the indices that max_pool2d_with_indices gave."""
 
 def avg_pool2d(
     self: Tensor,
@@ -1529,9 +3667,8 @@ def avg_pool2d(
     With `count_include_pad` the zeros of the padding count in the divisor; `divisor_override` replaces the divisor.
     """
 
-def avg_pool2d_backward(
-    grad: Tensor,
-    input_shape: Sequence[builtins.int],
+def avg_pool3d(
+    self: Tensor,
     kernel_size: builtins.int | Sequence[builtins.int],
     stride: builtins.int | Sequence[builtins.int] | None = ...,
     padding: builtins.int | Sequence[builtins.int] = ...,
@@ -1539,26 +3676,10 @@ def avg_pool2d_backward(
     count_include_pad: builtins.bool = ...,
     divisor_override: builtins.int | None = ...,
 ) -> Tensor:
-    """Gradient of avg_pool2d; each value of `grad`, divided, is added over its window."""
+    """Mean over windows of volumes [N, C, D, H, W].
 
-def adaptive_avg_pool2d(self: Tensor, output_size: builtins.int | Sequence[builtins.int]) -> Tensor:
-    """Mean over as many near-equal windows as the result has pixels.
-
-    Window i of n over a size s covers the indices floor(i s / n) to ceil((i + 1) s / n).
+    With `count_include_pad` the zeros of the padding count in the divisor; `divisor_override` replaces the divisor.
     """
-
-def adaptive_avg_pool2d_backward(grad: Tensor, input_shape: Sequence[builtins.int]) -> Tensor:
-    """Gradient of adaptive_avg_pool2d."""
-
-def max_pool1d(
-    self: Tensor,
-    kernel_size: builtins.int | Sequence[builtins.int],
-    stride: builtins.int | Sequence[builtins.int] | None = ...,
-    padding: builtins.int | Sequence[builtins.int] = ...,
-    dilation: builtins.int | Sequence[builtins.int] = ...,
-    ceil_mode: builtins.bool = ...,
-) -> Tensor:
-    """Maximum over windows of signals [N, C, L]."""
 
 def avg_pool1d(
     self: Tensor,
@@ -1569,6 +3690,73 @@ def avg_pool1d(
     count_include_pad: builtins.bool = ...,
 ) -> Tensor:
     """Mean over windows of signals [N, C, L]."""
+
+def avg_pool_backward(
+    grad: Tensor,
+    input_shape: Sequence[builtins.int],
+    kernel_size: Sequence[builtins.int],
+    stride: Sequence[builtins.int] | None,
+    padding: Sequence[builtins.int],
+    ceil_mode: builtins.bool = ...,
+    count_include_pad: builtins.bool = ...,
+    divisor_override: builtins.int | None = ...,
+) -> Tensor:
+    """Gradient of average pooling; each value of `grad`, divided, is added over its window."""
+
+def adaptive_avg_pool2d(self: Tensor, output_size: builtins.int | Sequence[builtins.int]) -> Tensor:
+    """Mean over as many near-equal windows of images [N, C, H, W] as the result has pixels.
+
+    Window i of n over a size s covers the indices floor(i s / n) to ceil((i + 1) s / n).
+    """
+
+def adaptive_avg_pool3d(self: Tensor, output_size: builtins.int | Sequence[builtins.int]) -> Tensor:
+    """Mean over as many near-equal windows of volumes [N, C, D, H, W] as the result has voxels.
+
+    Window i of n over a size s covers the indices floor(i s / n) to ceil((i + 1) s / n).
+    """
+
+def adaptive_avg_pool1d(self: Tensor, output_size: builtins.int | Sequence[builtins.int]) -> Tensor:
+    """Mean over as many near-equal windows of signals [N, C, L] as the result has values."""
+
+def adaptive_avg_pool_backward(grad: Tensor, input_shape: Sequence[builtins.int], dims: builtins.int) -> Tensor:
+    """Gradient of adaptive average pooling over the last `dims` dimensions."""
+
+def adaptive_max_pool2d(self: Tensor, output_size: builtins.int | Sequence[builtins.int]) -> _AdaptiveMaxPool2dResult:
+    """Maximum over as many near-equal windows of images [N, C, H, W] as the result has pixels, and where each was found."""
+
+def adaptive_max_pool3d(self: Tensor, output_size: builtins.int | Sequence[builtins.int]) -> _AdaptiveMaxPool3dResult:
+    """Maximum over as many near-equal windows of volumes [N, C, D, H, W] as the result has voxels, and where each was found."""
+
+def adaptive_max_pool1d(self: Tensor, output_size: builtins.int | Sequence[builtins.int]) -> _AdaptiveMaxPool1dResult:
+    """Maximum over as many near-equal windows of signals [N, C, L] as the result has values, and where each was found."""
+
+def fractional_max_pool2d(
+    self: Tensor,
+    kernel_size: builtins.int | Sequence[builtins.int],
+    output_size: builtins.int | Sequence[builtins.int],
+    random_samples: Tensor,
+) -> _FractionalMaxPool2dResult:
+    """Maximum over windows of images [N, C, H, W] at pseudo-random places (Graham 2014), and where each was found.
+
+    `random_samples` holds numbers in [0, 1), one per image, channel and dimension.
+    """
+
+def fractional_max_pool3d(
+    self: Tensor,
+    kernel_size: builtins.int | Sequence[builtins.int],
+    output_size: builtins.int | Sequence[builtins.int],
+    random_samples: Tensor,
+) -> _FractionalMaxPool3dResult:
+    """Maximum over windows of volumes [N, C, D, H, W] at pseudo-random places (Graham 2014), and where each was found.
+
+    `random_samples` holds numbers in [0, 1), one per image, channel and dimension.
+    """
+
+def max_unpool2d(self: Tensor, indices: Tensor, output_size: builtins.int | Sequence[builtins.int]) -> Tensor:
+    """Puts each value of images [N, C, H, W] at its index in zeros of `output_size`; of values with one index any is kept."""
+
+def max_unpool3d(self: Tensor, indices: Tensor, output_size: builtins.int | Sequence[builtins.int]) -> Tensor:
+    """Puts each value of volumes [N, C, D, H, W] at its index in zeros of `output_size`; of values with one index any is kept."""
 
 @overload
 def rand(
@@ -1598,7 +3786,10 @@ def randn(
     device: DeviceLike | None = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor:
-    """Normal random numbers with mean 0 and variance 1 (method of Box and Muller 1958)."""
+    """Normal random numbers with mean 0 and variance 1 (method of Box and Muller 1958).
+
+    The parts of complex ones are independent, each of variance 1/2.
+    """
 
 @overload
 def randn(
@@ -1688,10 +3879,15 @@ def normal(
 
     normal(mean, std=1.0, *, generator=None)
         Normal random numbers, each with its own mean and standard deviation, which broadcast.
+
+    normal(mean, std, *, generator=None)
+        Normal random numbers of one mean, each with its own standard deviation.
     """
 
 @overload
 def normal(mean: Tensor, std: Tensor | Number = ..., *, generator: object | None = ...) -> Tensor: ...
+@overload
+def normal(mean: builtins.float, std: Tensor, *, generator: object | None = ...) -> Tensor: ...
 def exponential(self: Tensor, lambd: builtins.float = ..., *, generator: object | None = ...) -> Tensor:
     """Fills with exponentially distributed random numbers of rate `lambd` (mean 1 / lambd)."""
 
@@ -1717,6 +3913,250 @@ def dropout(self: Tensor, p: builtins.float = ..., training: builtins.bool = ...
     in evaluation gives the input itself.
     """
 
+def standard_gamma(self: Tensor, *, generator: object | None = ...) -> Tensor:
+    """Gamma-distributed random numbers of the concentrations given and rate 1 (method of Marsaglia and Tsang 2000).
+
+    A concentration that is not positive gives NaN. Results are at least the smallest normal number. Gradients by the
+    concentration are the implicit ones: -dP(a, x)/da over the density at x (Figurnov et al. 2018).
+    """
+
+def standard_gamma_grad(self: Tensor, output: Tensor) -> Tensor:
+    """Implicit derivative of gamma-distributed numbers `output` by their concentration `self`."""
+
+def sample_dirichlet(self: Tensor, *, generator: object | None = ...) -> Tensor:
+    """Dirichlet-distributed random numbers along the last dimension, differentiable by the concentrations."""
+
+def poisson(self: Tensor, generator: object | None = ...) -> Tensor:
+    """Poisson-distributed random numbers of the rates given.
+
+    By inversion for rates below 10, else by Hörmann's transformed rejection (1993). A negative or NaN rate raises
+    ValueError.
+    """
+
+def binomial(count: Tensor, prob: Tensor, generator: object | None = ...) -> Tensor:
+    """Binomial random numbers: successes in `count` trials (rounded down) of probability `prob`.
+
+    By inversion where few successes or failures are expected, else by Hörmann's transformed rejection (1993). A count
+    below 0 or a probability outside [0, 1] raises ValueError.
+    """
+
+def cauchy(
+    self: Tensor, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: object | None = ...
+) -> Tensor:
+    """Fills with Cauchy-distributed random numbers."""
+
+def log_normal(
+    self: Tensor, mean: builtins.float = ..., std: builtins.float = ..., *, generator: object | None = ...
+) -> Tensor:
+    """Fills with random numbers whose logarithms are normal of that mean and standard deviation."""
+
+def geometric(self: Tensor, p: builtins.float, *, generator: object | None = ...) -> Tensor:
+    """Fills with the number of trials of probability p up to the first success, 1, 2, ..."""
+
+@overload
+def random(self: Tensor, *, generator: object | None = ...) -> Tensor:
+    """random(self, *, generator=None)
+        Fills with random integers from 0 to the dtype's largest; of floating dtypes to the largest up to which all integers
+        have a number of their own.
+
+    random(self, to, *, generator=None)
+        Fills with random integers from 0 up to but excluding `to`.
+
+    random(self, from_, to, *, generator=None)
+        Fills with random integers from `from_` up to but excluding `to`; without `to`, up to the dtype's largest.
+    """
+
+@overload
+def random(self: Tensor, to: builtins.int, *, generator: object | None = ...) -> Tensor: ...
+@overload
+def random(self: Tensor, from_: builtins.int, to: builtins.int | None, *, generator: object | None = ...) -> Tensor: ...
+def lstm_gates(
+    input_gate: Tensor, forget_gate: Tensor, cell_gate: Tensor, output_gate: Tensor, cell: Tensor
+) -> _LstmGatesResult:
+    """The step of an LSTM after its gates' affine maps (Hochreiter and Schmidhuber 1997)."""
+
+def lstm_gates_backward(
+    grad_hidden: Tensor,
+    grad_cell: Tensor,
+    input_gate: Tensor,
+    forget_gate: Tensor,
+    cell_gate: Tensor,
+    output_gate: Tensor,
+    cell: Tensor,
+    next_cell: Tensor,
+) -> _LstmGatesBackwardResult:
+    """Gradients of lstm_gates."""
+
+def gru_gates(
+    input_reset: Tensor,
+    input_update: Tensor,
+    input_new: Tensor,
+    hidden_reset: Tensor,
+    hidden_update: Tensor,
+    hidden_new: Tensor,
+    hidden: Tensor,
+) -> Tensor:
+    """The step of a GRU after the affine maps of its input and its hidden state (Cho et al. 2014)."""
+
+def gru_gates_backward(
+    grad: Tensor,
+    input_reset: Tensor,
+    input_update: Tensor,
+    input_new: Tensor,
+    hidden_reset: Tensor,
+    hidden_update: Tensor,
+    hidden_new: Tensor,
+    hidden: Tensor,
+) -> _GruGatesBackwardResult:
+    """Gradients of gru_gates; those by the two parts of a gate that are added are the same."""
+
+def lstm_cell(
+    self: Tensor, hx: Sequence[Tensor], w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = ..., b_hh: Tensor | None = ...
+) -> _LstmCellResult:
+    """A step of an LSTM from input [N, I] and state [N, H]; rows of the weights are input, forget, cell and output gate."""
+
+def gru_cell(
+    self: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = ..., b_hh: Tensor | None = ...
+) -> Tensor:
+    """A step of a GRU from input [N, I] and state [N, H]; rows of the weights are reset, update and new gate."""
+
+def rnn_tanh_cell(
+    self: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = ..., b_hh: Tensor | None = ...
+) -> Tensor:
+    """tanh of the sum of the affine maps of input [N, I] and state [N, H]."""
+
+def rnn_relu_cell(
+    self: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = ..., b_hh: Tensor | None = ...
+) -> Tensor:
+    """relu of the sum of the affine maps of input [N, I] and state [N, H]."""
+
+@overload
+def lstm(
+    self: Tensor,
+    hx: Sequence[Tensor],
+    params: Sequence[Tensor],
+    has_biases: builtins.bool,
+    num_layers: builtins.int,
+    dropout: builtins.float,
+    train: builtins.bool,
+    bidirectional: builtins.bool,
+    batch_first: builtins.bool,
+) -> _LstmResult:
+    """lstm(self, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first)
+        Layers of LSTM over sequences: outputs [T, N, D * H] of the last layer, last hidden and cell states [layers * D, N, H].
+
+        `params` are, for each layer and each of the D directions, the weights of input and state, their biases if
+        `has_biases`, and the projection of the hidden state if there is one (Sak et al. 2014). `dropout` is between layers.
+
+    lstm(data, batch_sizes, hx, params, has_biases, num_layers, dropout, train, bidirectional)
+        The same over packed sequences, longest first; `batch_sizes` says how many reach each time.
+    """
+
+@overload
+def lstm(
+    data: Tensor,
+    batch_sizes: Tensor,
+    hx: Sequence[Tensor],
+    params: Sequence[Tensor],
+    has_biases: builtins.bool,
+    num_layers: builtins.int,
+    dropout: builtins.float,
+    train: builtins.bool,
+    bidirectional: builtins.bool,
+) -> _LstmDataResult: ...
+@overload
+def gru(
+    self: Tensor,
+    hx: Tensor,
+    params: Sequence[Tensor],
+    has_biases: builtins.bool,
+    num_layers: builtins.int,
+    dropout: builtins.float,
+    train: builtins.bool,
+    bidirectional: builtins.bool,
+    batch_first: builtins.bool,
+) -> _GruResult:
+    """gru(self, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first)
+        Layers of GRU over sequences; arguments as of `lstm`.
+
+    gru(data, batch_sizes, hx, params, has_biases, num_layers, dropout, train, bidirectional)
+        The same over packed sequences.
+    """
+
+@overload
+def gru(
+    data: Tensor,
+    batch_sizes: Tensor,
+    hx: Tensor,
+    params: Sequence[Tensor],
+    has_biases: builtins.bool,
+    num_layers: builtins.int,
+    dropout: builtins.float,
+    train: builtins.bool,
+    bidirectional: builtins.bool,
+) -> _GruDataResult: ...
+@overload
+def rnn_tanh(
+    self: Tensor,
+    hx: Tensor,
+    params: Sequence[Tensor],
+    has_biases: builtins.bool,
+    num_layers: builtins.int,
+    dropout: builtins.float,
+    train: builtins.bool,
+    bidirectional: builtins.bool,
+    batch_first: builtins.bool,
+) -> _RnnTanhResult:
+    """rnn_tanh(self, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first)
+        Layers of Elman networks over sequences (Elman 1990); arguments as of `lstm`.
+
+    rnn_tanh(data, batch_sizes, hx, params, has_biases, num_layers, dropout, train, bidirectional)
+        The same over packed sequences.
+    """
+
+@overload
+def rnn_tanh(
+    data: Tensor,
+    batch_sizes: Tensor,
+    hx: Tensor,
+    params: Sequence[Tensor],
+    has_biases: builtins.bool,
+    num_layers: builtins.int,
+    dropout: builtins.float,
+    train: builtins.bool,
+    bidirectional: builtins.bool,
+) -> _RnnTanhDataResult: ...
+@overload
+def rnn_relu(
+    self: Tensor,
+    hx: Tensor,
+    params: Sequence[Tensor],
+    has_biases: builtins.bool,
+    num_layers: builtins.int,
+    dropout: builtins.float,
+    train: builtins.bool,
+    bidirectional: builtins.bool,
+    batch_first: builtins.bool,
+) -> _RnnReluResult:
+    """rnn_relu(self, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first)
+        As `rnn_tanh`, with relu.
+
+    rnn_relu(data, batch_sizes, hx, params, has_biases, num_layers, dropout, train, bidirectional)
+        The same over packed sequences.
+    """
+
+@overload
+def rnn_relu(
+    data: Tensor,
+    batch_sizes: Tensor,
+    hx: Tensor,
+    params: Sequence[Tensor],
+    has_biases: builtins.bool,
+    num_layers: builtins.int,
+    dropout: builtins.float,
+    train: builtins.bool,
+    bidirectional: builtins.bool,
+) -> _RnnReluDataResult: ...
 def sum(
     self: Tensor,
     dim: builtins.int | Sequence[builtins.int] | None = ...,
@@ -1736,6 +4176,26 @@ def prod(
     out: Tensor | None = ...,
 ) -> Tensor:
     """Product over dimensions (all by default); integers and bool multiply in int64."""
+
+def nansum(
+    self: Tensor,
+    dim: builtins.int | Sequence[builtins.int] | None = ...,
+    keepdim: builtins.bool = ...,
+    *,
+    dtype: DtypeLike | None = ...,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """Sum over dimensions with NaN counted as 0."""
+
+def nanmean(
+    self: Tensor,
+    dim: builtins.int | Sequence[builtins.int] | None = ...,
+    keepdim: builtins.bool = ...,
+    *,
+    dtype: DtypeLike | None = ...,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """Arithmetic mean over dimensions of the elements that are not NaN; NaN where there are no others."""
 
 def amax(
     self: Tensor,
@@ -1794,79 +4254,641 @@ def cumsum(self: Tensor, dim: builtins.int, *, dtype: DtypeLike | None = ..., ou
 def cumprod(self: Tensor, dim: builtins.int, *, dtype: DtypeLike | None = ..., out: Tensor | None = ...) -> Tensor:
     """Running products along a dimension, in order; integers and bool give int64 unless `dtype` says otherwise."""
 
+def cummax(self: Tensor, dim: builtins.int, *, out: tuple[Tensor, Tensor] | None = ...) -> _CummaxResult:
+    """Largest element so far along a dimension, and its index.
+
+    Of equal elements the last counts; from the first NaN on, NaN.
+    """
+
+def cummin(self: Tensor, dim: builtins.int, *, out: tuple[Tensor, Tensor] | None = ...) -> _CumminResult:
+    """Smallest element so far along a dimension, and its index.
+
+    Of equal elements the last counts; from the first NaN on, NaN.
+    """
+
+def logcumsumexp(self: Tensor, dim: builtins.int, *, out: Tensor | None = ...) -> Tensor:
+    """Logarithm of the running sum of exponentials along a dimension, without overflow between."""
+
+def logcumsumexp_backward(
+    grad: Tensor, self: Tensor, output: Tensor, dim: builtins.int, transposed: builtins.bool = ...
+) -> Tensor:
+    """Gradient of `logcumsumexp`, whose result was `output`.
+
+    With `transposed` the sums run over the elements up to each one, as in the gradient's own gradient.
+    """
+
+def scatter_reduce(
+    self: Tensor,
+    dim: builtins.int,
+    index: Tensor,
+    src: Tensor,
+    reduce: builtins.str,
+    *,
+    include_self: builtins.bool = ...,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """A copy of `self` in which elements of `src` that `index` sends to one place are reduced to one: 'sum', 'prod', 'mean',
+    'amax' or 'amin', in order.
+
+    With `include_self` the element that stood there takes part. Places that no index names keep their element.
+    """
+
+def index_reduce(
+    self: Tensor,
+    dim: builtins.int,
+    index: Tensor,
+    source: Tensor,
+    reduce: builtins.str,
+    *,
+    include_self: builtins.bool = ...,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """A copy of `self` in which slices of `source` that `index` sends to one place are reduced to one: 'prod', 'mean',
+    'amax' or 'amin'.
+
+    With `include_self` the slice that stood there takes part. Slices that no index names stay.
+    """
+
+def masked_scatter(self: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+    """A copy of `self` in which the places where `mask` is true hold the elements of `source`, one after the other.
+
+    Self and mask broadcast together. `source` needs as many elements as the mask has places, and may have more.
+    """
+
+def put(self: Tensor, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor:
+    """A copy of `self` with the elements of `source` written, or added, at indices into the flattened tensor."""
+
+def nonzero_static(
+    self: Tensor, *, size: builtins.int, fill_value: builtins.int = ..., out: Tensor | None = ...
+) -> Tensor:
+    """The first `size` rows of `nonzero`, and rows of `fill_value` where there are not as many."""
+
+def segment_indices(bounds: Tensor, size: builtins.int, are_offsets: builtins.bool) -> Tensor:
+    """The number of the segment in which each of `size` places lies, given the lengths or the offsets of the segments.
+
+    Segments must cover all places.
+    """
+
+def segment_reduce(
+    data: Tensor,
+    reduce: builtins.str,
+    *,
+    lengths: Tensor | None = ...,
+    indices: Tensor | None = ...,
+    offsets: Tensor | None = ...,
+    axis: builtins.int = ...,
+    unsafe: builtins.bool = ...,
+    initial: Number | None = ...,
+) -> Tensor:
+    """Reduces neighbouring segments of a dimension, each to one element: 'sum', 'mean', 'max', 'min' or 'prod'.
+
+    `lengths` of segments, or `offsets` where they begin with the end as the last, must cover the dimension. `initial`
+    takes part in each segment; without it an empty one gives 0, NaN, -inf, inf or 1.
+    """
+
+@overload
+def searchsorted(
+    sorted_sequence: Tensor,
+    self: Tensor,
+    *,
+    out_int32: builtins.bool = ...,
+    right: builtins.bool = ...,
+    side: builtins.str | None = ...,
+    sorter: Tensor | None = ...,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """searchsorted(sorted_sequence, self, *, out_int32=False, right=False, side=None, sorter=None, out=None)
+        Where values would stand in a sorted sequence (the last dimension): before equal elements, or after them.
+
+        `right` (or side='right') gives the place after equal elements. `sorter` is the order, from `argsort`, of a sequence
+        that is not sorted itself.
+
+    searchsorted(sorted_sequence, self, *, out_int32=False, right=False, side=None, sorter=None)
+        Where a number would stand in a sorted vector.
+    """
+
+@overload
+def searchsorted(
+    sorted_sequence: Tensor,
+    self: Number,
+    *,
+    out_int32: builtins.bool = ...,
+    right: builtins.bool = ...,
+    side: builtins.str | None = ...,
+    sorter: Tensor | None = ...,
+) -> Tensor: ...
+@overload
+def bucketize(
+    self: Tensor,
+    boundaries: Tensor,
+    *,
+    out_int32: builtins.bool = ...,
+    right: builtins.bool = ...,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """bucketize(self, boundaries, *, out_int32=False, right=False, out=None)
+        The bucket of each element, between sorted boundaries: bucket i holds boundaries[i-1] < x <= boundaries[i].
+
+        With `right` it holds boundaries[i-1] <= x < boundaries[i].
+
+    bucketize(self, boundaries, *, out_int32=False, right=False)
+        The bucket of a number.
+    """
+
+@overload
+def bucketize(
+    self: Number, boundaries: Tensor, *, out_int32: builtins.bool = ..., right: builtins.bool = ...
+) -> Tensor: ...
+@overload
+def isin(
+    elements: Tensor,
+    test_elements: Tensor,
+    *,
+    assume_unique: builtins.bool = ...,
+    invert: builtins.bool = ...,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """isin(elements, test_elements, *, assume_unique=False, invert=False, out=None)
+        Whether each element is one of `test_elements`, or with `invert` none of them. NaN is equal to nothing.
+
+    isin(elements, test_element, *, assume_unique=False, invert=False)
+        Whether each element is equal to a number.
+
+    isin(element, test_elements, *, assume_unique=False, invert=False)
+        Whether a number is one of `test_elements`.
+    """
+
+@overload
+def isin(
+    elements: Tensor, test_element: Number, *, assume_unique: builtins.bool = ..., invert: builtins.bool = ...
+) -> Tensor: ...
+@overload
+def isin(
+    element: Number, test_elements: Tensor, *, assume_unique: builtins.bool = ..., invert: builtins.bool = ...
+) -> Tensor: ...
+def _unique2(
+    self: Tensor, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ...
+) -> _RawUnique2Result:
+    """Distinct elements in ascending order, where each element of `self` went, and how many are equal to each.
+
+    What is not asked for is empty. Each NaN is an element of its own.
+    """
+
+def unique_dim(
+    self: Tensor,
+    dim: builtins.int,
+    sorted: builtins.bool = ...,
+    return_inverse: builtins.bool = ...,
+    return_counts: builtins.bool = ...,
+) -> _UniqueDimResult:
+    """Distinct slices along a dimension, in lexicographic order, where each slice went, and how many are equal."""
+
+def _unique_consecutive(
+    self: Tensor,
+    return_inverse: builtins.bool = ...,
+    return_counts: builtins.bool = ...,
+    dim: builtins.int | None = ...,
+) -> _RawUniqueConsecutiveResult:
+    """The first of each run of equal elements, or of equal slices; where each went, and how long the runs are."""
+
+def histc(
+    self: Tensor, bins: builtins.int = ..., min: Number = ..., max: Number = ..., *, out: Tensor | None = ...
+) -> Tensor:
+    """Histogram of all elements in bins of equal width from `min` to `max`, the last of which includes `max`.
+
+    If both are 0, the smallest and largest element take their place. Elements outside and NaN are not counted.
+    """
+
+@overload
+def histogram(
+    self: Tensor,
+    bins: builtins.int = ...,
+    *,
+    range: Sequence[builtins.float] | None = ...,
+    weight: Tensor | None = ...,
+    density: builtins.bool = ...,
+    out: tuple[Tensor, Tensor] | None = ...,
+) -> _HistogramResult:
+    """histogram(self, bins=100, *, range=None, weight=None, density=False, out=None)
+        Histogram of all elements in bins of equal width, and the edges of the bins.
+
+        The bins span `range`, or the elements. Each bin includes its left edge, the last also its right one. With
+        `density` the histogram integrates to 1.
+
+    histogram(self, bins, *, weight=None, density=False)
+        Histogram of all elements in bins with the given edges, which must ascend.
+    """
+
+@overload
+def histogram(
+    self: Tensor, bins: Tensor, *, weight: Tensor | None = ..., density: builtins.bool = ...
+) -> _HistogramBinsTensorResult: ...
+@overload
+def histogramdd(
+    self: Tensor,
+    bins: Sequence[builtins.int],
+    range: Sequence[builtins.float] | None = ...,
+    weight: Tensor | None = ...,
+    density: builtins.bool = ...,
+) -> _HistogramddResult:
+    """histogramdd(self, bins, range=None, weight=None, density=False)
+        Histogram of points, whose coordinates are the last dimension of `self`, in a grid of bins, and the edges.
+
+        `bins` are their numbers; the bins span `range`, the smallest and largest of each coordinate, or the points.
+
+    histogramdd(self, bins, range=None, weight=None, density=False)
+        Histogram of points with as many bins in each dimension.
+
+    histogramdd(self, bins, range=None, weight=None, density=False)
+        Histogram of points in bins with the given edges, which must ascend.
+    """
+
+@overload
+def histogramdd(
+    self: Tensor,
+    bins: builtins.int,
+    range: Sequence[builtins.float] | None = ...,
+    weight: Tensor | None = ...,
+    density: builtins.bool = ...,
+) -> _HistogramddIntBinsResult: ...
+@overload
+def histogramdd(
+    self: Tensor,
+    bins: Sequence[Tensor],
+    range: Sequence[builtins.float] | None = ...,
+    weight: Tensor | None = ...,
+    density: builtins.bool = ...,
+) -> _HistogramddTensorsResult: ...
+def histogram_counts(self: Tensor, bins: Sequence[Tensor], weight: Tensor | None = ...) -> Tensor:
+    """How many points [points, dimensions], or what weight of them, lie in each bin of a grid. The edges must ascend."""
+
+def lgamma(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Logarithm of |Gamma(x)|; inf at 0, -1, -2, ..."""
+
+def digamma(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Derivative of log Gamma(x); NaN at -1, -2, ..., infinite at 0."""
+
+def i0(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Modified Bessel function of the first kind, of order 0."""
+
+def sinc(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """sin(pi x) / (pi x), 1 at 0."""
+
+def special_i0e(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """e^-|x| I0(x), I0 being the modified Bessel function of the first kind, of order 0."""
+
+def special_i1(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Modified Bessel function of the first kind, of order 1."""
+
+def special_i1e(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """e^-|x| I1(x), I1 being the modified Bessel function of the first kind, of order 1."""
+
+def special_ndtr(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Distribution function of the standard normal distribution."""
+
+def special_log_ndtr(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Logarithm of the standard normal distribution function, without underflow."""
+
+def special_ndtri(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Inverse of the standard normal distribution function: -inf at 0, inf at 1, NaN outside [0, 1]."""
+
+def special_entr(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """-x log(x), 0 at 0 and -inf below: the terms of an entropy."""
+
+def special_erfcx(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """e^(x^2) erfc(x), the scaled complementary error function."""
+
+def special_bessel_j0(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Bessel function of the first kind, of order 0."""
+
+def special_bessel_j1(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Bessel function of the first kind, of order 1."""
+
+def special_bessel_y0(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Bessel function of the second kind, of order 0; -inf at 0, NaN below."""
+
+def special_bessel_y1(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Bessel function of the second kind, of order 1; -inf at 0, NaN below."""
+
+def special_modified_bessel_i0(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Modified Bessel function of the first kind, of order 0."""
+
+def special_modified_bessel_i1(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Modified Bessel function of the first kind, of order 1."""
+
+def special_modified_bessel_k0(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Modified Bessel function of the second kind, of order 0; inf at 0, NaN below."""
+
+def special_modified_bessel_k1(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Modified Bessel function of the second kind, of order 1; inf at 0, NaN below."""
+
+def special_scaled_modified_bessel_k0(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """e^x K0(x), K0 being the modified Bessel function of the second kind, of order 0."""
+
+def special_scaled_modified_bessel_k1(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """e^x K1(x), K1 being the modified Bessel function of the second kind, of order 1."""
+
+def special_spherical_bessel_j0(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Spherical Bessel function of the first kind, of order 0, sin(x) / x."""
+
+def special_airy_ai(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Airy function Ai, which solves y'' = x y and vanishes at infinity."""
+
+def airy_ai_slope(self: Tensor) -> Tensor:
+    """Derivative of the Airy function Ai."""
+
+def special_xlog1py(self: Tensor | Number, other: Tensor | Number, *, out: Tensor | None = ...) -> Tensor:
+    """self * log(1 + other), and 0 where self is 0 unless other is NaN."""
+
+def igamma(self: Tensor, other: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Regularised lower incomplete gamma function P(a, x) of a = self and x = other, both not negative.
+
+    By its power series below x = a + 1, else by the continued fraction of its complement; for large a near x by Temme's
+    uniform expansion (DLMF 8.12).
+    """
+
+def igammac(self: Tensor, other: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Regularised upper incomplete gamma function Q(a, x) = 1 - P(a, x) of a = self and x = other, both not negative."""
+
+def igamma_grad_self(self: Tensor, other: Tensor) -> Tensor:
+    """Derivative of the regularised lower incomplete gamma function P(a, x) by a."""
+
+def special_zeta(self: Tensor | Number, other: Tensor | Number, *, out: Tensor | None = ...) -> Tensor:
+    """Hurwitz zeta function, the sum of (k + other)^-self over k = 0, 1, ...; inf at self = 1, NaN below."""
+
+def hurwitz_zeta(self: Tensor, other: Tensor) -> Tensor:
+    """Hurwitz zeta function of tensors, by the summation formula of Euler and Maclaurin."""
+
+def polygamma(n: builtins.int, self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Derivative of order n of digamma."""
+
+def polygamma_positive(self: Tensor, n: builtins.int) -> Tensor:
+    """(-1)^(n + 1) n! zeta(n + 1, x), the derivative of order n >= 1 of digamma."""
+
+def mvlgamma(self: Tensor, p: builtins.int, *, out: Tensor | None = ...) -> Tensor:
+    """Logarithm of the multivariate gamma function of dimension p, up to a constant the sum of lgamma(x - j / 2) for j < p."""
+
+def special_chebyshev_polynomial_t(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = ...) -> Tensor:
+    """Chebyshev polynomial of the first kind, of degree n (rounded towards zero; 0 for negative n)."""
+
+def special_chebyshev_polynomial_u(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = ...) -> Tensor:
+    """Chebyshev polynomial of the second kind, of degree n (rounded towards zero; 0 for negative n)."""
+
+def special_chebyshev_polynomial_v(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = ...) -> Tensor:
+    """Chebyshev polynomial of the third kind, of degree n (rounded towards zero; 0 for negative n)."""
+
+def special_chebyshev_polynomial_w(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = ...) -> Tensor:
+    """Chebyshev polynomial of the fourth kind, of degree n (rounded towards zero; 0 for negative n)."""
+
+def special_shifted_chebyshev_polynomial_t(
+    x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = ...
+) -> Tensor:
+    """Chebyshev polynomial of the first kind at 2 x - 1, of degree n (rounded towards zero; 0 for negative n)."""
+
+def special_shifted_chebyshev_polynomial_u(
+    x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = ...
+) -> Tensor:
+    """Chebyshev polynomial of the second kind at 2 x - 1, of degree n (rounded towards zero; 0 for negative n)."""
+
+def special_shifted_chebyshev_polynomial_v(
+    x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = ...
+) -> Tensor:
+    """Chebyshev polynomial of the third kind at 2 x - 1, of degree n (rounded towards zero; 0 for negative n)."""
+
+def special_shifted_chebyshev_polynomial_w(
+    x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = ...
+) -> Tensor:
+    """Chebyshev polynomial of the fourth kind at 2 x - 1, of degree n (rounded towards zero; 0 for negative n)."""
+
+def special_hermite_polynomial_h(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = ...) -> Tensor:
+    """Hermite polynomial, orthogonal under e^(-x^2) (physicists'), of degree n (rounded towards zero; 0 for negative n)."""
+
+def special_hermite_polynomial_he(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = ...) -> Tensor:
+    """Hermite polynomial, orthogonal under e^(-x^2 / 2) (probabilists'), of degree n (rounded towards zero; 0 for negative n)."""
+
+def special_laguerre_polynomial_l(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = ...) -> Tensor:
+    """Laguerre polynomial, of degree n (rounded towards zero; 0 for negative n); orders up to 2^20."""
+
+def special_legendre_polynomial_p(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = ...) -> Tensor:
+    """Legendre polynomial, of degree n (rounded towards zero; 0 for negative n); orders up to 2^20."""
+
+def orthogonal_polynomial(x: Tensor, n: Tensor, family: builtins.str) -> Tensor:
+    """Orthogonal polynomials by their recurrences: Chebyshev's "t", "u", "v", "w", Hermite's "h" and "he", Laguerre's "l",
+    Legendre's "p". ValueError for degrees above 2^20 of the last two.
+    """
+
+def split_with_sizes(self: Tensor, split_sizes: Sequence[builtins.int], dim: builtins.int = ...) -> tuple[Tensor, ...]:
+    """Views of parts of the given sizes of a dimension, which they must add up to."""
+
+@overload
+def tensor_split(self: Tensor, sections: builtins.int, dim: builtins.int = ...) -> tuple[Tensor, ...]:
+    """tensor_split(self, sections, dim=0)
+        Views of `sections` parts of a dimension, the first of them one longer where it does not divide.
+
+    tensor_split(self, indices, dim=0)
+        Views of a dimension cut at the given indices, as slices are.
+
+    tensor_split(self, tensor_indices_or_sections, dim=0)
+        The same with the number of sections or the indices in a tensor on the CPU.
+    """
+
+@overload
+def tensor_split(self: Tensor, indices: Sequence[builtins.int], dim: builtins.int = ...) -> tuple[Tensor, ...]: ...
+@overload
+def tensor_split(self: Tensor, tensor_indices_or_sections: Tensor, dim: builtins.int = ...) -> tuple[Tensor, ...]: ...
+@overload
+def hsplit(self: Tensor, sections: builtins.int) -> tuple[Tensor, ...]:
+    """hsplit(self, sections)
+        Views of equal parts of the second dimension, of a vector's only one.
+
+    hsplit(self, indices)
+        Views of the second dimension, of a vector's only one, cut at the given indices.
+    """
+
+@overload
+def hsplit(self: Tensor, indices: Sequence[builtins.int]) -> tuple[Tensor, ...]: ...
+@overload
+def vsplit(self: Tensor, sections: builtins.int) -> tuple[Tensor, ...]:
+    """vsplit(self, sections)
+        Views of equal parts of the first dimension.
+
+    vsplit(self, indices)
+        Views of the first dimension cut at the given indices.
+    """
+
+@overload
+def vsplit(self: Tensor, indices: Sequence[builtins.int]) -> tuple[Tensor, ...]: ...
+@overload
+def dsplit(self: Tensor, sections: builtins.int) -> tuple[Tensor, ...]:
+    """dsplit(self, sections)
+        Views of equal parts of the third dimension.
+
+    dsplit(self, indices)
+        Views of the third dimension cut at the given indices.
+    """
+
+@overload
+def dsplit(self: Tensor, indices: Sequence[builtins.int]) -> tuple[Tensor, ...]: ...
+def unsafe_chunk(self: Tensor, chunks: builtins.int, dim: builtins.int = ...) -> tuple[Tensor, ...]:
+    """The same as `chunk`."""
+
+def unsafe_split(self: Tensor, split_size: builtins.int, dim: builtins.int = ...) -> tuple[Tensor, ...]:
+    """The same as `split`."""
+
+def unsafe_split_with_sizes(
+    self: Tensor, split_sizes: Sequence[builtins.int], dim: builtins.int = ...
+) -> tuple[Tensor, ...]:
+    """The same as `split_with_sizes`."""
+
+@overload
 def var(
     self: Tensor,
     dim: builtins.int | Sequence[builtins.int] | None = ...,
     *,
-    correction: Number = ...,
+    correction: Number | None = ...,
     unbiased: builtins.bool | None = ...,
     keepdim: builtins.bool = ...,
     out: Tensor | None = ...,
 ) -> Tensor:
-    """Variance over dimensions (all by default), in two passes.
+    """var(self, dim=None, *, correction=None, unbiased=None, keepdim=False, out=None)
+        Variance over dimensions (all by default), in two passes.
 
-    The sum of squared deviations is divided by n - correction; `unbiased` is the older spelling of a correction of 0 or 1.
+        The sum of squared deviations is divided by n - correction; `unbiased` is the older spelling of a correction of 0 or 1.
+
+    var(self, unbiased)
+        Variance with a correction of 1 if `unbiased`, else 0; the older form of the call.
+
+    var(self, dim, unbiased, keepdim=False)
+        Variance with a correction of 1 if `unbiased`, else 0; the older form of the call.
     """
 
+@overload
+def var(self: Tensor, unbiased: builtins.bool) -> Tensor: ...
+@overload
+def var(
+    self: Tensor,
+    dim: builtins.int | Sequence[builtins.int] | None,
+    unbiased: builtins.bool,
+    keepdim: builtins.bool = ...,
+) -> Tensor: ...
+@overload
 def std(
     self: Tensor,
     dim: builtins.int | Sequence[builtins.int] | None = ...,
     *,
-    correction: Number = ...,
+    correction: Number | None = ...,
     unbiased: builtins.bool | None = ...,
     keepdim: builtins.bool = ...,
     out: Tensor | None = ...,
 ) -> Tensor:
-    """Standard deviation over dimensions, the square root of `var`."""
+    """std(self, dim=None, *, correction=None, unbiased=None, keepdim=False, out=None)
+        Standard deviation over dimensions, the square root of `var`.
 
+    std(self, unbiased)
+        Standard deviation with a correction of 1 if `unbiased`, else 0; the older form of the call.
+
+    std(self, dim, unbiased, keepdim=False)
+        Standard deviation with a correction of 1 if `unbiased`, else 0; the older form of the call.
+    """
+
+@overload
+def std(self: Tensor, unbiased: builtins.bool) -> Tensor: ...
+@overload
+def std(
+    self: Tensor,
+    dim: builtins.int | Sequence[builtins.int] | None,
+    unbiased: builtins.bool,
+    keepdim: builtins.bool = ...,
+) -> Tensor: ...
+@overload
 def var_mean(
     self: Tensor,
     dim: builtins.int | Sequence[builtins.int] | None = ...,
     *,
-    correction: Number = ...,
+    correction: Number | None = ...,
     unbiased: builtins.bool | None = ...,
     keepdim: builtins.bool = ...,
 ) -> _VarMeanResult:
-    """Variance and mean over dimensions."""
+    """var_mean(self, dim=None, *, correction=None, unbiased=None, keepdim=False)
+        Variance and mean over dimensions.
 
+    var_mean(self, unbiased)
+        Variance and mean with a correction of 1 if `unbiased`, else 0; the older form of the call.
+
+    var_mean(self, dim, unbiased, keepdim=False)
+        Variance and mean with a correction of 1 if `unbiased`, else 0; the older form of the call.
+    """
+
+@overload
+def var_mean(self: Tensor, unbiased: builtins.bool) -> _VarMeanUnbiasedResult: ...
+@overload
+def var_mean(
+    self: Tensor,
+    dim: builtins.int | Sequence[builtins.int] | None,
+    unbiased: builtins.bool,
+    keepdim: builtins.bool = ...,
+) -> _VarMeanDimResult: ...
+@overload
 def std_mean(
     self: Tensor,
     dim: builtins.int | Sequence[builtins.int] | None = ...,
     *,
-    correction: Number = ...,
+    correction: Number | None = ...,
     unbiased: builtins.bool | None = ...,
     keepdim: builtins.bool = ...,
 ) -> _StdMeanResult:
-    """Standard deviation and mean over dimensions."""
+    """std_mean(self, dim=None, *, correction=None, unbiased=None, keepdim=False)
+        Standard deviation and mean over dimensions.
 
-def norm(
-    self: Tensor,
-    p: Number = ...,
-    dim: builtins.int | Sequence[builtins.int] | None = ...,
-    keepdim: builtins.bool = ...,
-    *,
-    out: Tensor | None = ...,
-) -> Tensor:
-    """p-norm of vectors over dimensions (all by default).
+    std_mean(self, unbiased)
+        Standard deviation and mean with a correction of 1 if `unbiased`, else 0; the older form of the call.
 
-    p = inf gives the largest, p = -inf the smallest magnitude, p = 0 the number of nonzero elements.
+    std_mean(self, dim, unbiased, keepdim=False)
+        Standard deviation and mean with a correction of 1 if `unbiased`, else 0; the older form of the call.
     """
 
-def vector_norm(
+@overload
+def std_mean(self: Tensor, unbiased: builtins.bool) -> _StdMeanUnbiasedResult: ...
+@overload
+def std_mean(
     self: Tensor,
-    p: Number = ...,
-    dim: builtins.int | Sequence[builtins.int] | None = ...,
+    dim: builtins.int | Sequence[builtins.int] | None,
+    unbiased: builtins.bool,
     keepdim: builtins.bool = ...,
-    *,
-    out: Tensor | None = ...,
+) -> _StdMeanDimResult: ...
+def cov(
+    self: Tensor, *, correction: builtins.int = ..., fweights: Tensor | None = ..., aweights: Tensor | None = ...
 ) -> Tensor:
-    """p-norm of vectors over dimensions (all by default).
+    """Covariance matrix of variables, the rows of `self`, over observations, its columns.
 
-    p = inf gives the largest, p = -inf the smallest magnitude, p = 0 the number of nonzero elements.
+    `fweights` are how often each observation was made, `aweights` how much it counts. The divisor is their sum less
+    `correction` (times the sum of fweights * aweights^2 over their sum, if there are aweights).
     """
+
+def corrcoef(self: Tensor) -> Tensor:
+    """Correlation coefficients of variables, the rows of `self`, over observations, its columns (Pearson)."""
 
 def cosine_similarity(self: Tensor, other: Tensor, dim: builtins.int = ..., eps: builtins.float = ...) -> Tensor:
     """Cosine of the angle between vectors along a dimension; each norm counts as at least `eps`."""
+
+@overload
+def resize_(self: Tensor, size: Sequence[builtins.int], *, memory_format: builtins.str | None = ...) -> Tensor:
+    """Gives the tensor another shape, row-major or in a memory format, in its own storage.
+
+    Elements keep their places in memory; new ones are not set. Storage that is too small is replaced by a larger copy,
+    unless other tensors lie in it too. Refused for tensors that require grad.
+    """
+
+@overload
+def resize_(self: Tensor, *size: builtins.int, memory_format: builtins.str | None = ...) -> Tensor: ...
+def set_(
+    self: Tensor,
+    source: Tensor,
+    storage_offset: builtins.int,
+    size: Sequence[builtins.int],
+    stride: Sequence[builtins.int],
+) -> Tensor:
+    """Makes the tensor a view of the storage of `source`, with the given offset, sizes and strides in elements."""
 
 def sin(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
     """Sine."""
@@ -1907,6 +4929,177 @@ def deg2rad(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
 def rad2deg(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
     """Radians to degrees."""
 
+def alias_copy(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """A copy of the tensor."""
+
+def detach_copy(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """A copy of the tensor, outside any graph of derivatives."""
+
+def as_strided_copy(
+    self: Tensor,
+    size: Sequence[builtins.int],
+    stride: Sequence[builtins.int],
+    storage_offset: builtins.int | None = ...,
+    *,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """A copy of what `as_strided` shows."""
+
+def diagonal_copy(
+    self: Tensor,
+    offset: builtins.int = ...,
+    dim1: builtins.int = ...,
+    dim2: builtins.int = ...,
+    *,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """A copy of what `diagonal` shows."""
+
+def expand_copy(
+    self: Tensor, size: Sequence[builtins.int], *, implicit: builtins.bool = ..., out: Tensor | None = ...
+) -> Tensor:
+    """A copy of what `expand` shows; `implicit` has no effect."""
+
+def narrow_copy(
+    self: Tensor, dim: builtins.int, start: builtins.int, length: builtins.int, *, out: Tensor | None = ...
+) -> Tensor:
+    """A copy of what `narrow` shows."""
+
+def permute_copy(self: Tensor, dims: Sequence[builtins.int], *, out: Tensor | None = ...) -> Tensor:
+    """A copy of what `permute` shows."""
+
+def select_copy(self: Tensor, dim: builtins.int, index: builtins.int, *, out: Tensor | None = ...) -> Tensor:
+    """A copy of what `select` shows."""
+
+def slice_copy(
+    self: Tensor,
+    dim: builtins.int = ...,
+    start: builtins.int | None = ...,
+    end: builtins.int | None = ...,
+    step: builtins.int = ...,
+    *,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """A copy of what `self[start:end:step]` takes of one dimension."""
+
+def squeeze_copy(
+    self: Tensor, dim: builtins.int | Sequence[builtins.int] | None = ..., *, out: Tensor | None = ...
+) -> Tensor:
+    """A copy without dimensions of size 1; see `squeeze`."""
+
+def t_copy(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """A copy of the transpose of a matrix; vectors and scalars stay as they are."""
+
+def transpose_copy(self: Tensor, dim0: builtins.int, dim1: builtins.int, *, out: Tensor | None = ...) -> Tensor:
+    """A copy with two dimensions exchanged."""
+
+def unfold_copy(
+    self: Tensor, dimension: builtins.int, size: builtins.int, step: builtins.int, *, out: Tensor | None = ...
+) -> Tensor:
+    """A copy of all windows of one dimension; see `Tensor.unfold`."""
+
+def unsqueeze_copy(self: Tensor, dim: builtins.int, *, out: Tensor | None = ...) -> Tensor:
+    """A copy with a dimension of size 1 inserted at `dim`."""
+
+@overload
+def view_copy(self: Tensor, size: Sequence[builtins.int], *, out: Tensor | None = ...) -> Tensor:
+    """view_copy(self, size, *, out=None)
+        A copy in another shape; one size may be -1 and follows from the others.
+
+    view_copy(self, dtype, *, out=None)
+        A copy of the memory read as another dtype.
+    """
+
+@overload
+def view_copy(self: Tensor, dtype: DtypeLike, *, out: Tensor | None = ...) -> Tensor: ...
+def view_as_real_copy(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """A copy of what `view_as_real` shows."""
+
+def view_as_complex_copy(self: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """A copy of what `view_as_complex` shows."""
+
+def split_copy(self: Tensor, split_size: builtins.int, dim: builtins.int = ...) -> tuple[Tensor, ...]:
+    """Copies of the parts that `split` shows."""
+
+def split_with_sizes_copy(
+    self: Tensor, split_sizes: Sequence[builtins.int], dim: builtins.int = ...
+) -> tuple[Tensor, ...]:
+    """Copies of the parts that `split_with_sizes` shows."""
+
+def unbind_copy(self: Tensor, dim: builtins.int = ...) -> tuple[Tensor, ...]:
+    """Copies of all slices of a dimension, without that dimension."""
+
+def select_scatter(
+    self: Tensor, src: Tensor, dim: builtins.int, index: builtins.int, *, out: Tensor | None = ...
+) -> Tensor:
+    """A copy of `self` with `src` in place of one slice of a dimension; `select` in reverse."""
+
+def slice_scatter(
+    self: Tensor,
+    src: Tensor,
+    dim: builtins.int = ...,
+    start: builtins.int | None = ...,
+    end: builtins.int | None = ...,
+    step: builtins.int = ...,
+    *,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """A copy of `self` with `src` in place of what `self[start:end:step]` takes of one dimension; bounds beyond its ends are cut off."""
+
+def diagonal_scatter(
+    self: Tensor,
+    src: Tensor,
+    offset: builtins.int = ...,
+    dim1: builtins.int = ...,
+    dim2: builtins.int = ...,
+    *,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """A copy of `self` with `src` in place of a diagonal; `diagonal` in reverse."""
+
+def as_strided_scatter(
+    self: Tensor,
+    src: Tensor,
+    size: Sequence[builtins.int],
+    stride: Sequence[builtins.int],
+    storage_offset: builtins.int | None = ...,
+    *,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """A copy of `self` with `src` in place of what `as_strided(size, stride, storage_offset)` would show.
+
+    The copy is laid out like `self`, so sizes, strides and offset mean the same elements.
+    """
+
+def diag_embed(
+    self: Tensor,
+    offset: builtins.int = ...,
+    dim1: builtins.int = ...,
+    dim2: builtins.int = ...,
+    *,
+    out: Tensor | None = ...,
+) -> Tensor:
+    """Square matrices whose diagonals numbered `offset`, in the plane of `dim1` and `dim2`, are the last dimension of `self`; zero elsewhere."""
+
+def diagflat(self: Tensor, offset: builtins.int = ...) -> Tensor:
+    """The square matrix with all elements of `self`, in order, on the diagonal numbered `offset`."""
+
+def fill_diagonal(self: Tensor, fill_value: Number, wrap: builtins.bool = ...) -> Tensor:
+    """A copy of `self` with one value on the main diagonal; `x.fill_diagonal_(value)` writes it into x.
+
+    With `wrap` the diagonal of a matrix with more rows than columns starts again, one row below its end.
+    """
+
+def slice_inverse(
+    self: Tensor,
+    src: Tensor,
+    dim: builtins.int = ...,
+    start: builtins.int | None = ...,
+    end: builtins.int | None = ...,
+    step: builtins.int = ...,
+) -> Tensor:
+    """The view of the storage of `self` laid out like `src`, if `self` is `src[start:end:step]` or a tensor laid out like it."""
+
 def alias(self: Tensor) -> Tensor:
     """A second tensor over the same memory."""
 
@@ -1921,7 +5114,9 @@ def view(self: Tensor, size: Sequence[builtins.int]) -> Tensor:
         Fails where the strides do not allow a view (`reshape` copies then).
 
     view(self, dtype)
-        The same memory read as another dtype of the same size.
+        The same memory read as another dtype.
+
+        If its elements are smaller or larger, the last dimension grows or shrinks; its elements must then lie side by side.
     """
 
 @overload
@@ -1974,7 +5169,7 @@ def t(self: Tensor) -> Tensor:
     """The transpose of a matrix; vectors and scalars stay as they are."""
 
 def adjoint(self: Tensor) -> Tensor:
-    """The last two dimensions exchanged."""
+    """The last two dimensions exchanged, complex numbers conjugated."""
 
 def matrix_transpose(self: Tensor) -> Tensor:
     """The last two dimensions exchanged."""
@@ -2004,9 +5199,12 @@ def expand_as(self: Tensor, other: Tensor) -> Tensor:
 def broadcast_to(self: Tensor, size: Sequence[builtins.int]) -> Tensor:
     """Expanded to a shape it broadcasts to."""
 
+@overload
 def broadcast_tensors(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """The tensors, all expanded to the shape they broadcast to together."""
 
+@overload
+def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]: ...
 def squeeze(self: Tensor, dim: builtins.int | Sequence[builtins.int] | None = ...) -> Tensor:
     """Without dimensions of size 1; with `dim`, without those named, as far as they have size 1."""
 
@@ -2072,6 +5270,216 @@ def view_as_real(self: Tensor) -> Tensor:
 def view_as_complex(self: Tensor) -> Tensor:
     """A real tensor whose last dimension holds real and imaginary parts as a complex one."""
 
+def resample(
+    self: Tensor,
+    dim: builtins.int,
+    size: builtins.int,
+    mode: builtins.str,
+    align_corners: builtins.bool = ...,
+    scale: builtins.float | None = ...,
+    antialias: builtins.bool = ...,
+) -> Tensor:
+    """One dimension in another size: each result is a weighted sum of a few values around its place.
+
+    Result i lies at (i + 1/2) / scale - 1/2, or with `align_corners` so that first and last values meet; `scale` is
+    the ratio of the sizes unless given. `antialias` widens the weights where values are dropped.
+    """
+
+def resample_backward(
+    grad: Tensor,
+    dim: builtins.int,
+    input_size: builtins.int,
+    mode: builtins.str,
+    align_corners: builtins.bool = ...,
+    scale: builtins.float | None = ...,
+    antialias: builtins.bool = ...,
+) -> Tensor:
+    """Gradient of resample; each value of `grad` is shared among the values that it was a weighted sum of."""
+
+def upsample(
+    self: Tensor,
+    size: Sequence[builtins.int],
+    mode: builtins.str,
+    align_corners: builtins.bool = ...,
+    scales: Sequence[builtins.float] | None = ...,
+    antialias: builtins.bool = ...,
+) -> Tensor:
+    """The last dimensions in other sizes, one after the other by resample."""
+
+def grid_sampler_2d(
+    self: Tensor,
+    grid: Tensor,
+    interpolation_mode: builtins.int,
+    padding_mode: builtins.int,
+    align_corners: builtins.bool,
+) -> Tensor:
+    """Values of images [N, C, H, W] at the points (x, y) of a grid; -1 and 1 are the image's ends.
+
+    With `align_corners` -1 and 1 are the centres of the first and last pixels, else their outer edges. Modes are 0
+    (bilinear), 1 (nearest), 2 (bicubic); outside there are 0 zeros, 1 the border's values, 2 reflections.
+    """
+
+def grid_sampler_3d(
+    self: Tensor,
+    grid: Tensor,
+    interpolation_mode: builtins.int,
+    padding_mode: builtins.int,
+    align_corners: builtins.bool,
+) -> Tensor:
+    """Values of volumes [N, C, D, H, W] at the points (x, y, z) of a grid; arguments as grid_sampler_2d."""
+
+def grid_sampler(
+    self: Tensor,
+    grid: Tensor,
+    interpolation_mode: builtins.int,
+    padding_mode: builtins.int,
+    align_corners: builtins.bool,
+) -> Tensor:
+    """grid_sampler_2d of images, grid_sampler_3d of volumes."""
+
+def grid_sampler_2d_backward(
+    grad: Tensor,
+    self: Tensor,
+    grid: Tensor,
+    interpolation_mode: builtins.int,
+    padding_mode: builtins.int,
+    align_corners: builtins.bool,
+) -> _GridSampler2dBackwardResult:
+    """Gradients of grid_sampler_2d with respect to the images and the grid."""
+
+def grid_sampler_3d_backward(
+    grad: Tensor,
+    self: Tensor,
+    grid: Tensor,
+    interpolation_mode: builtins.int,
+    padding_mode: builtins.int,
+    align_corners: builtins.bool,
+) -> _GridSampler3dBackwardResult:
+    """Gradients of grid_sampler_3d with respect to the volumes and the grid."""
+
+def affine_grid_generator(theta: Tensor, size: Sequence[builtins.int], align_corners: builtins.bool) -> Tensor:
+    """The grid of points that affine maps `theta` send the pixels of images (voxels of volumes) of a size to."""
+
+def im2col(
+    self: Tensor,
+    kernel_size: builtins.int | Sequence[builtins.int],
+    dilation: builtins.int | Sequence[builtins.int],
+    padding: builtins.int | Sequence[builtins.int],
+    stride: builtins.int | Sequence[builtins.int],
+) -> Tensor:
+    """The patches of images [N, C, H, W] that a convolution would read, as columns [N, C * kh * kw, patches]."""
+
+def col2im(
+    self: Tensor,
+    output_size: builtins.int | Sequence[builtins.int],
+    kernel_size: builtins.int | Sequence[builtins.int],
+    dilation: builtins.int | Sequence[builtins.int],
+    padding: builtins.int | Sequence[builtins.int],
+    stride: builtins.int | Sequence[builtins.int],
+) -> Tensor:
+    """The sum of patches at their places in images, the transpose of im2col."""
+
+def bartlett_window(
+    window_length: builtins.int,
+    periodic: builtins.bool = ...,
+    *,
+    dtype: DtypeLike | None = ...,
+    device: DeviceLike | None = ...,
+    requires_grad: builtins.bool = ...,
+) -> Tensor:
+    """Triangular window that begins with 0 (Bartlett 1950).
+
+    A `periodic` window is one that the next follows at once: that of window_length + 1 points without the last.
+    """
+
+def blackman_window(
+    window_length: builtins.int,
+    periodic: builtins.bool = ...,
+    *,
+    dtype: DtypeLike | None = ...,
+    device: DeviceLike | None = ...,
+    requires_grad: builtins.bool = ...,
+) -> Tensor:
+    """Blackman's window of three cosine terms."""
+
+def hamming_window(
+    window_length: builtins.int,
+    periodic: builtins.bool = ...,
+    alpha: builtins.float = ...,
+    beta: builtins.float = ...,
+    *,
+    dtype: DtypeLike | None = ...,
+    device: DeviceLike | None = ...,
+    requires_grad: builtins.bool = ...,
+) -> Tensor:
+    """Hamming's window, a raised cosine on a pedestal."""
+
+def hann_window(
+    window_length: builtins.int,
+    periodic: builtins.bool = ...,
+    *,
+    dtype: DtypeLike | None = ...,
+    device: DeviceLike | None = ...,
+    requires_grad: builtins.bool = ...,
+) -> Tensor:
+    """Hann's window, a raised cosine."""
+
+def kaiser_window(
+    window_length: builtins.int,
+    periodic: builtins.bool = ...,
+    beta: builtins.float = ...,
+    *,
+    dtype: DtypeLike | None = ...,
+    device: DeviceLike | None = ...,
+    requires_grad: builtins.bool = ...,
+) -> Tensor:
+    """Kaiser's window (Kaiser and Schafer 1980), the larger `beta` the narrower."""
+
+def eq_(self: Tensor | Number, other: Tensor | Number) -> Tensor:
+    """In-place version of `eq`."""
+
+def ne_(self: Tensor | Number, other: Tensor | Number) -> Tensor:
+    """In-place version of `ne`."""
+
+def not_equal_(self: Tensor | Number, other: Tensor | Number) -> Tensor:
+    """In-place version of `ne`."""
+
+def lt_(self: Tensor | Number, other: Tensor | Number) -> Tensor:
+    """In-place version of `lt`."""
+
+def less_(self: Tensor | Number, other: Tensor | Number) -> Tensor:
+    """In-place version of `lt`."""
+
+def le_(self: Tensor | Number, other: Tensor | Number) -> Tensor:
+    """In-place version of `le`."""
+
+def less_equal_(self: Tensor | Number, other: Tensor | Number) -> Tensor:
+    """In-place version of `le`."""
+
+def gt_(self: Tensor | Number, other: Tensor | Number) -> Tensor:
+    """In-place version of `gt`."""
+
+def greater_(self: Tensor | Number, other: Tensor | Number) -> Tensor:
+    """In-place version of `gt`."""
+
+def ge_(self: Tensor | Number, other: Tensor | Number) -> Tensor:
+    """In-place version of `ge`."""
+
+def greater_equal_(self: Tensor | Number, other: Tensor | Number) -> Tensor:
+    """In-place version of `ge`."""
+
+def logical_and_(self: Tensor | Number, other: Tensor | Number) -> Tensor:
+    """In-place version of `logical_and`."""
+
+def logical_or_(self: Tensor | Number, other: Tensor | Number) -> Tensor:
+    """In-place version of `logical_or`."""
+
+def logical_xor_(self: Tensor | Number, other: Tensor | Number) -> Tensor:
+    """In-place version of `logical_xor`."""
+
+def logical_not_(self: Tensor) -> Tensor:
+    """In-place version of `logical_not`."""
+
 def bitwise_and_(self: Tensor | Number, other: Tensor | Number) -> Tensor:
     """In-place version of `bitwise_and`."""
 
@@ -2090,6 +5498,12 @@ def bitwise_left_shift_(self: Tensor | Number, other: Tensor | Number) -> Tensor
 def bitwise_right_shift_(self: Tensor | Number, other: Tensor | Number) -> Tensor:
     """In-place version of `bitwise_right_shift`."""
 
+def conj_physical_(self: Tensor) -> Tensor:
+    """In-place version of `conj_physical`."""
+
+def sgn_(self: Tensor) -> Tensor:
+    """In-place version of `sgn`."""
+
 def copy_(self: Tensor, src: Tensor, *, non_blocking: builtins.bool = ...) -> Tensor:
     """In-place version of `copy`."""
 
@@ -2098,6 +5512,27 @@ def fill_(self: Tensor, value: Tensor | Number) -> Tensor:
 
 def zero_(self: Tensor) -> Tensor:
     """In-place version of `zero`."""
+
+def feature_dropout_(self: Tensor, p: builtins.float, train: builtins.bool) -> Tensor:
+    """In-place version of `feature_dropout`."""
+
+def alpha_dropout_(self: Tensor, p: builtins.float, train: builtins.bool) -> Tensor:
+    """In-place version of `alpha_dropout`."""
+
+def feature_alpha_dropout_(self: Tensor, p: builtins.float, train: builtins.bool) -> Tensor:
+    """In-place version of `feature_alpha_dropout`."""
+
+def embedding_renorm_(self: Tensor, indices: Tensor, max_norm: builtins.float, norm_type: builtins.float) -> Tensor:
+    """In-place version of `embedding_renorm`."""
+
+def rrelu_(
+    self: Tensor,
+    lower: Number = ...,
+    upper: Number = ...,
+    training: builtins.bool = ...,
+    generator: object | None = ...,
+) -> Tensor:
+    """In-place version of `rrelu`."""
 
 def index_put_(
     self: Tensor, indices: Sequence[Tensor | None], values: Tensor, accumulate: builtins.bool = ...
@@ -2110,15 +5545,22 @@ def index_add_(self: Tensor, dim: builtins.int, index: Tensor, source: Tensor, *
 def index_copy_(self: Tensor, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor:
     """In-place version of `index_copy`."""
 
+@overload
 def index_fill_(self: Tensor, dim: builtins.int, index: Tensor, value: Number) -> Tensor:
     """In-place version of `index_fill`."""
 
+@overload
+def index_fill_(self: Tensor, dim: builtins.int, index: Tensor, value: Tensor) -> Tensor: ...
 @overload
 def scatter_(self: Tensor, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor:
     """In-place version of `scatter`."""
 
 @overload
 def scatter_(self: Tensor, dim: builtins.int, index: Tensor, value: Number) -> Tensor: ...
+@overload
+def scatter_(self: Tensor, dim: builtins.int, index: Tensor, src: Tensor, *, reduce: builtins.str) -> Tensor: ...
+@overload
+def scatter_(self: Tensor, dim: builtins.int, index: Tensor, value: Number, *, reduce: builtins.str) -> Tensor: ...
 def scatter_add_(self: Tensor, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor:
     """In-place version of `scatter_add`."""
 
@@ -2128,11 +5570,38 @@ def tril_(self: Tensor, diagonal: builtins.int = ...) -> Tensor:
 def triu_(self: Tensor, diagonal: builtins.int = ...) -> Tensor:
     """In-place version of `triu`."""
 
+def addbmm_(self: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = ..., alpha: Number = ...) -> Tensor:
+    """In-place version of `addbmm`."""
+
+def addmv_(self: Tensor, mat: Tensor, vec: Tensor, *, beta: Number = ..., alpha: Number = ...) -> Tensor:
+    """In-place version of `addmv`."""
+
+def addr_(self: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number = ..., alpha: Number = ...) -> Tensor:
+    """In-place version of `addr`."""
+
+def renorm_(self: Tensor, p: Number, dim: builtins.int, maxnorm: Number) -> Tensor:
+    """In-place version of `renorm`."""
+
 def addmm_(self: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Number = ..., alpha: Number = ...) -> Tensor:
     """In-place version of `addmm`."""
 
 def baddbmm_(self: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = ..., alpha: Number = ...) -> Tensor:
     """In-place version of `baddbmm`."""
+
+def gcd_(self: Tensor, other: Tensor) -> Tensor:
+    """In-place version of `gcd`."""
+
+def lcm_(self: Tensor, other: Tensor) -> Tensor:
+    """In-place version of `lcm`."""
+
+def ldexp_(self: Tensor, other: Tensor) -> Tensor:
+    """In-place version of `ldexp`."""
+
+def nextafter_(self: Tensor, other: Tensor) -> Tensor:
+    """In-place version of `nextafter`."""
+
+def float_power_(self: Tensor | Number, exponent: Tensor | Number) -> Tensor:
+    """In-place version of `float_power`."""
 
 def sgd_step_(self: Tensor, grad: Tensor, lr: Number, weight_decay: Number, sign: Number) -> Tensor:
     """In-place version of `sgd_step`."""
@@ -2195,9 +5664,6 @@ def absolute_(self: Tensor) -> Tensor:
     """In-place version of `abs`."""
 
 def sign_(self: Tensor) -> Tensor:
-    """In-place version of `sign`."""
-
-def sgn_(self: Tensor) -> Tensor:
     """In-place version of `sign`."""
 
 def reciprocal_(self: Tensor) -> Tensor:
@@ -2407,17 +5873,95 @@ def normal_(
 def exponential_(self: Tensor, lambd: builtins.float = ..., *, generator: object | None = ...) -> Tensor:
     """In-place version of `exponential`."""
 
+@overload
 def bernoulli_(self: Tensor, p: builtins.float = ..., *, generator: object | None = ...) -> Tensor:
     """In-place version of `bernoulli`."""
 
+@overload
+def bernoulli_(self: Tensor, p: Tensor, *, generator: object | None = ...) -> Tensor: ...
 def dropout_(self: Tensor, p: builtins.float = ..., training: builtins.bool = ...) -> Tensor:
     """In-place version of `dropout`."""
 
+def cauchy_(
+    self: Tensor, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: object | None = ...
+) -> Tensor:
+    """In-place version of `cauchy`."""
+
+def log_normal_(
+    self: Tensor, mean: builtins.float = ..., std: builtins.float = ..., *, generator: object | None = ...
+) -> Tensor:
+    """In-place version of `log_normal`."""
+
+def geometric_(self: Tensor, p: builtins.float, *, generator: object | None = ...) -> Tensor:
+    """In-place version of `geometric`."""
+
+@overload
+def random_(self: Tensor, *, generator: object | None = ...) -> Tensor:
+    """In-place version of `random`."""
+
+@overload
+def random_(self: Tensor, to: builtins.int, *, generator: object | None = ...) -> Tensor: ...
+@overload
+def random_(
+    self: Tensor, from_: builtins.int, to: builtins.int | None, *, generator: object | None = ...
+) -> Tensor: ...
 def cumsum_(self: Tensor, dim: builtins.int, *, dtype: DtypeLike | None = ...) -> Tensor:
     """In-place version of `cumsum`."""
 
 def cumprod_(self: Tensor, dim: builtins.int, *, dtype: DtypeLike | None = ...) -> Tensor:
     """In-place version of `cumprod`."""
+
+def scatter_reduce_(
+    self: Tensor,
+    dim: builtins.int,
+    index: Tensor,
+    src: Tensor,
+    reduce: builtins.str,
+    *,
+    include_self: builtins.bool = ...,
+) -> Tensor:
+    """In-place version of `scatter_reduce`."""
+
+def index_reduce_(
+    self: Tensor,
+    dim: builtins.int,
+    index: Tensor,
+    source: Tensor,
+    reduce: builtins.str,
+    *,
+    include_self: builtins.bool = ...,
+) -> Tensor:
+    """In-place version of `index_reduce`."""
+
+def masked_scatter_(self: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+    """In-place version of `masked_scatter`."""
+
+def put_(self: Tensor, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor:
+    """In-place version of `put`."""
+
+def lgamma_(self: Tensor) -> Tensor:
+    """In-place version of `lgamma`."""
+
+def digamma_(self: Tensor) -> Tensor:
+    """In-place version of `digamma`."""
+
+def i0_(self: Tensor) -> Tensor:
+    """In-place version of `i0`."""
+
+def sinc_(self: Tensor) -> Tensor:
+    """In-place version of `sinc`."""
+
+def igamma_(self: Tensor, other: Tensor) -> Tensor:
+    """In-place version of `igamma`."""
+
+def igammac_(self: Tensor, other: Tensor) -> Tensor:
+    """In-place version of `igammac`."""
+
+def polygamma_(self: Tensor, n: builtins.int) -> Tensor:
+    """In-place version of `polygamma`."""
+
+def mvlgamma_(self: Tensor, p: builtins.int) -> Tensor:
+    """In-place version of `mvlgamma`."""
 
 def sin_(self: Tensor) -> Tensor:
     """In-place version of `sin`."""
@@ -2457,3 +6001,35 @@ def deg2rad_(self: Tensor) -> Tensor:
 
 def rad2deg_(self: Tensor) -> Tensor:
     """In-place version of `rad2deg`."""
+
+def fill_diagonal_(self: Tensor, fill_value: Number, wrap: builtins.bool = ...) -> Tensor:
+    """In-place version of `fill_diagonal`."""
+
+def transpose_(self: Tensor, dim0: builtins.int, dim1: builtins.int) -> Tensor:
+    """In-place version of `transpose`."""
+
+def swapaxes_(self: Tensor, dim0: builtins.int, dim1: builtins.int) -> Tensor:
+    """In-place version of `transpose`."""
+
+def swapdims_(self: Tensor, dim0: builtins.int, dim1: builtins.int) -> Tensor:
+    """In-place version of `transpose`."""
+
+def t_(self: Tensor) -> Tensor:
+    """In-place version of `t`."""
+
+def squeeze_(self: Tensor, dim: builtins.int | Sequence[builtins.int] | None = ...) -> Tensor:
+    """In-place version of `squeeze`."""
+
+def unsqueeze_(self: Tensor, dim: builtins.int) -> Tensor:
+    """In-place version of `unsqueeze`."""
+
+def expand_dims_(self: Tensor, dim: builtins.int) -> Tensor:
+    """In-place version of `unsqueeze`."""
+
+def as_strided_(
+    self: Tensor,
+    size: Sequence[builtins.int],
+    stride: Sequence[builtins.int],
+    storage_offset: builtins.int | None = ...,
+) -> Tensor:
+    """In-place version of `as_strided`."""

@@ -55,8 +55,7 @@ def vmap(
     def batched(*args: Any, **kwargs: Any) -> Any:
         leaves, structure = flatten((args, kwargs))
         dims = broadcast_prefix((_positional(in_dims, len(args)), 0 if kwargs else {}), structure, "vmap: in_dims")
-        dims = [dim if isinstance(leaf, Tensor) or dim is None else _only_tensors(dim, leaf, in_dims)
-                for leaf, dim in zip(leaves, dims, strict=True)]  # fmt: skip
+        dims = [_checked(dim, leaf, in_dims) for leaf, dim in zip(leaves, dims, strict=True)]
         size = _batch_size(leaves, dims)
         call = _Call(func, structure, out_dims, randomness)
         if chunk_size is None or size <= chunk_size:
@@ -72,10 +71,13 @@ def _positional(in_dims: Dims, count: int) -> Any:
     return in_dims
 
 
-def _only_tensors(dim: Any, leaf: Any, in_dims: Dims) -> None:
+def _checked(dim: Any, leaf: Any, in_dims: Dims) -> Any:
     """Something that is no tensor has no batch; saying that it has is an error unless one number stood for all."""
+    if dim is None or isinstance(leaf, Tensor):
+        return dim
     if not isinstance(in_dims, int):
         raise ValueError(f"vmap: in_dims gives dimension {dim} for an argument of type {type(leaf).__name__}")
+    return None
 
 
 def _batch_size(leaves: list[Any], dims: list[Any]) -> int:

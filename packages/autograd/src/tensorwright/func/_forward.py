@@ -101,15 +101,17 @@ def jacfwd(
             )  # fmt: skip
             return (parts[1], parts[2]) if has_aux else (parts[1], None)
 
-        columns, aux = [], None
-        for i, leaf in enumerate(leaves):
+        def columns(i: int) -> tuple[Any, Any]:
+            leaf = leaves[i]
             directions = [_unit_vectors(leaf) if k == i else zeros_like(other) for k, other in enumerate(leaves)]
             in_dims = tuple(0 if k == i else None for k in range(len(leaves)))
-            column, aux = vmap(
-                along, in_dims, out_dims=(-1, None), randomness=randomness, chunk_size=chunk_size
-            )(*directions)  # fmt: skip
-            columns.append(tree_map(lambda t, leaf=leaf: t.reshape((*t.shape[:-1], *leaf.shape)), column))
-        flat = [flatten(column) for column in columns]
+            pushed = vmap(along, in_dims, out_dims=(-1, None), randomness=randomness, chunk_size=chunk_size)
+            column, aux = pushed(*directions)
+            return tree_map(lambda t: t.reshape((*t.shape[:-1], *leaf.shape)), column), aux
+
+        found = [columns(i) for i in range(len(leaves))]
+        aux = found[0][1] if found else None
+        flat = [flatten(column) for column, _ in found]
         jacobian = flat[0][1].build(
             structure.build(entries) for entries in zip(*(items for items, _ in flat), strict=True)
         )

@@ -202,16 +202,14 @@ def jacrev(
         parts = vjp(lambda value: func(*replaced(args, argnums, value), **kwargs), given, has_aux=has_aux)
         output, pull = parts[0], parts[1]
         outputs, out_structure = flatten(output)
-        rows = [
-            vmap(lambda seed, i=i: pull(_only(outputs, i, seed, out_structure))[0], chunk_size=chunk_size)(
-                _unit_vectors(item)
-            )
-            for i, item in enumerate(outputs)
-        ]
-        jacobian = out_structure.build(
-            tree_map(lambda leaf, item=item: leaf.reshape((*item.shape, *leaf.shape[1:])), row)
-            for row, item in zip(rows, outputs, strict=True)
-        )
+
+        def rows(i: int) -> Any:
+            item = outputs[i]
+            pulled = vmap(lambda seed: pull(_only(outputs, i, seed, out_structure))[0], chunk_size=chunk_size)
+            found = pulled(_unit_vectors(item))
+            return tree_map(lambda leaf: leaf.reshape((*item.shape, *leaf.shape[1:])), found)
+
+        jacobian = out_structure.build(map(rows, range(len(outputs))))
         return (jacobian, parts[2]) if has_aux else jacobian
 
     return transformed

@@ -28,7 +28,8 @@ class Structure:
         items = [child._build(leaves) for child in self.children]
         if issubclass(self.kind, dict):
             return self.kind(zip(self.keys, items, strict=True))
-        return self.kind(*items) if hasattr(self.kind, "_fields") else self.kind(items)
+        kind: Any = self.kind
+        return kind(*items) if hasattr(kind, "_fields") else kind(items)
 
 
 LEAF = Structure(None)

@@ -56,7 +56,8 @@ def result_class(op: Op) -> str:
     rets = op.schema.rets
     if len(rets) < 2 or any(ret.name is None for ret in rets):
         return ""
-    return f"_{''.join(part.capitalize() for part in op.symbol.split('_'))}Result"
+    mark = "_Raw" if op.symbol.startswith("_") else "_"  # `_linalg_lstsq` is what `linalg_lstsq` is made of
+    return f"{mark}{''.join(part.capitalize() for part in op.symbol.split('_'))}Result"
 
 
 def result_classes(ops: OpSet) -> str:

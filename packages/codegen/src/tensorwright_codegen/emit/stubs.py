@@ -71,7 +71,7 @@ def stubs_output(ops: OpSet) -> Output:
 
 
 def _ops(ops: OpSet, bound: list[Binding]) -> str:
-    results = "".join(f"    {name},\n" for name in sorted(result_class(op) for op in ops if result_class(op)))
+    results = "".join(f"    {name},\n" for name in sorted(filter(None, map(result_class, ops)), key=_natural_class))
     imports = _IMPORTS.format(typing="Any, overload", core="DeviceLike, DtypeLike, Number, Op, Tensor")
     imports += f"from tensorwright._tensor_ops import (\n{results})\n" if results else ""
     functions = "".join(_function(name, item) for item in bound for name in item.names())
@@ -82,6 +82,11 @@ def _public(bound: list[Binding]) -> str:
     names = sorted((name for item in bound if item.is_public for name in item.names()), key=_natural)
     lines = "\n".join(f"from tensorwright.ops import {name} as {name}" for name in names)
     return f"{BANNER}{lines}\n"
+
+
+def _natural_class(name: str) -> list[str | int]:
+    """As import sorters have classes: without regard to case."""
+    return _natural(name.lower())
 
 
 def _module(module: str, bound: list[Binding]) -> str:

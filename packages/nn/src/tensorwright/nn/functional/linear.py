@@ -51,7 +51,9 @@ def grouped_mm(
             f"{list(mat_a.shape)}, {list(mat_b.shape)} and offs={None if offs is None else list(offs.shape)}"
         )
     if offs is not None and offs.device.type == "meta":
-        raise NotImplementedError("grouped_mm: which rows are a group depends on values of offs, which a meta tensor has not")
+        raise NotImplementedError(
+            "grouped_mm: which rows are a group depends on values of offs, which a meta tensor has not"
+        )
     if offs is None:
         products = list((mat_a @ mat_b).unbind(0))
     else:
