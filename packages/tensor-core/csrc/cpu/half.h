@@ -70,8 +70,9 @@ inline float to_float(Float8E4M3 b) {
 }
 inline Float8E4M3 to_float8_e4m3(float f) {
   const uint32_t u = float_bits(f), sign = (u >> 24) & 0x80u, rest = u & 0x7FFFFFFFu;
-  if (rest > 0x43E80000u) return {static_cast<uint8_t>(sign | 0x7Fu)};  // beyond 464, halfway to the next: NaN
-  if (rest < 0x3C800000u)                                               // subnormal: 2^-9 is the lowest bit
+  if (rest > 0x7F800000u) return {static_cast<uint8_t>(sign | 0x7Fu)};
+  if (rest >= 0x43E00000u) return {static_cast<uint8_t>(sign | 0x7Eu)};  // from 448 on: the largest, as in PyTorch
+  if (rest < 0x3C800000u)                                                // subnormal: 2^-9 is the lowest bit
     return {static_cast<uint8_t>(sign | (float_bits(bits_float(rest) + 16384.0f) - 0x46800000u))};
   return {static_cast<uint8_t>(sign | ((rest - 0x3C000000u + 0x7FFFFu + ((rest >> 20) & 1)) >> 20))};
 }
