@@ -23,8 +23,29 @@ void for_each_strip(const DimSplit& s, F&& f) {
   });
 }
 
+// Whether x takes the place of the best so far.
+template <class T, class Better>
+bool takes_over(T x, T best, Better better) {
+  return x != x ? best == best : better(x, best);
+}
+
+template <class T, class Better>
+void running_extremes_of_rows(const DimSplit& s, const T* in, T* values, int64_t* places, Better better) {
+  parallel_for(0, s.outer, grain_for(s.size), [&](int64_t begin, int64_t end) {
+    for (int64_t base = begin * s.size; base < end * s.size; base += s.size) {
+      T best = in[base];
+      int64_t place = 0;
+      for (int64_t k = 0; k < s.size; ++k) {
+        if (takes_over(in[base + k], best, better)) best = in[base + k], place = k;
+        values[base + k] = best, places[base + k] = place;
+      }
+    }
+  });
+}
+
 template <class T, class Better>
 void running_extremes(const DimSplit& s, const T* in, T* values, int64_t* places, Better better) {
+  if (s.inner == 1) return running_extremes_of_rows(s, in, values, places, better);
   for_each_strip(s, [&](int64_t base, int64_t width) {
     T best[kStrip];
     int64_t place[kStrip];
@@ -34,7 +55,7 @@ void running_extremes(const DimSplit& s, const T* in, T* values, int64_t* places
       const int64_t at = base + k * s.inner;
       for (int64_t c = 0; c < width; ++c) {
         const T x = in[at + c];
-        if (x != x ? best[c] == best[c] : better(x, best[c])) best[c] = x, place[c] = k;
+        if (takes_over(x, best[c], better)) best[c] = x, place[c] = k;
         values[at + c] = best[c], places[at + c] = place[c];
       }
     }
