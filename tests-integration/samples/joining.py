@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .table import BOOL, FLOAT, INTEGER, REAL, Array, Case, Make, case, refused, row
+from .table import BOOL, COMPLEX, FLOAT, INTEGER, REAL, Array, Case, Make, case, refused, row
 
-ALL = REAL + BOOL
+ALL = REAL + BOOL + COMPLEX
 # ---- joined -----------------------------------------------------------------------------------------------------
 
 
@@ -129,7 +129,7 @@ def combinations(make: Make) -> Iterator[Case]:
 
 @row(
     "vander",
-    dtypes=FLOAT + INTEGER,
+    dtypes=FLOAT + COMPLEX + INTEGER,
     reference=lambda x, N=None, increasing=False: vandermonde(x, N, increasing),
 )
 def vander(make: Make) -> Iterator[Case]:

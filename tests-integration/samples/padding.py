@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from .table import BOOL, REAL, Array, Case, Make, case, refused, row
+from .table import BOOL, COMPLEX, REAL, Array, Case, Make, case, refused, row
 
-ALL = REAL + BOOL
+ALL = REAL + BOOL + COMPLEX
 MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 

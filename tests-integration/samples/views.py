@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .table import BOOL, FLOAT, REAL, Array, Case, Make, case, refused, row
+from .table import BOOL, COMPLEX, FLOAT, REAL, Array, Case, Make, case, refused, row
 
-ALL = REAL + BOOL
+ALL = REAL + BOOL + COMPLEX
 
 
 def strided(x: Array, size: Any, stride: Any, storage_offset: int | None = None) -> Array:
@@ -178,7 +178,7 @@ def broadcast_tensors(make: Make) -> Iterator[Case]:
     yield refused(make(2), make(3), error=ValueError, match="broadcast")
 
 
-@row("Tensor.sum_to_size", dtypes=FLOAT, reference=lambda x, *s: x.sum(0, keepdims=True).sum(1).reshape(s))
+@row("Tensor.sum_to_size", dtypes=FLOAT + COMPLEX, reference=lambda x, *s: x.sum(0, keepdims=True).sum(1).reshape(s))
 def sum_to_size(make: Make) -> Iterator[Case]:
     yield case(make(2, 3), 1)
     yield case(make(2, 3), 1, 1)
@@ -460,7 +460,8 @@ def converted(dtype: str) -> Callable[[Array], Array]:
 
 
 for name, dtype in CONVERSIONS.items():
-    row(f"Tensor.{name}", dtypes=ALL, reference=converted(dtype), grad=False)(conversions)
+    sources = ALL if dtype in BOOL + COMPLEX else REAL + BOOL  # a complex number is no real one
+    row(f"Tensor.{name}", dtypes=sources, reference=converted(dtype), grad=False)(conversions)
 row("Tensor.bfloat16", dtypes=FLOAT, grad=False)(conversions)
 
 
