@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .table import ALL, BOOL, FLOAT, INTEGER, REAL, Case, Make, case, refused, row
+from .table import ALL, BOOL, COMPLEX, FLOAT, INTEGER, REAL, Case, Make, case, refused, row
 
 
 def pairs(make: Make) -> Iterator[Case]:
@@ -101,7 +101,7 @@ def signs(make: Make) -> Iterator[Case]:
 
 
 for _name in ("isnan", "isinf", "isfinite"):
-    row(_name, dtypes=REAL + BOOL, reference=getattr(np, _name), grad=False)(special_values)
+    row(_name, dtypes=ALL, reference=getattr(np, _name), grad=False)(special_values)
 
 
 def of_float64(function: Any) -> Callable[..., Any]:
@@ -128,8 +128,8 @@ def near(make: Make) -> Iterator[Case]:
         yield case(x, y, equal_nan=True)
 
 
-row("isclose", dtypes=FLOAT + INTEGER, reference=np.isclose, grad=False)(near)
-row("allclose", dtypes=FLOAT, reference=np.allclose, grad=False)(near)
+row("isclose", dtypes=FLOAT + INTEGER + COMPLEX, reference=np.isclose, grad=False)(near)
+row("allclose", dtypes=FLOAT + COMPLEX, reference=np.allclose, grad=False)(near)
 
 
 @row("equal", dtypes=ALL, reference=np.array_equal, grad=False)

@@ -456,7 +456,8 @@ def conversions(make: Make) -> Iterator[Case]:
 
 
 def converted(dtype: str) -> Callable[[Array], Array]:
-    return lambda x: x.astype(dtype)
+    drops_imag = np.dtype(dtype).kind not in "bc"
+    return lambda x: (x.real if drops_imag else x).astype(dtype)
 
 
 for name, dtype in CONVERSIONS.items():
