@@ -10,8 +10,10 @@
 #include <tensorwright/ops/linalg_functions.hpp>
 #include <tensorwright/ops/linalg_solvers.hpp>
 #include <tensorwright/ops/linear_algebra.hpp>
+#include <tensorwright/ops/padding.hpp>
 #include <tensorwright/ops/pointwise.hpp>
 #include <tensorwright/ops/reduction.hpp>
+#include <tensorwright/ops/scatter.hpp>
 #include <tensorwright/ops/views.hpp>
 
 #include <algorithm>
@@ -182,6 +184,29 @@ Tensor qr_backward(TensorRef grad_Q, TensorRef grad_R, TensorRef Q, TensorRef R,
   return ops::cat(TensorList(parts, 2), -1);
 }
 
+// Of Q = E - V T V^H E with T = M^-1 diag(tau), M = I + diag(tau) U and U the strict upper triangle of V^H V, the
+// compact form of the product (Schreiber and Van Loan 1989); V are the vectors, E the first columns of the identity.
+std::tuple<Tensor, Tensor> householder_product_backward(TensorRef grad, TensorRef input, TensorRef tau) {
+  const int64_t m = input.size(-2), n = input.size(-1), k = tau.size(-1);
+  const Tensor unit = ops::eye(m, k, input.dtype(), input.device());
+  const Tensor v = ops::add(ops::tril(ops::narrow(input, -1, 0, k), -1), unit), vh = adjoint_of(v);
+  const Tensor u = ops::triu(times(vh, v), 1), scale = ops::unsqueeze(tau, -1);
+  const Tensor middle = ops::add(ops::mul(scale, u), identity(k, input));
+  const Tensor t = ops::linalg_solve_triangular(middle, ops::mul(scale, identity(k, input)), true, true, true);
+  const Tensor w = ops::narrow(vh, -1, 0, n), gwh = times(grad, adjoint_of(w)), th = adjoint_of(t);
+  const Tensor y = ops::linalg_solve_triangular(adjoint_of(middle), ops::neg(times(vh, gwh)), false, true, true);
+  const Tensor grad_middle = ops::neg(times(y, th));
+  const Tensor grad_tau = diagonal_of(ops::add(y, times(grad_middle, adjoint_of(u))));
+  const Tensor grad_u = ops::triu(ops::mul(ops::conj(scale), grad_middle), 1);
+  const Tensor grad_w = ops::neg(times(th, times(vh, grad)));
+  const Tensor below = ops::eye(m, n, input.dtype(), input.device());
+  const Tensor through_products = times(v, ops::add(grad_u, adjoint_of(grad_u)));
+  const Tensor grad_v = ops::add(ops::sub(times(below, adjoint_of(grad_w)), times(gwh, th)), through_products);
+  Tensor grad_input = ops::tril(grad_v, -1);
+  if (k < n) grad_input = ops::constant_pad_nd(grad_input, IntList({0, n - k}));
+  return {std::move(grad_input), grad_tau};
+}
+
 namespace {
 
 // differences[i][j] = values[j] - values[i].
@@ -331,6 +356,17 @@ std::tuple<Tensor, Tensor> cdist_backward(TensorRef grad, TensorRef x1, TensorRe
   }
   const Tensor slopes = distance_slopes(grad, x1, x2, distances, p);
   return {ops::sum(slopes, IntList({2})), ops::neg(ops::sum(slopes, IntList({1})))};
+}
+
+// As of all distances of the rows to each other, of which those above the diagonal count.
+Tensor pdist_backward(TensorRef grad, TensorRef x, double p) {
+  const int64_t n = x.size(0);
+  const Tensor above = ops::triu(ops::full(IntList({n, n}), true, kBool, x.device()), 1);
+  const Tensor whole = ops::masked_scatter(ops::zeros(IntList({n, n}), grad.dtype(), grad.device()), above, grad);
+  const Tensor rows = ops::unsqueeze(x, 0);
+  const Tensor distances = ops::_cdist(rows, rows, p, false);
+  const auto [first, second] = cdist_backward(ops::unsqueeze(whole, 0), rows, rows, distances, p);
+  return ops::squeeze(ops::add(first, second), IntList({0}));
 }
 
 }  // namespace tw::autograd

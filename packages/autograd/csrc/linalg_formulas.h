@@ -30,6 +30,7 @@ Tensor ldl_solve_backward(TensorRef grad, TensorRef LD, TensorRef pivots, bool h
 // ---- decompositions -------------------------------------------------------------------------------------------
 
 Tensor qr_backward(TensorRef grad_Q, TensorRef grad_R, TensorRef Q, TensorRef R, std::string_view mode);
+std::tuple<Tensor, Tensor> householder_product_backward(TensorRef grad, TensorRef input, TensorRef tau);
 Tensor eigh_backward(TensorRef grad_values, TensorRef grad_vectors, TensorRef values, TensorRef vectors);
 Tensor eigvalsh_backward(TensorRef grad, TensorRef A, std::string_view UPLO);
 Tensor eig_backward(TensorRef grad_values, TensorRef grad_vectors, TensorRef values, TensorRef vectors, tw_dtype dtype);
@@ -45,6 +46,7 @@ std::tuple<Tensor, Tensor> lstsq_backward(TensorRef grad_solution, TensorRef gra
 Tensor root_backward(TensorRef grad, TensorRef root);
 Tensor matrix_exp_backward(TensorRef grad, TensorRef A);
 std::tuple<Tensor, Tensor> cross_backward(TensorRef grad, TensorRef a, TensorRef b, int64_t dim);
+Tensor pdist_backward(TensorRef grad, TensorRef x, double p);
 std::tuple<Tensor, Tensor> cdist_backward(TensorRef grad, TensorRef x1, TensorRef x2, TensorRef distances, double p);
 
 // ---- Fourier transforms ---------------------------------------------------------------------------------------

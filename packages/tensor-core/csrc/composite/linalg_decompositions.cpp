@@ -40,11 +40,6 @@ struct Reflections {
 
 }  // namespace
 
-Tensor linalg_householder_product(TensorRef input, TensorRef tau) {
-  const Tensor columns = ops::eye(input.size(-2), input.size(-1), input.dtype(), input.device());
-  return Reflections(input, tau).apply(with_batch(columns, batch_of(input)), false);
-}
-
 Tensor orgqr(TensorRef self, TensorRef input2) { return ops::linalg_householder_product(self, input2); }
 
 Tensor ormqr(TensorRef self, TensorRef input2, TensorRef input3, bool left, bool transpose) {

@@ -160,15 +160,4 @@ Tensor cdist(TensorRef x1, TensorRef x2, double p, std::string_view compute_mode
   return ops::reshape(distances, joined_shape(batch, {x1.size(-2), x2.size(-2)}));
 }
 
-Tensor pdist(TensorRef self, double p) {
-  const int64_t n = self.size(0);
-  const Tensor pairs = ops::empty(IntList({n > 0 ? n * (n - 1) / 2 : 0}), kInt64);
-  auto* index = pairs.data<int64_t>();
-  for (int64_t i = 0; i < n; ++i)
-    for (int64_t j = i + 1; j < n; ++j) *index++ = i * n + j;
-  const Tensor all = ops::cdist(self, self, p, "donot_use_mm_for_euclid_dist");
-  const Tensor places = self.device() == pairs.device() ? pairs : ops::_to_copy(pairs, kInt64, self.device());
-  return ops::index_select(ops::reshape(all, {n * n}), 0, places);
-}
-
 }  // namespace tw::composite

@@ -64,6 +64,24 @@ void geqrf(TensorRef self, TensorRef a_out, TensorRef tau_out) {
   });
 }
 
+void linalg_householder_product(TensorRef input, TensorRef tau, TensorRef out) {
+  const Matrices shape(input);
+  const int64_t m = shape.rows, n = shape.cols, k = tau.size(-1);
+  const Tensor vectors = dense(input), scales = dense(tau);
+  visit_lapack("linalg.householder_product", input.dtype(), [&](auto type) {
+    using T = typename decltype(type)::type;
+    for_matrices(shape.count, cube(m), [&](int64_t begin, int64_t end) {
+      Lapack<T> lapack;
+      std::vector<T> columns(static_cast<size_t>(m * n));
+      for (int64_t i = begin; i < end; ++i) {
+        transpose(vectors.data<T>() + i * m * n, m, n, columns.data(), m);
+        lapack.orgqr(m, n, k, columns.data(), scales.data<T>() + i * k);
+        from_columns(columns.data(), m, m, n, out.data<T>() + i * m * n);
+      }
+    });
+  });
+}
+
 namespace {
 
 std::string no_convergence(int32_t info) {

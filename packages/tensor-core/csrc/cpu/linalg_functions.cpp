@@ -278,4 +278,30 @@ void _cdist(TensorRef x1, TensorRef x2, double p, bool by_products, TensorRef ou
   result.commit();
 }
 
+void pdist(TensorRef self, double p, TensorRef out) {
+  if (out.numel() == 0) return;
+  const tw_dtype dtype = compute_dtype(out.dtype());
+  const Tensor input = dense(self, dtype);
+  StagedResult result(out, dtype);
+  const int64_t n = self.size(0), columns = self.size(1);
+  visit_floating("pdist", dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    std::vector<T> by_column(static_cast<size_t>(n * columns));
+    transpose(input.data<T>(), n, columns, by_column.data(), n);
+    parallel_for(0, n - 1, grain_for(n * columns), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t count = n - 1 - i;
+        T* sums = result.data<T>() + i * n - i * (i + 1) / 2;
+        std::fill(sums, sums + count, T(0));
+        for (int64_t k = 0; k < columns; ++k) {
+          const T* column = by_column.data() + k * n;
+          accumulate(column[i], column + i + 1, count, p, sums);
+        }
+        finish(sums, count, p);
+      }
+    });
+  });
+  result.commit();
+}
+
 }  // namespace tw::cpu

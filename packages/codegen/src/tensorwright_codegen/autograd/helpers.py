@@ -94,4 +94,6 @@ HELPERS = {
     "matrix_exp_backward": TENSOR,
     "cross_backward": TUPLE,
     "cdist_backward": TUPLE,
+    "pdist_backward": TENSOR,
+    "householder_product_backward": TUPLE,
 }
