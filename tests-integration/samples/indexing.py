@@ -97,7 +97,7 @@ def scatter_reduce(make: Make) -> Iterator[Case]:
 
 def np_along(x: Array, dim: int, index: Array, write: Callable[[Array, Array], None]) -> Array:
     out = np.array(x)
-    write(np.moveaxis(out, dim, 0), index)
+    write(np.moveaxis(out, dim, 0) if x.ndim else out.reshape(1), index)
     return out
 
 
@@ -118,10 +118,12 @@ def index_reduce(make: Make) -> Iterator[Case]:
     yield refused(make(3), 0, make.integers(2), make(3), "prod", error=ValueError, match="one slice per index")
 
 
+def moved(source: Array, dim: int) -> Array:
+    return np.moveaxis(source, dim, 0) if source.ndim else np.asarray(source).reshape(1)
+
+
 def np_index_add(x: Array, dim: int, index: Array, source: Array, *, alpha: float = 1) -> Array:
-    return np_along(
-        x, dim, index, lambda to, at: np.add.at(to, at, np.moveaxis(alpha * source, dim, 0).astype(x.dtype))
-    )
+    return np_along(x, dim, index, lambda to, at: np.add.at(to, at, moved(alpha * source, dim).astype(x.dtype)))
 
 
 @row("index_add", dtypes=REAL + COMPLEX, reference=np_index_add, rtol=2e-2, atol=2e-2)  # 16-bit sums round at each step
@@ -130,12 +132,13 @@ def index_add(make: Make) -> Iterator[Case]:
     yield case(x, 0, make.integers(5, high=3), make(5, 4))
     yield case(x, 1, np.asarray([3, 0]), make(3, 2), alpha=2)
     yield case(x, -1, make.integers(0), make(3, 0))
+    yield case(make(), 0, np.asarray([0]), make())
     yield refused(x, 0, make.integers(2), make(3, 4), error=ValueError, match="one slice per index")
     yield refused(x, 0, np.asarray([3]), make(1, 4), error=IndexError, match="dimension 0 of size 3")
 
 
 def np_index_copy(x: Array, dim: int, index: Array, source: Array) -> Array:
-    return np_along(x, dim, index, lambda to, at: to.__setitem__(at, np.moveaxis(source, dim, 0)))
+    return np_along(x, dim, index, lambda to, at: to.__setitem__(at, moved(source, dim)))
 
 
 @row("index_copy", dtypes=MOVED, reference=np_index_copy)
@@ -144,6 +147,7 @@ def index_copy(make: Make) -> Iterator[Case]:
     yield case(x, 0, np.asarray([2, 0]), make(2, 4))
     yield case(x, 1, np.asarray([3, 1, 0]), make(3, 3))
     yield case(x, 0, make.integers(0), make(0, 4))
+    yield case(make(), 0, np.asarray([0]), make())
     yield refused(x, 0, np.asarray([2, 0]), make(3, 4), error=ValueError, match="one slice per index")
 
 
@@ -156,6 +160,7 @@ def index_fill(make: Make) -> Iterator[Case]:
     x = make(3, 4)
     yield case(x, 0, np.asarray([2, 0]), 1)
     yield case(x, -1, np.asarray([1]), make())
+    yield case(make(), 0, np.asarray([0]), 1)
     yield refused(x, 0, np.asarray([3]), 1, error=IndexError, match="dimension 0")
 
 
@@ -165,6 +170,7 @@ def index_select(make: Make) -> Iterator[Case]:
     yield case(x, 0, np.asarray([2, 0, 2]))
     yield case(x, -1, make.integers(0))
     yield case(x, 1, make.integers(6, high=4))
+    yield case(make(), 0, np.asarray([0]))
     yield refused(x, 0, np.asarray([3]), error=IndexError, match="dimension 0 of size 3")
     yield refused(x, 2, np.asarray([0]), error=IndexError, match="out of range")
 

@@ -34,11 +34,13 @@ Tensor as_vector(TensorRef index) { return index.ndim() == 0 ? ops::unsqueeze(in
 }  // namespace
 
 Tensor index_copy(TensorRef self, int64_t dim, TensorRef index, TensorRef source) {
+  if (self.ndim() == 0) return ops::reshape(index_copy(flat(self), 0, index, flat(source)), IntList());
   const Tensor vector = as_vector(index);
   return ops::index_put(self, index_of_dim(vector, dim, self.ndim()), source);
 }
 
 Tensor index_fill(TensorRef self, int64_t dim, TensorRef index, const Scalar& value) {
+  if (self.ndim() == 0) return ops::reshape(index_fill(flat(self), 0, index, value), IntList());
   const Tensor vector = as_vector(index);
   return ops::index_put(self, index_of_dim(vector, dim, self.ndim()),
                         ops::full(IntList(), value, self.dtype(), self.device()));

@@ -35,6 +35,11 @@ Tensor scatter_value_combined(TensorRef self, int64_t dim, TensorRef index, cons
 
 Tensor index_reduce(TensorRef self, int64_t dim, TensorRef index, TensorRef source, std::string_view reduce,
                     bool include_self) {
+  if (self.ndim() == 0) {
+    const Tensor vector =
+        index_reduce(ops::reshape(self, {1}), 0, index, ops::reshape(source, {1}), reduce, include_self);
+    return ops::reshape(vector, IntList());
+  }
   std::vector<int64_t> along(static_cast<size_t>(self.ndim()), 1);
   along[position(dim, self.ndim())] = index.numel();
   const Tensor places = ops::expand(ops::reshape(index, along), source.shape());
@@ -50,6 +55,7 @@ Tensor put(TensorRef self, TensorRef index, TensorRef source, bool accumulate) {
 }
 
 Tensor index_fill_tensor(TensorRef self, int64_t dim, TensorRef index, TensorRef value) {
+  if (self.ndim() == 0) return ops::reshape(index_fill_tensor(ops::reshape(self, {1}), 0, index, value), IntList());
   const Tensor vector = index.ndim() == 0 ? ops::unsqueeze(index, 0) : Tensor::retain(index);
   std::vector<tw_tensor*> indices(position(dim, self.ndim()), nullptr);
   indices.push_back(vector.get());
