@@ -76,6 +76,8 @@ Tensor bernoulli_tensor(TensorRef self, TensorRef p, tw_object* generator) {
   return ops::to_dtype(ops::bernoulli(probabilities, generator), self.dtype());
 }
 
+Tensor bernoulli_one_p(TensorRef self, double p, tw_object* generator) { return ops::bernoulli_p(self, p, generator); }
+
 Tensor normal_scalar_mean(double mean, TensorRef std, tw_object* generator) {
   return ops::add(ops::mul(ops::randn_like(std, generator), std), mean);
 }
