@@ -9,6 +9,8 @@ from typing import Literal
 import tensorwright as tw
 from tensorwright import Tensor, ops
 
+from ._arguments import check_optional, check_tensors
+
 
 @dataclass(frozen=True, slots=True)
 class LinearCrossEntropyOptions:
@@ -73,6 +75,7 @@ def evaluate(
 ) -> Tensor:
     """What ``tw.nn.functional.linear_cross_entropy`` computes."""
     _check(input, linear_weight, linear_bias)
+    check_tensors("linear_cross_entropy", target=target)
     classes, extra = linear_weight.shape[0], tuple(linear_weight.shape[1:-1])
     probabilities = tuple(target.shape) == (*input.shape[:-1], classes, *extra) and target.is_floating_point()
     if probabilities and ignore_index is not None:
@@ -110,6 +113,9 @@ def _weight_of(target: Tensor, weight: Tensor | None, ignored: int, like: Tensor
 
 
 def _check(input: Tensor, linear_weight: Tensor, linear_bias: Tensor | None) -> None:
+    check_tensors("linear_cross_entropy", input=input, linear_weight=linear_weight)
+    check_optional("linear_cross_entropy", linear_bias=linear_bias)
+
     def refuse(expected: str) -> ValueError:
         return ValueError(
             f"linear_cross_entropy: {expected}; input is {list(input.shape)}, linear_weight {list(linear_weight.shape)}"

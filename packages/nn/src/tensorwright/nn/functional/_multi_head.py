@@ -7,6 +7,8 @@ import math
 import tensorwright as tw
 from tensorwright import Tensor, ops
 
+from ._arguments import check_tensors
+
 
 def additive(mask: Tensor | None, name: str, dtype: tw.dtype) -> Tensor | None:
     """What is added to scores: a bool mask says where -inf is."""
@@ -21,6 +23,7 @@ class Heads:
     """Query, key and value on their way: [length, batch, features], then [N, heads, length, E / heads]."""
 
     def __init__(self, query: Tensor, key: Tensor, value: Tensor, embed_dim: int, num_heads: int) -> None:
+        check_tensors("multi_head_attention_forward", query=query, key=key, value=value)
         self.is_batched = query.ndim == 3
         if query.ndim not in (2, 3) or key.ndim != query.ndim or value.ndim != query.ndim:
             raise ValueError(

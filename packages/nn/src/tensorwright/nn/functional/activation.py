@@ -7,6 +7,8 @@ import warnings
 import tensorwright as tw
 from tensorwright import Tensor, ops
 
+from ._arguments import check_tensors
+
 # ---- rectifiers ------------------------------------------------------------------------------------------
 
 
@@ -186,6 +188,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 def _chosen_dim(name: str, input: Tensor, dim: int | None, stacklevel: int) -> int:
     if dim is not None:
         return dim
+    check_tensors(name, input=input)
     warnings.warn(f"{name}: without dim, the dimension is guessed; pass dim", stacklevel=stacklevel + 1)
     return 0 if input.ndim in (0, 1, 3) else 1
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tensorwright import Tensor, ops
 
+from ._arguments import check_optional
+
 
 def scaled_dot_product_attention(
     query: Tensor,
@@ -95,6 +97,20 @@ def multi_head_attention_forward(
     """
     from . import _multi_head  # which builds on the functions here
 
+    check_optional(
+        "multi_head_attention_forward",
+        in_proj_weight=in_proj_weight,
+        in_proj_bias=in_proj_bias,
+        bias_k=bias_k,
+        bias_v=bias_v,
+        key_padding_mask=key_padding_mask,
+        attn_mask=attn_mask,
+        q_proj_weight=q_proj_weight,
+        k_proj_weight=k_proj_weight,
+        v_proj_weight=v_proj_weight,
+        static_k=static_k,
+        static_v=static_v,
+    )
     heads = _multi_head.Heads(query, key, value, embed_dim_to_check, num_heads)
     if use_separate_proj_weight:
         heads.project_apart(q_proj_weight, k_proj_weight, v_proj_weight, in_proj_bias)

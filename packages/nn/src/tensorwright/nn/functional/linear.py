@@ -7,6 +7,8 @@ from itertools import pairwise
 import tensorwright as tw
 from tensorwright import Tensor, ops
 
+from ._arguments import check_optional, check_tensors
+
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``input @ weight.T + bias``: [..., in], [out, in], [out] to [..., out].
@@ -44,6 +46,8 @@ def grouped_mm(
     Returns:
         [groups, M, N] if both or none are matrices, else the groups' products side by side.
     """
+    check_tensors("grouped_mm", mat_a=mat_a, mat_b=mat_b)
+    check_optional("grouped_mm", offs=offs)
     cut = mat_a.ndim == 2 or mat_b.ndim == 2
     if mat_a.ndim not in (2, 3) or mat_b.ndim not in (2, 3) or cut is (offs is None):
         raise ValueError(

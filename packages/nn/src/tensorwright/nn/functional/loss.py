@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tensorwright import Tensor, ops
 
+from ._arguments import check_tensors
 from ._reduction import reduction_name
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ def ctc_loss(
 
 
 def _warn_of_broadcasting(name: str, input: Tensor, target: Tensor) -> None:
+    check_tensors(name, input=input, target=target)
     if input.shape != target.shape:
         warnings.warn(
             f"{name}: target has shape {list(target.shape)}, the input {list(input.shape)}; they are broadcast, which "
@@ -126,6 +128,7 @@ def _warn_of_broadcasting(name: str, input: Tensor, target: Tensor) -> None:
 
 
 def _same_shape(name: str, input: Tensor, weight: Tensor) -> None:
+    check_tensors(name, weight=weight)
     if input.shape != weight.shape:
         raise ValueError(f"{name}: weight has shape {list(weight.shape)}, the input {list(input.shape)}")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tensorwright import Tensor, ops
 
+from ._arguments import check_tensors
 from ._reduction import reduction_name
 
 
@@ -126,6 +127,7 @@ def triplet_margin_with_distance_loss(
     reduction: str = "mean",
 ) -> Tensor:
     """The triplet loss with any distance; the Euclidean one by default."""
+    check_tensors("triplet_margin_with_distance_loss", anchor=anchor, positive=positive, negative=negative)
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(
             f"triplet_margin_with_distance_loss: reduction must be 'mean', 'sum' or 'none', got {reduction!r}"

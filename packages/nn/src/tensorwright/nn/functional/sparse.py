@@ -5,6 +5,8 @@ from __future__ import annotations
 import tensorwright as tw
 from tensorwright import Tensor, ops
 
+from ._arguments import check_optional, check_tensors
+
 
 def embedding(
     input: Tensor,
@@ -29,7 +31,8 @@ def embedding(
     Raises:
         IndexError: an index outside the table.
     """
-    rows = weight.shape[0]
+    check_tensors("embedding", input=input, weight=weight)
+    rows = weight.shape[0] if weight.ndim > 0 else 0
     if padding_idx is not None:
         if not -rows <= padding_idx < rows:
             raise ValueError(f"embedding: padding_idx={padding_idx} is outside the {rows} rows")
@@ -71,6 +74,8 @@ def embedding_bag(
         IndexError: an index outside the table.
         ValueError: arguments that do not fit each other.
     """
+    check_tensors("embedding_bag", input=input, weight=weight)
+    check_optional("embedding_bag", offsets=offsets, per_sample_weights=per_sample_weights)
     if mode not in ("sum", "mean", "max"):
         raise ValueError(f"embedding_bag: mode must be 'sum', 'mean' or 'max', got {mode!r}")
     if per_sample_weights is not None and per_sample_weights.shape != input.shape:
