@@ -208,6 +208,13 @@ def test_no_images() -> None:
     np.testing.assert_array_equal(gradient.numpy(), np.zeros((4, 3, 3, 3)))
 
 
+def test_steps_and_paddings_without_end() -> None:
+    x, w = tw.ones(1, 2, 3, 3), tw.ones(4, 2, 3, 3)
+    assert tw.conv2d(x, w, None, 2**62).tolist() == tw.conv2d(x, w).tolist()
+    with pytest.raises(MemoryError, match="does not fit into memory"):
+        tw.conv2d(x, w, None, 2**50, 2**50)
+
+
 def test_arguments_that_are_not_contiguous() -> None:
     rng = np.random.default_rng(1)
     x, w = integers(rng, 9, 4, 2, 8).astype(np.float32), integers(rng, 3, 3, 4, 18).astype(np.float32)

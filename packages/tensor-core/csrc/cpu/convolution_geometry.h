@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "runtime/text.h"
+
 namespace tw::cpu {
 
 struct ConvolutionAxis {
@@ -32,6 +34,9 @@ struct ConvolutionGeometry {
                               strides[d],
                               paddings[d],
                               dilations[d]};
+    for (ConvolutionAxis* axis : axes)
+      if (axis->out == 1) axis->stride = 1;  // a step that is never made may be as large as it likes
+    check_size();
   }
 
   int64_t kernel_size() const { return z.kernel * y.kernel * x.kernel; }
@@ -43,6 +48,19 @@ struct ConvolutionGeometry {
     return (image * groups + group) * out_channels * out_pixels();
   }
   int64_t weight_offset(int64_t group) const { return group * out_channels * taps(); }
+  // What is computed with the sizes of padded inputs must not overflow.
+  void check_size() const {
+    int64_t volume = 1;
+    for (const ConvolutionAxis* axis : {&z, &y, &x}) {
+      const int64_t padded = axis->size + 2 * axis->padding;
+      if (padded > kMostPixels || axis->stride > kMostPixels ||
+          __builtin_mul_overflow(volume, padded + axis->stride, &volume) || volume > kMostPixels)
+        throw fail(TW_E_NOMEM, "convolution: an input of ", z.size, " x ", y.size, " x ", x.size, " with padding ",
+                   z.padding, ", ", y.padding, ", ", x.padding, " does not fit into memory");
+    }
+  }
+  static constexpr int64_t kMostPixels = int64_t{1} << 40;
+
   bool is_flat() const { return z.size == 1 && z.kernel == 1 && z.out == 1; }
 };
 
