@@ -56,7 +56,7 @@ Tensor sinc_slope(TensorRef x, TensorRef value, double scale) {
   Tensor series = ops::sub(1.0, ops::div(square, 130.0));
   for (const double divisor : {88.0, 54.0, 28.0, 10.0})
     series = ops::sub(1.0, ops::mul(ops::div(square, divisor), series));
-  const Tensor small = ops::lt(square, 0.25);
+  const Tensor small = ops::lt(ops::abs(square), 0.25);
   const Tensor quotient = ops::div(ops::sub(ops::cos(u), value), ops::where(small, 1.0, u));
   return ops::mul(ops::where(small, ops::mul(ops::div(u, -3.0), series), quotient), scale);
 }

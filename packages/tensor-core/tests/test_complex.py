@@ -211,6 +211,12 @@ def test_powers(exponent: Any) -> None:
     np.testing.assert_allclose((2 ** tw.tensor(values)).numpy(), 2**values, rtol=1e-13)
 
 
+@BY_DTYPE
+def test_sinc(dtype: Any) -> None:
+    values = np.concatenate([numbers(50, dtype=dtype), np.zeros(1, dtype)])
+    assert_near(tw.sinc(tw.tensor(values)), np.sinc(values))
+
+
 # -- views and storage
 
 
