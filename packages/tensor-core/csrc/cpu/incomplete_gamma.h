@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "cpu/dual_number.h"
+#include "cpu/log_gamma.h"
 
 namespace tw::cpu {
 
@@ -19,11 +20,6 @@ inline double digamma_plus_one(double a) {
          z * (1.0 / 12 - z * (1.0 / 120 - z * (1.0 / 252 - z * (1.0 / 240 - z * (1.0 / 132 - z * 691.0 / 32760)))));
 }
 
-// log Gamma(1 + a), for a < 20; what 1 + a loses by rounding is given back.
-inline double log_gamma_plus_one(double a) {
-  const double rounded = 1 + a;
-  return std::lgamma(rounded) + digamma_plus_one(a) * (a - (rounded - 1));
-}
 inline Dual log_gamma_plus_one(Dual a) { return {log_gamma_plus_one(a.value), digamma_plus_one(a.value) * a.slope}; }
 
 // log(x / a) - t with t = (x - a) / a.

@@ -27,14 +27,6 @@ double draw_gamma(double concentration, ElementStream& numbers) {
   return small ? d * v * std::exp(std::log(numbers.uniform()) / concentration) : d * v;
 }
 
-// log(k!)
-double log_factorial(double k) {
-  if (k < 16) return std::log(std::tgamma(k + 1));
-  const double n = k + 1, z = 1 / (n * n);
-  return (n - 0.5) * std::log(n) - n + 0.9189385332046727 +
-         (1.0 / 12 - z * (1.0 / 360 - z * (1.0 / 1260 - z / 1680))) / n;
-}
-
 // The first k at which the distribution function passes a uniform number; successive probabilities by their ratio.
 template <class Ratio>
 double draw_by_inversion(double probability, double u, double most, Ratio ratio) {

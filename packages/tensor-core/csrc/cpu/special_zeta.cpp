@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "cpu/broadcast_loop.h"
+#include "cpu/log_gamma.h"
 #include "declarations/special.h"
 
 namespace tw::cpu {
@@ -71,7 +72,7 @@ double zeta(double s, double q) {
 double derivative_of_digamma(double n, double x) {
   const double sum = zeta(n + 1, x);
   const double size =
-      n < 100 ? std::tgamma(n + 1) * std::fabs(sum) : std::exp(std::lgamma(n + 1) + std::log(std::fabs(sum)));
+      n < 100 ? std::tgamma(n + 1) * std::fabs(sum) : std::exp(log_factorial(n) + std::log(std::fabs(sum)));
   return std::copysign(size, std::fmod(n, 2) == 0 ? -sum : sum);
 }
 
