@@ -413,6 +413,7 @@ def triangles(make: Make) -> Iterator[Case]:
     yield case(4, 2, offset=-1, dtype=make.dtype)
     yield case(0, 3)
     yield case(3, 3, 9)
+    yield case(2, 3, -1)
     yield refused(-1, 3, error=ValueError, match="negative")
     yield refused(2**62, 2**62, error=ValueError, match="too many")
 

@@ -179,3 +179,12 @@ def test_refused(case: int) -> None:
     call, kind, message = ERRORS[case]
     with pytest.raises(kind, match=message):
         call()
+
+
+def test_large_zeros_take_no_time_and_are_zeros() -> None:
+    for size in (2**24 + 1, 2**25):  # above and at a multiple of a page
+        x = tw.zeros(size)
+        assert x.count_nonzero().item() == 0
+        x.fill_(1)
+        del x
+        assert tw.zeros(size).count_nonzero().item() == 0

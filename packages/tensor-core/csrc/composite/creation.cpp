@@ -1,11 +1,13 @@
 // New tensors filled with numbers.
 #include <tensorwright/ops/copy.hpp>
 
+#include <algorithm>
 #include <cmath>
 
 #include "cpu/cast.h"
 #include "cpu/copy.h"
 #include "declarations/creation.h"
+#include "runtime/allocator.h"
 #include "runtime/device.h"
 #include "runtime/dtype.h"
 #include "runtime/layout.h"
@@ -27,7 +29,13 @@ Tensor fill(const char* op, Tensor out, const Scalar& value) {
   if (out.get()->backend == kBackendCpu) {
     alignas(16) char bytes[16];
     cpu::scalar_bytes(op, value, out.dtype(), bytes);
-    cpu::fill_elements(out, bytes);
+    const TensorBlock* storage = storage_of(out.get());
+    constexpr uint64_t kLarge = uint64_t{64} << 20;
+    const bool large = storage->kind == StorageKind::kHost && storage->nbytes >= kLarge;
+    if (large && std::all_of(bytes, bytes + item_size(out.dtype()), [](char c) { return c == 0; }))
+      host_zero(storage->allocation, storage->nbytes);
+    else
+      cpu::fill_elements(out, bytes);
   } else {
     ops::fill_(out, value);
   }

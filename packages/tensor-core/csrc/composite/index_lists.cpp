@@ -34,7 +34,9 @@ Span2 row_columns(bool lower, int64_t row, int64_t col, int64_t offset) {
 
 template <class Integer>
 void write_triangle(bool lower, int64_t rows, int64_t cols, int64_t offset, int64_t count, Integer* out) {
-  for (int64_t r = 0; r < rows; ++r) {
+  // Rows before or behind these have no columns, and may be many.
+  const int64_t first = lower ? std::max<int64_t>(0, -offset) : 0, end = lower ? rows : std::min(rows, cols - offset);
+  for (int64_t r = first; r < end; ++r) {
     const Span2 span = row_columns(lower, r, cols, offset);
     for (int64_t c = span.first; c < span.last; ++c, ++out)
       out[0] = static_cast<Integer>(r), out[count] = static_cast<Integer>(c);

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -146,6 +147,23 @@ void host_free(void* data, size_t bytes) {
     if (size.index < kSmallClasses ? keep_small(size, data) : keep_large(size, data)) return;
   }
   std::free(data);
+}
+
+void host_zero(void* data, size_t bytes) {
+#if defined(__linux__)
+  constexpr size_t kPage = 4096;
+  if (bytes >= kLargestKept) {
+    char* first = static_cast<char*>(data);
+    const size_t head = (kPage - reinterpret_cast<uintptr_t>(first) % kPage) % kPage;
+    const size_t whole = (bytes - head) / kPage * kPage;
+    if (madvise(first + head, whole, MADV_DONTNEED) == 0) {
+      std::memset(first, 0, head);
+      std::memset(first + head + whole, 0, bytes - head - whole);
+      return;
+    }
+  }
+#endif
+  std::memset(data, 0, bytes);
 }
 
 void release_cached_memory() {

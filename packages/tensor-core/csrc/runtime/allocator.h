@@ -15,6 +15,10 @@ constexpr size_t kDataAlignment = 64;
 void* host_allocate(size_t bytes);
 void host_free(void* data, size_t bytes);  // bytes as allocated
 
+// Zeroes memory that host_allocate gave and nobody has used: of large blocks the pages are handed back to the system,
+// which gives zeroed ones when they are touched.
+void host_zero(void* data, size_t bytes);
+
 // Gives kept memory back to the system: this thread's and the shared one.
 void release_cached_memory();
 size_t cached_memory();  // bytes of the shared cache
