@@ -67,7 +67,7 @@ ROWS: dict[str, tuple[Callable[..., Any], Callable[[], list[tw.Tensor]]]] = {
     "outer": (lambda x, y: tw.outer(x, y), lambda: [normal(2), normal(3)]),
     "einsum": (lambda x, y: tw.einsum("bij,kj->bik", x, y), lambda: [normal(2, 2, 3), normal(2, 3)]),
     "einsum trace": (lambda x: tw.einsum("ii", x), lambda: [normal(3, 3)]),
-    "tensordot": (lambda x, y: tw.tensordot(x, y, [1], [0]), lambda: [normal(2, 3), normal(3, 2)]),
+    "tensordot": (lambda x, y: tw.tensordot(x, y, ([1], [0])), lambda: [normal(2, 3), normal(3, 2)]),
     # networks
     "conv1d": (lambda x, w: F.conv1d(x, w, padding=1), lambda: [normal(1, 2, 5), normal(2, 2, 3)]),
     "conv_transpose2d": (
