@@ -130,3 +130,18 @@ def count_nonzero(make: Make) -> Iterator[Case]:
     for dim in DIMS:
         yield case(x, dim)
     yield case(make())
+
+
+def np_logsumexp(x: Array, dim: Any, keepdim: bool = False) -> Array:
+    top = np.max(x, axis=dim, keepdims=True)
+    sums = np.log(np.sum(np.exp(x - top), axis=dim, keepdims=True)) + top
+    return np.asarray(sums if keepdim else np.squeeze(sums, dim), x.dtype)
+
+
+@row("logsumexp", dtypes=FLOAT + LOW, reference=np_logsumexp)
+def logsumexp(make: Make) -> Iterator[Case]:
+    x = make(2, 3, 4)
+    yield case(x, 1)
+    yield case(x, (0, 2), True)
+    yield case(make(5, low=200.0, high=800.0), 0)
+    yield refused(x, 3, error=IndexError, match="out of range")
