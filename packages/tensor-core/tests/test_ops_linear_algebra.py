@@ -157,7 +157,7 @@ def test_other_products() -> None:
     samples = Samples(3)
     a, b, c = (samples.array(s, "float64") for s in ((3, 4, 5), (4, 3, 2), (5, 6)))
     x, y = a[0, 0], samples.array((5,), "float64")
-    agree(tw.tensordot(*tensors(a, b), [1, 0], [0, 1]), np.tensordot(a, b, ([1, 0], [0, 1])))
+    agree(tw.tensordot(*tensors(a, b), ([1, 0], [0, 1])), np.tensordot(a, b, ([1, 0], [0, 1])))
     agree(tw.tensordot(*tensors(a, c), 1), np.tensordot(a, c, 1))
     agree(tw.inner(*tensors(a, y)), np.inner(a, y))
     agree(tw.inner(tw.tensor(a), tw.tensor(2.0)), a * 2)
@@ -197,7 +197,7 @@ def test_threads_change_no_bit(threads: None) -> None:
         (lambda: tw.einsum("ij->i", [tw.ones(2, 3, 4)]), "einsum: operand 0 has 3 dimensions, its subscripts name 2"),
         (lambda: tw.einsum("i%j->i", [tw.ones(2, 3)]), "einsum: unexpected '%' in equation"),
         (lambda: tw.einsum("i,j", [tw.ones(2)]), "einsum: the equation has 2 operands, 1 are given"),
-        (lambda: tw.tensordot(tw.ones(2, 3), tw.ones(4), [1], [0]), "tensordot: contracted dimensions differ"),
+        (lambda: tw.tensordot(tw.ones(2, 3), tw.ones(4), ([1], [0])), "tensordot: contracted dimensions differ"),
     ],
 )  # fmt: skip
 def test_refusals(call: object, sentence: str) -> None:
