@@ -32,7 +32,7 @@ Tensor cropped(TensorRef t, IntList shape) {
 
 Tensor padded(TensorRef t, IntList shape) {
   if (same_shape(t.shape(), shape)) return Tensor::retain(t);
-  Tensor result = zeros(shape, t.dtype(), t.device());
+  Tensor result = zeros_beside(t, shape, t.dtype());
   ops::copy_(cropped(result, t.shape()), t);
   return result;
 }

@@ -37,7 +37,10 @@ Conversion number_from_long(PyObject* o, Where where, tw_value* out) {
 bool is_plain_number(PyObject* o) { return PyFloat_Check(o) || PyLong_Check(o) || PyComplex_Check(o); }
 
 // An untracked tensor of no dimensions may stand for a number.
-bool is_scalar_tensor(PyObject* o) { return is_tensor(o) && tensor_of(o)->dl.ndim == 0 && !requires_grad(o); }
+bool is_scalar_tensor(PyObject* o) {
+  if (!is_tensor(o) || tensor_of(o)->dl.ndim != 0 || requires_grad(o)) return false;
+  return !(tensor_of(o)->layers >> TW_L_TRANSFORM & 1);  // its value would be lost to the transform
+}
 
 bool is_index(PyObject* o) {
   if (PyLong_CheckExact(o)) return true;

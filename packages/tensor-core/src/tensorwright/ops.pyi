@@ -3891,9 +3891,17 @@ def normal(mean: builtins.float, std: Tensor, *, generator: object | None = ...)
 def exponential(self: Tensor, lambd: builtins.float = ..., *, generator: object | None = ...) -> Tensor:
     """Fills with exponentially distributed random numbers of rate `lambd` (mean 1 / lambd)."""
 
+@overload
 def bernoulli(self: Tensor, *, generator: object | None = ...) -> Tensor:
-    """Draws 1 with the probability that each element gives, else 0. A probability outside [0, 1] raises ValueError."""
+    """bernoulli(self, *, generator=None)
+        Draws 1 with the probability that each element gives, else 0. A probability outside [0, 1] raises ValueError.
 
+    bernoulli(self, p, *, generator=None)
+        Draws 1 with probability p, else 0, in the shape and dtype of a tensor.
+    """
+
+@overload
+def bernoulli(self: Tensor, p: builtins.float, *, generator: object | None = ...) -> Tensor: ...
 def multinomial(
     self: Tensor, num_samples: builtins.int, replacement: builtins.bool = ..., *, generator: object | None = ...
 ) -> Tensor:
