@@ -42,6 +42,7 @@ def values_for(arg: Arg) -> st.SearchStrategy[Any]:
         Type.STR: st.sampled_from(["mean", "sum", "none", "linear"]),
         Type.DTYPE: st.sampled_from(DTYPES),
         Type.INTS: lists_for(arg),
+        Type.FLOATS: st.lists(st.sampled_from([0.5, 1.0, -1.5]), max_size=4),
         Type.TENSORS: st.lists(metas, max_size=3),
     }
     strategy = kinds.get(arg.type, st.none())

@@ -71,6 +71,7 @@ struct OpSpec {
   tw_infer_fn infer;    // or null
   tw_kernel_fn kernel;  // the CPU kernel, or the composite
   void* self;           // handed to infer and kernel (a PointwiseOp, a ReductionOp, or null)
+  const char* shown;    // "special.xlog1py": what messages call it; null: its name
 };
 
 // An immutable record in an op's table; published with release order, never freed.

@@ -168,6 +168,7 @@ const KernelRecord* rival(const KernelRecord* chain, int32_t priority) {
 const KernelRecord* layer_fallback(uint32_t layer) { return registry().fallback[layer]; }
 
 const char* display_name(const OpSpec& spec) {
+  if (spec.shown) return spec.shown;
   const std::string_view name(spec.name);
   return name.substr(0, 4) == "tw::" ? spec.name + 4 : spec.name;
 }

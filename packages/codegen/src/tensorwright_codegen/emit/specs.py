@@ -118,6 +118,7 @@ def _spec(op: Op) -> str:
         f"args_{op.symbol}" if schema.args else "nullptr",
         f"rets_{op.symbol}" if schema.rets else "nullptr",
         f"{mutated}, {infer_function(op)}, {kernel}, {self}",
+        cpp_string(op.display_name) if "." in op.display_name else "nullptr",
     ]
     return "{" + ",\n     ".join(parts) + "}"
 
