@@ -187,7 +187,8 @@ Result run_input(const Options& o, TensorRef input, TensorRef hidden, TensorRef 
 
 std::vector<int64_t> sizes_of(const Options& o, TensorRef data, TensorRef batch_sizes) {
   if (batch_sizes.device().type != TW_DEVICE_CPU)
-    throw fail(TW_E_UNSUPPORTED, o.op, ": the number of steps depends on values of batch_sizes, which must be on the CPU");
+    throw fail(TW_E_UNSUPPORTED, o.op,
+               ": the number of steps depends on values of batch_sizes, which must be on the CPU");
   const Tensor on_cpu = ops::contiguous(batch_sizes);
   const int64_t* begin = on_cpu.data<int64_t>();
   std::vector<int64_t> sizes(begin, begin + on_cpu.numel());

@@ -21,8 +21,7 @@ template <class F>
 Tensor window(int64_t length, bool periodic, Dtype dtype, Device device, F&& f) {
   Tensor values = empty({length}, kFloat64);
   const double steps = static_cast<double>(periodic ? length : length - 1);
-  for (int64_t n = 0; n < length; ++n)
-    values.data<double>()[n] = length == 1 ? 1.0 : f(static_cast<double>(n) / steps);
+  for (int64_t n = 0; n < length; ++n) values.data<double>()[n] = length == 1 ? 1.0 : f(static_cast<double>(n) / steps);
   const tw_dtype result = dtype.value_or(default_dtype());
   if (result == kFloat64 && !device) return values;
   return ops::_to_copy(values, result, device);
@@ -51,8 +50,7 @@ Tensor blackman_window(int64_t window_length, bool periodic, Dtype dtype, Device
 }
 
 Tensor hamming_window(int64_t window_length, bool periodic, double alpha, double beta, Dtype dtype, Device device) {
-  return window(window_length, periodic, dtype, device,
-                [=](double x) { return alpha - beta * std::cos(2 * kPi * x); });
+  return window(window_length, periodic, dtype, device, [=](double x) { return alpha - beta * std::cos(2 * kPi * x); });
 }
 
 Tensor hann_window(int64_t window_length, bool periodic, Dtype dtype, Device device) {

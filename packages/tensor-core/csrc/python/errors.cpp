@@ -73,9 +73,9 @@ bool add_exceptions(PyObject* module) {
   g_abi_error = PyErr_NewExceptionWithDoc("tensorwright.AbiError",
                                           "A plugin and this core do not speak the same version of the C ABI.",
                                           PyExc_ImportError, nullptr);
-  g_linalg_error = PyErr_NewExceptionWithDoc("tensorwright.linalg.LinAlgError",
-                                             "A matrix is singular, or an algorithm did not converge.",
-                                             PyExc_RuntimeError, nullptr);
+  g_linalg_error =
+      PyErr_NewExceptionWithDoc("tensorwright.linalg.LinAlgError",
+                                "A matrix is singular, or an algorithm did not converge.", PyExc_RuntimeError, nullptr);
   return g_shape_error && g_abi_error && g_linalg_error &&
          PyModule_AddObjectRef(module, "LinAlgError", g_linalg_error) == 0 &&
          PyModule_AddObjectRef(module, "ShapeError", g_shape_error) == 0 &&

@@ -74,9 +74,9 @@ PyObject* make_module() {
   Ref module(PyModule_Create(&definition));
   PyObject* m = module.get();
   const bool complete = m && intern_common_names() && add_exceptions(m) && add_size_type(m) && add_dtypes(m) &&
-                        add_device_type(m) && add_object_type(m) && add_tensor_type(m) && add_dlpack_exchange(m) && add_op_types(m) &&
-                        add_layer_mask_type(m) && add_functions(m) && add_op_functions(m) && add_module_functions(m) &&
-                        add_public_names(m) && add_config(m);
+                        add_device_type(m) && add_object_type(m) && add_tensor_type(m) && add_dlpack_exchange(m) &&
+                        add_op_types(m) && add_layer_mask_type(m) && add_functions(m) && add_op_functions(m) &&
+                        add_module_functions(m) && add_public_names(m) && add_config(m);
   return complete ? module.release() : nullptr;
 }
 
