@@ -43,7 +43,7 @@ Tensor embedding_bag_backward_samples(TensorRef grad, TensorRef weight, TensorRe
   const int64_t last[] = {-1};
   const Tensor products =
       ops::mul(ops::index_select(grad, 0, offset2bag), ops::index_select(weight, 0, ops::to_dtype(indices, kInt64)));
-  const Tensor sums = ops::sum(products, IntList(last, 1));
+  Tensor sums = ops::sum(products, IntList(last, 1));
   if (!padding_idx) return sums;
   return ops::masked_fill(sums, ops::eq(indices, padding_row(padding_idx, weight.size(0))), 0.0);
 }

@@ -78,7 +78,7 @@ Tensor unpermuted_lu_backward(TensorRef grad, TensorRef LU) {
   }
   const Tensor inner = ops::add(ops::tril(below, -1), ops::triu(above));
   const Tensor left = ops::linalg_solve_triangular(adjoint_of(l), inner, true, true, true);
-  const Tensor result = ops::linalg_solve_triangular(adjoint_of(u), left, false, false);
+  Tensor result = ops::linalg_solve_triangular(adjoint_of(u), left, false, false);
   if (!rest) return result;
   tw_tensor* parts[] = {result.get(), rest.get()};
   return ops::cat(TensorList(parts, 2), n > k ? -1 : -2);

@@ -160,7 +160,7 @@ bool index_with_positions(BatchCall& batch, std::vector<Tensor>& indices, Tensor
     ndim = std::max(ndim, TensorRef(t).ndim());
     batched |= batch.is_batched(TensorRef(t));
   }
-  if (given.size() > 0 && !given[0]) gap = true;  // the indexed dimensions do not come first
+  if (!given.empty() && !given[0]) gap = true;  // the indexed dimensions do not come first
   if (batched && gap) return false;
   self = batch.repeated(batch.tensor(0));
   indices.push_back(batched ? batch_positions(batch, ndim) : Tensor());
@@ -292,7 +292,7 @@ void batch_fill(BatchCall& batch) {
 
 // 1 for the classes that count, times their weight.
 Tensor class_weights(TensorRef target, TensorRef weight, int64_t ignored, tw_dtype dtype) {
-  const Tensor used = ops::_to_copy(ops::ne(target, ignored), dtype);
+  Tensor used = ops::_to_copy(ops::ne(target, ignored), dtype);
   if (!weight) return used;
   const Tensor safe = ops::masked_fill(target, ops::eq(target, ignored), int64_t{0});
   return ops::mul(used, ops::reshape(ops::index_select(weight, 0, ops::reshape(safe, {-1})), target.shape()));

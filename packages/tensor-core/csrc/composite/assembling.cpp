@@ -155,7 +155,7 @@ Tensor vander(TensorRef x, std::optional<int64_t> N, bool increasing) {
   const tw_dtype dtype = whole ? kInt64 : x.dtype();
   const int64_t n = N.value_or(x.numel()), size = x.numel();
   if (n == 0) return tw::empty({size, 0}, dtype, x.device());
-  const Tensor ones = ops::ones({size, 1}, dtype, x.device());
+  Tensor ones = ops::ones({size, 1}, dtype, x.device());
   if (n == 1) return ones;
   const Tensor powers = ops::cumprod(ops::expand(ops::unsqueeze(ops::to_dtype(x, dtype), 1), {size, n - 1}), 1);
   const Tensor all = cat({ones, powers}, 1);

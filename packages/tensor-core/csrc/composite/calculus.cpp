@@ -193,7 +193,7 @@ Tensor constant(TensorRef like, const Scalar& value) {
 std::vector<Tensor> gradient(TensorRef self, std::optional<Scalar> spacing, std::optional<IntList> dim,
                              int64_t edge_order) {
   const Tensor distance = constant(self, spacing.value_or(Scalar(1)));
-  return gradients(self, gradient_dims(self, dim), edge_order, [&](size_t, int64_t) { return distance; });
+  return gradients(self, gradient_dims(self, dim), edge_order, [&](size_t, int64_t) { return Tensor(distance); });
 }
 
 std::vector<Tensor> gradient_spacings(TensorRef self, FloatList spacing, std::optional<IntList> dim,

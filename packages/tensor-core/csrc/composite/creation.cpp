@@ -62,7 +62,7 @@ bool is_meta(const Device& device) { return device && device->type == TW_DEVICE_
 // n numbers, element i computed by f(i) as a Number and converted to the dtype.
 template <class Number, class F>
 Tensor sequence(int64_t n, tw_dtype dtype, const Device& device, F&& f) {
-  if (is_meta(device)) return tw::empty({n}, dtype, *device);
+  if (is_meta(device)) return tw::empty({n}, dtype, {TW_DEVICE_META, 0});
   const DtypeId from = std::is_same_v<Number, double> ? DtypeId::kFloat64 : DtypeId::kInt64;
   const cpu::CastFn cast = cpu::cast_function(from, dtype_id(dtype));
   Tensor out = tw::empty({n}, dtype);
@@ -219,7 +219,7 @@ Tensor logspace(const Scalar& start, const Scalar& end, int64_t steps, double ba
 Tensor eye(int64_t n, std::optional<int64_t> m, Dtype dtype, Device device) {
   const int64_t cols = m.value_or(n);
   const tw_dtype type = dtype.value_or(default_dtype());
-  if (is_meta(device)) return tw::empty({n, cols}, type, *device);
+  if (is_meta(device)) return tw::empty({n, cols}, type, {TW_DEVICE_META, 0});
   Tensor out = filled("eye", {n, cols}, 0, type, kCpu);
   alignas(16) char one[16];
   cpu::scalar_bytes("eye", 1, type, one);

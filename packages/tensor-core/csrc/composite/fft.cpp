@@ -269,7 +269,7 @@ namespace {
 
 // A window of n_fft elements: the given one, or ones, with zeros on both sides.
 Tensor full_window(TensorRef window, int64_t n_fft, int64_t length, tw_dtype dtype, tw_device device) {
-  const Tensor inner = window ? Tensor::retain(window) : ops::ones(IntList({length}), dtype, device);
+  Tensor inner = window ? Tensor::retain(window) : ops::ones(IntList({length}), dtype, device);
   if (length == n_fft) return inner;
   const int64_t left = (n_fft - length) / 2;
   return ops::constant_pad_nd(inner, IntList({left, n_fft - length - left}));

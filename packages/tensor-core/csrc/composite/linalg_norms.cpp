@@ -161,7 +161,8 @@ void check_square(const char* op, TensorRef t) {
 }  // namespace
 
 Tensor linalg_cond(TensorRef self, std::optional<Scalar> p) {
-  const double order = p ? p->real() : 2;
+  const Scalar given = p.value_or(Scalar(2));
+  const double order = given.real();
   if (std::fabs(order) == 2) {
     if (self.numel() == 0) return ops::zeros(batch_of(self), real_of(self.dtype()), self.device());
     const Tensor s = ops::linalg_svdvals(self);
@@ -170,7 +171,7 @@ Tensor linalg_cond(TensorRef self, std::optional<Scalar> p) {
   }
   check_square("linalg.cond", self);
   const auto [inverse, info] = ops::linalg_inv_ex(self);
-  const Tensor cond = ops::mul(ops::linalg_matrix_norm(self, *p), ops::linalg_matrix_norm(inverse, *p));
+  const Tensor cond = ops::mul(ops::linalg_matrix_norm(self, given), ops::linalg_matrix_norm(inverse, given));
   return infinite_where_singular(cond, info);
 }
 

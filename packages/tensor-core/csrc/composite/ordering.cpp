@@ -77,7 +77,7 @@ Tensor quantiles(TensorRef self, TensorRef q, const QuantileCall& call) {
   std::vector<int64_t> shape = moved.shape().vec();
   shape.back() = q.numel();
   const Tensor places = ops::expand(quantile_places(sorted, q, call.ignore_nan), shape);
-  const Tensor result = ops::movedim(between_places(sorted, places, call.interpolation), {-1}, {0});
+  Tensor result = ops::movedim(between_places(sorted, places, call.interpolation), {-1}, {0});
   if (!call.keepdim) return result;
   std::vector<int64_t> kept(static_cast<size_t>(self.ndim()) + 1, 1);
   if (!call.dim) return kept[0] = q.numel(), ops::reshape(result, kept);

@@ -104,7 +104,7 @@ Tensor segment_reduce(TensorRef data, std::string_view reduce, TensorRef lengths
   shape[static_cast<size_t>(axis)] = segments;
   const Tensor start = ops::full(shape, initial_value(reduce, initial), data.dtype(), data.device());
   const std::string_view name = reduce == "max" ? "amax" : reduce == "min" ? "amin" : reduce == "prod" ? "prod" : "sum";
-  const Tensor result = ops::scatter_reduce(start, axis, ops::expand(places, data.shape()), data, name);
+  Tensor result = ops::scatter_reduce(start, axis, ops::expand(places, data.shape()), data, name);
   if (reduce != "mean") return result;
   const Tensor sizes = segment_sizes(lengths, offsets, initial.has_value());
   return ops::div(result, ops::to_dtype(with_inner(sizes, data.ndim()), data.dtype()));

@@ -6,9 +6,11 @@ The sources, flags and kernel contract are those of tensor-core's build; only th
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import subprocess
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -161,11 +163,15 @@ def compile_kernels(
     """
     target = folder / f"{isa.name}.so"
     define = [f"-DTW_ISA_NS={isa.name}", f"-DTW_VBYTES={isa.vector_bytes}", f"-I{simd_include}", f"-I{folder}"]
-    sources = [str(path) for path in sorted(folder.glob("*.cpp"))]
-    command = [compiler, *FLAGS, *isa.flags, *define, "-shared", *sources, "-o", str(target)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode != 0:
-        raise RuntimeError(result.stderr[:4000])
+    sources = sorted(folder.glob("*.cpp"), key=lambda path: -path.stat().st_size)  # the longest first
+    objects = [folder / f"{isa.name}_{path.stem}.o" for path in sources]
+
+    def compile_unit(source: Path, unit: Path) -> None:
+        _run([compiler, *FLAGS, *isa.flags, *define, "-c", str(source), "-o", str(unit)])
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        list(pool.map(compile_unit, sources, objects))
+    _run([compiler, "-shared", *map(str, objects), "-o", str(target)])
     library = ctypes.CDLL(str(target))
     found = iter((ctypes.c_void_p * (len(pointwise) + 3 * len(reductions))).in_dll(library, "kernel_addresses"))
     return CompiledKernels(
@@ -173,6 +179,12 @@ def compile_kernels(
         {(kernel.op, kernel.compute): _next(found) for kernel in pointwise},
         {(kernel.op, kernel.compute): (_next(found), _next(found), _next(found)) for kernel in reductions},
     )
+
+
+def _run(command: list[str]) -> None:
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise RuntimeError(result.stderr[:4000])
 
 
 def _next(addresses: Iterator[int | None]) -> int:
