@@ -8,7 +8,7 @@ CALLS = 20_000
 
 
 def test_bad_calls_raise_and_nothing_dies() -> None:
-    outcome = run(seed=1, calls=CALLS)
+    outcome = run(seed=1, calls=CALLS, memory=3 << 30)  # the long run has 8 GB, which take long to fill
     assert not outcome.deaths, outcome.deaths[0]
     assert not outcome.hangs, outcome.hangs
     assert not outcome.wrong, "\n".join(outcome.wrong[:20])
