@@ -118,7 +118,8 @@ Tensor repeat_interleave(TensorRef self, int64_t repeats, std::optional<int64_t>
   std::vector<int64_t> stretched = source.shape().vec(), merged = stretched;
   stretched.insert(stretched.begin() + static_cast<std::ptrdiff_t>(d) + 1, repeats);
   if (__builtin_mul_overflow(merged[d], repeats, &merged[d]))
-    throw fail(TW_E_SHAPE, "repeat_interleave: ", repeats, " repeats of shape ", source.shape(), " are too many elements");
+    throw fail(TW_E_SHAPE, "repeat_interleave: ", repeats, " repeats of shape ", source.shape(),
+               " are too many elements");
   return ops::reshape(ops::expand(ops::unsqueeze(source, static_cast<int64_t>(d) + 1), stretched), merged);
 }
 
