@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from fuzz_calls import run
+import contextlib
+import warnings
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import pytest
+import tensorwright as tw
+from fuzz_calls import EXPECTED, run
+from sample_calls import converted, function_of, has_function, named_dtypes, to_tensor
+from samples import all_rows
+from samples.table import Case, Row
 
 CALLS = 20_000
+NO_TENSORS = (3, 1.5, None, "x", [1, 2], [], [None], {}, b"", object(), tw.float32)
 
 
 def test_bad_calls_raise_and_nothing_dies() -> None:
@@ -14,3 +26,25 @@ def test_bad_calls_raise_and_nothing_dies() -> None:
     assert not outcome.wrong, "\n".join(outcome.wrong[:20])
     assert outcome.calls == CALLS
     assert outcome.results >= 0.2 * CALLS
+
+
+def with_each_replaced(case: Case) -> Iterator[tuple[list[Any], dict[str, Any]]]:
+    """The call with each argument in turn replaced by what is no tensor."""
+    args = converted(case.args, to_tensor)
+    kwargs = named_dtypes({name: converted(value, to_tensor) for name, value in case.kwargs.items()})
+    for other in NO_TENSORS:
+        for i in range(len(args)):
+            yield [*args[:i], other, *args[i + 1 :]], kwargs
+        for name in kwargs:
+            yield list(args), {**kwargs, name: other}
+
+
+@pytest.mark.parametrize("row", [row for row in all_rows() if has_function(row)], ids=lambda row: row.name)
+def test_what_is_no_tensor_is_refused_as_such(row: Row) -> None:
+    """Not by the AttributeError of a function that asks it for its shape."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for case in islice(row.cases(row.dtypes[0]), 3):
+            for args, kwargs in with_each_replaced(case):
+                with contextlib.suppress(*EXPECTED):
+                    function_of(row)(*args, **kwargs)

@@ -327,6 +327,8 @@ def linalg_ldl_solve(make: Make) -> Iterator[Case]:
     packed = np.asarray(packed - 1j * packed.imag * np.eye(3), make.dtype) if make.is_complex else packed
     yield case(packed, np.arange(1, 4, dtype=np.int32), make(3, 2), hermitian=True)
     yield case(packed, np.arange(1, 4, dtype=np.int32), make(3, 2))
+    for pivots in ([1, 2, 4], [0, 2, 3], [1, 2, -3], [-1, 2, 3]):
+        yield refused(packed, np.asarray(pivots, np.int32), make(3, 2), error=ValueError, match="pivots must lie")
 
 
 @row("linalg.tensorinv", dtypes=FIELDS, reference=np.linalg.tensorinv)

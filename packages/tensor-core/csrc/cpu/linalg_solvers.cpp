@@ -285,9 +285,27 @@ void linalg_ldl_factor_ex(TensorRef self, bool hermitian, bool check_errors, Ten
     });
 }
 
+// LAPACK takes pivots on trust: a positive one is the row exchanged with its own, two negative ones belong to a block
+// of two rows.
+void check_ldl_pivots(const int32_t* pivots, int64_t matrices, int64_t n) {
+  for (int64_t i = 0; i < matrices; ++i, pivots += n) {
+    for (int64_t r = 0; r < n; ++r) {
+      const bool pair = pivots[r] < 0;
+      for (const int64_t row : {r, pair ? r + 1 : r}) {
+        const int64_t exchanged = row < n ? (pair ? -int64_t{pivots[row]} : int64_t{pivots[row]}) : 0;
+        if (exchanged < 1 || exchanged > n)
+          throw fail(TW_E_VALUE, "linalg.ldl_solve: pivots must lie between 1 and ", n,
+                     ", the number of rows, or be pairs of negative ones; got ", pivots[r], " for row ", r);
+      }
+      r += pair;
+    }
+  }
+}
+
 void linalg_ldl_solve(TensorRef LD, TensorRef pivots, TensorRef B, bool hermitian, TensorRef out) {
   const int64_t n = LD.size(-1), columns = B.size(-1), count = Matrices(LD).count;
   const Tensor factors = dense(LD), rows_of = dense(pivots), b = dense(B);
+  check_ldl_pivots(rows_of.data<int32_t>(), count, n);
   visit_lapack("linalg.ldl_solve", LD.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
     for_matrices(count, static_cast<double>(n) * static_cast<double>(n) * static_cast<double>(columns),

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from tensorwright import _C
+from tensorwright._arguments import check_tensor
 from tensorwright._C import Tensor
 
 if TYPE_CHECKING:
@@ -195,6 +196,7 @@ def to_dlpack(tensor: Tensor) -> Any:
         >>> tw.from_dlpack(tw.to_dlpack(tw.ones(2))).tolist()
         [1.0, 1.0]
     """
+    check_tensor("to_dlpack", "tensor", tensor)
     return tensor.__dlpack__()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tensorwright import _C
+from tensorwright._arguments import check_tensor
 from tensorwright._C import Tensor
 
 if TYPE_CHECKING:
@@ -32,16 +33,19 @@ def is_storage(obj: object) -> bool:
 
 def is_floating_point(input: Tensor) -> bool:
     """Whether a tensor has a real floating-point dtype."""
+    check_tensor("is_floating_point", "input", input)
     return input.is_floating_point()
 
 
 def is_complex(input: Tensor) -> bool:
     """Whether a tensor has a complex dtype."""
+    check_tensor("is_complex", "input", input)
     return input.is_complex()
 
 
 def numel(input: Tensor) -> int:
     """The number of elements of a tensor."""
+    check_tensor("numel", "input", input)
     return input.numel()
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import tensorwright as tw
 from tensorwright import linalg
+from tensorwright._arguments import check_optional, check_tensor
 
 if TYPE_CHECKING:
     from tensorwright import Tensor
@@ -102,9 +103,8 @@ def lobpcg(
         >>> E.shape, X.shape
         ((2,), (9, 2))
     """
-    for name, value in (("A", A), ("B", B), ("X", X), ("iK", iK)):
-        if not isinstance(value, tw.Tensor) and not (value is None and name != "A"):
-            raise TypeError(f"lobpcg: {name} must be Tensor, got {type(value).__name__}")
+    check_tensor("lobpcg", "A", A)
+    check_optional("lobpcg", B=B, X=X, iK=iK)
     for name, count in (("k", k), ("n", n), ("niter", niter)):
         if count is not None and not isinstance(count, int):
             raise TypeError(f"lobpcg: {name} must be int, got {type(count).__name__}")

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from tensorwright import _C
+from tensorwright._arguments import check_tensor
 from tensorwright._C import Tensor
 
 if TYPE_CHECKING:
@@ -31,8 +32,7 @@ def _state_tensor(seed: int, counter: int) -> Tensor:
 
 
 def _checked_state(state: Tensor, who: str) -> tuple[int, int]:
-    if not isinstance(state, Tensor):
-        raise TypeError(f"{who}(): argument 'state' must be Tensor, got {type(state).__name__}")
+    check_tensor(who, "state", state)
     if state.dtype != _C.int64 or tuple(state.shape) != (2,):
         raise ValueError(
             f"{who}(): a state is an int64 tensor of shape [2], got {state.dtype.name} {list(state.shape)}"

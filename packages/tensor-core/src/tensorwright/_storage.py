@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from tensorwright import _C
+from tensorwright._arguments import check_tensor
 from tensorwright._C import Tensor
 
 if TYPE_CHECKING:
@@ -186,6 +187,7 @@ def set_(
         >>> x.set_(y, 1, (2,), (2,)).tolist()
         [1.0, 3.0]
     """
+    check_tensor("set_", "self", self)
     change = _C.op_functions["set_"]
     if source is None:
         change(self, _C.op_functions["empty"](0, dtype=self.dtype, device=self.device), 0, [0], [1])
@@ -197,6 +199,8 @@ def set_(
         tensor = lead.view(self.dtype)
         shape, steps = [tensor.numel()], [1]
     else:
+        if not isinstance(source, Tensor):
+            raise TypeError(f"set_(): argument 'source' must be Tensor or storage, got {type(source).__name__}")
         tensor, shape, steps = source, list(source.shape), list(source.stride())
         storage_offset = storage_offset if size is not None else source.storage_offset()
     if size is not None:

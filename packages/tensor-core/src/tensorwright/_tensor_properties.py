@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tensorwright import _C
+from tensorwright._arguments import check_tensor
 from tensorwright._C import Tensor
 from tensorwright._layout import strided
 
@@ -32,16 +33,20 @@ def is_nonzero(self: Tensor) -> bool:
 
 def is_signed(self: Tensor) -> bool:
     """Whether the dtype has negative numbers."""
+    check_tensor("is_signed", "input", self)
     return self.dtype.is_signed
 
 
 def is_same_size(self: Tensor, other: Tensor) -> bool:
     """Whether two tensors have one shape."""
+    check_tensor("is_same_size", "input", self)
+    check_tensor("is_same_size", "other", other)
     return self.shape == other.shape
 
 
 def is_set_to(self: Tensor, tensor: Tensor) -> bool:
     """Whether two tensors are the same view of the same memory."""
+    check_tensor("is_set_to", "tensor", tensor)
     same_view = self.shape == tensor.shape and self.stride() == tensor.stride()
     return same_view and self.shares_storage(tensor) and self.storage_offset() == tensor.storage_offset()
 
@@ -64,6 +69,7 @@ def get_device(self: Tensor) -> int:
         >>> tw.get_device(tw.ones(1))
         -1
     """
+    check_tensor("get_device", "input", self)
     index = self.device.index
     return -1 if index is None else index
 
@@ -164,6 +170,7 @@ def resize_as_(self: Tensor, the_template: Tensor, *, memory_format: str | None 
         >>> tw.arange(4).resize_as_(tw.zeros(2, 2)).tolist()
         [[0, 1], [2, 3]]
     """
+    check_tensor("resize_as_", "the_template", the_template)
     resized: Tensor = _C.op_functions["resize_"](self, list(the_template.shape), memory_format=memory_format)
     return resized
 
@@ -176,6 +183,7 @@ def new(self: Tensor, *args: Any) -> Tensor:
         >>> tw.zeros(1).new(2, 3).shape, tw.zeros(1).new([1, 2]).tolist()
         ((2, 3), [1.0, 2.0])
     """
+    check_tensor("new", "self", self)
     if len(args) == 1 and (isinstance(args[0], (list, tuple, Tensor)) and not isinstance(args[0], _C.Size)):
         return self.new_tensor(args[0])
     size = args[0] if len(args) == 1 and isinstance(args[0], _C.Size) else args
@@ -208,6 +216,8 @@ def _write(self: Tensor, values: list[Any]) -> Tensor:
 
 
 def _flat(name: str, self: Tensor, *tensors: Tensor) -> list[list[Any]]:
+    for tensor in tensors:
+        check_tensor(name, "tensor", tensor)
     for tensor in (self, *tensors):
         if _C.requires_grad(tensor):
             raise TypeError(f"{name}(): a Python function has no derivative, and a tensor requires grad")
@@ -240,6 +250,7 @@ def map2_(self: Tensor, x: Tensor, y: Tensor, callable: Callable[[Any, Any, Any]
 
 def detach_(input: Tensor) -> Tensor:
     """Take the tensor out of the graph that made it, in place."""
+    check_tensor("detach_", "input", input)
     return input.detach_()
 
 

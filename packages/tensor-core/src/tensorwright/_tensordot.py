@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tensorwright import Tensor, ops
+from tensorwright._arguments import check_optional
 
 Dims = int | tuple[Sequence[int] | int, Sequence[int] | int] | list[Sequence[int]] | Tensor
 
@@ -27,6 +28,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Dims = 2, out: Tensor | None = None) -
         >>> tw.tensordot(tw.ones(2, 3, 4), tw.ones(4, 2, 5), dims=([0, 2], [1, 0])).tolist()[0]
         [8.0, 8.0, 8.0, 8.0, 8.0]
     """
+    check_optional("tensordot", out=out)
     if isinstance(dims, Tensor):
         dims = dims.tolist() if dims.numel() > 1 else int(dims)
     if isinstance(dims, int):

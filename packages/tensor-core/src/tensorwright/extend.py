@@ -1,13 +1,18 @@
-"""For the packages that add to tensorwright: layers, native plugins, and what these bring to Tensor."""
+"""For the packages that add to tensorwright: layers, native plugins, what these bring to Tensor, and its refusals."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from tensorwright import _C
+from tensorwright._arguments import check_optional as check_optional
+from tensorwright._arguments import check_tensor as check_tensor
+from tensorwright._arguments import check_tensors as check_tensors
 from tensorwright._grad_mode import LayerMask as LayerMask
 
-__all__ = ["LayerMask", "attribute", "load_plugin", "method", "property"]
+__all__ = [
+    "LayerMask", "attribute", "check_optional", "check_tensor", "check_tensors", "load_plugin", "method", "property",
+]  # fmt: skip
 
 
 def method(name: str, op: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import tensorwright as tw
 from tensorwright import Tensor
+from tensorwright.extend import check_tensor
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -36,6 +37,7 @@ def fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
     Raises:
         ValueError: fewer than two dimensions.
     """
+    check_tensor("init", "tensor", tensor)
     if tensor.ndim < 2:
         raise ValueError(f"init: fan-in and fan-out need at least 2 dimensions, got shape {list(tensor.shape)}")
     window = math.prod(tensor.shape[2:])
@@ -44,12 +46,14 @@ def fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: tw.Generator | None = None) -> Tensor:
     """Draw from U(a, b)."""
+    check_tensor("uniform_", "tensor", tensor)
     with tw.no_grad():
         return tensor.uniform_(a, b, generator=generator)
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: tw.Generator | None = None) -> Tensor:
     """Draw from N(mean, std^2)."""
+    check_tensor("normal_", "tensor", tensor)
     with tw.no_grad():
         return tensor.normal_(mean, std, generator=generator)
 
@@ -63,6 +67,7 @@ def trunc_normal_(
     generator: tw.Generator | None = None,
 ) -> Tensor:
     """Draw from N(mean, std^2) limited to [a, b], by inverting the distribution function."""
+    check_tensor("trunc_normal_", "tensor", tensor)
 
     def distribution(x: float) -> float:
         return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
@@ -77,6 +82,7 @@ def trunc_normal_(
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Fill with one value."""
+    check_tensor("constant_", "tensor", tensor)
     with tw.no_grad():
         return tensor.fill_(val)
 
@@ -93,6 +99,7 @@ def zeros_(tensor: Tensor) -> Tensor:
 
 def eye_(tensor: Tensor) -> Tensor:
     """The identity, for a matrix."""
+    check_tensor("eye_", "tensor", tensor)
     if tensor.ndim != 2:
         raise ValueError(f"eye_: expected 2 dimensions, got shape {list(tensor.shape)}")
     with tw.no_grad():
@@ -101,6 +108,7 @@ def eye_(tensor: Tensor) -> Tensor:
 
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     """The kernel [out, in, *window] of a convolution that passes its input channels on."""
+    check_tensor("dirac_", "tensor", tensor)
     if not 3 <= tensor.ndim <= 5:
         raise ValueError(f"dirac_: expected 3 to 5 dimensions, got shape {list(tensor.shape)}")
     if tensor.shape[0] % groups:
@@ -158,6 +166,7 @@ def kaiming_normal_(
 
 def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: tw.Generator | None = None) -> Tensor:
     """A matrix with orthogonal rows or columns, the further dimensions flattened (Saxe et al. 2014)."""
+    check_tensor("orthogonal_", "tensor", tensor)
     if tensor.ndim < 2:
         raise ValueError(f"orthogonal_: expected at least 2 dimensions, got shape {list(tensor.shape)}")
     if tensor.numel() == 0:
@@ -173,6 +182,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: tw.Generator | Non
 
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: tw.Generator | None = None) -> Tensor:
     """N(0, std^2) in a matrix, with a share ``sparsity`` of each column set to 0 (Martens 2010)."""
+    check_tensor("sparse_", "tensor", tensor)
     if tensor.ndim != 2:
         raise ValueError(f"sparse_: expected 2 dimensions, got shape {list(tensor.shape)}")
     rows, columns = tensor.shape

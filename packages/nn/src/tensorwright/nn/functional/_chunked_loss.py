@@ -8,8 +8,7 @@ from typing import Literal
 
 import tensorwright as tw
 from tensorwright import Tensor, ops
-
-from ._arguments import check_optional, check_tensors
+from tensorwright.extend import check_optional, check_tensors
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,7 @@ import math
 
 import tensorwright as tw
 from tensorwright import Tensor, ops
-
-from ._arguments import check_tensors
+from tensorwright.extend import check_tensors
 
 
 def additive(mask: Tensor | None, name: str, dtype: tw.dtype) -> Tensor | None:

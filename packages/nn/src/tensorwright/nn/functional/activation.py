@@ -6,20 +6,19 @@ import warnings
 
 import tensorwright as tw
 from tensorwright import Tensor, ops
-
-from ._arguments import check_tensors
+from tensorwright.extend import check_tensor
 
 # ---- rectifiers ------------------------------------------------------------------------------------------
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(x, 0)."""
-    return input.relu_() if inplace else ops.relu(input)
+    return ops.relu_(input) if inplace else ops.relu(input)
 
 
 def relu_(input: Tensor) -> Tensor:
     """``relu`` in place."""
-    return input.relu_()
+    return ops.relu_(input)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
@@ -188,7 +187,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 def _chosen_dim(name: str, input: Tensor, dim: int | None, stacklevel: int) -> int:
     if dim is not None:
         return dim
-    check_tensors(name, input=input)
+    check_tensor(name, "input", input)
     warnings.warn(f"{name}: without dim, the dimension is guessed; pass dim", stacklevel=stacklevel + 1)
     return 0 if input.ndim in (0, 1, 3) else 1
 

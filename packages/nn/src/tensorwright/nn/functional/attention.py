@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from tensorwright import Tensor, ops
-
-from ._arguments import check_optional
+from tensorwright.extend import check_optional
 
 
 def scaled_dot_product_attention(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tensorwright import Tensor, ops
+from tensorwright.extend import check_tensor
 
 
 def _check(op: str, p: float) -> None:
@@ -36,6 +37,7 @@ def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False,
 
 def _channels(op: str, input: Tensor, p: float, training: bool, inplace: bool, unbatched: int | None) -> Tensor:
     """Whole channels; of an input of ``unbatched`` dimensions these are the first."""
+    check_tensor(op, "input", input)
     _check(op, p)
     if input.ndim < 2:
         raise ValueError(f"{op}: the input must be [N, C, ...] or [C, ...], got shape {list(input.shape)}")
@@ -50,6 +52,7 @@ def _channels(op: str, input: Tensor, p: float, training: bool, inplace: bool, u
 
 def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Zero whole channels of signals [N, C, L] or [C, L] with probability ``p``, scale the others by 1 / (1 - p)."""
+    check_tensor("dropout1d", "input", input)
     if input.ndim not in (2, 3):
         raise RuntimeError(f"dropout1d: the input must be [N, C, L] or [C, L], got shape {list(input.shape)}")
     return _channels("dropout1d", input, p, training, inplace, 2)

@@ -6,8 +6,7 @@ from itertools import pairwise
 
 import tensorwright as tw
 from tensorwright import Tensor, ops
-
-from ._arguments import check_optional, check_tensors
+from tensorwright.extend import check_optional, check_tensors
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

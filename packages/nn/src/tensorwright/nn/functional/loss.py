@@ -6,8 +6,8 @@ import warnings
 from typing import TYPE_CHECKING
 
 from tensorwright import Tensor, ops
+from tensorwright.extend import check_tensor
 
-from ._arguments import check_tensors
 from ._reduction import reduction_name
 
 if TYPE_CHECKING:
@@ -118,7 +118,8 @@ def ctc_loss(
 
 
 def _warn_of_broadcasting(name: str, input: Tensor, target: Tensor) -> None:
-    check_tensors(name, input=input, target=target)
+    check_tensor(name, "input", input)
+    check_tensor(name, "target", target)
     if input.shape != target.shape:
         warnings.warn(
             f"{name}: target has shape {list(target.shape)}, the input {list(input.shape)}; they are broadcast, which "
@@ -128,7 +129,7 @@ def _warn_of_broadcasting(name: str, input: Tensor, target: Tensor) -> None:
 
 
 def _same_shape(name: str, input: Tensor, weight: Tensor) -> None:
-    check_tensors(name, weight=weight)
+    check_tensor(name, "weight", weight)
     if input.shape != weight.shape:
         raise ValueError(f"{name}: weight has shape {list(weight.shape)}, the input {list(input.shape)}")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tensorwright import Tensor, ops
+from tensorwright.extend import check_tensors
 
-from ._arguments import check_tensors
 from ._reduction import reduction_name
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from tensorwright import Tensor, ops
+from tensorwright.extend import check_tensor
 
 
 def batch_norm(
@@ -33,6 +34,7 @@ def instance_norm(
     eps: float = 1e-5,
 ) -> Tensor:
     """Centre and scale each channel of each sample of [N, C, ...] (Ulyanov et al. 2016)."""
+    check_tensor("instance_norm", "input", input)
     if use_input_stats and math.prod(input.shape[2:]) == 1:
         raise ValueError(f"instance_norm: more than one position per channel is needed, got shape {list(input.shape)}")
     return ops.instance_norm(input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps)
@@ -60,6 +62,7 @@ def group_norm(
     input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> Tensor:
     """Centre and scale over groups of channels of each sample of [N, C, ...] (Wu and He 2018)."""
+    check_tensor("group_norm", "input", input)
     if input.ndim >= 2 and num_groups >= 1 and input.numel() == num_groups:
         raise ValueError(
             f"group_norm: more than one value per group is needed, got {list(input.shape)} for {num_groups} groups"
@@ -77,6 +80,7 @@ def normalize(
 
 def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
     """Divide by (k + alpha * mean of squares of ``size`` neighbouring channels)^beta (Krizhevsky et al. 2012)."""
+    check_tensor("local_response_norm", "input", input)
     if input.ndim < 3:
         raise ValueError(f"local_response_norm: the input must be [N, C, ...], got shape {list(input.shape)}")
     if input.numel() == 0:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tensorwright import Tensor, ops
+from tensorwright.extend import check_tensor
 
 Ints = int | Sequence[int]
 OptionalInts = int | Sequence[int | None] | None
@@ -99,6 +100,7 @@ def max_pool3d(
 
 def _sizes(op: str, input: Tensor, output_size: OptionalInts, dims: int) -> list[int]:
     """A size for each dimension; None keeps the input's."""
+    check_tensor(op, "input", input)
     given = [output_size] * dims if output_size is None or isinstance(output_size, int) else list(output_size)
     if len(given) != dims:
         raise ValueError(f"{op}: output_size must be one number or {dims}, got {len(given)}")
@@ -152,6 +154,7 @@ def adaptive_max_pool3d(input: Tensor, output_size: OptionalInts, return_indices
 def _fractional_size(
     op: str, input: Tensor, size: Ints | None, ratio: float | Sequence[float] | None, dims: int
 ) -> Ints:
+    check_tensor(op, "input", input)
     if (size is None) == (ratio is None):
         raise ValueError(f"{op}: give one of output_size and output_ratio")
     if ratio is None:
@@ -319,6 +322,7 @@ def lp_pool1d(
     input: Tensor, norm_type: float, kernel_size: Ints, stride: Ints | None = None, ceil_mode: bool = False
 ) -> Tensor:
     """(sum of x^p)^(1/p) over each window, p being ``norm_type``."""
+    check_tensor("lp_pool1d", "input", input)
     mean = ops.avg_pool1d(input.pow(norm_type), kernel_size, stride, 0, ceil_mode)
     return _norm_of_mean(mean, norm_type, _product(kernel_size, 1))
 
@@ -327,6 +331,7 @@ def lp_pool2d(
     input: Tensor, norm_type: float, kernel_size: Ints, stride: Ints | None = None, ceil_mode: bool = False
 ) -> Tensor:
     """(sum of x^p)^(1/p) over each window, p being ``norm_type``."""
+    check_tensor("lp_pool2d", "input", input)
     mean = ops.avg_pool2d(input.pow(norm_type), kernel_size, stride, 0, ceil_mode)
     return _norm_of_mean(mean, norm_type, _product(kernel_size, 2))
 
@@ -335,5 +340,6 @@ def lp_pool3d(
     input: Tensor, norm_type: float, kernel_size: Ints, stride: Ints | None = None, ceil_mode: bool = False
 ) -> Tensor:
     """(sum of x^p)^(1/p) over each window, p being ``norm_type``."""
+    check_tensor("lp_pool3d", "input", input)
     mean = ops.avg_pool3d(input.pow(norm_type), kernel_size, stride, 0, ceil_mode)
     return _norm_of_mean(mean, norm_type, _product(kernel_size, 3))

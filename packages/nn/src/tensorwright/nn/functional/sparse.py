@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import tensorwright as tw
 from tensorwright import Tensor, ops
-
-from ._arguments import check_optional, check_tensors
+from tensorwright.extend import check_optional, check_tensor, check_tensors
 
 
 def embedding(
@@ -31,7 +30,8 @@ def embedding(
     Raises:
         IndexError: an index outside the table.
     """
-    check_tensors("embedding", input=input, weight=weight)
+    check_tensor("embedding", "input", input)
+    check_tensor("embedding", "weight", weight)
     rows = weight.shape[0] if weight.ndim > 0 else 0
     if padding_idx is not None:
         if not -rows <= padding_idx < rows:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tensorwright import Tensor, ops
+from tensorwright.extend import check_tensor
 
 Ints = int | Sequence[int]
 
@@ -19,6 +20,7 @@ def _numbers(op: str, name: str, value: Ints, dims: int) -> list[int]:
 def _unpooled_size(
     op: str,
     input: Tensor,
+    indices: Tensor,
     kernel_size: Ints,
     stride: Ints | None,
     padding: Ints,
@@ -26,6 +28,8 @@ def _unpooled_size(
     dims: int,
 ) -> list[int]:
     """The size given, if that is possible for such windows; else the smallest one."""
+    check_tensor(op, "input", input)
+    check_tensor(op, "indices", indices)
     if input.ndim not in (dims + 1, dims + 2):
         raise ValueError(
             f"{op}: the input must have {dims + 1} or {dims + 2} dimensions, got shape {list(input.shape)}"
@@ -56,7 +60,7 @@ def max_unpool1d(
     output_size: Sequence[int] | None = None,
 ) -> Tensor:
     """Zeros with each value of [N, C, L] at the position that ``max_pool1d`` found it at."""
-    size = _unpooled_size("max_unpool1d", input, kernel_size, stride, padding, output_size, 1)
+    size = _unpooled_size("max_unpool1d", input, indices, kernel_size, stride, padding, output_size, 1)
     return ops.max_unpool2d(input.unsqueeze(-2), indices.unsqueeze(-2), [1, *size]).squeeze(-2)
 
 
@@ -69,7 +73,7 @@ def max_unpool2d(
     output_size: Sequence[int] | None = None,
 ) -> Tensor:
     """Zeros with each value of [N, C, H, W] at the position that ``max_pool2d`` found it at."""
-    size = _unpooled_size("max_unpool2d", input, kernel_size, stride, padding, output_size, 2)
+    size = _unpooled_size("max_unpool2d", input, indices, kernel_size, stride, padding, output_size, 2)
     return ops.max_unpool2d(input, indices, size)
 
 
@@ -82,5 +86,5 @@ def max_unpool3d(
     output_size: Sequence[int] | None = None,
 ) -> Tensor:
     """Zeros with each value of [N, C, D, H, W] at the position that ``max_pool3d`` found it at."""
-    size = _unpooled_size("max_unpool3d", input, kernel_size, stride, padding, output_size, 3)
+    size = _unpooled_size("max_unpool3d", input, indices, kernel_size, stride, padding, output_size, 3)
     return ops.max_unpool3d(input, indices, size)

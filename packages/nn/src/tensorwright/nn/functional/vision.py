@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from tensorwright import Tensor, ops
+from tensorwright.extend import check_tensor
 
 Ints = int | Sequence[int]
 Scales = float | Sequence[float]
@@ -50,6 +51,7 @@ def interpolate(
         >>> interpolate(tw.tensor([[[0.0, 1.0]]]), 4, mode="linear").tolist()
         [[[0.0, 0.25, 0.75, 1.0]]]
     """
+    check_tensor("interpolate", "input", input)
     dims = input.ndim - 2
     ranks, kind = _MODES.get(mode, ((), None))
     if mode not in _MODES:

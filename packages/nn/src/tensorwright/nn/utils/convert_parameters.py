@@ -6,11 +6,15 @@ from collections.abc import Iterable
 
 import tensorwright as tw
 from tensorwright import Tensor
+from tensorwright.extend import check_tensor
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     """All elements of all parameters, one after the other."""
-    return tw.cat([p.reshape(-1) for p in parameters])
+    owners = list(parameters)
+    for p in owners:
+        check_tensor("parameters_to_vector", "parameters", p)
+    return tw.cat([p.reshape(-1) for p in owners])
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
@@ -19,9 +23,10 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     Raises:
         ValueError: the vector has fewer elements.
     """
-    if not isinstance(vec, Tensor):
-        raise TypeError(f"vector_to_parameters: expected a Tensor, got {type(vec).__name__}")
+    check_tensor("vector_to_parameters", "vec", vec)
     owners = list(parameters)
+    for p in owners:
+        check_tensor("vector_to_parameters", "parameters", p)
     needed = sum(p.numel() for p in owners)
     if vec.numel() < needed:
         raise ValueError(f"vector_to_parameters: the parameters have {needed} elements, the vector {vec.numel()}")
