@@ -59,6 +59,7 @@ function(tensorwright_add_isa_libraries result prefix)
   set(baseline_flags TW_VBYTES=16)
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     list(APPEND isas avx2 avx512)
+    set(baseline_options -Os)  # for machines made before 2013; everyone carries it
     set(avx2_options -mavx2 -mfma -mf16c)
     set(avx512_options -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl)
     set(avx2_flags TW_VBYTES=32)

@@ -16,6 +16,7 @@ struct Input {
       : at(static_cast<const char*>(from)), step(in_step * int64_t(bytes_of<V>)) {}
   TW_INLINE_MEMBER V load(int k) const { return tw::TW_ISA_NS::load<V>(at + k * step); }
   TW_INLINE_MEMBER V first(int count) const { return load_first<V>(at, count); }
+  TW_INLINE_MEMBER V up_to(int count) const { return count == lanes_of<V> ? load(0) : first(count); }
   TW_INLINE_MEMBER void advance(int k) { at += k * step; }
 };
 
@@ -38,6 +39,7 @@ struct Input<Complex<V>> {
     return deinterleave(load_first<V>(at, at_most(2 * count, lanes_of<V>)),
                         load_first<V>(at + upper, in_upper<V>(count)));
   }
+  TW_INLINE_MEMBER Complex<V> up_to(int count) const { return count == lanes_of<V> ? load(0) : first(count); }
   TW_INLINE_MEMBER void advance(int k) { at += k * step; }
 };
 
@@ -48,6 +50,13 @@ struct Output {
   TW_INLINE_MEMBER explicit Output(void* to) : at(static_cast<char*>(to)) {}
   TW_INLINE_MEMBER void store(int k, V v) const { tw::TW_ISA_NS::store(at + k * bytes_of<V>, v); }
   TW_INLINE_MEMBER void store_first(V v, int count) const { tw::TW_ISA_NS::store_first(at, v, count); }
+  TW_INLINE_MEMBER void store_up_to(V v, int count) const {
+    if (count == lanes_of<V>) {
+      store(0, v);
+    } else {
+      store_first(v, count);
+    }
+  }
   TW_INLINE_MEMBER void advance(int k) { at += k * bytes_of<V>; }
 };
 

@@ -46,11 +46,11 @@ TW_INLINE F64 add_to_odd(F64 x, F64 y) {
   I64 even = (bits & 1) - 1;
   return (F64)(bits + (step & inexact & even));
 }
-inline __attribute__((noinline)) F32 fma(F32 a, F32 b, F32 c) {
+TW_SHARED F32 fma(F32 a, F32 b, F32 c) {
   F64x2 x = widen(a), y = widen(b), z = widen(c);
   return narrow(F64x2{add_to_odd(x.lo * y.lo, z.lo), add_to_odd(x.hi * y.hi, z.hi)});
 }
-TW_INLINE F64 fma(F64 a, F64 b, F64 c) { return F64{__builtin_fma(a[0], b[0], c[0]), __builtin_fma(a[1], b[1], c[1])}; }
+TW_SHARED F64 fma(F64 a, F64 b, F64 c) { return F64{__builtin_fma(a[0], b[0], c[0]), __builtin_fma(a[1], b[1], c[1])}; }
 
 TW_INLINE void load_into(M32& m, const void* from) {
   int32_t bytes;

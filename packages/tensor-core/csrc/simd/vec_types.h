@@ -24,8 +24,15 @@
 #endif
 
 // Everything is forced inline: a function emitted out of line could be merged by the linker with one compiled for
-// another instruction set, and vectors would travel through memory.
+// another instruction set, and vectors would travel through memory. Only functions of this namespace are shared: the
+// long ones of the expression library, and all of it where x86-64 machines have neither AVX2 nor a fused multiply-add.
 #define TW_INLINE static inline __attribute__((always_inline))
+#define TW_SHARED inline __attribute__((noinline))
+#if defined(__x86_64__) && TW_VBYTES == 16
+#define TW_FUNCTION TW_SHARED
+#else
+#define TW_FUNCTION TW_INLINE
+#endif
 #define TW_INLINE_MEMBER inline __attribute__((always_inline))
 #define TW_INLINE_LAMBDA __attribute__((always_inline))
 

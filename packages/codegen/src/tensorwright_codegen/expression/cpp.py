@@ -21,6 +21,9 @@ _MASK_OPERATIONS = {
     "gt": "and_({0}, not_({1}))",
     "ge": "or_({0}, not_({1}))",
 }
+# Scalar operations above which the callers of a library function share one copy: a call for each vector is lost in the
+# work. Below, it would show: sin in f32 has 200, most of them in a rare branch.
+_LONG = 250
 _SHIFTS = ("shl", "shr", "ushr")
 
 
@@ -181,15 +184,26 @@ def function_body(program: Program, width: LaneWidth) -> list[str]:
     return [*lines, *(f"out{k} = v{index};" for k, index in enumerate(program.results))]
 
 
-def function(name: str, program: Program, width: LaneWidth) -> str:
-    """A forced-inline C++ function of the program."""
+def library_function(name: str, program: Program, width: LaneWidth) -> str:
+    """The C++ of a function that many kernels call."""
+    return function(name, program, width, "TW_SHARED" if _inlined_weight(program) > _LONG else "TW_FUNCTION")
+
+
+def _inlined_weight(program: Program) -> int:
+    """Scalar operations with every call of a function that is not long expanded."""
+    calls = [_inlined_weight(item.callee.program) for item in program.body if item.callee is not None]
+    return program.own_weight() + sum(weight for weight in calls if weight <= _LONG)
+
+
+def function(name: str, program: Program, width: LaneWidth, linkage: str = "TW_INLINE") -> str:
+    """A C++ function of the program."""
     several = len(program.results) > 1
     returns = "void" if several else width.vector(program.result_types[0])
     outs = [f"{width.vector(kind)}& out{k}" for k, kind in enumerate(program.result_types)] if several else []
     signature = ", ".join([*parameters(program, width), *outs])
     body = "\n".join(f"  {line}" for line in function_body(program, width))
     unused = "".join(f"  (void)in_{name};\n" for name in _unused(program))
-    return f"TW_INLINE {returns} {name}({signature}) {{\n{unused}{body}\n}}\n"
+    return f"{linkage} {returns} {name}({signature}) {{\n{unused}{body}\n}}\n"
 
 
 def _unused(program: Program) -> list[str]:

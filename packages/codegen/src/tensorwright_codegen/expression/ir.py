@@ -165,11 +165,14 @@ class Program:
         seen: set[tuple[str, tuple[ScalarType, ...]]] = set()
         yield from _callees(self, seen)
 
+    def own_weight(self) -> int:
+        """Scalar operations per lane, calls apart."""
+        free = ("operand", "constant", "call", "real", "imag", "complex")
+        return sum(1 for item in self.body if item.op not in free)
+
     def weight(self) -> int:
         """Scalar operations per lane with every call expanded; steers unrolling."""
-        free = ("operand", "constant", "call", "real", "imag", "complex")
-        own = sum(1 for item in self.body if item.op not in free)
-        return own + sum(item.callee.program.weight() for item in self.body if item.callee is not None)
+        return self.own_weight() + sum(item.callee.program.weight() for item in self.body if item.callee is not None)
 
 
 @dataclass(frozen=True)

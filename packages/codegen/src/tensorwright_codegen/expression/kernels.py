@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from .cpp import LANES_8, LANES_32, LANES_64, LaneWidth, function, function_name
+from .cpp import LANES_8, LANES_32, LANES_64, LaneWidth, function, function_name, library_function
 from .ir import Function, Program, ScalarType
 from .library import Library
 
@@ -58,7 +58,7 @@ def emit_functions_header(library: Library) -> str:
     Kernels written by hand use it.
     """
     forms = [(item, name, width) for item in library.instances() for name, width in _forms(item)]
-    parts = [function(name, item.program, width) for item, name, width in forms if not _is_complex(item)]
+    parts = [library_function(name, item.program, width) for item, name, width in forms if not _is_complex(item)]
     return _file(["#pragma once", "", '#include "simd/vec.h"'], parts)
 
 
@@ -83,7 +83,7 @@ def _functions(kernels: Iterable[PointwiseKernel | ReductionKernel]) -> list[str
         for item in kernel.program.callees():
             name = function_name(*item.key, width)
             if name not in texts:
-                texts[name] = function(name, item.program, width)
+                texts[name] = library_function(name, item.program, width)
     return list(texts.values())
 
 
@@ -113,29 +113,53 @@ def _pointwise(kernel: PointwiseKernel) -> str:
     width, program = LaneWidth.of(kernel.compute), kernel.program
     name = f"eval_{_checked(kernel.op)}_{kernel.compute.compute_name}"
     unroll = _unroll(program)
-    inputs = [f"in{k}" for k in range(len(program.operands))]
-    outputs = [f"to{k}" for k in range(len(program.results))]
     body = [
         *(
             f"Input<{width.vector(operand.type)}> in{k}(in[{k}], in_step[{k}]);"
             for k, operand in enumerate(program.operands)
         ),
         *(f"Output<{width.vector(kind)}> to{k}(out[{k}]);" for k, kind in enumerate(program.result_types)),
-        f"constexpr int lanes = lanes_of<{width.vector(kernel.compute)}>, step = {unroll};",
+        f"constexpr int lanes = lanes_of<{width.vector(kernel.compute)}>;",
+    ]
+    if unroll > 1:
+        body += _full_steps(name, kernel, unroll) + _single_vectors(name, kernel, "first", "store_first")
+    else:
+        body += _single_vectors(name, kernel, "up_to", "store_up_to")
+    return function(name, program, width) + _definition(pointwise_signature(kernel), body)
+
+
+def _full_steps(name: str, kernel: PointwiseKernel, unroll: int) -> list[str]:
+    """The loop over whole groups of vectors, for programs so short that the loop itself costs."""
+    width, program = LaneWidth.of(kernel.compute), kernel.program
+    inputs, outputs = _streams(program)
+    return [
+        f"constexpr int step = {unroll};",
         "for (; n >= step * lanes; n -= step * lanes) {",
         *(f"  {width.vector(kind)} result{k}[step];" for k, kind in enumerate(program.result_types)),
         _unrolled(_apply(name, program, [f"{item}.load(k)" for item in inputs], "[k]")),
         _unrolled(" ".join(f"to{k}.store(k, result{k}[k]);" for k in range(len(outputs)))),
         f"  {' '.join(f'{item}.advance(step);' for item in (*inputs, *outputs))}",
         "}",
-        "for (int rest = int(n); rest > 0; rest -= lanes) {",
+    ]
+
+
+def _single_vectors(name: str, kernel: PointwiseKernel, load: str, store: str) -> list[str]:
+    """The loop over one vector at a time, the last of them in part."""
+    width, program = LaneWidth.of(kernel.compute), kernel.program
+    inputs, outputs = _streams(program)
+    return [
+        "for (; n > 0; n -= lanes) {",
+        "  const int count = n < lanes ? int(n) : lanes;",
         *(f"  {width.vector(kind)} result{k};" for k, kind in enumerate(program.result_types)),
-        f"  {_apply(name, program, [f'{item}.first(rest)' for item in inputs], '')}",
-        *(f"  to{k}.store_first(result{k}, rest);" for k in range(len(outputs))),
+        f"  {_apply(name, program, [f'{item}.{load}(count)' for item in inputs], '')}",
+        *(f"  to{k}.{store}(result{k}, count);" for k in range(len(outputs))),
         f"  {' '.join(f'{item}.advance(1);' for item in (*inputs, *outputs))}",
         "}",
     ]
-    return function(name, program, width) + _definition(pointwise_signature(kernel), body)
+
+
+def _streams(program: Program) -> tuple[list[str], list[str]]:
+    return [f"in{k}" for k in range(len(program.operands))], [f"to{k}" for k in range(len(program.results))]
 
 
 def _unrolled(statement: str) -> str:
