@@ -12,6 +12,7 @@ import math
 import sys
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +40,10 @@ class Verdict:
     row: Row
     complaints: list[str] = field(default_factory=list)
     ratios: list[float] = field(default_factory=list)  # our time over torch's, a call
+    untimed: str = ""  # why there are none
+    more: int = 0  # calls that torch refuses, which are not compared
+    less: int = 0  # refusals that torch does not share
+    derivatives: int = 0  # calls that are differentiable only here
 
     @property
     def ratio(self) -> float | None:
@@ -77,11 +82,21 @@ def name_of(dtype: Any) -> str:
     return str(dtype).rpartition(".")[2]
 
 
-# Where torch itself is that far from the true value, measured with mpmath.
+# How far torch's float64 results are from the true values, which mpmath gives with 40 digits; over the samples the
+# largest errors are 3.4e-7, 4.6e-7, 1.5e-7, 5.6e-7, 7.8e-7 and twice 1.2e-9, while the largest of ours is 7e-15.
 LESS_ACCURATE = {
-    "special.bessel_j0": 1e-7, "special.bessel_j1": 1e-7, "special.bessel_y0": 1e-6, "special.bessel_y1": 1e-6,
-    "special.airy_ai": 1e-7, "polygamma": 1e-7, "special.polygamma": 1e-7,
+    "special.bessel_j0": 1e-6, "special.bessel_j1": 1e-6, "special.bessel_y0": 1e-6, "special.bessel_y1": 1e-6,
+    "special.airy_ai": 1e-6, "polygamma": 2e-9, "special.polygamma": 2e-9,
 }  # fmt: skip
+
+# Differences that docs/differences.md gives reasons for, by the start of the complaint.
+DELIBERATE = {
+    "embedding_bag": ("shape", "values"),
+    "cholesky_inverse": ("backward: gradient of input 0",),
+    "cholesky_solve": ("backward: gradient of input 1",),
+    "ldexp": ("backward: gradient of input 0",),
+    "nn.functional.grid_sample": ("values",),
+}
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -103,7 +118,7 @@ def compare_values(row: Row, dtype: str, ours: Any, theirs: Any) -> str | None:
     if len(mine) != len(other):
         return f"{len(mine)} results, torch gives {len(other)}"
     relative, absolute = tolerances(row, dtype)
-    absolute = max(absolute, LESS_ACCURATE.get(row.name, 0))
+    absolute = max(absolute, LESS_ACCURATE.get(row.name, 0))  # of 16-bit sums of products: also of the largest
     for one, two in zip(mine, other, strict=True):
         if isinstance(two, torch.Tensor) and isinstance(one, tw.Tensor):
             if tuple(one.shape) != tuple(two.shape):
@@ -115,9 +130,8 @@ def compare_values(row: Row, dtype: str, ours: Any, theirs: Any) -> str | None:
         if row.random or row.check is not None or two is None or isinstance(two, (torch.dtype, str)):
             continue
         a, b = to_array(one), torch_array(two)
-        if dtype in LOW and b.size:  # sums of rounded products: relative to the largest
-            absolute = max(absolute, 2 * relative * float(np.nanmax(np.abs(b), initial=0)))
-        if not np.allclose(a, b, rtol=relative, atol=absolute, equal_nan=True):
+        rounding = 2 * relative * float(np.nanmax(np.abs(b), initial=0)) if dtype in LOW and b.size else 0.0
+        if not np.allclose(a, b, rtol=relative, atol=max(absolute, rounding), equal_nan=True):
             return f"values differ by up to {np.nanmax(np.abs(a.astype(complex) - b.astype(complex))):.3g}"
     return None
 
@@ -129,16 +143,16 @@ def attempt(function: Callable[..., Any], call: Call) -> tuple[Any, Exception | 
         return None, error
 
 
-def compare_case(row: Row, dtype: str, case: Case, function: Callable[..., Any], reference: Any) -> str | None:
+def compare_case(verdict: Verdict, dtype: str, case: Case, function: Callable[..., Any], reference: Any) -> str | None:
     ours, our_error = attempt(function, our_call(case))
     theirs, their_error = attempt(reference, their_call(case))
-    if their_error is not None:
-        return None if our_error is not None or case.error is None else f"accepts what torch refuses ({their_error})"
+    verdict.more += our_error is None and their_error is not None
+    verdict.less += our_error is not None and their_error is None and case.error is not None
     if case.error is not None:
         return None if our_error is not None else "does not refuse"
     if our_error is not None:
         return f"{type(our_error).__name__}: {our_error}"
-    return compare_values(row, dtype, ours, theirs)
+    return None if their_error is not None else compare_values(verdict.row, dtype, ours, theirs)
 
 
 def weighted_sum(outputs: list[Any], is_tensor: Callable[[Any], bool]) -> Any:
@@ -171,7 +185,7 @@ def gradients(
     return [None if value.grad is None else convert(value.grad) for value in inputs]
 
 
-def compare_gradients(row: Row, case: Case, function: Callable[..., Any], reference: Any) -> str | None:
+def compare_gradients(verdict: Verdict, case: Case, function: Callable[..., Any], reference: Any) -> str | None:
     try:
         theirs = gradients(reference, their_call(case), torch_leaves, torch.Tensor)
     except Exception:  # not differentiable there
@@ -180,6 +194,9 @@ def compare_gradients(row: Row, case: Case, function: Callable[..., Any], refere
         ours = gradients(function, our_call(case), leaves, tw.Tensor)
     except Exception as error:
         return f"backward: {type(error).__name__}: {error}"
+    if not theirs:
+        verdict.derivatives += bool(ours)
+        return None
     if not ours:
         return "backward: no gradient" if any(item is not None and np.any(item) for item in theirs) else None
     if len(ours) != len(theirs):
@@ -232,31 +249,51 @@ def judge(row: Row) -> Verdict:
         return verdict
     for dtype in row.dtypes:
         for number, case in enumerate(row.cases(dtype)):
-            found = compare_case(row, dtype, case, function, reference)
+            found = compare_case(verdict, dtype, case, function, reference)
             if found is None and case.error is None and row.grad and dtype in ("float64", "complex128"):
-                found = None if row.random or row.check else compare_gradients(row, case, function, reference)
-            if found is not None:
+                found = None if row.random or row.check else compare_gradients(verdict, case, function, reference)
+            if found is not None and not found.startswith(DELIBERATE.get(row.name, ("\0",))):
                 verdict.complaints.append(f"{dtype}, case {number}: {found}")
                 break
-    if "float32" in row.dtypes and not row.name.endswith("_"):
-        for case in good_cases(row, "float32"):
-            ratio = time_ratio(function, reference, case)
-            if ratio is not None:
-                verdict.ratios.append(ratio)
+    measure(verdict, function, reference)
     return verdict
+
+
+def measure(verdict: Verdict, function: Callable[..., Any], reference: Any) -> None:
+    row = verdict.row
+    if "float32" not in row.dtypes or row.name.endswith("_"):
+        verdict.untimed = "write in place" if row.name.endswith("_") else "have no float32"
+        return
+    ratios = [time_ratio(function, reference, case) for case in good_cases(row, "float32")]
+    verdict.ratios = [ratio for ratio in ratios if ratio is not None]
+    if not verdict.ratios:
+        verdict.untimed = f"have no call of 1 to {MOST_TIMED} elements that both make"
 
 
 def report(verdicts: list[Verdict]) -> int:
     bad = [verdict for verdict in verdicts if verdict.complaints]
     for verdict in bad:
         print(f"{verdict.row.name}: {'; '.join(text[:200] for text in verdict.complaints[:3])}")
+    for title, counts in (
+        ("calls that torch refuses, not compared", [(v.row.name, v.more) for v in verdicts]),
+        ("refusals that torch does not share", [(v.row.name, v.less) for v in verdicts]),
+        ("calls that have derivatives only here", [(v.row.name, v.derivatives) for v in verdicts]),
+    ):
+        print(f"\n{title}:", ", ".join(f"{name} {count}" for name, count in counts if count) or "none")
+    report_times(verdicts)
+    agree = len(verdicts) - len(bad)
+    print(f"{agree} of {len(verdicts)} rows agree ({agree / len(verdicts):.1%})")
+    return len(bad)
+
+
+def report_times(verdicts: list[Verdict]) -> None:
     timed = [verdict.ratio for verdict in verdicts if verdict.ratio is not None]
     slow = sorted((v for v in verdicts if v.ratio and v.ratio > 1), key=lambda v: -(v.ratio or 0))
     print("\nslower than torch:", ", ".join(f"{v.row.name} {v.ratio:.2f}" for v in slow[:40]) or "none")
     mean = math.exp(sum(map(math.log, timed)) / len(timed)) if timed else float("nan")
-    agree = len(verdicts) - len(bad)
-    print(f"{agree} of {len(verdicts)} rows agree ({agree / len(verdicts):.1%}); time over torch's: {mean:.3f}")
-    return len(bad)
+    print(f"time over torch's: {mean:.3f}, mean of {len(timed)} rows")
+    reasons = Counter(verdict.untimed for verdict in verdicts if verdict.untimed)
+    print("not timed:", ", ".join(f"{count} that {reason}" for reason, count in reasons.items()) or "none")
 
 
 def main() -> int:
@@ -270,7 +307,7 @@ def main() -> int:
     rows = [row for row in all_rows() if options.only in row.name or options.only in row.families]
     verdicts = [judge(row) for row in rows]
     if options.json:
-        figures = {v.row.name: {"complaints": v.complaints, "ratio": v.ratio} for v in verdicts}
+        figures = {v.row.name: {"complaints": v.complaints, "ratio": v.ratio, "untimed": v.untimed} for v in verdicts}
         options.json.write_text(json.dumps(figures, indent=1))
     return 1 if report(verdicts) else 0
 

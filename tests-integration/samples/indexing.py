@@ -373,6 +373,8 @@ def repeat_interleave(make: Make) -> Iterator[Case]:
     yield case(make(2, 3), 2, 1)
     yield case(make(2, 3), np.asarray([1, 0, 2]), dim=1)
     yield refused(make(3), -1, error=ValueError, match="negative")
+    yield refused(make(), 2, 0, error=ValueError, match="there are no dimensions")
+    yield refused(make(), np.asarray([2]), 0, error=ValueError, match="there are no dimensions")
 
 
 @row("diag", dtypes=MOVED, reference=lambda x, diagonal=0: np.diag(x, diagonal))

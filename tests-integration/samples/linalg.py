@@ -327,8 +327,7 @@ def linalg_ldl_solve(make: Make) -> Iterator[Case]:
     packed = np.asarray(packed - 1j * packed.imag * np.eye(3), make.dtype) if make.is_complex else packed
     yield case(packed, np.arange(1, 4, dtype=np.int32), make(3, 2), hermitian=True)
     yield case(packed, np.arange(1, 4, dtype=np.int32), make(3, 2))
-    for pivots in ([1, 2, 4], [0, 2, 3], [1, 2, -3], [-1, 2, 3]):
-        yield refused(packed, np.asarray(pivots, np.int32), make(3, 2), error=ValueError, match="pivots must lie")
+    yield refused(packed, np.asarray([1, 2, 4], np.int32), make(3, 2), error=ValueError, match="pivots must lie")
 
 
 @row("linalg.tensorinv", dtypes=FIELDS, reference=np.linalg.tensorinv)
@@ -508,7 +507,9 @@ def svd_lowrank(make: Make) -> Iterator[Case]:
     yield case(low_rank(make, 8, 6), q=3)
     yield case(low_rank(make, 2, 6, 8), q=3, niter=1)
     yield case(low_rank(make, 8, 6) + 1, q=3, M=np.ones((8, 6), make.dtype))
-    yield refused(make(3, 3), q=4, error=ValueError, match="q")
+    yield case(low_rank(make, 5, 3))
+    yield case(low_rank(make, 3, 3), q=4)
+    yield refused(make(3, 3), q=-1, error=ValueError, match="q")
 
 
 def check_pca(result: Any, a: Array, q: int | None = None, center: bool = True, niter: int = 2) -> None:

@@ -122,6 +122,7 @@ def batch_reference(
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
+    cudnn_enabled: bool = False,
 ) -> Array:
     axes = (0, *range(2, x.ndim))
     mean = wide(x).mean(axes, keepdims=True) if training else along_channels(running_mean, x)
@@ -131,11 +132,11 @@ def batch_reference(
 
 @row("batch_norm", dtypes=ANY_FLOAT, reference=batch_reference, grad=(0, 1, 2))
 def batch_norm(make: Make) -> Iterator[Case]:
-    yield case(make(4, 3), make(3), make(3), make(3), make(3, low=0.5), False, 0.1, 1e-3)
-    yield case(make(4, 3, 2), None, None, None, None, True, 0.1, 1e-3)
-    yield case(make(2, 3, 2, 2), make(3), make(3), None, None, True, 0.2, 1e-5)
-    yield refused(make(4, 3), make(2), None, None, None, True, 0.1, 1e-5, error=ValueError, match="per channel")
-    yield refused(make(4, 3), None, None, None, None, False, 0.1, 1e-5, error=ValueError, match="running_mean")
+    yield case(make(4, 3), make(3), make(3), make(3), make(3, low=0.5), False, 0.1, 1e-3, False)
+    yield case(make(4, 3, 2), None, None, None, None, True, 0.1, 1e-3, False)
+    yield case(make(2, 3, 2, 2), make(3), make(3), None, None, True, 0.2, 1e-5, False)
+    yield refused(make(4, 3), make(2), None, None, None, True, 0.1, 1e-5, False, error=ValueError, match="per channel")
+    yield refused(make(4, 3), None, None, None, None, False, 0.1, 1e-5, False, error=ValueError, match="running_mean")
 
 
 def native_batch_reference(x: Array, weight: Any, bias: Any, mean: Any, var: Any, *options: Any) -> tuple[Array, ...]:

@@ -226,8 +226,9 @@ def hash_tensor(make: Make) -> Iterator[Case]:
     yield case(make())
     yield case(make(3, 4), dim=1)
     yield case(make(2, 3, 4), dim=(0, 2), keepdim=True)
-    yield case(make(0, 3), dim=0)
+    yield case(make(0, 3), dim=1)
     yield refused(make(0), error=ValueError, match="dimension")
+    yield refused(make(0, 3), dim=0, error=ValueError, match="something to reduce")
 
 
 ALIASES = {

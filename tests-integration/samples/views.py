@@ -92,7 +92,13 @@ def ravel(make: Make) -> Iterator[Case]:
 def unflatten(make: Make) -> Iterator[Case]:
     yield case(make(2, 12), 1, (3, -1))
     yield case(make(6, 2), 0, (3, 2))
+    yield case(make(2, 0), 1, (0, 3))
     yield refused(make(2, 12), 1, (5, 2), error=ValueError, match="does not make up")
+    yield refused(make(2, 4), 1, (2**62, 4), error=ValueError, match="does not make up")
+    yield refused(make(2, 4), 1, (-1, -1), error=ValueError, match="does not make up")
+    yield refused(make(2, 0), 1, (-1, 0), error=ValueError, match="does not make up")
+    yield refused(make(2, 1), 1, (), error=ValueError, match="must not be empty")
+    yield refused(make(), 0, (1, 1), error=ValueError, match="a dimension to split")
     yield refused(make(2, 12), 2, (5, 2), error=IndexError, match="out of range")
 
 
@@ -140,12 +146,17 @@ row("transpose_copy", dtypes=ALL, reference=np.swapaxes)(transposes)
 def moves(make: Make) -> Iterator[Case]:
     yield case(make(2, 3, 4), 0, -1)
     yield case(make(2, 3, 4), (0, 1), (2, 0))
+    yield case(make(), 0, -1)
     yield refused(make(2, 3), (0, 1), (0,), error=ValueError, match="equally many")
     yield refused(make(2, 3), (0, 0), (0, 1), error=ValueError, match="twice")
 
 
-row("movedim", dtypes=ALL, reference=np.moveaxis)(moves)
-row("moveaxis", dtypes=ALL, reference=np.moveaxis)(moves)
+def moved(x: Array, source: Any, destination: Any) -> Array:
+    return np.moveaxis(x, source, destination) if x.ndim else x
+
+
+row("movedim", dtypes=ALL, reference=moved)(moves)
+row("moveaxis", dtypes=ALL, reference=moved)(moves)
 
 
 # ---- broadcasting ---------------------------------------------------------------------------------------------

@@ -204,3 +204,9 @@ def test_refusals(call: object, sentence: str) -> None:
     with pytest.raises((ValueError, TypeError)) as error:
         call()  # type: ignore[operator]
     assert sentence in str(error.value)
+
+
+@pytest.mark.parametrize("pivots", [[0, 2, 3], [1, 2, -3], [-1, 2, 3], [-4, -4, 3], [1, 2, 4]])
+def test_ldl_solve_refuses_pivots_that_no_factorization_gives(pivots: list[int]) -> None:
+    with pytest.raises(ValueError, match="pivots must lie between 1 and 3"):
+        tw.linalg.ldl_solve(tw.eye(3), tw.tensor(pivots, dtype=tw.int32), tw.ones(3, 1))

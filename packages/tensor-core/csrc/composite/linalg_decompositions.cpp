@@ -80,9 +80,7 @@ Tensor leading_range(TensorRef a, int64_t q, int64_t steps) {
 std::tuple<Tensor, Tensor, Tensor> svd_lowrank(TensorRef A, std::optional<int64_t> q, std::optional<int64_t> niter,
                                                TensorRef M) {
   const Tensor a = M ? ops::sub(A, M) : Tensor::retain(A);
-  const int64_t rank = q.value_or(6), steps = niter.value_or(2);
-  if (rank > std::min(a.size(-1), a.size(-2)))
-    throw fail(TW_E_VALUE, "svd_lowrank: q is ", rank, ", more than the smaller side of the matrix ", a.shape());
+  const int64_t rank = std::min({q.value_or(6), a.size(-1), a.size(-2)}), steps = niter.value_or(2);
   const bool wide = a.size(-2) < a.size(-1);
   const Tensor tall = wide ? adjoint_of(a) : a;
   const Tensor basis = leading_range(tall, rank, steps);

@@ -106,7 +106,7 @@ Tensor kl_div(TensorRef self, TensorRef target, std::string_view reduction, bool
   }
   const Tensor losses = log_target ? ops::mul(ops::exp(target), ops::sub(target, self))
                                    : ops::sub(ops::xlogy(target, target), ops::mul(target, self));
-  if (reduction == "batchmean") return ops::div(ops::sum(losses), self.size(0));
+  if (reduction == "batchmean") return self.ndim() == 0 ? losses : ops::div(ops::sum(losses), self.size(0));
   return reduced(losses, reduction);
 }
 

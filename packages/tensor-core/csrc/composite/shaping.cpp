@@ -44,16 +44,15 @@ Tensor ravel(TensorRef self) { return ops::reshape(self, {-1}); }
 
 Tensor unflatten(TensorRef self, int64_t dim, IntList sizes) {
   const int d = normalize_dim("unflatten", dim, self.ndim());
+  const int64_t size = self.size(d), open = std::count(sizes.begin(), sizes.end(), -1);
   int64_t known = 1;
-  for (int64_t s : sizes) known *= s == -1 ? 1 : s;
-  Sizes all = self.shape().vec();
-  all.erase(all.begin() + d);
-  for (size_t i = 0; i < sizes.size(); ++i)
-    all.insert(all.begin() + d + i, sizes[i] == -1 && known > 0 ? self.size(d) / known : sizes[i]);
-  int64_t product = 1;
-  for (size_t i = 0; i < sizes.size(); ++i) product *= all[d + i];
-  if (product != self.size(d))
-    throw fail(TW_E_SHAPE, "unflatten: ", sizes, " does not make up dimension ", d, " of size ", self.size(d));
+  bool fits = open <= 1;
+  for (int64_t s : sizes) fits = fits && (s == -1 || (s >= 0 && !__builtin_mul_overflow(known, s, &known)));
+  if (!fits || (open == 1 ? known == 0 || size % known != 0 : known != size))
+    throw fail(TW_E_SHAPE, "unflatten: ", sizes, " does not make up dimension ", d, " of size ", size);
+  Sizes parts(sizes.begin(), sizes.end()), all = self.shape().vec();
+  if (open == 1) std::replace(parts.begin(), parts.end(), int64_t{-1}, size / known);
+  all.insert(all.erase(all.begin() + d), parts.begin(), parts.end());
   return ops::reshape(self, all);
 }
 

@@ -92,8 +92,9 @@ Tensor t(TensorRef self) { return self.ndim() == 2 ? transpose(self, 0, 1) : ali
 
 Tensor movedim(TensorRef self, IntList source, IntList destination) {
   const int ndim = self.ndim();
-  std::vector<int> order(ndim, -1);
-  std::vector<bool> moved(ndim, false);
+  const size_t places = static_cast<size_t>(std::max(ndim, 1));  // without dimensions, 0 and -1 name one all the same
+  std::vector<int> order(places, -1);
+  std::vector<bool> moved(places, false);
   for (size_t i = 0; i < source.size(); ++i) {
     const int from = normalize_dim("movedim", source[i], ndim);
     order[normalize_dim("movedim", destination[i], ndim)] = from;

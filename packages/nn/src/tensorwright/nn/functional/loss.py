@@ -86,7 +86,7 @@ def kl_div(
 ) -> Tensor:
     """Kullback-Leibler divergence of ``target`` from log-probabilities ``input``.
 
-    ``reduction="batchmean"`` divides the sum by the first dimension, which is the mathematical definition.
+    ``reduction="batchmean"`` divides the sum by the first dimension, if there is one: the mathematical definition.
     """
     return ops.kl_div(input, target, reduction_name(size_average, reduce, reduction), log_target)
 

@@ -21,6 +21,12 @@ def margin_ranking_loss(
 ) -> Tensor:
     """max(0, -target (input1 - input2) + margin), targets being 1 and -1."""
     reduction = reduction_name(size_average, reduce, reduction)
+    check_tensors("margin_ranking_loss", input1=input1, input2=input2, target=target)
+    if not input1.ndim == input2.ndim == target.ndim:
+        raise ValueError(
+            "margin_ranking_loss: inputs and target must have equally many dimensions, got shapes "
+            f"{list(input1.shape)}, {list(input2.shape)} and {list(target.shape)}"
+        )
     return ops.margin_ranking_loss(input1, input2, target, margin, reduction)
 
 
