@@ -111,4 +111,26 @@ void give_replaced(tw_call& call, uint32_t i, Results& results, F&& replace) {
   }
 }
 
+// Runs `op` below a level on `args`. A target that the caller preset is handed down as target(tensor, result), and is
+// what the caller gets back; every other result is handed up as wrap(tensor).
+template <class Target, class Wrap>
+void call_below(tw_call& call, const tw_op* op, const Arguments& args, Target&& target, Wrap&& wrap) {
+  Results results(call.nrets);
+  std::vector<Tensor> targets(call.nrets);
+  for (uint32_t i = 0; i < call.nrets; ++i) {
+    if (call.rets[i].tag != TW_TENSOR) continue;
+    targets[i] = target(TensorRef(call.rets[i].u.t), i);
+    results.preset(i, targets[i]);
+  }
+  results.call(op, args);
+  for (uint32_t i = 0; i < call.nrets; ++i) {
+    if (!targets[i]) {
+      give_replaced(call, i, results, wrap);
+      continue;
+    }
+    static_cast<void>(results.take_tensor(i));
+    g_host->retain(call.rets[i].u.t);
+  }
+}
+
 }  // namespace tw::autograd

@@ -1,5 +1,6 @@
 #include "batch_call.h"
 
+#include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/views.hpp>
 
 #include "interpret.h"
@@ -33,30 +34,25 @@ Tensor BatchCall::repeated(TensorRef t) const {
 }
 
 void BatchCall::run(const tw_op* op, const Arguments& args, int64_t batch_dim) {
-  Results results(call_.nrets);
-  std::vector<Tensor> targets(call_.nrets);
-  for (uint32_t i = 0; i < call_.nrets; ++i) {
-    if (call_.rets[i].tag != TW_TENSOR) continue;
-    if (!is_batched(TensorRef(call_.rets[i].u.t))) refuse_outside_write(op_, "vmap");
+  const auto target = [&](TensorRef t, uint32_t i) {
+    if (!is_batched(t)) refuse_outside_write(op_, "vmap");
     // In place: the very tensor that is the argument, so that the op sees that they are one.
-    const bool in_place = i == 0 && args.size() > 0 && call_.args[0].tag == TW_TENSOR &&
-                          call_.args[0].u.t == call_.rets[0].u.t && args[0].tag == TW_TENSOR;
-    targets[i] = in_place ? Tensor::retain(args[0].u.t) : front(call_.rets[i].u.t);
-    results.preset(i, targets[i]);
-  }
-  results.call(op, args);
-  for (uint32_t i = 0; i < call_.nrets; ++i) {
-    if (!targets[i]) {
-      give_replaced(call_, i, results, [&](Tensor t) { return wrap_batch(level_, std::move(t), batch_dim); });
-      continue;
-    }
-    static_cast<void>(results.take_tensor(i));
-    g_host->retain(call_.rets[i].u.t);
-  }
+    const bool in_place = i == 0 && args.size() > 0 && tensor(0).get() == t.get() && args.tensor(0);
+    return in_place ? Tensor::retain(args.tensor(0)) : front(t);
+  };
+  call_below(call_, op, args, target, [&](Tensor t) { return wrap_batch(level_, std::move(t), batch_dim); });
 }
 
 void BatchCall::give_batched(uint32_t i, Tensor physical, int64_t batch_dim) {
-  give(&call_.rets[i], wrap_batch(level_, std::move(physical), batch_dim));
+  give_logical(i, wrap_batch(level_, std::move(physical), batch_dim));
+}
+
+void BatchCall::give_logical(uint32_t i, Tensor logical) {
+  if (call_.rets[i].tag != TW_TENSOR) return give(&call_.rets[i], std::move(logical));
+  const TensorRef target(call_.rets[i].u.t);
+  if (!is_batched(target)) refuse_outside_write(op_, "vmap");
+  ops::copy_(target, logical);
+  g_host->retain(target.get());
 }
 
 }  // namespace tw::autograd

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "arguments.h"
+#include "batch_shapes.h"
 #include "op_traits.h"
 #include "wrapped.h"
 
@@ -25,14 +26,28 @@ class BatchCall {
   Tensor repeated(TensorRef t) const;
   // Without the level: of the arguments that have no batch.
   Tensor plain(TensorRef t) const { return Tensor::retain(t); }
-  TensorRef tensor(uint32_t arg) const { return From<TensorRef>::get(call_.args[arg]); }
+  TensorRef tensor(uint32_t arg) const { return get<TensorRef>(arg); }
+  // An argument as the call has it.
+  template <class T>
+  T get(uint32_t arg) const {
+    return From<T>::get(call_.args[arg]);
+  }
   // Dimensions that the function sees.
   int logical_ndim(uint32_t arg) const { return tensor(arg).ndim(); }
 
   // Runs `op` with physical arguments; results (and tensors of lists) have the batch at `batch_dim`. Targets of
   // in-place and out= forms are written through.
   void run(const tw_op* op, const Arguments& args, int64_t batch_dim = 0);
-  // Gives a result that was made otherwise.
+  // Runs the call's own op, without targets; unbatch(tensor, result) is to give each result.
+  template <class F>
+  void run_and_unfold(const Arguments& args, F&& unbatch) {
+    Results results(call_.nrets);
+    results.call(op_.op, args);
+    for (uint32_t i = 0; i < call_.nrets; ++i) unbatch(results.take_tensor(i), i);
+  }
+  // Gives a result of ops on the wrapped arguments; a target of the caller's is overwritten with it.
+  void give_logical(uint32_t i, Tensor logical);
+  // Gives a result of ops on physical tensors likewise.
   void give_batched(uint32_t i, Tensor physical, int64_t batch_dim = 0);
 
  private:
@@ -42,7 +57,6 @@ class BatchCall {
 };
 
 // Rules of ops that no kind of batching_rule.h describes.
-using BatchFunction = void (*)(BatchCall& call);
 BatchFunction find_batch_function(std::string_view op);
 
 // Of those families; they throw if there is none.

@@ -1,5 +1,4 @@
 // Convolutions inside of vmap. A batch of images joins the images; a batch of weights becomes groups.
-#include <tensorwright/ops/pointwise.hpp>
 #include <tensorwright/ops/views.hpp>
 
 #include "../text.h"
@@ -8,33 +7,6 @@
 namespace tw::autograd {
 namespace {
 
-// [batch, a, b, ...] as [batch * a, b, ...].
-Tensor joined(TensorRef physical) {
-  std::vector<int64_t> shape = physical.shape().vec();
-  shape[1] *= shape[0];
-  shape.erase(shape.begin());
-  return ops::reshape(physical, shape);
-}
-
-// [batch, images, channels, ...] as [images, batch * channels, ...]: one convolution whose groups are the entries.
-Tensor as_groups(TensorRef physical) {
-  std::vector<int64_t> order{1, 0};
-  for (int64_t d = 2; d < physical.ndim(); ++d) order.push_back(d);
-  const Tensor images = ops::permute(physical, order);
-  std::vector<int64_t> shape = images.shape().vec();
-  shape[2] *= shape[1];
-  shape.erase(shape.begin() + 1);
-  return ops::reshape(images, shape);
-}
-
-// Splits dimension `dim` into (batch, rest).
-Tensor split(TensorRef t, int64_t dim, int64_t batch) {
-  std::vector<int64_t> shape = t.shape().vec();
-  shape[dim] = batch == 0 ? 0 : shape[dim] / batch;
-  shape.insert(shape.begin() + dim, batch);
-  return ops::reshape(t, shape);
-}
-
 Tensor run_one(BatchCall& batch, const Arguments& args) {
   Results results(1);
   results.call(batch.op().op, args);
@@ -42,8 +14,10 @@ Tensor run_one(BatchCall& batch, const Arguments& args) {
 }
 
 void scale_groups(BatchCall& batch, Arguments& args) {
-  const int groups = batch.op().argument("groups");
-  args.set(static_cast<uint32_t>(groups), to_value(batch.call().args[groups].u.i * batch.batch_size()));
+  const auto place = static_cast<uint32_t>(batch.op().argument("groups"));
+  std::vector<int64_t> groups{batch.get<int64_t>(place)};
+  multiply(groups, 0, batch.batch_size());
+  args.set(place, to_value(groups[0]));
 }
 
 // An image without a dimension of images gets one.
@@ -57,52 +31,47 @@ void batch_forward(BatchCall& batch) {
   Arguments args(batch.call());
   if (!batch.is_batched(weight) && !(bias && batch.is_batched(bias))) {
     const Tensor physical = batch.front(images);
-    args.set(0, lacking ? Tensor(physical) : joined(physical));
+    args.set(0, lacking ? Tensor(physical) : folded(physical));
     const Tensor result = run_one(batch, args);
-    return batch.give_batched(0, lacking ? result : split(result, 0, batch.batch_size()));
+    return batch.give_batched(0, lacking ? result : unfolded(result, 0, batch.batch_size()));
   }
   const Tensor physical = batch.repeated(images);
-  args.set(0, as_groups(lacking ? ops::unsqueeze(physical, 1) : physical));
-  args.set(1, joined(batch.repeated(weight)));
-  if (bias) args.set(2, joined(batch.repeated(bias)));
+  args.set(0, as_channels(lacking ? ops::unsqueeze(physical, 1) : physical));
+  args.set(1, folded(batch.repeated(weight)));
+  if (bias) args.set(2, folded(batch.repeated(bias)));
   scale_groups(batch, args);
-  const Tensor result = split(run_one(batch, args), 1, batch.batch_size());
+  const Tensor result = unfolded(run_one(batch, args), 1, batch.batch_size());
   batch.give_batched(0, lacking ? ops::squeeze(result, IntList({0})) : result, lacking ? 0 : 1);
-}
-
-void multiply(std::vector<int64_t>& shape, size_t dim, int64_t factor) {
-  if (__builtin_mul_overflow(shape[dim], factor, &shape[dim]))
-    throw Error(TW_E_SHAPE, text("vmap: shape ", IntList(shape), " times the batch is too large"));
 }
 
 void batch_input_gradient(BatchCall& batch) {
   const TensorRef grad = batch.tensor(0), weight = batch.tensor(1);
   if (lacks_images(batch, 0, 1)) return run_entry_by_entry(batch);
   const auto place = static_cast<uint32_t>(batch.op().argument("input_shape"));
-  std::vector<int64_t> shape = From<IntList>::get(batch.call().args[place]).vec();
+  std::vector<int64_t> shape = batch.get<IntList>(place).vec();
   Arguments args(batch.call());
   const bool grouped = batch.is_batched(weight);
   multiply(shape, grouped ? 1 : 0, batch.batch_size());
   args.set_ints(place, std::move(shape));
-  args.set(0, grouped ? as_groups(batch.repeated(grad)) : joined(batch.front(grad)));
+  args.set(0, grouped ? as_channels(batch.repeated(grad)) : folded(batch.front(grad)));
   if (grouped) {
-    args.set(1, joined(batch.front(weight)));
+    args.set(1, folded(batch.front(weight)));
     scale_groups(batch, args);
   }
-  batch.give_batched(0, split(run_one(batch, args), grouped ? 1 : 0, batch.batch_size()), grouped ? 1 : 0);
+  batch.give_batched(0, unfolded(run_one(batch, args), grouped ? 1 : 0, batch.batch_size()), grouped ? 1 : 0);
 }
 
 void batch_weight_gradient(BatchCall& batch) {
   const auto place = static_cast<uint32_t>(batch.op().argument("weight_shape"));
-  std::vector<int64_t> shape = From<IntList>::get(batch.call().args[place]).vec();
+  std::vector<int64_t> shape = batch.get<IntList>(place).vec();
   if (static_cast<size_t>(batch.tensor(0).ndim()) != shape.size()) return run_entry_by_entry(batch);
   multiply(shape, 0, batch.batch_size());
   Arguments args(batch.call());
-  args.set(0, as_groups(batch.repeated(batch.tensor(0))));
-  args.set(1, as_groups(batch.repeated(batch.tensor(1))));
+  args.set(0, as_channels(batch.repeated(batch.tensor(0))));
+  args.set(1, as_channels(batch.repeated(batch.tensor(1))));
   args.set_ints(place, std::move(shape));
   scale_groups(batch, args);
-  batch.give_batched(0, split(run_one(batch, args), 0, batch.batch_size()));
+  batch.give_batched(0, unfolded(run_one(batch, args), 0, batch.batch_size()));
 }
 
 }  // namespace

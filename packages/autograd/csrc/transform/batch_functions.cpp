@@ -16,19 +16,11 @@
 namespace tw::autograd {
 namespace {
 
-template <class T>
-T plain(BatchCall& batch, uint32_t arg) {
-  return From<T>::get(batch.call().args[arg]);
-}
-void give_result(BatchCall& batch, uint32_t i, Tensor logical) { give(&batch.call().rets[i], std::move(logical)); }
-
-int64_t behind_batch(int64_t dim) { return dim < 0 ? dim : dim + 1; }
-
 // ---- views that name no dimension, or a new one
 
 void batch_permute(BatchCall& batch) {
   std::vector<int64_t> order{0};
-  for (const int64_t dim : plain<IntList>(batch, 1)) order.push_back(behind_batch(dim));
+  for (const int64_t dim : batch.get<IntList>(1)) order.push_back(behind_batch(dim));
   batch.give_batched(0, ops::permute(batch.front(batch.tensor(0)), order));
 }
 
@@ -38,12 +30,12 @@ void batch_t(BatchCall& batch) {
 }
 
 void batch_unsqueeze(BatchCall& batch) {
-  batch.give_batched(0, ops::unsqueeze(batch.front(batch.tensor(0)), behind_batch(plain<int64_t>(batch, 1))));
+  batch.give_batched(0, ops::unsqueeze(batch.front(batch.tensor(0)), behind_batch(batch.get<int64_t>(1))));
 }
 
 void batch_squeeze(BatchCall& batch) {
   Tensor physical = batch.front(batch.tensor(0));
-  const auto dims = plain<std::optional<IntList>>(batch, 1);
+  const auto dims = batch.get<std::optional<IntList>>(1);
   std::vector<int64_t> moved;
   if (dims)
     for (const int64_t dim : *dims) moved.push_back(behind_batch(dim));
@@ -55,18 +47,16 @@ void batch_squeeze(BatchCall& batch) {
 // Strides and offset are of the storage, so the entries of the batch are as far apart as they were.
 void batch_as_strided(BatchCall& batch) {
   const Tensor physical = batch.front(batch.tensor(0));
-  std::vector<int64_t> size = plain<IntList>(batch, 1).vec(), stride = plain<IntList>(batch, 2).vec();
+  std::vector<int64_t> size = batch.get<IntList>(1).vec(), stride = batch.get<IntList>(2).vec();
   size.insert(size.begin(), batch.batch_size());
   stride.insert(stride.begin(), physical.stride(0));
-  batch.give_batched(0, ops::as_strided(physical, size, stride, plain<std::optional<int64_t>>(batch, 3)));
+  batch.give_batched(0, ops::as_strided(physical, size, stride, batch.get<std::optional<int64_t>>(3)));
 }
 
 void batch_roll(BatchCall& batch) {
-  const IntList shifts = plain<IntList>(batch, 1), dims = plain<IntList>(batch, 2);
+  const IntList shifts = batch.get<IntList>(1), dims = batch.get<IntList>(2);
   const Tensor physical = batch.front(batch.tensor(0));
-  std::vector<int64_t> moved;
-  for (const int64_t dim : dims) moved.push_back(behind_batch(dim));
-  if (!dims.empty()) return batch.give_batched(0, ops::roll(physical, shifts, moved));
+  if (!dims.empty()) return batch.give_batched(0, ops::roll(physical, shifts, behind_batch(dims)));
   const Tensor flat = ops::roll(ops::reshape(physical, {physical.size(0), -1}), shifts, {1});
   batch.give_batched(0, ops::reshape(flat, physical.shape()));
 }
@@ -97,11 +87,11 @@ void batch_bmm(BatchCall& batch) {
 
 // beta * self + alpha * (a @ b), logical
 void give_sum_of_products(BatchCall& batch, Tensor product) {
-  const Scalar beta = plain<Scalar>(batch, 3), alpha = plain<Scalar>(batch, 4);
+  const Scalar beta = batch.get<Scalar>(3), alpha = batch.get<Scalar>(4);
   if (!alpha.equals(1)) product = ops::mul(product, alpha);
-  if (beta.equals(0)) return give_result(batch, 0, std::move(product));
+  if (beta.equals(0)) return batch.give_logical(0, std::move(product));
   const Tensor self = Tensor::retain(batch.tensor(0));
-  give_result(batch, 0, ops::add(beta.equals(1) ? self : ops::mul(self, beta), product));
+  batch.give_logical(0, ops::add(beta.equals(1) ? self : ops::mul(self, beta), product));
 }
 void batch_addmm(BatchCall& batch) { give_sum_of_products(batch, ops::mm(batch.tensor(1), batch.tensor(2))); }
 void batch_baddbmm(BatchCall& batch) { give_sum_of_products(batch, ops::bmm(batch.tensor(1), batch.tensor(2))); }
@@ -111,13 +101,13 @@ void batch_linear(BatchCall& batch) {
   if (!batch.is_batched(weight) && !(bias && batch.is_batched(bias)))  // leading dimensions are free
     return batch.give_batched(0, ops::linear(batch.front(batch.tensor(0)), weight, bias));
   Tensor product = ops::matmul(batch.tensor(0), ops::transpose(weight, 0, 1));
-  give_result(batch, 0, bias ? ops::add(product, bias) : std::move(product));
+  batch.give_logical(0, bias ? ops::add(product, bias) : std::move(product));
 }
 
 // ---- indices
 
 void batch_index_select(BatchCall& batch) {
-  const int64_t dim = plain<int64_t>(batch, 1);
+  const int64_t dim = batch.get<int64_t>(1);
   const TensorRef self = batch.tensor(0), index = batch.tensor(2);
   if (self.ndim() == 0) return run_entry_by_entry(batch);
   if (!batch.is_batched(index))
@@ -126,7 +116,7 @@ void batch_index_select(BatchCall& batch) {
   const int64_t place = dim < 0 ? dim + self.ndim() : dim;
   std::vector<int64_t> shape(static_cast<size_t>(self.ndim()), 1), wide = self.shape().vec();
   shape[place] = wide[place] = index.numel();
-  give_result(batch, 0, ops::gather(self, dim, ops::expand(ops::reshape(index, shape), wide)));
+  batch.give_logical(0, ops::gather(self, dim, ops::expand(ops::reshape(index, shape), wide)));
 }
 
 void batch_index_add(BatchCall& batch) {
@@ -134,7 +124,7 @@ void batch_index_add(BatchCall& batch) {
   if (batch.is_batched(index) || batch.logical_ndim(0) == 0) return run_entry_by_entry(batch);
   Arguments args(batch.call());
   args.replace([&](TensorRef t, uint32_t i) { return i == 2 ? batch.plain(t) : batch.repeated(t); });
-  args.set(1, to_value(behind_batch(plain<int64_t>(batch, 1))));
+  args.set(1, to_value(behind_batch(batch.get<int64_t>(1))));
   batch.run(batch.op().op, args);
 }
 
@@ -147,7 +137,7 @@ Tensor batch_positions(const BatchCall& batch, int ndim) {
 
 // The indices of every dimension, those of the batch in front: a batched index needs no other rule.
 bool index_with_positions(BatchCall& batch, std::vector<Tensor>& indices, Tensor& self) {
-  const TensorList given = plain<TensorList>(batch, 1);
+  const TensorList given = batch.get<TensorList>(1);
   int ndim = 0;
   bool batched = false, gap = false, ended = false;
   for (tw_tensor* t : given) {
@@ -181,7 +171,7 @@ bool index_with_positions(BatchCall& batch, std::vector<Tensor>& indices, Tensor
 int64_t batch_dim_of_index(BatchCall& batch) {
   bool ended = false, begun = false, gap = false;
   int ndim = 0;
-  for (tw_tensor* t : plain<TensorList>(batch, 1)) {
+  for (tw_tensor* t : batch.get<TensorList>(1)) {
     if (!t) {
       ended = begun;
       continue;
@@ -242,9 +232,9 @@ void batch_embedding(BatchCall& batch) {
 
 void batch_embedding_backward(BatchCall& batch) {
   const TensorRef indices = batch.tensor(1);
-  const int64_t rows = plain<int64_t>(batch, 2), size = batch.batch_size();
-  const auto padding = plain<std::optional<int64_t>>(batch, 3);
-  if (plain<bool>(batch, 4)) return run_entry_by_entry(batch);  // scaled by how often an index occurs
+  const int64_t rows = batch.get<int64_t>(2), size = batch.batch_size();
+  const auto padding = batch.get<std::optional<int64_t>>(3);
+  if (batch.get<bool>(4)) return run_entry_by_entry(batch);  // scaled by how often an index occurs
   Tensor grad = batch.repeated(batch.tensor(0));
   if (padding) {
     const Tensor used = ops::ne(batch.repeated(indices), *padding);
@@ -258,7 +248,7 @@ void batch_embedding_backward(BatchCall& batch) {
 // ---- positions
 
 void batch_arg_extreme(BatchCall& batch) {
-  const auto dim = plain<std::optional<int64_t>>(batch, 1);
+  const auto dim = batch.get<std::optional<int64_t>>(1);
   Tensor physical = batch.front(batch.tensor(0));
   Arguments args(batch.call());
   const bool whole = !dim || batch.logical_ndim(0) == 0;
@@ -268,12 +258,12 @@ void batch_arg_extreme(BatchCall& batch) {
   }
   args.set(0, physical);
   args.set(1, to_value(whole ? int64_t{1} : behind_batch(*dim)));
-  if (whole && plain<bool>(batch, 2) && batch.logical_ndim(0) > 0) return run_entry_by_entry(batch);
+  if (whole && batch.get<bool>(2) && batch.logical_ndim(0) > 0) return run_entry_by_entry(batch);
   batch.run(batch.op().op, args);
 }
 
 void batch_fill(BatchCall& batch) {
-  const Operand value = plain<Operand>(batch, 1);
+  const Operand value = batch.get<Operand>(1);
   Arguments args(batch.call());
   args.set(0, batch.repeated(batch.tensor(0)));
   if (!value.is_tensor() || !batch.is_batched(value.tensor())) return batch.run(batch.op().op, args);
@@ -304,27 +294,27 @@ Tensor safe_classes(TensorRef target, int64_t ignored, int64_t dim) {
 
 void batch_nll_loss(BatchCall& batch) {
   const TensorRef self = batch.tensor(0), target = batch.tensor(1), weight = batch.tensor(2);
-  const std::string_view reduction = plain<std::string_view>(batch, 3);
-  const int64_t ignored = plain<int64_t>(batch, 4), dim = self.ndim() == 1 ? 0 : 1;
+  const std::string_view reduction = batch.get<std::string_view>(3);
+  const int64_t ignored = batch.get<int64_t>(4), dim = self.ndim() == 1 ? 0 : 1;
   const Tensor weights = class_weights(target, weight, ignored, self.dtype());
   const Tensor picked = ops::squeeze(ops::gather(self, dim, safe_classes(target, ignored, dim)), IntList({dim}));
   Tensor losses = ops::mul(ops::neg(picked), weights);
   Tensor total = ops::sum(weights);
   if (reduction != "none") losses = ops::sum(losses);
   if (reduction == "mean") losses = ops::div(losses, total);
-  give_result(batch, 0, std::move(losses));
-  give_result(batch, 1, std::move(total));
+  batch.give_logical(0, std::move(losses));
+  batch.give_logical(1, std::move(total));
 }
 
 void batch_nll_loss_backward(BatchCall& batch) {
   const TensorRef grad = batch.tensor(0), target = batch.tensor(1), weight = batch.tensor(2), total = batch.tensor(3);
-  const IntList shape = plain<IntList>(batch, 4);
-  const std::string_view reduction = plain<std::string_view>(batch, 5);
-  const int64_t ignored = plain<int64_t>(batch, 6), dim = shape.size() == 1 ? 0 : 1;
+  const IntList shape = batch.get<IntList>(4);
+  const std::string_view reduction = batch.get<std::string_view>(5);
+  const int64_t ignored = batch.get<int64_t>(6), dim = shape.size() == 1 ? 0 : 1;
   Tensor each = ops::neg(class_weights(target, weight, ignored, grad.dtype()));
   each = ops::mul(each, reduction == "mean" ? ops::div(grad, total) : Tensor::retain(grad));
   Tensor spread = ops::zeros(shape, grad.dtype(), grad.device());
-  give_result(batch, 0, ops::scatter_add(spread, dim, safe_classes(target, ignored, dim), ops::unsqueeze(each, dim)));
+  batch.give_logical(0, ops::scatter_add(spread, dim, safe_classes(target, ignored, dim), ops::unsqueeze(each, dim)));
 }
 
 struct Row {

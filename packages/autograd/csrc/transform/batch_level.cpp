@@ -8,35 +8,11 @@
 namespace tw::autograd {
 namespace {
 
-bool names_dimension(const DeclaredArgument& argument) {
-  static const char* const names[] = {"dim",       "dims", "dim0",   "dim1",       "dim2",
-                                      "dimension", "axis", "source", "destination"};
-  for (const char* name : names)
-    if (argument.name == name) return argument.type.rfind("int", 0) == 0;
-  return false;
-}
-
-int64_t behind_batch(int64_t dim) { return dim < 0 ? dim : dim + 1; }
-
-std::vector<int64_t> behind_batch(IntList dims) {
-  std::vector<int64_t> moved;
-  for (const int64_t dim : dims) moved.push_back(behind_batch(dim));
-  return moved;
-}
-
 int most_dimensions(const BatchCall& batch, const tw_call& call) {
   int most = 0;
   for (uint32_t i = 0; i < call.nargs; ++i)
     if (call.args[i].tag == TW_TENSOR) most = std::max(most, batch.logical_ndim(i));
   return most;
-}
-
-// Inserts dimensions of size 1 behind the batch until `ndim` follow it.
-Tensor padded(Tensor physical, int ndim) {
-  if (physical.ndim() >= ndim + 1) return physical;
-  std::vector<int64_t> shape = physical.shape().vec();
-  shape.insert(shape.begin() + 1, static_cast<size_t>(ndim + 1 - physical.ndim()), 1);
-  return ops::reshape(physical, shape);
 }
 
 // Broadcasting counts dimensions from the last, so only batched operands of fewer dimensions must grow.
@@ -84,7 +60,7 @@ void batch_along(BatchCall& batch) {
   args.replace([&](TensorRef t, uint32_t) { return batch.repeated(t); });
   for (uint32_t i = 0; i < args.size(); ++i) {
     const tw_value& value = batch.call().args[i];
-    if (!names_dimension(batch.op().arguments[i])) continue;
+    if (!batch.op().names_dimensions[i]) continue;
     if (value.tag == TW_INT) args.set(i, to_value(behind_batch(value.u.i)));
     if (value.tag == TW_INTS) args.set_ints(i, behind_batch(From<IntList>::get(value)));
   }
@@ -100,8 +76,7 @@ void batch_sizes(BatchCall& batch) {
     const int ndim = static_cast<int>(sizes.size());
     sizes.insert(sizes.begin(), batch.batch_size());
     args.set_ints(i, std::move(sizes));
-    const bool grows = batch.op().name == "tw::expand";
-    args.replace([&](TensorRef t, uint32_t) { return grows ? padded(batch.repeated(t), ndim) : batch.repeated(t); });
+    args.replace([&](TensorRef t, uint32_t) { return padded(batch.repeated(t), ndim); });
   }
   batch.run(batch.op().op, args);
 }
@@ -116,29 +91,15 @@ void batch_folded(BatchCall& batch) {
     if (call.args[i].tag == TW_TENSOR && batch.is_batched(i) && batch.logical_ndim(i) != ndim)
       return run_entry_by_entry(batch);
   Arguments args(call);
-  args.replace([&](TensorRef t, uint32_t) {
-    if (t.ndim() != ndim) return batch.plain(t);
-    const Tensor physical = batch.repeated(t);
-    std::vector<int64_t> shape = physical.shape().vec();
-    shape[1] *= shape[0];
-    shape.erase(shape.begin());
-    return ops::reshape(physical, shape);
-  });
+  args.replace([&](TensorRef t, uint32_t) { return t.ndim() == ndim ? folded(batch.repeated(t)) : batch.plain(t); });
   const int given = batch.op().argument("input_shape");
   if (given >= 0) {
     std::vector<int64_t> shape = From<IntList>::get(call.args[given]).vec();
-    if (!shape.empty()) shape[0] *= batch.batch_size();
+    if (!shape.empty()) multiply(shape, 0, batch.batch_size());
     args.set_ints(static_cast<uint32_t>(given), std::move(shape));
   }
-  Results results(call.nrets);
-  results.call(batch.op().op, args);
-  for (uint32_t i = 0; i < call.nrets; ++i) {
-    const Tensor flat = results.take_tensor(i);
-    std::vector<int64_t> shape = flat.shape().vec();
-    shape[0] /= std::max<int64_t>(batch.batch_size(), 1);
-    shape.insert(shape.begin(), batch.batch_size());
-    batch.give_batched(i, ops::reshape(flat, shape));
-  }
+  batch.run_and_unfold(
+      args, [&](const Tensor& flat, uint32_t i) { batch.give_batched(i, unfolded(flat, 0, batch.batch_size())); });
 }
 
 // A rule by kind does not describe tensors without dimensions, whose dimension 0 may be named nevertheless.
@@ -167,7 +128,7 @@ void run_rule(BatchCall& batch, const tw_call& call) {
     case BatchingKind::kFolded:
       return batch_folded(batch);
     case BatchingKind::kCustom:
-      return find_batch_function(op.name)(batch);
+      return op.batch_function(batch);
   }
 }
 

@@ -13,12 +13,6 @@
 namespace tw::autograd {
 namespace {
 
-template <class T>
-T plain(BatchCall& batch, uint32_t arg) {
-  return From<T>::get(batch.call().args[arg]);
-}
-void give_result(BatchCall& batch, uint32_t i, Tensor logical) { give(&batch.call().rets[i], std::move(logical)); }
-
 std::vector<int64_t> leading_dims(int ndim, size_t normalized) {
   std::vector<int64_t> dims;
   for (int64_t d = 0; d < ndim - static_cast<int64_t>(normalized); ++d) dims.push_back(d);
@@ -27,8 +21,8 @@ std::vector<int64_t> leading_dims(int ndim, size_t normalized) {
 
 void batch_layer_norm(BatchCall& batch) {
   const TensorRef self = batch.tensor(0), weight = batch.tensor(2), bias = batch.tensor(3);
-  const IntList normalized = plain<IntList>(batch, 1);
-  const double eps = plain<double>(batch, 4);
+  const IntList normalized = batch.get<IntList>(1);
+  const double eps = batch.get<double>(4);
   const bool affine_batched = (weight && batch.is_batched(weight)) || (bias && batch.is_batched(bias));
   if (!affine_batched) {
     Arguments args(batch.call());
@@ -38,27 +32,27 @@ void batch_layer_norm(BatchCall& batch) {
   auto [result, mean, rstd] = ops::native_layer_norm(self, normalized, nullptr, nullptr, eps);
   if (weight) result = ops::mul(result, weight);
   if (bias) result = ops::add(result, bias);
-  give_result(batch, 0, std::move(result));
-  give_result(batch, 1, std::move(mean));
-  give_result(batch, 2, std::move(rstd));
+  batch.give_logical(0, std::move(result));
+  batch.give_logical(1, std::move(mean));
+  batch.give_logical(2, std::move(rstd));
 }
 
 // With x' = (x - mean) * rstd and g = grad * weight: rstd * (g - mean(g) - x' * mean(g * x')).
 void batch_layer_norm_backward(BatchCall& batch) {
   const TensorRef grad = batch.tensor(0), self = batch.tensor(1), mean = batch.tensor(3), rstd = batch.tensor(4),
                   weight = batch.tensor(5);
-  const IntList normalized = plain<IntList>(batch, 2);
+  const IntList normalized = batch.get<IntList>(2);
   const Tensor centered = ops::mul(ops::sub(self, mean), rstd);
   const Tensor scaled = weight ? ops::mul(grad, weight) : Tensor::retain(grad);
   std::vector<int64_t> inner;
   for (int64_t d = 1; d <= static_cast<int64_t>(normalized.size()); ++d) inner.push_back(-d);
   const Tensor average = ops::mean(scaled, IntList(inner), true);
   const Tensor slope = ops::mean(ops::mul(scaled, centered), IntList(inner), true);
-  give_result(batch, 0, ops::mul(ops::sub(ops::sub(scaled, average), ops::mul(centered, slope)), rstd));
+  batch.give_logical(0, ops::mul(ops::sub(ops::sub(scaled, average), ops::mul(centered, slope)), rstd));
   const std::vector<int64_t> outer = leading_dims(self.ndim(), normalized.size());
   const auto summed = [&](Tensor t) { return outer.empty() ? t : ops::sum(t, IntList(outer)); };
-  give_result(batch, 1, summed(ops::mul(grad, centered)));
-  give_result(batch, 2, summed(Tensor::retain(grad)));
+  batch.give_logical(1, summed(ops::mul(grad, centered)));
+  batch.give_logical(2, summed(Tensor::retain(grad)));
 }
 
 void batch_rms_norm(BatchCall& batch) {
@@ -68,38 +62,27 @@ void batch_rms_norm(BatchCall& batch) {
     args.set(0, batch.front(self));
     return batch.run(batch.op().op, args);
   }
-  auto [result, rstd] = ops::native_rms_norm(self, plain<IntList>(batch, 1), nullptr, plain<double>(batch, 3));
-  give_result(batch, 0, ops::mul(result, weight));
-  give_result(batch, 1, std::move(rstd));
+  auto [result, rstd] = ops::native_rms_norm(self, batch.get<IntList>(1), nullptr, batch.get<double>(3));
+  batch.give_logical(0, ops::mul(result, weight));
+  batch.give_logical(1, std::move(rstd));
 }
 
 // With x' = x * rstd and g = grad * weight: rstd * (g - x' * mean(g * x')).
 void batch_rms_norm_backward(BatchCall& batch) {
   const TensorRef grad = batch.tensor(0), self = batch.tensor(1), rstd = batch.tensor(3), weight = batch.tensor(4);
-  const IntList normalized = plain<IntList>(batch, 2);
+  const IntList normalized = batch.get<IntList>(2);
   const Tensor scaled = weight ? ops::mul(grad, weight) : Tensor::retain(grad);
   const Tensor normal = ops::mul(self, rstd);
   std::vector<int64_t> inner;
   for (int64_t d = 1; d <= static_cast<int64_t>(normalized.size()); ++d) inner.push_back(-d);
   const Tensor slope = ops::mean(ops::mul(scaled, normal), IntList(inner), true);
-  give_result(batch, 0, ops::mul(ops::sub(scaled, ops::mul(normal, slope)), rstd));
+  batch.give_logical(0, ops::mul(ops::sub(scaled, ops::mul(normal, slope)), rstd));
   const std::vector<int64_t> outer = leading_dims(self.ndim(), normalized.size());
   const Tensor product = ops::mul(grad, normal);
-  give_result(batch, 1, outer.empty() ? product : ops::sum(product, IntList(outer)));
+  batch.give_logical(1, outer.empty() ? product : ops::sum(product, IntList(outer)));
 }
 
 // ---- statistics of each channel over the images
-
-// [batch, images, channels, ...] as [images, batch * channels, ...].
-Tensor as_channels(TensorRef physical) {
-  std::vector<int64_t> order{1, 0};
-  for (int64_t d = 2; d < physical.ndim(); ++d) order.push_back(d);
-  const Tensor images = ops::permute(physical, order);
-  std::vector<int64_t> shape = images.shape().vec();
-  shape[2] *= shape[1];
-  shape.erase(shape.begin() + 1);
-  return ops::reshape(images, shape);
-}
 
 // One value a channel, as for the channels above.
 Tensor each_channel(const BatchCall& batch, TensorRef t) {
@@ -110,17 +93,11 @@ void set_optional(Arguments& args, uint32_t i, Tensor t) {
   if (t) args.set(i, std::move(t));
 }
 
-void give_split(BatchCall& batch, uint32_t i, Tensor t, int64_t dim) {
-  std::vector<int64_t> shape = t.shape().vec();
-  shape[dim] /= std::max<int64_t>(batch.batch_size(), 1);
-  shape.insert(shape.begin() + dim, batch.batch_size());
-  batch.give_batched(i, ops::reshape(t, shape), dim);
-}
-
 void run_on_channels(BatchCall& batch, const Arguments& args) {
-  Results results(batch.call().nrets);
-  results.call(batch.op().op, args);
-  for (uint32_t i = 0; i < results.size(); ++i) give_split(batch, i, results.take_tensor(i), i == 0 ? 1 : 0);
+  batch.run_and_unfold(args, [&](const Tensor& t, uint32_t i) {
+    const int64_t dim = i == 0 ? 1 : 0;  // the images' channels, then statistics of them
+    batch.give_batched(i, unfolded(t, dim, batch.batch_size()), dim);
+  });
 }
 
 void refuse_running_statistics(const BatchCall& batch) {
@@ -132,7 +109,7 @@ void refuse_running_statistics(const BatchCall& batch) {
 
 void batch_batch_norm(BatchCall& batch) {
   const TensorRef mean = batch.tensor(3), variance = batch.tensor(4);
-  const bool training = plain<bool>(batch, 5);
+  const bool training = batch.get<bool>(5);
   if (training && mean) refuse_running_statistics(batch);
   Arguments args(batch.call());
   args.set(0, as_channels(batch.repeated(batch.tensor(0))));

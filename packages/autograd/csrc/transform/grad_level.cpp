@@ -12,7 +12,7 @@ bool wraps_for(TensorRef t, const Level& level) { return wrapped_for(t.get(), le
 
 // The core notes of which tensor a view is a view; the wrappers' views are noted here.
 void note_if_view(const OpTraits& op, const tw_call& call, const Tensor& result) {
-  if (!op.view || call.args[0].tag != TW_TENSOR || op.name == "tw::detach") return;
+  if (!op.view || call.args[0].tag != TW_TENSOR || (op.derivative && (op.derivative->flags & kDetaches))) return;
   tw_tensor* source = call.args[0].u.t;
   if (result.get() == source || !(is_floating(result.dtype()) || is_complex(result.dtype()))) return;
   if (share_storage(result.get(), source)) note_view(result.get(), base_of(source));
@@ -43,30 +43,15 @@ void unwrap_call(tw_call& call) {
   };
   Arguments args(call);
   args.replace([&](TensorRef t, uint32_t) { return value_of(t); });
-  Results results(call.nrets);
-  std::vector<Tensor> targets(call.nrets);
-  for (uint32_t i = 0; i < call.nrets; ++i) {
-    if (call.rets[i].tag != TW_TENSOR) continue;
-    targets[i] = value_of(call.rets[i].u.t);
-    results.preset(i, targets[i]);
-  }
-  {
-    const OutsideScope below(*level);
-    const LayerScope outside(level->outside[0], level->outside[1]);
-    results.call(call.op, args);
-  }
-  for (uint32_t i = 0; i < call.nrets; ++i) {
-    if (!targets[i]) {
-      give_replaced(call, i, results, [&](Tensor t) {
+  const OutsideScope below(*level);
+  const LayerScope outside(level->outside[0], level->outside[1]);
+  call_below(
+      call, call.op, args, [&](TensorRef t, uint32_t) { return value_of(t); },
+      [&](Tensor t) {
         Tensor wrapper = wrapper_of(level, call, std::move(t));
         note_if_view(op, call, wrapper);
         return wrapper;
       });
-      continue;
-    }
-    static_cast<void>(results.take_tensor(i));
-    g_host->retain(call.rets[i].u.t);
-  }
 }
 
 }  // namespace

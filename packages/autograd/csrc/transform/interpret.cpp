@@ -34,27 +34,12 @@ Found find_level(const tw_call& call) {
 void call_resolved(tw_call& call) {
   Arguments args(call);
   args.replace([](TensorRef t, uint32_t) { return resolved(t); });
-  Results results(call.nrets);
-  std::vector<Tensor> targets(call.nrets);
-  for (uint32_t i = 0; i < call.nrets; ++i) {
-    if (call.rets[i].tag != TW_TENSOR) continue;
-    targets[i] = resolved(call.rets[i].u.t);
-    results.preset(i, targets[i]);
-  }
-  results.call(call.op, args);
-  for (uint32_t i = 0; i < call.nrets; ++i) {
-    if (!targets[i]) {
-      call.rets[i] = results.take(i);
-    } else {
-      results.take_tensor(i);
-      g_host->retain(call.rets[i].u.t);
-    }
-  }
+  call_below(call, call.op, args, [](TensorRef t, uint32_t) { return resolved(t); }, [](Tensor t) { return t; });
 }
 
 void interpret_call(tw_call& call) {
   const OpTraits& op = traits_of(call.op);
-  if (op.name == "tw::contents") return give(&call.rets[0], readable(call.args[0].u.t));
+  if (op.special == Special::kContents) return give(&call.rets[0], readable(call.args[0].u.t));
   if (op.introspective) {
     call.layers &= ~(unwrap_bit() | kLayerBit);
     return check(g_host->redispatch(&call));

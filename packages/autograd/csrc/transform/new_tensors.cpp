@@ -32,7 +32,7 @@ bool makes_new_tensor(const OpTraits& op, const tw_call& call) {
   if (op.view || call.nrets != 1 || call.rets[0].tag != TW_NONE) return false;
   bool has_tensor = false;
   each_tensor(call, [&](tw_tensor*) { has_tensor = true; });
-  return !has_tensor || op.name == "tw::clone";
+  return !has_tensor || op.special == Special::kClone;
 }
 
 // A tangent of zeros with every batch that is open outside of `level`: tangents may differ over batches that the values

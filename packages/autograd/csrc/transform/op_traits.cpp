@@ -1,8 +1,10 @@
 #include "op_traits.h"
 
+#include <memory>
 #include <mutex>
 
 #include "../text.h"
+#include "batch_call.h"
 
 namespace tw::autograd {
 namespace {
@@ -18,21 +20,39 @@ const Row* find_row(const Row* rows, uint32_t count, std::string_view op) {
   return nullptr;
 }
 
-OpTraits* describe(const tw_op* op, const tw_op_info& info) {
-  auto* traits = new OpTraits();  // as long as the process
+bool counts_dimensions(const DeclaredArgument& argument) {
+  static const char* const names[] = {"dim",       "dims", "dim0",   "dim1",       "dim2",
+                                      "dimension", "axis", "source", "destination"};
+  for (const char* name : names)
+    if (argument.name == name) return argument.type.rfind("int", 0) == 0;
+  return false;
+}
+
+Special special_kind(std::string_view op) {
+  if (op == "tw::contents") return Special::kContents;
+  return op == "tw::clone" ? Special::kClone : Special::kNone;
+}
+
+const OpTraits* describe(const tw_op* op, const tw_op_info& info) {
+  auto traits = std::make_unique<OpTraits>();
   traits->op = op;
   traits->name = info.name;
   traits->arguments = declared_arguments(info.schema);
   traits->derivative = find_row(kDerivatives, kDerivativeCount, info.name);
   traits->batching = find_row(kBatchingRules, kBatchingRuleCount, info.name);
   traits->introspective = traits->name.rfind("autograd::", 0) == 0 || traits->name.rfind("transform::", 0) == 0;
+  if (traits->batching && traits->batching->kind == BatchingKind::kCustom)
+    traits->batch_function = find_batch_function(info.name);
+  for (const DeclaredArgument& argument : traits->arguments)
+    traits->names_dimensions.push_back(counts_dimensions(argument));
+  traits->special = special_kind(info.name);
   traits->composite = has_tag(info.tags, "composite") && !traits->derivative;
   traits->pointwise = has_tag(info.tags, "pointwise");
   traits->reduction = has_tag(info.tags, "reduction");
   traits->view = has_tag(info.tags, "view");
   traits->random = has_tag(info.tags, "random");
   traits->dynamic = has_tag(info.tags, "dynamic");
-  return traits;
+  return traits.release();  // as long as the process
 }
 
 }  // namespace

@@ -13,12 +13,25 @@ struct DeclaredArgument {
   std::string type, name;
 };
 
+class BatchCall;
+using BatchFunction = void (*)(BatchCall& call);
+
+// The few ops that levels treat apart from all others.
+enum class Special : uint8_t {
+  kNone,
+  kContents,  // tw::contents: what elements are read from
+  kClone,     // tw::clone: gives a new tensor although it has an argument
+};
+
 struct OpTraits {
   const tw_op* op = nullptr;
   std::string name;                         // "tw::sum"
   std::vector<DeclaredArgument> arguments;  // in the schema's order
   const Derivative* derivative = nullptr;
   const BatchingRule* batching = nullptr;
+  BatchFunction batch_function = nullptr;  // of a custom batching rule
+  std::vector<bool> names_dimensions;      // by argument: whether it counts dimensions
+  Special special = Special::kNone;
   bool introspective = false;  // of this library: asks for what hangs on the tensors themselves
   bool composite = false;      // without a derivative of its own: the ops it calls are transformed
   bool pointwise = false, reduction = false, view = false, random = false, dynamic = false;
