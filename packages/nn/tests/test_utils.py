@@ -242,6 +242,21 @@ def test_functional_call_replaces_and_restores():
         utils.stateless.functional_call(model, {"nope": weight}, (x,))
     with pytest.raises(RuntimeError, match="missing names"):
         utils.stateless.functional_call(model, {}, (x,), strict=True)
+    every = dict(model.named_parameters())  # names the shared tensor once
+    same(utils.stateless.functional_call(model, every, x, strict=True), before)
+    bare = nn.Linear(2, 2, bias=False).double()
+    same(utils.stateless.functional_call(bare, {"bias": weight[0]}, x), bare(x) + weight[0])
+    assert bare.bias is None
+
+
+def test_functional_call_of_func_is_the_same():
+    pytest.importorskip("tensorwright.autograd")
+    model, x = nn.Linear(2, 1).double(), given(2)
+    weight, bias = given(1, 2, seed=1), given(1, seed=2)
+    expected = utils.stateless.functional_call(model, {"weight": weight, "bias": bias}, x)
+    same(tw.func.functional_call(model, [{"weight": weight}, {"bias": bias}], x), expected)
+    with pytest.raises(ValueError, match="'bias' is given twice"):
+        tw.func.functional_call(model, [{"bias": bias}, {"bias": bias}], x)
 
 
 # ---- initial values --------------------------------------------------------------------------------------

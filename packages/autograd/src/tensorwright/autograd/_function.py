@@ -169,7 +169,7 @@ class Function:
         Raises:
             RuntimeError: if ``forward`` modified a leaf that requires grad in place.
         """
-        level = _transforms.level_of(args)
+        level = _transforms.innermost_level(args)
         if level:
             return _transforms.apply(cls, level, args)
         return cls._apply_here(args)

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tensorwright import Tensor, enable_grad, ops, zeros_like
-from tensorwright.autograd import _library as _library  # the ops below come with it
-
-_level_of = ops.get("transform::level_of")
-_kind_of_level = ops.get("transform::kind_of_level")
-_size_of_batch = ops.get("transform::size_of_batch")
-_batch_dim_of = ops.get("transform::batch_dim_of")
-_lower = ops.get("transform::lower")
-_lift = ops.get("transform::lift")
-_make_dual = ops.get("transform::make_dual")
-_tangent_of = ops.get("transform::tangent_of")
-_add_batch = ops.get("transform::add_batch")
-_enter_below = ops.get("transform::enter_below")
-_leave_below = ops.get("transform::leave_below")
+from tensorwright import Tensor, enable_grad, zeros_like
+from tensorwright.autograd._levels import (
+    add_batch,
+    batch_dim_of,
+    below,
+    kind_of_level,
+    level_of,
+    lift,
+    lowered,
+    make_dual,
+    size_of_batch,
+    tangent_of,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,25 +29,15 @@ class VmapInfo:
     randomness: str
 
 
-def level_of(args: Sequence[Any]) -> int:
+def innermost_level(args: Sequence[Any]) -> int:
     """The innermost open level among the tensors; 0 if there is none."""
-    return max((_level_of(arg) for arg in args if isinstance(arg, Tensor)), default=0)
-
-
-@contextmanager
-def _below(level: int) -> Iterator[None]:
-    """Ops are recorded as they were outside of the level."""
-    _enter_below(level)
-    try:
-        yield
-    finally:
-        _leave_below(level)
+    return max((level_of(arg) for arg in args if isinstance(arg, Tensor)), default=0)
 
 
 def apply(function: Any, level: int, args: tuple[Any, ...]) -> Any:
     """``function.apply`` on arguments of which some belong to ``level``."""
-    kind = _kind_of_level(level)
-    if kind != "grad" and function.setup_context is _base(function).setup_context and kind != "vmap":
+    kind = kind_of_level(level)
+    if kind == "jvp" and function.setup_context is _base(function).setup_context:
         raise RuntimeError(f"{function.__name__}: inside of {kind} a Function must define setup_context")
     if kind == "grad":
         return _apply_recorded(function, level, args)
@@ -61,7 +49,7 @@ def _base(function: Any) -> Any:
 
 
 def _lowered(args: Sequence[Any], level: int) -> list[Any]:
-    return [_lower(arg, level) if isinstance(arg, Tensor) else arg for arg in args]
+    return [lowered(arg, level) for arg in args]
 
 
 def _mapped(output: Any, change: Any) -> Any:
@@ -83,10 +71,10 @@ def _apply_recorded(function: Any, level: int, args: tuple[Any, ...]) -> Any:
     """The level's own recording of the function, around the function on the level below."""
     if function.setup_context is _base(function).setup_context:
         return function._apply_here(args)  # its forward needs the context: it is recorded by this level alone
-    with _below(level):
+    with below(level):
         output = function.apply(*_lowered(args, level))
-    lifted = _mapped(output, lambda item: _lift(item, level) if isinstance(item, Tensor) else item)
-    inputs = [_lift(arg, level) if isinstance(arg, Tensor) and _level_of(arg) != level else arg for arg in args]
+    lifted = _mapped(output, lambda item: lift(item, level) if isinstance(item, Tensor) else item)
+    inputs = [lift(arg, level) if isinstance(arg, Tensor) and level_of(arg) != level else arg for arg in args]
     return function._record_output(_context(function, inputs, lifted), tuple(inputs), lifted)
 
 
@@ -95,7 +83,7 @@ def _apply_forward(function: Any, level: int, args: tuple[Any, ...]) -> Any:
     output = function.apply(*values)
     ctx = _context(function, values, output)
     ctx._saved = ctx._to_save
-    tangents = [_tangent_of(arg, level) if isinstance(arg, Tensor) else None for arg in args]
+    tangents = [tangent_of(arg, level) if isinstance(arg, Tensor) else None for arg in args]
     given = [
         zeros_like(value) if tangent is None and ctx._materialize and _is_floating(value) else tangent
         for value, tangent in zip(values, tangents, strict=True)
@@ -107,7 +95,10 @@ def _apply_forward(function: Any, level: int, args: tuple[Any, ...]) -> Any:
 
     def dual(item: Any) -> Any:
         tangent = next(found)
-        return item if tangent is None or not isinstance(item, Tensor) else _make_dual(item, tangent, level)
+        if tangent is None or not isinstance(item, Tensor):
+            return item
+        is_argument = any(tangent is other for other in given)
+        return make_dual(item, tangent.clone() if is_argument else tangent, level)  # a write must not reach both
 
     return _mapped(output, dual)
 
@@ -120,14 +111,14 @@ def _apply_batched(function: Any, level: int, args: tuple[Any, ...]) -> Any:
     if function.generate_vmap_rule:
         return function._apply_here(args)
     in_dims = tuple(
-        (_batch_dim_of(arg) if _level_of(arg) == level else None) if isinstance(arg, Tensor) else None for arg in args
+        (batch_dim_of(arg) if level_of(arg) == level else None) if isinstance(arg, Tensor) else None for arg in args
     )
-    info = VmapInfo(_size_of_batch(level), "error")
+    info = VmapInfo(size_of_batch(level), "error")
     output, out_dims = function.vmap(info, in_dims, *_lowered(args, level))
     dims = iter(out_dims if isinstance(output, (tuple, list)) else [out_dims])
 
     def batched(item: Any) -> Any:
         dim = next(dims)
-        return item if dim is None or not isinstance(item, Tensor) else _add_batch(item, dim, level)
+        return item if dim is None or not isinstance(item, Tensor) else add_batch(item, dim, level)
 
     return _mapped(output, batched)

@@ -14,16 +14,10 @@ from __future__ import annotations
 from types import TracebackType
 from typing import NamedTuple
 
-from tensorwright import Tensor, ops
-from tensorwright.autograd import _library as _library
+from tensorwright import Tensor
+from tensorwright.autograd import _levels as levels
 
-_open = ops.get("transform::open_forward")
-_close = ops.get("transform::close")
-_make_dual = ops.get("transform::make_dual")
-_lower = ops.get("transform::lower")
-_tangent_of = ops.get("transform::tangent_of")
-
-_levels: list[int] = []
+_open: list[int] = []
 
 
 class UnpackedDualTensor(NamedTuple):
@@ -35,8 +29,8 @@ class UnpackedDualTensor(NamedTuple):
 
 def enter_dual_level() -> int:
     """Open a level for dual tensors; its number."""
-    level: int = _open()
-    _levels.append(level)
+    level: int = levels.open_forward()
+    _open.append(level)
     return level
 
 
@@ -46,17 +40,17 @@ def exit_dual_level(*, level: int | None = None) -> None:
     Raises:
         RuntimeError: if none is open, or ``level`` is not the innermost.
     """
-    if not _levels:
+    if not _open:
         raise RuntimeError("exit_dual_level: no dual level is open")
-    if level is not None and level != _levels[-1]:
-        raise RuntimeError(f"exit_dual_level: the innermost dual level is {_levels[-1]}, not {level}")
-    _close(_levels.pop())
+    if level is not None and level != _open[-1]:
+        raise RuntimeError(f"exit_dual_level: the innermost dual level is {_open[-1]}, not {level}")
+    levels.close(_open.pop())
 
 
 def _current(name: str, level: int | None) -> int:
-    if not _levels:
+    if not _open:
         raise RuntimeError(f"{name}: no dual level is open; use it inside of `with dual_level():`")
-    return _levels[-1] if level is None else level
+    return _open[-1] if level is None else level
 
 
 def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> Tensor:
@@ -74,16 +68,16 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
         )
     if not (tensor.dtype.is_floating_point or tensor.dtype.is_complex):
         raise ValueError(f"make_dual: expected a floating or complex tensor, got {tensor.dtype}")
-    dual: Tensor = _make_dual(tensor, tangent, current)
+    dual: Tensor = levels.make_dual(tensor, tangent, current)
     return dual
 
 
 def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTensor:
     """The value and the tangent of a tensor; outside of dual levels every tangent is None."""
-    if not _levels:
+    if not _open:
         return UnpackedDualTensor(tensor, None)
     current = _current("unpack_dual", level)
-    return UnpackedDualTensor(_lower(tensor, current), _tangent_of(tensor, current))
+    return UnpackedDualTensor(levels.lower(tensor, current), levels.tangent_of(tensor, current))
 
 
 class dual_level:  # noqa: N801 (PyTorch's name)

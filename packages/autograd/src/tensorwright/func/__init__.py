@@ -13,6 +13,7 @@ Example:
 """
 
 from tensorwright.func._batch import vmap as vmap
+from tensorwright.func._forward import hessian as hessian
 from tensorwright.func._forward import jacfwd as jacfwd
 from tensorwright.func._forward import jvp as jvp
 from tensorwright.func._forward import linearize as linearize
@@ -23,7 +24,6 @@ from tensorwright.func._modules import replace_all_batch_norm_modules_ as replac
 from tensorwright.func._modules import stack_module_state as stack_module_state
 from tensorwright.func._reverse import grad as grad
 from tensorwright.func._reverse import grad_and_value as grad_and_value
-from tensorwright.func._reverse import hessian as hessian
 from tensorwright.func._reverse import jacrev as jacrev
 from tensorwright.func._reverse import vjp as vjp
 

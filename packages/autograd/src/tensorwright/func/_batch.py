@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any
 
 from tensorwright import Tensor, cat
-from tensorwright.func._levels import add_batch, batch_level, remove_batch
+from tensorwright.autograd._levels import add_batch, batch_dim_of, batch_level, level_of, remove_batch
 from tensorwright.func._tree import broadcast_prefix, flatten
 
 Dims = Any  # int, None, or a tree of them
@@ -131,16 +131,12 @@ class _Call:
 
 
 def _outside(item: Any, place: Any, level: int) -> Any:
-    if item is None and place is None:
-        return None
     if not isinstance(item, Tensor):
-        if place is None or (isinstance(item, (int, float, str, bool)) and place is None):
+        if place is None:
             return item
         raise TypeError(f"vmap: the function must return tensors, it returned {type(item).__name__}")
     if place is not None:
         return remove_batch(item, place, level)
-    from tensorwright.func._levels import batch_dim_of, level_of
-
     if level_of(item) == level and batch_dim_of(item) >= 0:
         raise ValueError("vmap: out_dims is None for a result that differs over the batch")
     return item

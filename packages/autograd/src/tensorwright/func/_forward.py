@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tensorwright import Tensor, eye, zeros_like
+from tensorwright import Tensor, zeros_like
+from tensorwright.autograd._levels import forward_level, lowered, make_dual, tangent_of
 from tensorwright.func._batch import vmap
-from tensorwright.func._levels import forward_level, lowered, make_dual, tangent_of
-from tensorwright.func._reverse import Argnums, chosen, replaced, split_aux
+from tensorwright.func._reverse import Argnums, chosen, jacrev, replaced, split_aux, unit_vectors, vjp
 from tensorwright.func._tree import flatten, tree_map
 
 
@@ -103,7 +103,7 @@ def jacfwd(
 
         def columns(i: int) -> tuple[Any, Any]:
             leaf = leaves[i]
-            directions = [_unit_vectors(leaf) if k == i else zeros_like(other) for k, other in enumerate(leaves)]
+            directions = [unit_vectors(leaf) if k == i else zeros_like(other) for k, other in enumerate(leaves)]
             in_dims = tuple(0 if k == i else None for k in range(len(leaves)))
             pushed = vmap(along, in_dims, out_dims=(-1, None), randomness=randomness, chunk_size=chunk_size)
             column, aux = pushed(*directions)
@@ -120,9 +120,19 @@ def jacfwd(
     return transformed
 
 
-def _unit_vectors(item: Tensor) -> Tensor:
-    """One for each element, each of the tensor's shape."""
-    return eye(item.numel(), dtype=item.dtype, device=item.device).reshape((item.numel(), *item.shape))
+def hessian(func: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+    """A function that gives the matrix of second derivatives of ``func``, forward over reverse.
+
+    Args:
+        func: gives a tensor.
+        argnums: the positional arguments to differentiate by.
+
+    Example:
+        >>> import tensorwright as tw
+        >>> tw.func.hessian(lambda x: (x**3).sum())(tw.tensor([1.0, 2.0])).tolist()
+        [[6.0, 0.0], [0.0, 12.0]]
+    """
+    return jacfwd(jacrev(func, argnums), argnums)
 
 
 def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
@@ -143,8 +153,6 @@ def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..
         >>> push(tw.ones(2)).tolist()
         [2.0, 6.0]
     """
-    from tensorwright.func._reverse import vjp
-
     output, pull = vjp(func, *primals)
     outputs, out_structure = flatten(output)
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tensorwright import Tensor
-from tensorwright.func._levels import level_of, lower
+from tensorwright.autograd._levels import level_of, lower
+from tensorwright.func._tree import tree_map
 
 
 def debug_unwrap(tensor: Tensor, *, recurse: bool = True) -> Tensor:
@@ -53,8 +54,6 @@ def functionalize(func: Callable[..., Any], *, remove: str = "mutations") -> Cal
         >>> tw.func.functionalize(lambda t: t.add_(1))(x).tolist(), x.tolist()
         ([1.0, 1.0], [0.0, 0.0])
     """
-    from tensorwright.func._tree import tree_map
-
     if remove not in ("mutations", "mutations_and_views"):
         raise ValueError(f"functionalize: remove must be 'mutations' or 'mutations_and_views', got {remove!r}")
 

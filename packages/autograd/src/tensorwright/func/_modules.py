@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tensorwright import Tensor, stack
@@ -32,7 +31,9 @@ def functional_call(
 
     Raises:
         KeyError: if a name is not a parameter or buffer of the module.
-        RuntimeError: with ``strict``, if names are missing.
+        RuntimeError: with ``strict``, if names do not fit or are missing.
+        ValueError: if two dicts give the same name.
+        ModuleNotFoundError: if ``tensorwright-nn`` is not installed.
 
     Example:
         >>> import tensorwright as tw
@@ -50,44 +51,9 @@ def functional_call(
             if name in given:
                 raise ValueError(f"functional_call: {name!r} is given twice")
             given[name] = tensor
-    positional = () if args is None else args if isinstance(args, tuple) else (args,)
-    with _swapped(module, given, tie_weights, strict):
-        return module(*positional, **(kwargs or {}))
+    from tensorwright.nn.utils import stateless
 
-
-def _places(module: Module) -> dict[str, tuple[dict[str, Any], str]]:
-    """Where each parameter and buffer is kept, by its full name."""
-    found: dict[str, tuple[dict[str, Any], str]] = {}
-    for prefix, part in module.named_modules(remove_duplicate=False):
-        for store in (part._parameters, part._buffers):
-            for name in store:
-                found[f"{prefix}.{name}" if prefix else name] = (store, name)
-    return found
-
-
-@contextmanager
-def _swapped(module: Module, given: dict[str, Tensor], tie_weights: bool, strict: bool) -> Iterator[None]:
-    places = _places(module)
-    unknown = [name for name in given if name not in places]
-    if unknown:
-        raise KeyError(f"functional_call: the module has no parameter or buffer {', '.join(map(repr, unknown))}")
-    wanted = dict(given)
-    if tie_weights:
-        by_tensor = {id(places[name][0][places[name][1]]): tensor for name, tensor in given.items()}
-        for name, (store, key) in places.items():
-            if name not in wanted and store[key] is not None and id(store[key]) in by_tensor:
-                wanted[name] = by_tensor[id(store[key])]
-    missing = [name for name, (store, key) in places.items() if name not in wanted and store[key] is not None]
-    if strict and missing:
-        raise RuntimeError(f"functional_call: strict=True, but these are not given: {', '.join(missing)}")
-    before = {name: places[name][0][places[name][1]] for name in wanted}
-    try:
-        for name, tensor in wanted.items():
-            places[name][0][places[name][1]] = tensor
-        yield
-    finally:
-        for name, own in before.items():
-            places[name][0][places[name][1]] = own
+    return stateless.functional_call(module, given, args, kwargs, tie_weights=tie_weights, strict=strict)
 
 
 def stack_module_state(models: Sequence[Module]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

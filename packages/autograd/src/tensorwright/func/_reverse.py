@@ -7,8 +7,8 @@ from typing import Any
 
 from tensorwright import Tensor, eye, zeros_like
 from tensorwright.autograd._engine import grad as _gradients
+from tensorwright.autograd._levels import grad_level, lift, lowered
 from tensorwright.func._batch import vmap
-from tensorwright.func._levels import grad_level, lift, lowered
 from tensorwright.func._tree import Structure, flatten, tree_map
 
 Argnums = int | Sequence[int]
@@ -206,7 +206,7 @@ def jacrev(
         def rows(i: int) -> Any:
             item = outputs[i]
             pulled = vmap(lambda seed: pull(_only(outputs, i, seed, out_structure))[0], chunk_size=chunk_size)
-            found = pulled(_unit_vectors(item))
+            found = pulled(unit_vectors(item))
             return tree_map(lambda leaf: leaf.reshape((*item.shape, *leaf.shape[1:])), found)
 
         jacobian = out_structure.build(map(rows, range(len(outputs))))
@@ -215,7 +215,7 @@ def jacrev(
     return transformed
 
 
-def _unit_vectors(item: Tensor) -> Tensor:
+def unit_vectors(item: Tensor) -> Tensor:
     """One for each element, each of the tensor's shape."""
     return eye(item.numel(), dtype=item.dtype, device=item.device).reshape((item.numel(), *item.shape))
 
@@ -223,20 +223,3 @@ def _unit_vectors(item: Tensor) -> Tensor:
 def _only(outputs: list[Tensor], i: int, seed: Tensor, structure: Structure) -> Any:
     """A cotangent that is zero for all outputs but one."""
     return structure.build(seed if k == i else zeros_like(item) for k, item in enumerate(outputs))
-
-
-def hessian(func: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
-    """A function that gives the matrix of second derivatives of ``func``, forward over reverse.
-
-    Args:
-        func: gives a tensor.
-        argnums: the positional arguments to differentiate by.
-
-    Example:
-        >>> import tensorwright as tw
-        >>> tw.func.hessian(lambda x: (x**3).sum())(tw.tensor([1.0, 2.0])).tolist()
-        [[6.0, 0.0], [0.0, 12.0]]
-    """
-    from tensorwright.func._forward import jacfwd
-
-    return jacfwd(jacrev(func, argnums), argnums)

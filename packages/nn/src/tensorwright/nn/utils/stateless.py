@@ -31,6 +31,7 @@ def functional_call(
         strict: refuse names that the module has not, and missing ones.
 
     Raises:
+        KeyError: if a name is not a parameter or buffer of the module.
         RuntimeError: ``strict``, and names that do not fit.
 
     Example:
@@ -50,33 +51,30 @@ def _members(module: Module) -> dict[str, tuple[dict[str, Any], str]]:
     for path, owner in module.named_modules(remove_duplicate=False):
         registries: tuple[dict[str, Any], ...] = (owner._parameters, owner._buffers)
         for registry in registries:
-            for name, member in registry.items():
-                if member is not None:
-                    found[f"{path}.{name}" if path else name] = (registry, name)
+            found |= {f"{path}.{name}" if path else name: (registry, name) for name in registry}
     return found
 
 
 @contextmanager
 def _replaced(module: Module, given: Mapping[str, Tensor], tie_weights: bool, strict: bool) -> Iterator[None]:
     members = _members(module)
+    own = {name: registry[key] for name, (registry, key) in members.items()}
     unexpected = [name for name in given if name not in members]
-    missing = [name for name in members if name not in given] if strict else []
+    new = dict(given)
+    if tie_weights:
+        by_tensor = {id(own[name]): value for name, value in given.items() if own.get(name) is not None}
+        new |= {name: by_tensor[id(t)] for name, t in own.items() if name not in given and id(t) in by_tensor}
+    missing = [name for name, tensor in own.items() if name not in new and tensor is not None]
     if strict and (missing or unexpected):
         raise RuntimeError(f"functional_call: missing names {missing}, unexpected names {unexpected}")
     if unexpected:
         raise KeyError(f"functional_call: {type(module).__name__} has no parameter or buffer {unexpected[0]!r}")
-    new = dict(given)
-    if tie_weights:
-        by_tensor = {id(members[name][0][members[name][1]]): value for name, value in given.items()}
-        for name, (registry, key) in members.items():
-            if id(registry[key]) in by_tensor:
-                new.setdefault(name, by_tensor[id(registry[key])])
-    before = [(registry, key, registry[key]) for registry, key in (members[name] for name in new)]
     try:
         for name, value in new.items():
             registry, key = members[name]
             registry[key] = value
         yield
     finally:
-        for registry, key, value in before:
-            registry[key] = value
+        for name in new:
+            registry, key = members[name]
+            registry[key] = own[name]

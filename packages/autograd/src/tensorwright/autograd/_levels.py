@@ -1,4 +1,4 @@
-"""Levels of transforms, as context managers over the native ops."""
+"""Levels of transforms: the native ops for them, and context managers that open them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from tensorwright import Tensor, ops
-from tensorwright.autograd import _library as _library  # the native library is loaded with it
+from tensorwright.autograd import _library as _library  # the ops below come with it
 
-_open_grad = ops.get("transform::open_grad")
-_open_forward = ops.get("transform::open_forward")
-_open_batch = ops.get("transform::open_batch")
-_close = ops.get("transform::close")
+open_grad = ops.get("transform::open_grad")
+open_forward = ops.get("transform::open_forward")
+open_batch = ops.get("transform::open_batch")
+close = ops.get("transform::close")
 
 lift = ops.get("transform::lift")
 make_dual = ops.get("transform::make_dual")
@@ -21,10 +21,13 @@ add_batch = ops.get("transform::add_batch")
 lower = ops.get("transform::lower")
 tangent_of = ops.get("transform::tangent_of")
 remove_batch = ops.get("transform::remove_batch")
+
 level_of = ops.get("transform::level_of")
 kind_of_level = ops.get("transform::kind_of_level")
 batch_dim_of = ops.get("transform::batch_dim_of")
 size_of_batch = ops.get("transform::size_of_batch")
+enter_below = ops.get("transform::enter_below")
+leave_below = ops.get("transform::leave_below")
 
 ops.get("transform::set_warner")(lambda message: warnings.warn(message, UserWarning, stacklevel=2))
 
@@ -32,31 +35,41 @@ ops.get("transform::set_warner")(lambda message: warnings.warn(message, UserWarn
 @contextmanager
 def grad_level() -> Iterator[int]:
     """A level that records ops on its tensors."""
-    level: int = _open_grad()
+    level: int = open_grad()
     try:
         yield level
     finally:
-        _close(level)
+        close(level)
 
 
 @contextmanager
 def forward_level() -> Iterator[int]:
     """A level that carries tangents."""
-    level: int = _open_forward()
+    level: int = open_forward()
     try:
         yield level
     finally:
-        _close(level)
+        close(level)
 
 
 @contextmanager
 def batch_level(size: int, randomness: str) -> Iterator[int]:
     """A level that carries a batch dimension."""
-    level: int = _open_batch(size, randomness)
+    level: int = open_batch(size, randomness)
     try:
         yield level
     finally:
-        _close(level)
+        close(level)
+
+
+@contextmanager
+def below(level: int) -> Iterator[None]:
+    """Ops are recorded as they were outside of the level."""
+    enter_below(level)
+    try:
+        yield
+    finally:
+        leave_below(level)
 
 
 def lowered(value: Any, level: int) -> Any:
