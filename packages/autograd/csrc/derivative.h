@@ -38,6 +38,7 @@ enum DerivativeFlags : uint32_t {
   kMayRunOps = 2u,     // its kernel may call ops, which must not be recorded a second time
   kNoDerivative = 4u,  // results carry no gradient (comparisons, argmax)
   kDetaches = 8u,      // results have no history, by definition
+  kLinear = 16u,       // linear in all its differentiable arguments together
 };
 
 struct Derivative {

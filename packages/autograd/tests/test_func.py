@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorwright as tw
+from tensorwright import _siblings
 from tensorwright.autograd import forward_ad, functional
 from tensorwright.func import grad, grad_and_value, hessian, jacfwd, jacrev, jvp, linearize, vjp, vmap
 
@@ -149,6 +151,77 @@ def test_writes_in_place(x: tw.Tensor) -> None:
         vmap(lambda row: v.add_(row))(x)
 
 
+WRITES: dict[str, Callable[[tw.Tensor, tw.Tensor], object]] = {
+    "copy_": lambda y, c: y.copy_(c),
+    "copy_ broadcast": lambda y, c: y.copy_(c[0, :1]),
+    "row": lambda y, c: y.__setitem__(0, c[1]),
+    "slice": lambda y, c: y.__setitem__((slice(None), slice(1, None)), c[:, :2]),
+    "mask": lambda y, c: y.__setitem__(tw.eye(3) > 0, c[0]),
+    "number": lambda y, c: y.__setitem__(1, 2.5),
+    "masked_fill_": lambda y, c: y.masked_fill_(tw.eye(3) > 0, c[0, 0]),
+    "masked_fill_ number": lambda y, c: y.masked_fill_(tw.eye(3) > 0, 2.5),
+    "masked_scatter_": lambda y, c: y.masked_scatter_(tw.eye(3) > 0, c),
+    "index_put_": lambda y, c: y.index_put_((tw.tensor([2, 0]),), c[:2]),
+    "index_put_ accumulated": lambda y, c: y.index_put_((tw.tensor([2, 2]),), c[:2], accumulate=True),
+    "index_copy_": lambda y, c: y.index_copy_(0, tw.tensor([2, 0]), c[1:]),
+    "index_fill_": lambda y, c: y.index_fill_(1, tw.tensor([1]), c[1, 1]),
+    "index_add_": lambda y, c: y.index_add_(0, tw.tensor([2, 2]), c[1:], alpha=2),
+    "scatter_": lambda y, c: y.scatter_(1, tw.tensor([[2], [0]]), c[:2, :1]),
+    "scatter_ number": lambda y, c: y.scatter_(1, tw.tensor([[2], [0]]), 2.5),
+    "scatter_add_": lambda y, c: y.scatter_add_(0, tw.tensor([[1, 1, 1]]), c),
+    "fill_": lambda y, c: y.fill_(c[1, 0]),
+    "fill_ number": lambda y, c: y[:, 1].fill_(2.5),
+    "zero_": lambda y, c: y[1:].zero_(),
+    "fill_diagonal_": lambda y, c: y.fill_diagonal_(2.5),
+    "add_ after": lambda y, c: y[0].copy_(c[0]).add_(y[1]),
+}
+
+
+def differences(function: Callable[[tw.Tensor], tw.Tensor], x: tw.Tensor) -> tw.Tensor:
+    """The Jacobian by central differences."""
+    columns = []
+    for i in range(x.numel()):
+        step = tw.zeros(x.numel(), dtype=x.dtype)
+        step[i] = 1e-5
+        step = step.reshape(x.shape)
+        columns.append((function(x + step) - function(x - step)) / 2e-5)
+    return tw.stack(columns, -1).reshape((*columns[0].shape, *x.shape))
+
+
+@pytest.mark.filterwarnings("ignore:vmap. .* has no batching rule")
+@pytest.mark.parametrize("name", WRITES)
+def test_what_is_written_over_values_is_written_over_tangents(x: tw.Tensor, name: str) -> None:
+    constant = tw.cos(tw.arange(9, dtype=tw.float64)).reshape(3, 3)
+
+    def out_of_constant(a: tw.Tensor) -> tw.Tensor:
+        y = a * 1
+        WRITES[name](y, constant)
+        return y * y + a
+
+    def out_of_dual(a: tw.Tensor) -> tw.Tensor:
+        y = a * 1
+        WRITES[name](y, a.sin())
+        return y * y + a
+
+    def into_constant(a: tw.Tensor) -> tw.Tensor:
+        y = constant.clone()
+        WRITES[name](y, a.sin())
+        return y * y + a
+
+    for function in (out_of_constant, out_of_dual, into_constant):
+        expected = differences(function, x)
+        for jacobian in (jacfwd, jacrev):
+            np.testing.assert_allclose(jacobian(function)(x).numpy(), expected.numpy(), rtol=1e-6, atol=1e-8)
+
+
+def test_a_constant_that_overwrites_all_leaves_no_tangent(x: tw.Tensor) -> None:
+    value, tangent = jvp(lambda a: (a * a).copy_(x), (x,), (tw.ones_like(x),))
+    assert value.tolist() == x.tolist()
+    assert not tangent.any()
+    joined = jvp(lambda a: tw.cat([x, a * 2, x[:1]]), (x,), (tw.ones_like(x),))[1]
+    assert joined[:, 0].tolist() == [0, 0, 0, 2, 2, 2, 0]
+
+
 def test_values_decide_where_there_is_one() -> None:
     def branch(x: tw.Tensor) -> tw.Tensor:
         return x * 2 if x > 0 else x * 3
@@ -216,6 +289,9 @@ def test_dual_tensors() -> None:
         dual = forward_ad.make_dual(tw.tensor([1.0, 2.0]), tw.tensor([1.0, 0.0]))
         value, tangent = forward_ad.unpack_dual((dual * dual).sum())
         assert (value.item(), tangent.item()) == (5.0, 2.0)
+        assert dual.cumprod(0).tolist() == [1, 2]  # the transposed rule; dual was made of tensors of the level
+        assert forward_ad.unpack_dual(dual.cumprod(0)).tangent.tolist() == [1, 2]
+        assert forward_ad.unpack_dual(forward_ad.unpack_dual(dual).tangent).tangent is None
         assert forward_ad.unpack_dual(outside).tangent is None
     with pytest.raises(RuntimeError, match="no dual level"):
         forward_ad.make_dual(tw.ones(1), tw.ones(1))
@@ -254,6 +330,54 @@ def test_functions_keep_their_own_derivatives() -> None:
     assert vmap(grad(Cube.apply))(x).tolist() == [30, 120, 270]
     assert jacrev(Cube.apply)(x).diagonal().tolist() == [30, 120, 270]
     assert grad(grad(Cube.apply))(tw.tensor(2.0)).item() == 120
+
+
+class Same(tw.autograd.Function):
+    @staticmethod
+    def forward(x: tw.Tensor) -> tw.Tensor:
+        return x.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[tw.Tensor], output: tw.Tensor) -> None:
+        pass
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: tw.Tensor) -> tw.Tensor:
+        return tangent
+
+
+@pytest.mark.parametrize("function", [Same.apply, lambda a: a + 1, lambda a: a * 1, lambda a: tw.stack([a])[0]])
+def test_a_write_reaches_one_tangent_alone(function: Callable[[tw.Tensor], tw.Tensor]) -> None:
+    x = tw.tensor([1.0, 2.0])
+    direction = tw.ones(2)
+    assert jvp(lambda a: function(a).mul_(3) + a, (x,), (direction,))[1].tolist() == [4, 4]
+    assert direction.tolist() == [1, 1]
+
+
+def test_rules_of_single_ops_write_into_their_targets(x: tw.Tensor) -> None:
+    batch = tw.stack([x, x * 2])
+
+    def in_place(row: tw.Tensor) -> tw.Tensor:
+        y = row.clone()
+        return y.addmm_(row, row, beta=0) + y
+
+    def out(row: tw.Tensor) -> tw.Tensor:
+        y = row.clone()
+        tw.mm(row, row, out=y)
+        return y
+
+    close(vmap(in_place)(batch), 2 * batch @ batch)
+    close(vmap(out)(batch), batch @ batch)
+    with pytest.raises(RuntimeError, match="from outside of the function"):
+        vmap(lambda row: tw.mm(row, row, out=x))(batch)
+
+
+def test_modules_must_be_installed_to_be_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("tensorwright.nn")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [_siblings._MissingParts, *sys.meta_path])
+    with pytest.raises(ModuleNotFoundError, match="pip install tensorwright-nn"):
+        tw.func.functional_call(object(), {}, tw.ones(2))
 
 
 def test_transforms_do_not_leak() -> None:

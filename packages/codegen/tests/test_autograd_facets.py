@@ -182,6 +182,16 @@ def test_results_without_gradient(ops: OpSet, tmp_path: Path) -> None:
     assert node_name(one.op) == "MaxDimBackward"
 
 
+def test_linear_ops_are_marked(ops: OpSet, tmp_path: Path) -> None:
+    one = compiled("- op: sum\n  linear: true\n  self: expand_reduced(grad, self.shape, dim, keepdim)\n", ops, tmp_path)
+    assert "kLinear" in one.row
+    together = "- op: index_put\n  linear: true\n  self: grad\n  values: index(grad, indices)\n"
+    assert "kLinear" in compiled(together, ops, tmp_path).row
+    written = "- op: fill\n  linear: true\n  value: grad\n  broadcast: value\n"
+    assert "kLinear" in compiled(written, ops, tmp_path).row
+    assert "kLinear" not in compiled("- op: neg\n  self: -grad\n", ops, tmp_path).row
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -207,6 +217,24 @@ def test_results_without_gradient(ops: OpSet, tmp_path: Path) -> None:
         ),
         ("- op: mul\n  self: grad\n  broadcast: other\n", "'other' has no formula"),
         ("- op: mul\n  self: grad[0]\n", "TensorRef has no items"),
+        ("- op: sum\n  self: grad\n  linear: yes\n", "derivatives.yaml:3: linear is `true` or absent"),
+        (
+            "- op: sum\n  not_differentiable: true\n  linear: true\n",
+            "derivatives.yaml:3: sum: all results of a linear op",
+        ),
+        (
+            "- op: max.dim\n  results: values\n  linear: true\n  self: grad\n",
+            "yaml:3: max.dim: all results of a linear op",
+        ),
+        (
+            "- op: mul\n  linear: true\n  self: grad\n  other: grad * self\n",
+            "yaml:4: derivative of mul: a linear op's derivative is the same everywhere, this reads 'self'",
+        ),
+        (
+            "- op: exp\n  linear: true\n  self: auto\n",
+            "yaml:3: derivative of exp: a linear op's derivative is the same",
+        ),
+        ("- op: exp\n  linear: true\n  self: grad * result\n", "this reads 'result' in `grad * result`"),
         ("- op: mul\n  self: '{grad}'\n", "is not understood"),
         (
             "- op: mul\n  self: grad\n- op: mul\n  self: grad\n",

@@ -1,5 +1,5 @@
-// Rules, from the cheapest: an op that is linear in its tensor is applied to the tangent; a pointwise op's formula for
-// the backward pass is its diagonal Jacobian; every other derivative is transposed by differentiating the backward
+// Rules, from the cheapest: an op that is linear in its tensors is applied to their tangents; a pointwise op's formula
+// for the backward pass is its diagonal Jacobian; every other derivative is transposed by differentiating the backward
 // formula, which is linear in its gradient, once more (Townsend, "A new trick for calculating Jacobian vector
 // products", 2017).
 #include "forward_rule.h"
@@ -7,6 +7,8 @@
 #include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/pointwise.hpp>
 #include <tensorwright/ops/views.hpp>
+
+#include <algorithm>
 
 #include "../engine.h"
 #include "../meta.h"
@@ -20,39 +22,46 @@ namespace {
 
 using Tangents = std::vector<std::vector<Tensor>>;
 
-const char* const kLinear[] = {"tw::clone",        "tw::_to_copy", "tw::sum",  "tw::cumsum",   "tw::tril",
-                               "tw::triu",         "tw::flip",     "tw::roll", "tw::index",    "tw::gather",
-                               "tw::index_select", "tw::neg",      "tw::copy", "tw::embedding"};
-
-bool is_linear(const OpTraits& op) {
-  if (op.view) return true;
-  for (const char* name : kLinear)
-    if (op.name == name) return true;
-  return false;
-}
+bool is_linear(const OpTraits& op) { return op.view || (op.derivative && (op.derivative->flags & kLinear)); }
 
 Tensor plus(Tensor sum, Tensor term) {
   if (!sum) return term;
   return term ? ops::add(sum, term) : sum;
 }
 
-// ---- linear in the first tensor with a tangent, and in no other
+// ---- linear in all differentiable arguments together
 
-bool only_one_tangent(const ForwardCall& call, uint32_t* which) {
-  uint32_t count = 0;
-  for (uint32_t i = 0; i < call.tangents.size(); ++i)
-    for (const Tensor& t : call.tangents[i])
-      if (t) *which = i, ++count;
-  return count == 1;
+bool is_differentiable_argument(const OpTraits& op, uint32_t arg) {
+  if (!op.derivative) return true;
+  const InputRule* inputs = op.derivative->inputs;
+  return std::any_of(inputs, inputs + op.derivative->input_count,
+                     [&](const InputRule& input) { return input.arg == arg; });
 }
 
-bool apply_to_tangent(const ForwardCall& call, Tangents& out) {
-  uint32_t which = 0;
-  if (!is_linear(call.op) || !only_one_tangent(call, &which) || call.args[which].tag != TW_TENSOR) return false;
+// The arguments to differentiate by, replaced by their tangents: zeros where they have none, also for numbers.
+bool replace_by_tangents(const ForwardCall& call, Arguments& args) {
+  bool any = false;
+  std::vector<size_t> place(call.tangents.size());
+  args.replace([&](TensorRef t, uint32_t i) {
+    const Tensor& tangent = call.tangents[i][place[i]++];
+    if (!is_differentiable_argument(call.op, i)) return Tensor::retain(t);
+    any |= static_cast<bool>(tangent);
+    return tangent ? tangent : zeros(t.shape(), t.dtype(), t.device());
+  });
+  for (uint32_t i = 0; call.op.derivative && i < args.size(); ++i) {
+    const uint32_t tag = args[i].tag;
+    const bool is_number = tag == TW_BOOL || tag == TW_INT || tag == TW_UINT || tag == TW_FLOAT || tag == TW_COMPLEX;
+    if (is_number && is_differentiable_argument(call.op, i)) args.set(i, to_value(int64_t{0}));
+  }
+  return any;
+}
+
+bool apply_to_tangents(const ForwardCall& call, Tangents& out) {
+  if (!is_linear(call.op)) return false;
   tw_call shape{};
   shape.args = call.args.data(), shape.nargs = call.args.size();
   Arguments args(shape);
-  args.set(which, call.tangents[which][0]);
+  if (!replace_by_tangents(call, args)) return true;
   Results results(call.results.size());
   results.call(call.op.op, args);
   for (uint32_t i = 0; i < results.size(); ++i) {
@@ -218,13 +227,32 @@ void transpose_backward(const ForwardCall& call, Tangents& out) {
   }
 }
 
+bool shares_memory(const Tangents& tangents, TensorRef t) {
+  for (const auto& list : tangents)
+    for (const Tensor& other : list)
+      if (other && (other.get() == t.get() || share_storage(other.get(), t.get()))) return true;
+  return false;
+}
+
+// A formula may give its gradient back as it is. But a write into the result must not reach the tangents of others.
+void part(const ForwardCall& call, Tangents& out) {
+  if (call.op.view) return;
+  for (auto& list : out)
+    for (Tensor& t : list) {
+      if (!t) continue;
+      Tensor found = std::exchange(t, Tensor());
+      const bool shared = shares_memory(call.tangents, found) || shares_memory(out, found);
+      t = shared ? ops::clone(found) : std::move(found);
+    }
+}
+
 }  // namespace
 
 Tangents forward_tangents(const ForwardCall& call) {
   Tangents out(call.results.size());
   if (call.op.derivative && (call.op.derivative->flags & (kNoDerivative | kDetaches))) return out;
-  if (apply_to_tangent(call, out) || apply_pointwise(call, out)) return out;
-  transpose_backward(call, out);
+  if (!apply_to_tangents(call, out) && !apply_pointwise(call, out)) transpose_backward(call, out);
+  part(call, out);
   return out;
 }
 

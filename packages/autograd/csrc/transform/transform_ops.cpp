@@ -34,8 +34,14 @@ void close(int64_t level) { close_level(level_with(level)); }
 
 Tensor lift(TensorRef self, int64_t level) { return wrap(level_with(level), Tensor::retain(self)); }
 
+// Tensors made inside of the level are duals already: their values count, not their tangents of zero.
 Tensor make_dual(TensorRef self, TensorRef tangent, int64_t level) {
-  return wrap_dual(level_with(level), Tensor::retain(self), Tensor::retain(tangent));
+  const LevelRef found = level_with(level);
+  const auto below = [&](TensorRef t) {
+    const Wrapped* wrapped = t ? wrapped_for(t.get(), *found) : nullptr;
+    return wrapped ? Tensor(wrapped->value) : Tensor::retain(t);
+  };
+  return wrap_dual(found, below(self), below(tangent));
 }
 
 Tensor add_batch(TensorRef self, int64_t dim, int64_t level) {

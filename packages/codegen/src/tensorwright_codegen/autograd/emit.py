@@ -108,6 +108,8 @@ def _block(facet: DerivativeFacet, op: Op, formula: Formula, inputs: dict[str, i
     compiler.several_results = len(differentiable_results(facet, op)) > 1
     compiler.unchecked = facet.unchecked
     compiler.holomorphic = facet.holomorphic
+    if facet.linear:
+        compiler.unread = frozenset(inputs) | {ret.name or "result" for ret in op.schema.rets}
     term = compiler.compile()
     indices = [inputs[name] for name in formula.inputs]
     condition = " || ".join(f"b.needs({i})" for i in indices)
@@ -166,6 +168,8 @@ def _flags(facet: DerivativeFacet, op: Op) -> str:
         flags.append("kNoDerivative")
     if facet.detaches:
         flags.append("kDetaches")
+    if facet.linear:
+        flags.append("kLinear")
     return " | ".join(flags) or "0"
 
 

@@ -51,6 +51,7 @@ _COMPARISONS: dict[type[ast.cmpop], tuple[str, str]] = {
 }  # fmt: skip
 _DTYPES = frozenset({"bool", "int64", "int32", "float32", "float64"})
 _GEOMETRY = frozenset({"shape", "dtype", "ndim", "numel", "device"})
+_NOT_THE_VALUE = _GEOMETRY | {"shapes", "geometry"}
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,9 @@ class Compiler:
         except SyntaxError as error:
             raise self.error(f"not an expression: {error.msg}") from None
         self.whole = _read_whole(tree)
+        for name in sorted(self.whole & self.unread):
+            if self.names.gradient(name) is None:
+                raise self.error(f"a linear op's derivative is the same everywhere, this reads {name!r}")
         return self.term(tree)
 
     def _text(self) -> str:
@@ -135,6 +139,7 @@ class Compiler:
     several_results = False  # whether more than one result has a gradient: then one of them may be absent
     holomorphic = False  # the gradient comes in conjugated
     unchecked: tuple[str, ...] = ()  # saved arguments whose version is not checked
+    unread: frozenset[str] = frozenset()  # arguments and results whose values the formula must not read
 
     def _argument(self, arg: Arg, index: int) -> Term:
         slot = self._slot("kUnchecked" if arg.name in self.unchecked else "kArgument", index, arg.name)
@@ -338,7 +343,7 @@ class Compiler:
 def _read_whole(tree: ast.expr) -> set[str]:
     """Names whose value is read, not only an attribute of it."""
     attributes = {
-        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in _GEOMETRY
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in _NOT_THE_VALUE
     }
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in attributes}
 

@@ -31,6 +31,7 @@ class DerivativeFacet:
     `broadcast` names arguments whose gradient is summed to their shape and cast to their dtype; for pointwise ops that
     is all of them. `unchecked` names saved arguments that may be written before backward (running statistics).
     `holomorphic` formulas give f'(z) grad for complex numbers and are wrapped in conjugates: conj(f'(z)) grad.
+    A `linear` op is linear in all its differentiable arguments together, so forward mode applies it to their tangents.
     `samples` are calls for the generated gradient check; `domain` is where pointwise ops are checked.
     """
 
@@ -39,6 +40,7 @@ class DerivativeFacet:
     not_differentiable: bool = False
     detaches: bool = False
     holomorphic: bool = False
+    linear: bool = False
     results: tuple[str, ...] | None = None
     broadcast: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()

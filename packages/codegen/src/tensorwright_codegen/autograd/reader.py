@@ -9,8 +9,11 @@ from ..facets import FacetError, Node, Op, OpSet, Type, read_entries
 from .model import DerivativeFacet, Formula
 
 _KEYS = frozenset(
-    {"op", "not_differentiable", "detaches", "results", "broadcast", "unchecked", "samples", "domain", "holomorphic"}
-)
+    {
+        "op", "not_differentiable", "detaches", "results", "broadcast", "unchecked", "samples", "domain", "holomorphic",
+        "linear",
+    }
+)  # fmt: skip
 TENSOR_TYPES = frozenset({Type.TENSOR, Type.OPERAND, Type.TENSORS})
 
 
@@ -49,6 +52,7 @@ def _read_facet(node: Node, op: Op, file: str) -> DerivativeFacet:
         not_differentiable=_flag(node, "not_differentiable"),
         detaches=_flag(node, "detaches"),
         holomorphic=_flag(node, "holomorphic"),
+        linear=_flag(node, "linear"),
         results=_names(node, "results"),
         broadcast=_names(node, "broadcast") or (),
         unchecked=_names(node, "unchecked") or (),
@@ -103,6 +107,8 @@ def _check(facet: DerivativeFacet, op: Op, node: Node) -> None:
     if sum((bool(facet.formulas), facet.not_differentiable, facet.detaches)) != 1:
         raise node.error(f"{op.name}: expected formulas, or `not_differentiable: true`, or `detaches: true`")
     names = [name for formula in facet.formulas for name in formula.inputs]
+    if facet.linear and (not facet.formulas or facet.results is not None):
+        raise node.get("linear").error(f"{op.name}: all results of a linear op have a gradient, given by formulas")
     for name in names:
         if names.count(name) > 1:
             raise node.error(f"{op.name}: the gradient of {name!r} is given twice")
