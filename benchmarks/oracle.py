@@ -24,7 +24,17 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests-integration"))
 
-from sample_calls import converted, function_of, good_cases, leaves, named_dtypes, to_array, to_tensor, tolerances
+from sample_calls import (
+    converted,
+    function_of,
+    good_cases,
+    leaves,
+    named,
+    named_dtypes,
+    to_array,
+    to_tensor,
+    tolerances,
+)  # fmt: skip
 from samples import all_rows
 from samples.table import LOW, Array, Case, LowArray, Row
 
@@ -51,10 +61,10 @@ class Verdict:
 
 
 def torch_function(row: Row) -> Callable[..., Any] | None:
-    found: Any = torch
-    for part in (row.torch or row.name).split("."):
-        found = getattr(found, part, None)
-    return found  # type: ignore[no-any-return]
+    try:
+        return named(torch, row.torch or row.name)
+    except AttributeError:
+        return None
 
 
 def to_torch(array: Array) -> torch.Tensor:

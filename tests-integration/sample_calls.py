@@ -19,10 +19,26 @@ TOLERANCE = {
 
 def function_of(row: Row) -> Callable[..., Any]:
     """What the row's name stands for; AttributeError if there is no such thing."""
-    found: Any = tw
-    for part in row.name.split("."):
+    return named(tw, row.name)
+
+
+def named(root: Any, path: str) -> Callable[..., Any]:
+    """The function of a dotted name; of an attribute of Tensor, the function that reads it."""
+    found = root
+    for part in path.split("."):
         found = getattr(found, part)
-    return found  # type: ignore[no-any-return]
+    return found if callable(found) else Reader(found)
+
+
+class Reader:
+    """Reads an attribute that a type describes."""
+
+    def __init__(self, descriptor: Any) -> None:
+        self.descriptor = descriptor
+        self.__doc__ = descriptor.__doc__
+
+    def __call__(self, owner: Any) -> Any:
+        return self.descriptor.__get__(owner, type(owner))
 
 
 def has_function(row: Row) -> bool:

@@ -79,6 +79,9 @@ def view_as_real(make: Make) -> Iterator[Case]:
     yield refused(make.floats(3), error=TypeError, match="complex")
 
 
+row("view_as_real_copy", dtypes=COMPLEX, reference=lambda z: np.stack([z.real, z.imag], -1))(of_one)
+
+
 def check_pairs(result: Any, x: Any) -> None:
     """A check and no reference: other layouts than pairs side by side are refused."""
     np.testing.assert_array_equal(np.asarray(result), np.asarray(x)[..., 0] + np.asarray(x)[..., 1] * 1j)
@@ -91,6 +94,11 @@ def view_as_complex(make: Make) -> Iterator[Case]:
     yield refused(make(3), error=ValueError, match="size 2")
 
 
+@row("view_as_complex_copy", dtypes=FLOAT, check=check_pairs)
+def view_as_complex_copy(make: Make) -> Iterator[Case]:
+    yield case(make(3, 2))
+
+
 @row("vdot", dtypes=FLOAT + INTEGER + COMPLEX, reference=np.vdot)
 def vdot(make: Make) -> Iterator[Case]:
     for n in (5, 1, 0):
@@ -98,8 +106,27 @@ def vdot(make: Make) -> Iterator[Case]:
     yield refused(make(3), make(4), error=ValueError, match="lengths")
 
 
-@row("adjoint", dtypes=FLOAT + COMPLEX, reference=lambda x: np.conj(np.swapaxes(x, -2, -1)))
+def adjoint_of(x: Any) -> Any:
+    return np.conj(np.swapaxes(x, -2, -1))
+
+
+@row("adjoint", dtypes=FLOAT + COMPLEX, reference=adjoint_of)
 def adjoint(make: Make) -> Iterator[Case]:
     for shape in ((2, 3), (4, 2, 3), (0, 2)):
         yield case(make(*shape))
     yield refused(make(3), error=ValueError, match="matrix")
+
+
+@row("Tensor.mH", dtypes=FLOAT + INTEGER + COMPLEX, reference=adjoint_of)
+def mH(make: Make) -> Iterator[Case]:  # noqa: N802
+    for shape in ((2, 3), (4, 2, 3), (0, 2)):
+        yield case(make(*shape))
+    yield refused(make(3), error=ValueError, match="mH: .* at least 2 dimensions")
+
+
+@row("Tensor.H", dtypes=FLOAT + INTEGER + COMPLEX, reference=adjoint_of)
+def H(make: Make) -> Iterator[Case]:  # noqa: N802
+    yield case(make(2, 3))
+    yield case(make(0, 2))
+    yield refused(make(3), error=ValueError, match="H: .* at least 2 dimensions")
+    yield refused(make(2, 2, 2), error=ValueError, match="H: the tensor must be a matrix")

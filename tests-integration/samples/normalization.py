@@ -139,6 +139,18 @@ def batch_norm(make: Make) -> Iterator[Case]:
     yield refused(make(4, 3), None, None, None, None, False, 0.1, 1e-5, False, error=ValueError, match="running_mean")
 
 
+def functional_batch_reference(x: Array, mean: Any, var: Any, weight: Any, bias: Any, *options: Any) -> Array:
+    return batch_reference(x, weight, bias, mean, var, *options)
+
+
+@row("nn.functional.batch_norm", dtypes=ANY_FLOAT, reference=functional_batch_reference, grad=(0, 3, 4))
+def functional_batch_norm(make: Make) -> Iterator[Case]:
+    yield case(make(4, 3), make(3), make(3, low=0.5), make(3), make(3), False, 0.1, 1e-3)
+    yield case(make(4, 3, 2), None, None, None, None, True, 0.1, 1e-3)
+    yield case(make(2, 3, 2, 2), None, None, make(3), make(3), True, 0.2, 1e-5)
+    yield refused(make(4, 3), None, None, make(2), None, True, 0.1, 1e-5, error=ValueError, match="per channel")
+
+
 def native_batch_reference(x: Array, weight: Any, bias: Any, mean: Any, var: Any, *options: Any) -> tuple[Array, ...]:
     axes = (0, *range(2, x.ndim))
     invstd = 1 / np.sqrt(wide(x).var(axes) + options[2])

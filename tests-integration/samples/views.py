@@ -136,11 +136,26 @@ def matrices(make: Make) -> Iterator[Case]:
 
 
 row("t", dtypes=ALL, reference=np.transpose)(matrices)
+row("Tensor.T", dtypes=ALL, reference=np.transpose)(matrices)
 row("t_copy", dtypes=ALL, reference=np.transpose)(matrices)
 row("alias_copy", dtypes=ALL, reference=np.copy)(matrices)
 row("detach", dtypes=ALL, reference=np.copy, grad=False)(matrices)
 row("detach_copy", dtypes=ALL, reference=np.copy, grad=False)(matrices)
 row("transpose_copy", dtypes=ALL, reference=np.swapaxes)(transposes)
+
+
+def swapped(x: Array) -> Array:
+    return np.swapaxes(x, -2, -1)
+
+
+def of_matrices(make: Make) -> Iterator[Case]:
+    for shape in ((2, 3), (4, 2, 3), (0, 2)):
+        yield case(make(*shape))
+    yield refused(make(3), error=ValueError, match="at least 2 dimensions|must be a matrix")
+
+
+row("Tensor.mT", dtypes=ALL, reference=swapped)(of_matrices)
+row("matrix_transpose", dtypes=ALL, reference=swapped, torch="Tensor.mT")(of_matrices)
 
 
 def moves(make: Make) -> Iterator[Case]:
@@ -564,6 +579,14 @@ def set_(make: Make) -> Iterator[Case]:
 @row("Tensor.new", dtypes=ALL, reference=lambda x, data: np.asarray(data, x.dtype), grad=False)
 def new(make: Make) -> Iterator[Case]:
     yield case(make(2), [1, 0, 1])
+
+
+@row("Tensor.item", dtypes=ALL, reference=lambda x: x.item(), grad=False)
+def item(make: Make) -> Iterator[Case]:
+    yield case(make())
+    yield case(make(1, 1))
+    yield refused(make(2), error=ValueError, match="exactly one element")
+    yield refused(make(0), error=ValueError, match="exactly one element")
 
 
 @row("Tensor.to", dtypes=FLOAT, reference=lambda x, other: x.astype(other.dtype), grad=(0,))

@@ -42,7 +42,8 @@ def test_storage() -> None:
 def test_transposes() -> None:
     x = tw.arange(24).reshape(2, 3, 4)
     assert x.T.shape == (4, 3, 2)
-    assert x.mT.shape == x.H.shape == (2, 4, 3)
+    assert x.mT.shape == x.mH.shape == (2, 4, 3)
+    assert x[0].H.shape == (4, 3)
     assert x.mT[1, 2, 0].item() == x[1, 0, 2].item()
 
 

@@ -93,6 +93,17 @@ Tensor rot90(TensorRef self, int64_t k, IntList dims) {
   }
 }
 
+namespace {
+
+int64_t times(int64_t repeats, int64_t size, const char* op, TensorRef self) {
+  int64_t product;
+  if (__builtin_mul_overflow(repeats, size, &product))
+    throw fail(TW_E_SHAPE, op, ": ", repeats, " repeats of shape ", self.shape(), " are too many elements");
+  return product;
+}
+
+}  // namespace
+
 Tensor repeat(TensorRef self, IntList repeats) {
   const size_t added = repeats.size() - static_cast<size_t>(self.ndim());
   std::vector<int64_t> split, stretched, merged;  // [1, size, ...], [repeats, size, ...], [repeats * size, ...]
@@ -100,7 +111,7 @@ Tensor repeat(TensorRef self, IntList repeats) {
     const int64_t size = d < added ? 1 : self.size(static_cast<int>(d - added));
     split.insert(split.end(), {1, size});
     stretched.insert(stretched.end(), {repeats[d], size});
-    merged.push_back(repeats[d] * size);
+    merged.push_back(times(repeats[d], size, "repeat", self));
   }
   return ops::reshape(ops::expand(ops::reshape(self, split), stretched), merged);
 }
@@ -117,9 +128,7 @@ Tensor repeat_interleave(TensorRef self, int64_t repeats, std::optional<int64_t>
   const size_t d = position(dim.value_or(0), source.ndim());
   std::vector<int64_t> stretched = source.shape().vec(), merged = stretched;
   stretched.insert(stretched.begin() + static_cast<std::ptrdiff_t>(d) + 1, repeats);
-  if (__builtin_mul_overflow(merged[d], repeats, &merged[d]))
-    throw fail(TW_E_SHAPE, "repeat_interleave: ", repeats, " repeats of shape ", source.shape(),
-               " are too many elements");
+  merged[d] = times(repeats, merged[d], "repeat_interleave", source);
   return ops::reshape(ops::expand(ops::unsqueeze(source, static_cast<int64_t>(d) + 1), stretched), merged);
 }
 

@@ -41,9 +41,11 @@ PyObject* get_transposed(PyObject* self, void*) {
   return permuted(self, dims);
 }
 
-PyObject* get_matrix_transposed(PyObject* self, void*) {
+// `what` is the name.
+PyObject* get_matrix_transposed(PyObject* self, void* what) {
   const int n = ref(self).ndim();
-  if (n < 2) return value_error("mT: the tensor must have at least 2 dimensions, it has ", n);
+  if (n < 2)
+    return value_error(static_cast<const char*>(what), ": the tensor must have at least 2 dimensions, it has ", n);
   std::vector<int64_t> dims;
   for (int64_t d = 0; d < n; ++d) dims.push_back(d);
   std::swap(dims[static_cast<size_t>(n) - 1], dims[static_cast<size_t>(n) - 2]);
@@ -65,12 +67,18 @@ int set_part(PyObject* self, PyObject* value, void* what) {
   return part ? PyObject_SetItem(part.get(), Py_Ellipsis, value) : -1;
 }
 
-PyObject* get_adjoint(PyObject* self, void*) {
-  if (ref(self).ndim() < 2 || !is_complex(ref(self).dtype())) return get_matrix_transposed(self, nullptr);
+PyObject* get_batch_adjoint(PyObject* self, void* what) {
+  if (ref(self).ndim() < 2 || !is_complex(ref(self).dtype())) return get_matrix_transposed(self, what);
   return translate([&] {
     static const OpHandle adjoint("tw::adjoint");
     return wrap(adjoint.call({to_value(ref(self))}));
   });
+}
+
+PyObject* get_adjoint(PyObject* self, void* what) {
+  if (ref(self).ndim() > 2)
+    return value_error("H: the tensor must be a matrix, it has ", ref(self).ndim(), " dimensions");
+  return get_batch_adjoint(self, what);
 }
 
 PyObject* get_data(PyObject* self, void*) {
@@ -190,9 +198,10 @@ PyGetSetDef kAttributes[] = {
     {"itemsize", get_item_size, nullptr, "Bytes of one element.", nullptr},
     {"nbytes", get_nbytes, nullptr, "Bytes of all elements.", nullptr},
     {"T", get_transposed, nullptr, "A view with the dimensions in reverse order.", nullptr},
-    {"mT", get_matrix_transposed, nullptr, "A view with the last two dimensions swapped.", nullptr},
-    {"H", get_adjoint, nullptr, "The last two dimensions swapped, complex numbers conjugated.", nullptr},
-    {"mH", get_adjoint, nullptr, "The last two dimensions swapped, complex numbers conjugated.", nullptr},
+    {"mT", get_matrix_transposed, nullptr, "A view with the last two dimensions swapped.", const_cast<char*>("mT")},
+    {"H", get_adjoint, nullptr, "A matrix transposed, complex numbers conjugated.", const_cast<char*>("H")},
+    {"mH", get_batch_adjoint, nullptr, "The last two dimensions swapped, complex numbers conjugated.",
+     const_cast<char*>("mH")},
     {"real", get_part, set_part, "The real parts, sharing memory; assigning writes them.", const_cast<char*>("real")},
     {"imag", get_part, set_part, "The imaginary parts, sharing memory; assigning writes them.",
      const_cast<char*>("imag")},
