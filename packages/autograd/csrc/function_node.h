@@ -3,7 +3,7 @@
 
 #include <tensorwright/tw.hpp>
 
-#include "object.h"
+#include <tensorwright/object.hpp>
 
 namespace tw::autograd {
 

@@ -1,8 +1,8 @@
 // Nodes as Python sees them: attributes `name`, `next_functions`, `register_hook`, saved values.
 #pragma once
 
+#include <tensorwright/object.hpp>
 #include "node.h"
-#include "object.h"
 
 namespace tw::autograd {
 

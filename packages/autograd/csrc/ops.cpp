@@ -1,7 +1,7 @@
 #include "ops.h"
 
+#include <tensorwright/boxed.hpp>
 #include "anomaly.h"
-#include "boxed.h"
 #include "engine.h"
 #include "function_node.h"
 #include "meta.h"

@@ -5,7 +5,7 @@
 #include <mutex>
 #include <set>
 
-#include "../object.h"
+#include <tensorwright/object.hpp>
 #include "../text.h"
 #include "batch_call.h"
 #include "interpret.h"

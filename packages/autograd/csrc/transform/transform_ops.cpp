@@ -2,7 +2,7 @@
 
 #include <tensorwright/ops/views.hpp>
 
-#include "../boxed.h"
+#include <tensorwright/boxed.hpp>
 #include "../meta.h"
 #include "../text.h"
 #include "forward_rule.h"

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "../object.h"
+#include <tensorwright/object.hpp>
 
 namespace tw::autograd {
 

@@ -6,9 +6,9 @@
 
 #include <utility>
 
-#include "object.h"
+#include <tensorwright/object.hpp>
 
-namespace tw::autograd {
+namespace tw {
 
 inline void give_result(tw_value* ret, ObjectRef object) { *ret = to_value(object.release()); }
 inline void give_result(tw_value* ret, Tensor tensor) {
@@ -38,4 +38,4 @@ tw_status TW_CALL boxed(void*, tw_call* call) {
   return guard([&] { call_boxed(F, *call); });
 }
 
-}  // namespace tw::autograd
+}  // namespace tw

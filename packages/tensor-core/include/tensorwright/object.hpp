@@ -3,7 +3,7 @@
 
 #include <tensorwright/tw.hpp>
 
-namespace tw::autograd {
+namespace tw {
 
 // Owns one reference to an object.
 class ObjectRef {
@@ -58,4 +58,4 @@ inline std::string text_of(const tw_value& value) {
   return value.tag == TW_STR ? std::string(static_cast<const char*>(value.u.p), value.aux) : std::string();
 }
 
-}  // namespace tw::autograd
+}  // namespace tw
