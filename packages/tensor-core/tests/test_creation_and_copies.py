@@ -188,3 +188,25 @@ def test_large_zeros_take_no_time_and_are_zeros() -> None:
         x.fill_(1)
         del x
         assert tw.zeros(size).count_nonzero().item() == 0
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x.repeat(1, 1, 1, 1),
+        lambda x: x.repeat(3, 1, 1, 1, 1),
+        lambda x: tw.tile(x, (2, 1, 1, 1, 1)),
+        lambda x: x.repeat_interleave(1, 0),
+        lambda x: tw.channel_shuffle(x, 1),
+        lambda x: tw.pixel_shuffle(x, 1),
+        lambda x: tw.pixel_unshuffle(x, 1),
+        lambda x: tw.constant_pad_nd(x, (0, 0, 0, 0, 0, 0, 0, -1)),
+        lambda x: tw.ops.get("tw::pad")(x, (0, 0, 0, 0, 0, -1), mode="circular"),
+        lambda x: tw.ops.get("tw::pad")(x, (0, 0, 0, 0), mode="reflect"),
+        lambda x: tw.histogram(x, x.flatten())[1],
+    ],
+)
+def test_results_that_need_no_copy_are_copies_nevertheless(function):
+    x = tw.arange(32.0).reshape(2, 4, 2, 2)
+    function(x).fill_(-1)
+    assert x.flatten().tolist() == list(range(32))

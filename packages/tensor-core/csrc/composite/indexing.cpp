@@ -10,6 +10,7 @@
 
 #include <algorithm>
 
+#include "composite/copies.h"
 #include "declarations/embedding.h"
 #include "declarations/indexing.h"
 #include "runtime/text.h"
@@ -113,7 +114,7 @@ Tensor repeat(TensorRef self, IntList repeats) {
     stretched.insert(stretched.end(), {repeats[d], size});
     merged.push_back(times(repeats[d], size, "repeat", self));
   }
-  return ops::reshape(ops::expand(ops::reshape(self, split), stretched), merged);
+  return ops::reshape(dense(ops::expand(ops::reshape(self, split), stretched)), merged);
 }
 
 Tensor tile(TensorRef self, IntList dims) {
@@ -129,7 +130,7 @@ Tensor repeat_interleave(TensorRef self, int64_t repeats, std::optional<int64_t>
   std::vector<int64_t> stretched = source.shape().vec(), merged = stretched;
   stretched.insert(stretched.begin() + static_cast<std::ptrdiff_t>(d) + 1, repeats);
   merged[d] = times(repeats, merged[d], "repeat_interleave", source);
-  return ops::reshape(ops::expand(ops::unsqueeze(source, static_cast<int64_t>(d) + 1), stretched), merged);
+  return ops::reshape(dense(ops::expand(ops::unsqueeze(source, static_cast<int64_t>(d) + 1), stretched)), merged);
 }
 
 Tensor repeat_interleave_tensor(TensorRef self, TensorRef repeats, std::optional<int64_t> dim) {

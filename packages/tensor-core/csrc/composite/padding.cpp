@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "composite/copies.h"
 #include "declarations/padding.h"
 #include "view/geometry.h"
 
@@ -52,14 +53,15 @@ Tensor pad(TensorRef self, IntList pad, std::string_view mode, std::optional<dou
   for (size_t i = 0; i < pad.size() / 2; ++i)
     if (pad[2 * i] != 0 || pad[2 * i + 1] != 0)
       result = padded(result, self.ndim() - 1 - static_cast<int64_t>(i), {pad[2 * i], pad[2 * i + 1]}, mode);
-  return result.is_contiguous() && result.get() != self.get() ? result : ops::clone(result);
+  const bool grown = std::any_of(pad.begin(), pad.end(), [](int64_t n) { return n > 0; });  // else a part of self
+  return grown && result.is_contiguous() ? result : ops::clone(result);
 }
 
 Tensor channel_shuffle(TensorRef self, int64_t groups) {
   Sizes split = self.shape().vec();
   split[1] /= groups;
   split.insert(split.begin() + 1, groups);
-  return ops::reshape(ops::transpose(ops::reshape(self, split), 1, 2), self.shape());
+  return ops::reshape(dense(ops::transpose(ops::reshape(self, split), 1, 2)), self.shape());
 }
 
 namespace {
@@ -85,13 +87,13 @@ Sizes with_last(TensorRef self, std::initializer_list<int64_t> last) {
 Tensor pixel_shuffle(TensorRef self, int64_t r) {
   const int64_t c = self.size(-3) / (r * r), h = self.size(-2), w = self.size(-1);
   const Tensor split = ops::reshape(self, with_last(self, {c, r, r, h, w}));
-  return ops::reshape(reordered(split, {0, 3, 1, 4, 2}), with_last(self, {c, h * r, w * r}));
+  return ops::reshape(dense(reordered(split, {0, 3, 1, 4, 2})), with_last(self, {c, h * r, w * r}));
 }
 
 Tensor pixel_unshuffle(TensorRef self, int64_t r) {
   const int64_t c = self.size(-3), h = self.size(-2) / r, w = self.size(-1) / r;
   const Tensor split = ops::reshape(self, with_last(self, {c, h, r, w, r}));
-  return ops::reshape(reordered(split, {0, 2, 4, 1, 3}), with_last(self, {c * r * r, h, w}));
+  return ops::reshape(dense(reordered(split, {0, 2, 4, 1, 3})), with_last(self, {c * r * r, h, w}));
 }
 
 }  // namespace tw::composite

@@ -135,7 +135,7 @@ std::tuple<Tensor, Tensor> histogram(TensorRef self, int64_t bins, std::optional
 
 std::tuple<Tensor, Tensor> histogram_bins_tensor(TensorRef self, TensorRef bins, TensorRef weight, bool density) {
   check_ascending("histogram", bins);
-  return histogram_of(self, Tensor::retain(bins), weight, density);
+  return histogram_of(self, ops::clone(bins), weight, density);
 }
 
 Histogram histogramdd(TensorRef self, IntList bins, std::optional<FloatList> range, TensorRef weight, bool density) {
