@@ -35,7 +35,23 @@ from samples.table import Case, Row
 
 HOSTILE_SIZES = (0, -1, 1, 2, 2**31 - 1, 2**31, 2**32, 2**62, 2**63 - 1, -(2**63), 2**64)
 HOSTILE_FLOATS = (0.0, -1.0, float("nan"), float("inf"), float("-inf"), 1e-45, 1e308)
-STRANGE = (None, "", "mean", "no such mode", b"bytes", object(), {}, [], (), [[]], 1j, True, tw.float32, int, 2**70)
+STRANGE: tuple[Any, ...] = (
+    None,
+    "",
+    "mean",
+    "no such mode",
+    b"bytes",
+    object(),
+    {},
+    [],
+    (),
+    [[]],
+    1j,
+    True,
+    tw.float32,
+    int,
+    2**70,
+)
 DTYPES = ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64", "complex64")
 EXPECTED = (
     TypeError, ValueError, RuntimeError, IndexError, LookupError, MemoryError, OverflowError, ArithmeticError,

@@ -16,7 +16,7 @@ from samples import all_rows
 from samples.table import Case, Row
 
 CALLS = 20_000
-NO_TENSORS = (3, 1.5, None, "x", [1, 2], [], [None], {}, b"", object(), tw.float32)
+NO_TENSORS: tuple[Any, ...] = (3, 1.5, None, "x", [1, 2], [], [None], {}, b"", object(), tw.float32)
 
 
 def test_bad_calls_raise_and_nothing_dies() -> None:

@@ -4,17 +4,16 @@ alike, and the results have the shapes and dtypes that the Python evaluation say
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 import tensorwright as tw
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tensorwright_codegen.facets import Arg, Dtype, Op, Type, load_ops
+from rule_calls import OPS, called, default_of, has_tensor
+from tensorwright_codegen.facets import Arg, Op, Type
 from tensorwright_codegen.rules import RefusedError, TensorMeta, check_arguments, infer
 
-OPS = load_ops([Path(__file__).parents[1] / "packages" / "tensor-core" / "ops"])
 STRUCTURED = [op for op in OPS if op.is_structured and "random" not in op.tags]
 CONSTRAINED = [op for op in OPS if not op.is_structured and op.where and "random" not in op.tags]
 DTYPES = ("float32", "float32", "float32", "float64", "int64", "bool", "int8", "bfloat16")
@@ -51,13 +50,6 @@ def values_for(arg: Arg) -> st.SearchStrategy[Any]:
     return st.one_of(st.none(), strategy) if arg.optional else strategy
 
 
-def default_of(arg: Arg) -> Any:
-    value = arg.default.value if arg.default else None
-    if isinstance(value, int) and arg.type is Type.INTS:
-        return (value,) * arg.list_length
-    return value.name if isinstance(value, Dtype) else value
-
-
 def related(draw: st.DrawFn, args: dict[str, Any]) -> dict[str, Any]:
     """Often gives all tensors one dtype, or one shape: independent ones rarely fit together."""
     tensors = [name for name, value in args.items() if isinstance(value, TensorMeta)]
@@ -71,32 +63,6 @@ def related(draw: st.DrawFn, args: dict[str, Any]) -> dict[str, Any]:
 @st.composite
 def arguments(draw: st.DrawFn, op: Op) -> dict[str, Any]:
     return related(draw, {arg.name: draw(values_for(arg)) for arg in op.schema.args})
-
-
-def on_device(value: Any, arg: Arg, device: str) -> Any:
-    if isinstance(value, TensorMeta):
-        return tw.zeros(value.shape, dtype=getattr(tw, value.dtype), device=device)
-    if isinstance(value, list):
-        return [on_device(item, arg, device) for item in value]
-    if arg.type is Type.DTYPE and value is not None:
-        return getattr(tw, value)
-    return value
-
-
-def called(op: Op, args: dict[str, Any], device: str = "meta") -> Any:
-    given_args = {arg.name: on_device(args[arg.name], arg, device) for arg in op.schema.args}
-    positional = [given_args[arg.name] for arg in op.schema.args if not arg.keyword_only]
-    return tw.ops.get(op.qualified_name)(
-        *positional, **{arg.name: given_args[arg.name] for arg in op.schema.args if arg.keyword_only}
-    )
-
-
-def has_tensor(args: dict[str, Any]) -> bool:
-    """Something has to say that the call is about the meta device."""
-    lists = [value for value in args.values() if isinstance(value, list)]
-    return any(
-        isinstance(value, TensorMeta) for value in [*args.values(), *(item for items in lists for item in items)]
-    )
 
 
 def refused_alike(op: Op, args: dict[str, Any], refusal: RefusedError, device: str = "meta") -> None:

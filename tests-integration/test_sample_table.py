@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from rule_calls import OPS
 from sample_calls import has_function
 from samples import all_rows
-from tensorwright_codegen.facets import Op, load_ops
+from tensorwright_codegen.facets import Op
 
-OPS = load_ops([Path(__file__).parents[1] / "packages" / "tensor-core" / "ops"])
 ROWS = {row.name for row in all_rows()}
 
 # Public ops without a row, and what tests them.
