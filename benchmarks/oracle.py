@@ -314,7 +314,7 @@ def main() -> int:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     tw.set_num_threads(1)
-    rows = [row for row in all_rows() if options.only in row.name or options.only in row.families]
+    rows = [row for row in all_rows() if any(options.only in name for name in (row.name, *row.families))]
     verdicts = [judge(row) for row in rows]
     if options.json:
         figures = {v.row.name: {"complaints": v.complaints, "ratio": v.ratio, "untimed": v.untimed} for v in verdicts}

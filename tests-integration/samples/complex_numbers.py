@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .matrices import adjoint as adjoint_of
 from .table import COMPLEX, FLOAT, INTEGER, Case, Make, case, refused, row
 
 SHAPES = ((), (5,), (2, 3, 4), (0,), (3, 0))
@@ -104,10 +105,6 @@ def vdot(make: Make) -> Iterator[Case]:
     for n in (5, 1, 0):
         yield case(make(n), make(n))
     yield refused(make(3), make(4), error=ValueError, match="lengths")
-
-
-def adjoint_of(x: Any) -> Any:
-    return np.conj(np.swapaxes(x, -2, -1))
 
 
 @row("adjoint", dtypes=FLOAT + COMPLEX, reference=adjoint_of)
