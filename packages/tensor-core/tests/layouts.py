@@ -10,6 +10,11 @@ import tensorwright as tw
 
 Array = npt.NDArray[Any]
 
+# Of NumPy and here alike.
+INTEGERS = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
+REAL = ("bool", *INTEGERS, "float16", "float32", "float64")
+COMPLEX = ("complex64", "complex128")
+
 
 class Samples:
     """Values and layouts from one seed."""

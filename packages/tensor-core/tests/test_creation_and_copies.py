@@ -7,23 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import tensorwright as tw
+from layouts import COMPLEX, REAL
 
-DTYPES = [
-    "bool",
-    "uint8",
-    "uint16",
-    "uint32",
-    "uint64",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "float16",
-    "bfloat16",
-    "float32",
-    "float64",
-]
-COMPLEX = ["complex64", "complex128"]
+DTYPES = (*REAL, "bfloat16")
 
 
 @pytest.mark.parametrize("name", [*DTYPES, *COMPLEX])

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import layouts
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -14,9 +15,8 @@ Array = npt.NDArray[np.generic]
 SIZES = (0, 1, 2, 3, 5, 17, 70)
 
 
-class Samples:
-    def __init__(self, seed: int) -> None:
-        self.random = np.random.default_rng(seed)
+class Samples(layouts.Samples):
+    """Shapes too."""
 
     def shape(self, most: int = 4) -> tuple[int, ...]:
         ndim = int(self.random.integers(0, most + 1))
@@ -29,41 +29,6 @@ class Samples:
         """A shape that broadcasts to `shape`."""
         kept = shape[int(self.random.integers(0, len(shape) + 1)) :]
         return tuple(1 if self.random.random() < 0.25 else n for n in kept)
-
-    def array(self, shape: tuple[int, ...], dtype: str) -> Array:
-        """Small numbers, so that sums are exact in every integer dtype."""
-        if np.dtype(dtype).kind == "f":
-            return np.asarray(self.random.standard_normal(shape)).astype(dtype)
-        low = 0 if dtype[0] in "bu" else -4
-        return np.asarray(self.random.integers(low, 2 if dtype == "bool" else 5, shape)).astype(dtype)
-
-    def tensor(self, values: Array) -> tw.Tensor:
-        """The values as a tensor whose dimensions are permuted and have gaps."""
-        if values.ndim == 0:
-            return tw.tensor(values)
-        order = self.random.permutation(values.ndim)
-        permuted = values.transpose(order)
-        gaps = self.random.choice([1, 1, 2], values.ndim)
-        memory = np.zeros([n * gap for n, gap in zip(permuted.shape, gaps, strict=True)], values.dtype)
-        every = tuple(slice(None, None, int(gap)) for gap in gaps)
-        memory[every] = permuted
-        return tw.tensor(memory)[every].permute(*np.argsort(order).tolist())
-
-
-DTYPES = (
-    "bool",
-    "uint8",
-    "uint16",
-    "uint32",
-    "uint64",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "float16",
-    "float32",
-    "float64",
-)
 
 
 def agree(result: tw.Tensor, expected: np.ndarray) -> None:
@@ -82,7 +47,7 @@ def agree(result: tw.Tensor, expected: np.ndarray) -> None:
 def test_pointwise(seed: int) -> None:
     samples = Samples(seed)
     shape = samples.shape()
-    first, second = samples.random.choice(DTYPES, 2)
+    first, second = samples.random.choice(layouts.REAL, 2)
     a = samples.array(samples.broadcastable(shape), first)
     b = samples.array(samples.broadcastable(shape), second)
     x, y = samples.tensor(a), samples.tensor(b)
@@ -101,7 +66,7 @@ def test_pointwise(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(300))
 def test_reductions(seed: int) -> None:
     samples = Samples(1000 + seed)
-    a = samples.array(samples.shape(), str(samples.random.choice(DTYPES)))
+    a = samples.array(samples.shape(), str(samples.random.choice(layouts.REAL)))
     dims = samples.random.permutation(a.ndim)[: int(samples.random.integers(0, a.ndim + 1))].tolist()
     axes = tuple(dims) if dims else None
     keepdim = bool(samples.random.integers(2))

@@ -15,23 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorwright as tw
+from layouts import COMPLEX, REAL
 
-DTYPES = [
-    "bool",
-    "uint8",
-    "uint16",
-    "uint32",
-    "uint64",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "float16",
-    "float32",
-    "float64",
-    "complex64",
-    "complex128",
-]
+DTYPES = (*REAL, *COMPLEX)
 
 
 def sample(dtype: str) -> np.ndarray[Any, Any]:

@@ -8,22 +8,9 @@ import numpy as np
 import pytest
 import tensorwright as tw
 from agreement import agree, tensors
-from layouts import Samples
+from layouts import COMPLEX, INTEGERS, Samples
 
-DTYPES = (
-    "uint8",
-    "uint16",
-    "uint32",
-    "uint64",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "float32",
-    "float64",
-    "complex64",
-    "complex128",
-)
+DTYPES = (*INTEGERS, "float32", "float64", *COMPLEX)
 SIZES = [
     (1, 1, 1),
     (3, 4, 5),

@@ -9,22 +9,8 @@ import numpy as np
 import pytest
 import tensorwright as tw
 from agreement import Array, agree
-from layouts import Samples
+from layouts import REAL, Samples
 
-DTYPES = (
-    "bool",
-    "uint8",
-    "uint16",
-    "uint32",
-    "uint64",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "float16",
-    "float32",
-    "float64",
-)
 NAN = float("nan")
 
 
@@ -34,7 +20,7 @@ def values_of(shape: tuple[int, ...], dtype: str, seed: int) -> tuple[Array, tw.
     return x, samples.tensor(x)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", REAL)
 @pytest.mark.parametrize("dim", [0, 1, 2, -1])
 @pytest.mark.parametrize(("shape"), [(4, 5, 6), (2, 3, 100), (3, 70, 1), (1, 1, 1)])
 def test_extremes_along_a_dimension(shape: tuple[int, ...], dim: int, dtype: str) -> None:
@@ -64,7 +50,7 @@ def test_extremes_at_the_edges() -> None:
         tw.argmax(tw.ones(2), 1)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", REAL)
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("dim", [0, 1, -1])
 def test_sort_is_stable(dim: int, descending: bool, dtype: str) -> None:
@@ -123,7 +109,7 @@ def test_median_of_nan_and_of_nothing() -> None:
         tw.kthvalue(tw.ones(2), 3, 0)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", REAL)
 @pytest.mark.parametrize("size", [255, 257, 5000, 70000])
 @pytest.mark.parametrize("descending", [False, True])
 def test_long_lines(size: int, dtype: str, descending: bool) -> None:
