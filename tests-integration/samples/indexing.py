@@ -382,4 +382,6 @@ def diag(make: Make) -> Iterator[Case]:
     yield case(make(3))
     yield case(make(3), -1)
     yield case(make(3, 4), 1)
+    yield case(make(0), 2)
     yield refused(make(), error=ValueError, match="vector or a matrix")
+    yield refused(make(3), 2**63 - 1, error=ValueError, match="overflows")

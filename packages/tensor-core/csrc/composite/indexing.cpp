@@ -3,9 +3,9 @@
 #include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/creation.hpp>
 #include <tensorwright/ops/indexing.hpp>
-#include <tensorwright/ops/joining.hpp>
 #include <tensorwright/ops/pointwise.hpp>
 #include <tensorwright/ops/reduction.hpp>
+#include <tensorwright/ops/view_scatter.hpp>
 #include <tensorwright/ops/views.hpp>
 
 #include <algorithm>
@@ -139,23 +139,8 @@ Tensor repeat_interleave_tensor(TensorRef self, TensorRef repeats, std::optional
   return ops::index_select(source, d, ops::run_indices(repeats, source.size(static_cast<int>(d))));
 }
 
-namespace {
-
-// The square matrix with `v` on the diagonal numbered `k`: v stretched over rows or columns, and a mask.
-Tensor matrix_with_diagonal(TensorRef v, int64_t k) {
-  const int64_t missing = k < 0 ? -k : k, size = v.numel() + missing;
-  const Tensor zeros = ops::zeros({missing}, v.dtype(), v.device());
-  tw_tensor* parts[] = {v.get(), zeros.get()};
-  const Tensor padded = ops::unsqueeze(ops::cat({parts, 2}), k < 0 ? 0 : 1);
-  const Tensor place = ops::arange(size, std::nullopt, 1, kInt64, v.device());
-  const Tensor mask = ops::eq(ops::sub(ops::unsqueeze(place, 0), ops::unsqueeze(place, 1)), k);
-  return ops::where(mask, padded, ops::zeros(IntList(), v.dtype(), v.device()));
-}
-
-}  // namespace
-
 Tensor diag(TensorRef self, int64_t diagonal) {
-  return self.ndim() == 1 ? matrix_with_diagonal(self, diagonal) : ops::clone(ops::diagonal(self, diagonal));
+  return self.ndim() == 1 ? ops::diag_embed(self, diagonal) : ops::clone(ops::diagonal(self, diagonal));
 }
 
 Tensor one_hot(TensorRef self, int64_t num_classes) {

@@ -200,7 +200,8 @@ Tensor unfold(TensorRef self, int64_t dimension, int64_t size, int64_t step) {
   if (self.ndim() == 0) layout.push(1, 1);
   const int64_t stride = layout.strides[d];
   layout.shape[d] = (layout.shape[d] - size) / step + 1;
-  layout.strides[d] *= step;
+  // A product that overflows is the step to a second window, which there is not.
+  if (__builtin_mul_overflow(stride, step, &layout.strides[d])) layout.strides[d] = stride;
   layout.push(size, stride);
   return apply(self, layout);
 }
