@@ -7,8 +7,6 @@
 
 namespace tw::autograd {
 
-constexpr uint32_t kMaxSaves = 24;  // codegen refuses a derivative that saves more
-
 class Backward {
  public:
   Backward(OpNode& node, Tensor* grads, Tensor* results, const PassOptions& options);
@@ -49,6 +47,7 @@ class Backward {
   Tensor* grads_;
   Tensor* results_;
   const uint8_t* wanted_;
+  bool history_;
   std::vector<tw_tensor*> grad_pointers_, list_pointers_;
   std::vector<Tensor> list_;
   Tensor conjugate_;

@@ -45,6 +45,10 @@ class Pass {
 
   std::vector<Tensor> run();
   void call_at_end(tw_object* callback) { callbacks_.push_back(ObjectRef::retain(callback)); }
+  int64_t number() const { return number_; }
+  bool reaches(Node& node) const { return table_.contains(&node) && visits_[table_.at(&node)].needed; }
+  // The pass only looks: what arrives at each node is noted there.
+  void look_only(std::vector<ResultShape>& found) { found_ = &found; }
 
  private:
   void seed_roots();
@@ -58,6 +62,7 @@ class Pass {
   void make_ready(uint32_t visit);
   void run_ready();
   void run_node(uint32_t index);
+  void look_at_node(Node& node, Tensor* grads, Tensor* results);
   void run_hooks_before(const Visit& visit, Tensor* grads);
   void capture(uint32_t index, const Tensor* grads);
   void follow_edges(Node& node, Tensor* results);
@@ -65,7 +70,14 @@ class Pass {
   void apply(Node& node, Tensor* grads, Tensor* results);
   void run_callbacks();
 
+  static int64_t next_number() {
+    static std::atomic<int64_t> last{0};
+    return ++last;
+  }
+
   const PassRequest& request_;
+  const int64_t number_ = next_number();
+  std::vector<ResultShape>* found_ = nullptr;
   const bool captures_inputs_;  // grad(): gradients are handed out, not accumulated
   NodeTable table_;
   std::vector<Visit> visits_;
@@ -259,7 +271,9 @@ void Pass::run_node(uint32_t index) {
   grads.clear(), results.clear();
   grads.resize(outputs), results.resize(inputs);
   for (uint32_t i = 0; i < outputs; ++i) grads[i] = std::move(grads_[visit.first_grad + i].value);
-  if (visit.has_grad && visit.needed) {
+  if (found_) {
+    if (visit.has_grad) look_at_node(node, grads.data(), results.data());
+  } else if (visit.has_grad && visit.needed) {
     run_hooks_before(visit, grads.data());
     capture(index, grads.data());
     if (!(node.leaf() && captures_inputs_)) apply(node, grads.data(), results.data());
@@ -267,6 +281,21 @@ void Pass::run_node(uint32_t index) {
   grads.clear();
   follow_edges(node, results.data());
   in_ = std::move(grads), out_ = std::move(results);
+}
+
+void Pass::look_at_node(Node& node, Tensor* grads, Tensor* results) {
+  for (uint32_t i = 0; i < node.output_count(); ++i)
+    if (grads[i])
+      found_->push_back(
+          {NodeRef::retain(&node), i, grads[i].dtype(), {grads[i].shape().begin(), grads[i].shape().end()}});
+  if (node.leaf()) return;
+  try {
+    node.apply(grads, results, request_.options);
+  } catch (const PendingError&) {
+    tw_error* error = nullptr;
+    if (g_host->err_take(&error) == TW_OK) g_host->err_free(error);
+  } catch (const Error&) {
+  }
 }
 
 void Pass::run_hooks_before(const Visit& visit, Tensor* grads) {
@@ -370,6 +399,25 @@ std::vector<Tensor> run_grad(const PassRequest& request) { return Pass(request, 
 void call_at_end_of_pass(tw_object* callback) {
   if (!current_pass) throw Error(TW_E_UNKNOWN, "queue_callback: no backward pass is running on this thread");
   current_pass->call_at_end(callback);
+}
+
+int64_t current_pass_number() { return current_pass ? current_pass->number() : -1; }
+
+bool pass_reaches(Node& node) {
+  if (!current_pass) throw Error(TW_E_UNKNOWN, "no backward pass is running on this thread");
+  return current_pass->reaches(node);
+}
+
+std::vector<ResultShape> result_shapes(TensorRef root) {
+  std::vector<ResultShape> found;
+  const Tensor seed = zeros(root.shape(), root.dtype(), root.device());
+  PassRequest request;
+  request.roots.push_back(root), request.seeds.push_back(seed);
+  request.options.keep_graph = true;
+  Pass pass(request, false);
+  pass.look_only(found);
+  pass.run();
+  return found;
 }
 
 std::string last_failure_trace() { return failure_trace; }

@@ -31,9 +31,12 @@ class FunctionNode final : public Node {
   SavedValue& saved(size_t i) { return saved_[i]; }
   void release_saved() override;
   bool saved_value(std::string_view name, tw_value* result) override;
+  SavedValue* find_saved(std::string_view name) override;
+  uint32_t saved_count() const override { return static_cast<uint32_t>(saved_.size()); }
   void apply(Tensor* grads, Tensor* results, const PassOptions& options) override;
 
  private:
+  std::vector<SavedHandle> take_saved();
   std::vector<Tensor> unpack(bool history);
   void check_result(uint32_t i, Tensor& grad) const;
 
@@ -45,16 +48,29 @@ class FunctionNode final : public Node {
   std::vector<SavedValue> saved_, input_shapes_, output_shapes_;
 };
 
-std::vector<Tensor> FunctionNode::unpack(bool history) {
+std::vector<SavedHandle> FunctionNode::take_saved() {
   SavedLock lock(*this);
   if (released_ && !saved_.empty())
     throw Error(TW_E_UNKNOWN, text("backward through ", function_,
                                    " a second time: the tensors that its forward saved were freed by the "
                                    "first pass; give it retain_graph=True to keep them"));
+  std::vector<SavedHandle> handles;
+  for (const SavedValue& value : saved_) handles.push_back(value.handle());
+  return handles;
+}
+
+std::vector<Tensor> FunctionNode::unpack(bool history) {
   std::vector<Tensor> tensors;
-  for (const SavedValue& value : saved_)
-    tensors.push_back(value.unpack(*this, history, {function_.c_str(), name(), "a saved tensor"}));
+  for (SavedHandle& handle : take_saved())
+    tensors.push_back(std::move(handle).finish(*this, history, {function_.c_str(), name(), "a saved tensor"}));
   return tensors;
+}
+
+// Its saved tensors have numbers for names.
+SavedValue* FunctionNode::find_saved(std::string_view name) {
+  for (size_t i = 0; i < saved_.size(); ++i)
+    if (name == std::to_string(i)) return &saved_[i];
+  return nullptr;
 }
 
 void FunctionNode::release_saved() {

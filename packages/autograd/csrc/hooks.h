@@ -55,6 +55,7 @@ struct NodeExtras {
   std::shared_ptr<HookList> hooks;
   std::vector<SlotHooks> tensor_hooks;
   std::vector<Retained> retained;
+  ObjectRef metadata;         // a dictionary of the user's
   std::string forward_trace;  // where the forward operation was called, in anomaly mode
 };
 

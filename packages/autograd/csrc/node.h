@@ -13,6 +13,7 @@
 namespace tw::autograd {
 
 class Node;
+class SavedValue;
 struct NodeExtras;  // hooks, the forward traceback: absent from most nodes
 
 // Owns one reference to a node.
@@ -67,6 +68,9 @@ class Node {
   virtual tw_tensor* leaf() const { return nullptr; }
   // A saved value by its forward name ("other", "result"), for inspection; false if there is none.
   virtual bool saved_value(std::string_view name, tw_value* result) { return (void)name, (void)result, false; }
+  // Where the tensors of that name are kept; null if there are none.
+  virtual SavedValue* find_saved(std::string_view name) { return (void)name, nullptr; }
+  virtual uint32_t saved_count() const { return 0; }  // of a node that numbers its saved tensors
 
   Span<Edge> edges() const { return {edges_, edge_count_}; }
   const Edge& edge(uint32_t i) const { return edges_[i]; }
@@ -87,11 +91,6 @@ class Node {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) bury(this);
   }
 
- protected:
-  explicit Node(uint32_t output_count) : output_count_(output_count), sequence_(next_sequence()) {}
-  Node(uint32_t output_count, uint64_t sequence) : output_count_(output_count), sequence_(sequence) {}
-  virtual ~Node();
-
   // Guards the saved values for the few instructions that copy or drop their handles.
   class SavedLock {
    public:
@@ -104,6 +103,11 @@ class Node {
    private:
     std::atomic_flag& flag_;
   };
+
+ protected:
+  explicit Node(uint32_t output_count) : output_count_(output_count), sequence_(next_sequence()) {}
+  Node(uint32_t output_count, uint64_t sequence) : output_count_(output_count), sequence_(sequence) {}
+  virtual ~Node();
 
  private:
   template <class T, class... Args>

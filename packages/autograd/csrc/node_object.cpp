@@ -1,9 +1,11 @@
 #include "node_object.h"
 
+#include <cstring>
 #include <map>
 #include <mutex>
 
 #include "hooks.h"
+#include "saved.h"
 #include "text.h"
 
 namespace tw::autograd {
@@ -51,6 +53,97 @@ ObjectRef new_object(const tw_object_type& type, Node& node) {
   return ObjectRef::steal(object);
 }
 
+// ---- saved tensors as they are kept -------------------------------------------------------------------------
+
+struct RawSaved {
+  NodeRef node;
+  SavedValue* value;  // lives as long as the node
+  uint32_t item;      // of a list
+};
+
+void TW_CALL destroy_raw_saved(void* payload) { delete static_cast<RawSaved*>(payload); }
+
+tw_status TW_CALL call_set_hooks(void* payload, const tw_value* args, uint32_t nargs, tw_value* result) {
+  *result = value_none();
+  return guard([&] {
+    if (nargs != 2 || args[0].tag != TW_OBJECT || args[1].tag != TW_OBJECT)
+      throw Error(TW_E_TYPE, "register_hooks: expected two callables, pack and unpack");
+    const auto& raw = *static_cast<RawSaved*>(payload);
+    raw.value->set_hooks(*raw.node.get(), raw.item, {ObjectRef::retain(args[0].u.o), ObjectRef::retain(args[1].u.o)});
+  });
+}
+
+const tw_object_type kSetHooksType = {sizeof(tw_object_type), 0,       "register_hooks", destroy_raw_saved,
+                                      call_set_hooks,         nullptr, nullptr};
+
+void give_raw(const tw_object_type& type, const RawSaved& raw, tw_value* result) {
+  auto copy = std::make_unique<RawSaved>(raw);
+  tw_object* object = nullptr;
+  check(g_host->object_new(&type, copy.get(), &object));
+  copy.release();
+  *result = to_value(object);
+}
+
+tw_status TW_CALL get_of_raw_saved(void* payload, const char* name, tw_value* result) {
+  *result = value_none();
+  return guard([&] {
+    if (std::strcmp(name, "register_hooks") != 0)
+      throw Error(TW_E_TYPE, text("a saved tensor has no attribute '", name, "'"));
+    give_raw(kSetHooksType, *static_cast<RawSaved*>(payload), result);
+  });
+}
+
+const tw_object_type kRawSavedType = {sizeof(tw_object_type), 0,      "SavedTensor", destroy_raw_saved, nullptr,
+                                      get_of_raw_saved,       nullptr};
+
+void give_raw_list(Node& node, uint32_t count, tw_value* result, SavedValue* (*find)(Node& node, uint32_t i, void* ctx),
+                   void* ctx) {
+  Value list;
+  check(g_host->list_new(TW_VALUES, count, &list));
+  for (uint32_t i = 0; i < count; ++i)
+    if (SavedValue* value = find(node, i, ctx))
+      give_raw(kRawSavedType, {NodeRef::retain(&node), value, value->holds_tensors() ? i : 0},
+               static_cast<tw_value*>(list->u.p) + i);
+  *result = list.release();
+}
+
+bool give_raw_saved(std::string_view name, Node& node, tw_value* result) {
+  if (name == "tensors" && node.saved_count() != 0) {
+    const auto find = [](Node& owner, uint32_t i, void*) { return owner.find_saved(std::to_string(i)); };
+    return give_raw_list(node, node.saved_count(), result, find, nullptr), true;
+  }
+  SavedValue* value = node.find_saved(name);
+  if (!value) return false;
+  if (value->holds_tensors()) {
+    const auto find = [](Node&, uint32_t, void* ctx) { return static_cast<SavedValue*>(ctx); };
+    return give_raw_list(node, value->value().aux, result, find, value), true;
+  }
+  return give_raw(kRawSavedType, {NodeRef::retain(&node), value, 0}, result), true;
+}
+
+// ---- metadata -----------------------------------------------------------------------------------------------
+
+ObjectRef* metadata_factory = new ObjectRef();  // never destroyed: it holds a Python object at exit
+
+// A dictionary of the user's, made when it is first asked for.
+void give_metadata(Node& node, tw_value* result) {
+  NodeExtras& extras = node.make_extras();
+  const auto present = [&extras] {
+    const std::lock_guard<std::mutex> lock(extras.mutex);
+    return extras.metadata;
+  };
+  ObjectRef metadata = present();
+  if (!metadata) {
+    if (!*metadata_factory) throw Error(TW_E_UNSUPPORTED, "metadata needs the Python part of autograd");
+    Value made;
+    call_object(metadata_factory->get(), {}, made);
+    const std::lock_guard<std::mutex> lock(extras.mutex);
+    if (!extras.metadata) extras.metadata = ObjectRef::retain(made->u.o);
+    metadata = extras.metadata;
+  }
+  *result = to_value(metadata.release());
+}
+
 // ---- attributes -------------------------------------------------------------------------------------------
 
 // ((node, slot), ...), (None, 0) where no gradient goes.
@@ -83,8 +176,10 @@ bool give_plain(std::string_view name, Node& node, tw_value* result) {
   if (name == "id") return give(result, static_cast<int64_t>(reinterpret_cast<intptr_t>(&node))), true;
   if (name == "variable" && node.leaf()) return give(result, Tensor::retain(node.leaf())), true;
   if (name == "saved_tensors") return node.saved_value("tensors", result);
+  if (name == "metadata") return give_metadata(node, result), true;
   if (name == "forward_trace") return give(result, node.extras() ? node.extras()->forward_trace : std::string()), true;
-  constexpr std::string_view kSaved = "_saved_";
+  constexpr std::string_view kSaved = "_saved_", kRaw = "_raw_saved_";
+  if (name.substr(0, kRaw.size()) == kRaw) return give_raw_saved(name.substr(kRaw.size()), node, result);
   return name.substr(0, kSaved.size()) == kSaved && node.saved_value(name.substr(kSaved.size()), result);
 }
 
@@ -109,6 +204,13 @@ const tw_object_type& node_type(const char* name) {
 }
 
 }  // namespace
+
+void set_metadata_factory(tw_object* factory) { *metadata_factory = ObjectRef::retain(factory); }
+
+Node& node_of_object(const tw_object* object, const char* who) {
+  if (object->type->get != get_attribute) throw Error(TW_E_TYPE, text(who, ": expected a node of the graph"));
+  return node_in(object->payload);
+}
 
 ObjectRef object_of_node(const NodeRef& node) { return new_object(node_type(node->name()), *node.get()); }
 

@@ -23,6 +23,7 @@ class NodeTable {
     if (count_ * 2 > slots_.size()) grow();
     return index;
   }
+  bool contains(Node* node) const { return const_cast<NodeTable*>(this)->find(node).node != nullptr; }
   uint32_t at(Node* node) const { return const_cast<NodeTable*>(this)->find(node).index; }
 
  private:

@@ -104,20 +104,40 @@ void OpNode::save_results(const tw_call& call, uint64_t needed, bool made_here) 
   }
 }
 
-void OpNode::unpack(Tensor* tensors, bool history) {
-  SavedLock lock(*this);
+void OpNode::refuse_released() const {
   if (released_ && has_tensors_)
     throw Error(TW_E_UNKNOWN,
                 text("backward through ", short_name(derivative_.op), " a second time: the values that ", name(),
                      " saved were freed by the first pass; give it retain_graph=True to keep them"));
-  for (uint32_t i = 0; i < derivative_.save_count; ++i)
-    if (saves()[i].holds_tensor())
-      tensors[i] = saves()[i].unpack(*this, history, {derivative_.op, derivative_.node, derivative_.saves[i].name});
 }
 
-std::vector<Tensor> OpNode::unpack_list(uint32_t i) {
-  SavedLock lock(*this);
-  return saves()[i].unpack_list({derivative_.op, derivative_.node, derivative_.saves[i].name});
+// Hooks run after the lock is gone: they may take long, and need locks of their own.
+void OpNode::unpack(Tensor* tensors, bool history) {
+  std::vector<std::pair<uint32_t, SavedHandle>> packed;
+  {
+    SavedLock lock(*this);
+    refuse_released();
+    for (uint32_t i = 0; i < derivative_.save_count; ++i) {
+      if (!saves()[i].holds_tensor()) continue;
+      SavedHandle handle = saves()[i].handle();
+      if (handle.packed)
+        packed.emplace_back(i, std::move(handle));
+      else
+        tensors[i] = std::move(handle).finish(*this, history, saved_name(i));
+    }
+  }
+  for (auto& [i, handle] : packed) tensors[i] = std::move(handle).finish(*this, history, saved_name(i));
+}
+
+std::vector<Tensor> OpNode::unpack_list(uint32_t i, bool history) {
+  std::vector<SavedHandle> handles;
+  {
+    SavedLock lock(*this);
+    handles = saves()[i].handles();
+  }
+  std::vector<Tensor> tensors;
+  for (SavedHandle& handle : handles) tensors.push_back(std::move(handle).finish(*this, history, saved_name(i)));
+  return tensors;
 }
 
 void OpNode::apply(Tensor* grads, Tensor* results, const PassOptions& options) {
@@ -142,10 +162,10 @@ bool OpNode::saved_value(std::string_view wanted, tw_value* result) {
       throw Error(TW_E_UNKNOWN,
                   text(name(), ": its saved values were freed by a backward pass without retain_graph=True"));
     const tw_value& value = saves()[i].value();
-    if (value.tag == TW_TENSOR)
-      give(result, saves()[i].unpack(*this, true, {derivative_.op, derivative_.node, rule.name}));
+    if (saves()[i].holds_tensor())
+      give(result, take(i).finish(*this, true, saved_name(i)));
     else if (value.tag == TW_TENSORS)
-      give(result, saves()[i].unpack_list({derivative_.op, derivative_.node, rule.name}));
+      give(result, unpack_list(i, true));
     else if (value.tag == TW_INTS)
       give(result, From<IntList>::get(value));
     else if (value.tag == TW_STR)
@@ -159,10 +179,22 @@ bool OpNode::saved_value(std::string_view wanted, tw_value* result) {
   return false;
 }
 
+SavedHandle OpNode::take(uint32_t i) {
+  SavedLock lock(*this);
+  return saves()[i].handle();
+}
+
+SavedValue* OpNode::find_saved(std::string_view wanted) {
+  for (uint32_t i = 0; i < derivative_.save_count; ++i)
+    if (wanted == derivative_.saves[i].name && (saves()[i].holds_tensor() || saves()[i].holds_tensors()))
+      return &saves()[i];
+  return nullptr;
+}
+
 // ---- what formulas see ------------------------------------------------------------------------------------
 
 Backward::Backward(OpNode& node, Tensor* grads, Tensor* results, const PassOptions& options)
-    : node_(node), grads_(grads), results_(results), wanted_(options.wanted) {
+    : node_(node), grads_(grads), results_(results), wanted_(options.wanted), history_(options.create_graph) {
   node.unpack(unpacked_, options.create_graph);
 }
 
@@ -195,7 +227,7 @@ void Backward::give_reduced(uint32_t input, uint32_t save, Tensor grad) {
 }
 
 TensorList Backward::tensors(uint32_t save) {
-  list_ = node_.unpack_list(save);
+  list_ = node_.unpack_list(save, history_);
   list_pointers_.clear();
   for (const Tensor& t : list_) list_pointers_.push_back(t.get());
   return list_pointers_;

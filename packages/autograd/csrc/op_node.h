@@ -7,6 +7,8 @@
 
 namespace tw::autograd {
 
+constexpr uint32_t kMaxSaves = 24;  // codegen refuses a derivative that saves more
+
 class OpNode final : public Node {
  public:
   // With one edge for each differentiable tensor of the call; the caller sets those that are needed.
@@ -18,6 +20,7 @@ class OpNode final : public Node {
   void apply(Tensor* grads, Tensor* results, const PassOptions& options) override;
   void release_saved() override;
   bool saved_value(std::string_view name, tw_value* result) override;
+  SavedValue* find_saved(std::string_view name) override;
 
   const Derivative& derivative() const { return derivative_; }
   // Edges of input i are [first_edge(i), first_edge(i + 1)); only the last input may be a list.
@@ -32,10 +35,13 @@ class OpNode final : public Node {
   void save_results(const tw_call& call, uint64_t needed, bool made_here = true);
   // Handles of all saved tensors, after their versions were checked; null for other values.
   void unpack(Tensor* tensors, bool history);
-  std::vector<Tensor> unpack_list(uint32_t i);
+  std::vector<Tensor> unpack_list(uint32_t i, bool history);
 
  private:
   SavedValue* saves() const;
+  SavedHandle take(uint32_t i);
+  SavedName saved_name(uint32_t i) const { return {derivative_.op, derivative_.node, derivative_.saves[i].name}; }
+  void refuse_released() const;
   void save_argument(SavedValue& slot, const SaveRule& rule, const tw_call& call, TensorRef original);
 
   const Derivative& derivative_;

@@ -6,7 +6,9 @@
 #include "function_node.h"
 #include "meta.h"
 #include "node_object.h"
+#include "saved_hooks.h"
 #include "strided.h"
+#include "tensor_ops.h"
 #include "text.h"
 
 namespace tw::autograd {
@@ -100,6 +102,52 @@ std::vector<Tensor> grad(TensorList outputs, TensorList inputs, TensorList grad_
 
 void queue_callback(tw_object* callback) { call_at_end_of_pass(callback); }
 
+// ---- the graph ------------------------------------------------------------------------------------------------
+
+ObjectRef gradient_node(TensorRef self) {
+  const Edge edge = gradient_edge(self.get());
+  if (!edge.node) throw Error(TW_E_UNKNOWN, "get_gradient_edge: the tensor does not require grad");
+  return object_of_node(edge.node);
+}
+
+// Stands for the result `slot` of a node: a tensor of the result's shape over one element, with its history.
+Tensor edge_tensor(tw_object* node, int64_t slot, IntList shape, tw_dtype dtype) {
+  Node& owner = node_of_object(node, "GradientEdge");
+  if (slot < 0 || slot >= owner.output_count())
+    throw Error(TW_E_VALUE, text("GradientEdge: ", owner.name(), " has ", owner.output_count(),
+                                 " results, there is no number ", slot));
+  const Tensor element = zeros({}, dtype, {TW_DEVICE_CPU, 0});
+  const std::vector<int64_t> strides(shape.size(), 0);
+  tw_tensor* made = nullptr;
+  check(g_host->as_strided(element.get(), shape.data(), strides.data(), static_cast<int32_t>(shape.size()), 0, &made));
+  Tensor tensor = Tensor::steal(made);
+  set_history(made, NodeRef::retain(&owner), static_cast<uint32_t>(slot));
+  return tensor;
+}
+
+bool will_run(tw_object* node) { return pass_reaches(node_of_object(node, "will_run")); }
+void bump_version(TensorRef self) { check(g_host->bump_version(self.get())); }
+
+// (node, slot, dtype, shape) of every result that a pass reaches.
+void give_row(const ResultShape& found, tw_value* row) {
+  check(g_host->list_new(TW_VALUES, 4, row));
+  auto* items = static_cast<tw_value*>(row->u.p);
+  items[0] = to_value(object_of_node(found.node).release());
+  items[1] = to_value(int64_t{found.slot});
+  items[2] = to_value(found.dtype);
+  give(&items[3], IntList(found.shape));
+}
+
+tw_status TW_CALL shapes_of_results(void*, tw_call* call) {
+  return guard([&] {
+    const std::vector<ResultShape> found = result_shapes(From<TensorRef>::get(call->args[0]));
+    Value rows;
+    check(g_host->list_new(TW_VALUES, static_cast<uint32_t>(found.size()), &rows));
+    for (size_t i = 0; i < found.size(); ++i) give_row(found[i], static_cast<tw_value*>(rows->u.p) + i);
+    call->rets[0] = rows.release();
+  });
+}
+
 // ---- functions, anomaly mode --------------------------------------------------------------------------------
 
 std::vector<Tensor> function(tw_object* backward, std::string_view name, TensorList inputs, TensorList outputs,
@@ -151,6 +199,17 @@ const tw_op_def kOps[] = {
                  "Tensor[] constant, bool materialize=True) -> Tensor[]"),
     op<put_anomaly>("autograd::set_anomaly(Object? tracer, bool check_nan=True) -> ()"),
     op<get_anomaly>("autograd::anomaly_enabled() -> bool"),
+    op<push_saved_hooks>("autograd::push_saved_hooks(Object pack, Object unpack) -> ()"),
+    op<pop_saved_hooks>("autograd::pop_saved_hooks() -> ()"),
+    op<saved_hooks_depth>("autograd::saved_hooks_depth() -> int"),
+    op<gradient_node>("autograd::gradient_node(Tensor self) -> Object"),
+    op<edge_tensor>("autograd::edge_tensor(Object node, int slot, int[] shape, dtype dtype) -> Tensor"),
+    op<current_pass_number>("autograd::current_pass() -> int"),
+    op<will_run>("autograd::will_run(Object node) -> bool"),
+    op<bump_version>("autograd::bump_version(Tensor self) -> ()"),
+    op<set_metadata_factory>("autograd::set_metadata_factory(Object factory) -> ()"),
+    {sizeof(tw_op_def), 0, "autograd::result_shapes(Tensor self) -> Object", "composite", nullptr, shapes_of_results,
+     nullptr},
     op<failure_trace>("autograd::failure_trace() -> str"),
 };
 const uint32_t kOpCount = sizeof kOps / sizeof kOps[0];

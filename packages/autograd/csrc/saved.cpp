@@ -36,10 +36,11 @@ tw_dtype dtype_of_word(int64_t word) {
   return dtype;
 }
 
-// A saved list of tensors: their handles, then their versions.
+// An item of a saved list: the tensor, or what hooks made of it.
 struct SavedTensor {
   tw_tensor* tensor;
   uint64_t version;
+  PackedTensor* packed;
 };
 
 size_t item_bytes(uint32_t tag) {
@@ -74,24 +75,40 @@ size_t list_bytes(const tw_value& value) {
   return value.aux * item_bytes(value.tag);
 }
 
+void release_item(const SavedTensor& item) {
+  if (item.tensor) g_host->release(item.tensor);
+  if (item.packed) item.packed->release();
+}
+
+Edge history_of(TensorRef t) { return gradient_edge(t.get()); }
+
 }  // namespace
 
 void SavedValue::reset() {
   const tw_value old = std::exchange(value_, value_none());
   if (old.tag == TW_TENSORS)
-    for (uint32_t i = 0; i < old.aux; ++i)
-      if (tw_tensor* t = static_cast<SavedTensor*>(old.u.p)[i].tensor) g_host->release(t);
+    for (uint32_t i = 0; i < old.aux; ++i) release_item(static_cast<SavedTensor*>(old.u.p)[i]);
   if (old.tag == TW_TENSOR)
     g_host->release(old.u.t);
+  else if (old.tag == kPacked)
+    static_cast<PackedTensor*>(old.u.p)->release();
   else if (old.tag == TW_OBJECT)
     g_host->object_release(old.u.o);
   else if (const size_t bytes = list_bytes(old))
     pool_free(old.u.p, bytes);
 }
 
+void SavedValue::replace_by(PackedTensor* packed, uint32_t origin) {
+  reset();
+  value_ = {kPacked, origin, {0}};
+  value_.u.p = packed;
+}
+
 void SavedValue::save_tensor(TensorRef t) {
   reset();
   if (!t) return;
+  if (const SavedHooks* hooks = current_saved_hooks())
+    return replace_by(PackedTensor::make(*hooks, t, history_of(t)), kInput);
   g_host->retain(t.get());
   value_ = to_value(t);
   version_ = version_of(t.get());
@@ -99,21 +116,31 @@ void SavedValue::save_tensor(TensorRef t) {
 
 void SavedValue::save_unchecked(TensorRef t) {
   save_tensor(t);
-  value_.aux = kUncheckedInput;
+  if (t) value_.aux = kUncheckedInput;
 }
 
 void SavedValue::save_tensors(TensorList tensors) {
   reset();
-  std::vector<SavedTensor> entries;
-  for (tw_tensor* t : tensors) {
+  std::vector<SavedTensor> entries(tensors.size());
+  const SavedHooks* hooks = current_saved_hooks();
+  std::vector<PackedRef> packed;
+  for (size_t i = 0; hooks && i < tensors.size(); ++i)
+    packed.emplace_back(tensors[i] ? PackedTensor::make(*hooks, tensors[i], history_of(tensors[i])) : nullptr);
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    tw_tensor* t = tensors[i];
+    if (!packed.empty()) {
+      entries[i] = {nullptr, 0, packed[i].release()};
+      continue;
+    }
     if (t) g_host->retain(t);
-    entries.push_back({t, t ? version_of(t) : 0});
+    entries[i] = {t, t ? version_of(t) : 0, nullptr};
   }
   copy_list(TW_TENSORS, entries.data(), entries.size(), sizeof(SavedTensor));
 }
 
 void SavedValue::save_output(TensorRef t, uint32_t slot) {
   reset();
+  if (const SavedHooks* hooks = current_saved_hooks()) return replace_by(PackedTensor::make(*hooks, t, {}), slot + 1);
   tw_tensor* alias = alias_of(t).release();
   value_ = to_value(TensorRef(alias));
   value_.aux = slot + 1;
@@ -167,27 +194,69 @@ void SavedValue::copy_list(uint32_t tag, const void* items, size_t count, size_t
   value_ = copy;
 }
 
-Tensor SavedValue::unpack(Node& node, bool history, const SavedName& name) const {
-  if (value_.tag != TW_TENSOR) return Tensor();
-  tw_tensor* t = value_.u.t;
-  const uint64_t version = version_of(t);
-  if (value_.aux == kUncheckedInput) return Tensor::retain(t);
-  if (version != version_) refuse_modified(t, version, version_, name);
-  if (value_.aux == kInput || !history) return Tensor::retain(t);
-  Tensor result = alias_of(t);
-  set_history(result.get(), NodeRef::retain(&node), value_.aux - 1);
+SavedHandle SavedValue::handle() const {
+  SavedHandle handle;
+  handle.origin = value_.aux;
+  if (value_.tag == kPacked) {
+    handle.packed = PackedRef(static_cast<PackedTensor*>(value_.u.p)->retain());
+  } else if (value_.tag == TW_TENSOR) {
+    handle.tensor = Tensor::retain(value_.u.t);
+    handle.version = version_;
+  }
+  return handle;
+}
+
+std::vector<SavedHandle> SavedValue::handles() const {
+  std::vector<SavedHandle> handles;
+  const auto* entries = static_cast<const SavedTensor*>(value_.u.p);
+  for (uint32_t i = 0; value_.tag == TW_TENSORS && i < value_.aux; ++i) {
+    SavedHandle& handle = handles.emplace_back();
+    handle.tensor = Tensor::retain(entries[i].tensor);
+    handle.version = entries[i].version;
+    if (entries[i].packed) handle.packed = PackedRef(entries[i].packed->retain());
+  }
+  return handles;
+}
+
+Tensor SavedHandle::finish(Node& node, bool history, const SavedName& name) && {
+  const bool own_output = origin != SavedValue::kInput && origin != SavedValue::kUncheckedInput;
+  if (packed) {
+    if (!history) return packed->unpack_as({});
+    return own_output ? packed->unpack_as({NodeRef::retain(&node), origin - 1}) : packed->unpack();
+  }
+  if (!tensor || origin == SavedValue::kUncheckedInput) return std::move(tensor);
+  const uint64_t now = version_of(tensor.get());
+  if (now != version) refuse_modified(tensor, now, version, name);
+  if (!own_output || !history) return std::move(tensor);
+  Tensor result = alias_of(tensor);
+  set_history(result.get(), NodeRef::retain(&node), origin - 1);
   return result;
 }
 
-std::vector<Tensor> SavedValue::unpack_list(const SavedName& name) const {
-  std::vector<Tensor> tensors;
-  const auto* entries = static_cast<const SavedTensor*>(value_.u.p);
-  for (uint32_t i = 0; i < value_.aux; ++i) {
-    tw_tensor* t = entries[i].tensor;
-    if (t && version_of(t) != entries[i].version) refuse_modified(t, version_of(t), entries[i].version, name);
-    tensors.push_back(Tensor::retain(t));
+void SavedValue::set_hooks(Node& node, uint32_t item, const SavedHooks& hooks) {
+  const auto find = [&]() -> SavedHandle {
+    const Node::SavedLock lock(node);
+    if (value_.tag != TW_TENSORS) return handle();
+    std::vector<SavedHandle> all = handles();
+    return item < all.size() ? std::move(all[item]) : SavedHandle();
+  };
+  SavedHandle present = find();
+  if (present.packed) throw Error(TW_E_UNKNOWN, "register_hooks: the saved tensor has hooks already");
+  if (!present.tensor)
+    throw Error(TW_E_UNKNOWN, "register_hooks: there is no tensor: None was saved, or a backward pass has freed it");
+  const bool own_output = present.origin != kInput && present.origin != kUncheckedInput;
+  PackedRef packed(PackedTensor::make(hooks, present.tensor, own_output ? Edge() : history_of(present.tensor)));
+  Tensor dropped;
+  const Node::SavedLock lock(node);
+  if (value_.tag == TW_TENSOR) {
+    dropped = Tensor::steal(value_.u.t);
+    value_ = {kPacked, present.origin, {0}};
+    value_.u.p = packed.release();
+  } else if (value_.tag == TW_TENSORS) {
+    SavedTensor& entry = static_cast<SavedTensor*>(value_.u.p)[item];
+    dropped = Tensor::steal(entry.tensor);
+    entry = {nullptr, 0, packed.release()};
   }
-  return tensors;
 }
 
 const int64_t* SavedShapes::entry(size_t i) const {

@@ -4,6 +4,7 @@
 #include <tensorwright/tw.hpp>
 
 #include "node.h"
+#include "saved_hooks.h"
 
 namespace tw::autograd {
 
@@ -14,8 +15,22 @@ struct SavedName {
   const char* value;  // "other"
 };
 
+// A saved tensor on its way out.
+struct SavedHandle {
+  Tensor tensor;
+  uint64_t version = 0;
+  uint32_t origin = 0;  // of one of the kinds in SavedValue
+  PackedRef packed{nullptr};
+
+  // The tensor, after its version was checked. With `history`, a saved output is a result of `node` again.
+  Tensor finish(Node& node, bool history, const SavedName& name) &&;
+};
+
 class SavedValue {
  public:
+  // aux of a saved tensor: one of these, or 1 + slot of a saved output
+  static constexpr uint32_t kInput = 0, kUncheckedInput = ~uint32_t{0};
+
   SavedValue() = default;
   SavedValue(const SavedValue&) = delete;
   ~SavedValue() { reset(); }
@@ -38,20 +53,22 @@ class SavedValue {
   void reset();
 
   bool empty() const { return value_.tag == TW_NONE; }
-  bool holds_tensor() const { return value_.tag == TW_TENSOR; }
+  bool holds_tensor() const { return value_.tag == TW_TENSOR || value_.tag == kPacked; }
   bool holds_tensors() const { return value_.tag == TW_TENSORS; }
   const tw_value& value() const { return value_; }
   tw_dtype dtype() const { return dtype_; }
 
-  // The tensor, after its version was checked. With `history`, a saved output is a result of `node` again.
-  Tensor unpack(Node& node, bool history, const SavedName& name) const;
-  std::vector<Tensor> unpack_list(const SavedName& name) const;
+  // What reads the saved tensors takes handles under the node's lock, and finishes without it: hooks run then.
+  SavedHandle handle() const;
+  std::vector<SavedHandle> handles() const;
+  // Puts hooks over a tensor that is kept as it is; `item` counts in a list.
+  void set_hooks(Node& node, uint32_t item, const SavedHooks& hooks);
 
  private:
-  void copy_list(uint32_t tag, const void* items, size_t count, size_t item_bytes);
+  static constexpr uint32_t kPacked = 0x100;  // a tag of our own: u.p is a PackedTensor
 
-  // aux of a saved tensor: one of these, or 1 + slot of a saved output
-  static constexpr uint32_t kInput = 0, kUncheckedInput = ~uint32_t{0};
+  void copy_list(uint32_t tag, const void* items, size_t count, size_t item_bytes);
+  void replace_by(PackedTensor* packed, uint32_t origin);
   tw_value value_ = value_none();
   union {
     uint64_t version_ = 0;  // of a tensor

@@ -116,6 +116,7 @@ class CopySlices final : public Node {
   const char* name() const override { return "CopySlices"; }
   void release_saved() override { writer_->release_saved(); }
   bool saved_value(std::string_view name, tw_value* result) override { return writer_->saved_value(name, result); }
+  SavedValue* find_saved(std::string_view name) override { return writer_->find_saved(name); }
 
   void apply(Tensor* grads, Tensor* results, const PassOptions& options) override {
     const SharedZeros memory(part_, grads[0]);

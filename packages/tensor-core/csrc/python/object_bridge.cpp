@@ -57,6 +57,16 @@ void native_dealloc(PyObject* self) {
   PyObject_Free(self);
 }
 
+// Two objects are the same if they are of one type and stand for one thing: a node is given out as a new object each
+// time it is asked for.
+PyObject* native_compare(PyObject* a, PyObject* b, int op) {
+  if ((op != Py_EQ && op != Py_NE) || Py_TYPE(a) != Py_TYPE(b)) Py_RETURN_NOTIMPLEMENTED;
+  const tw_object *x = object_of(a), *y = object_of(b);
+  const bool same = x->type == y->type && x->payload == y->payload;
+  return PyBool_FromLong(same == (op == Py_EQ));
+}
+Py_hash_t native_hash(PyObject* self) { return _Py_HashPointer(object_of(self)->payload); }
+
 PyObject* native_repr(PyObject* self) { return PyUnicode_FromFormat("<%s>", object_of(self)->type->type_name); }
 
 // Takes over a result.
@@ -105,6 +115,8 @@ PyTypeObject NativeObjectType = [] {
                                   Py_TPFLAGS_DISALLOW_INSTANTIATION);
   type.tp_dealloc = native_dealloc;
   type.tp_repr = native_repr;
+  type.tp_richcompare = native_compare;
+  type.tp_hash = native_hash;
   type.tp_getattro = native_getattr;
   type.tp_call = native_call;
   return type;

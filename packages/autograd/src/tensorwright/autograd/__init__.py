@@ -18,6 +18,7 @@ from tensorwright import set_grad_enabled as set_grad_enabled
 from tensorwright.autograd import _tensor
 from tensorwright.autograd import forward_ad as forward_ad
 from tensorwright.autograd import functional as functional
+from tensorwright.autograd import graph as graph
 from tensorwright.autograd._anomaly import detect_anomaly as detect_anomaly
 from tensorwright.autograd._anomaly import is_anomaly_enabled as is_anomaly_enabled
 from tensorwright.autograd._anomaly import set_detect_anomaly as set_detect_anomaly
@@ -43,6 +44,7 @@ __all__ = [
     "grad",
     "gradcheck",
     "gradgradcheck",
+    "graph",
     "inference_mode",
     "is_anomaly_enabled",
     "is_grad_enabled",

@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from tensorwright import Tensor, zeros_like
 from tensorwright.autograd._anomaly import add_forward_trace
 from tensorwright.autograd._library import op
+from tensorwright.autograd.graph import GradientEdge, tensor_of_edge
 
 _backward = op("backward")
 _backward_one = op("backward_one")
 _grad = op("grad")
 _queue_callback = op("queue_callback")
 
-Tensors = Tensor | Sequence[Tensor]
+Tensors = Tensor | GradientEdge | Sequence[Tensor | GradientEdge]
 OptionalTensors = Tensor | Sequence[Tensor | None] | None
 
 
-def _listed(tensors: Tensors) -> list[Tensor]:
-    return [tensors] if isinstance(tensors, Tensor) else list(tensors)
+def _listed(tensors: Tensors, likes: Sequence[Tensor | None] = ()) -> list[Tensor]:
+    if isinstance(tensors, Tensor):
+        return [tensors]
+    given: Sequence[Any] = [tensors] if isinstance(tensors, GradientEdge) else list(tensors)
+    return [
+        tensor_of_edge(item, likes[i] if i < len(likes) else None) if isinstance(item, GradientEdge) else item
+        for i, item in enumerate(given)
+    ]
+
+
+def _refuse_inner_edges(inputs: Tensors) -> None:
+    """``backward`` accumulates into tensors; an edge inside of the graph has none."""
+    for item in [inputs] if isinstance(inputs, Tensor | GradientEdge) else inputs:
+        if isinstance(item, GradientEdge) and not hasattr(item.node, "variable"):
+            raise ValueError(
+                f"backward: inputs has an edge into {item.node.name()}, which is no leaf and has no .grad; "
+                "use grad(), or give the tensor"
+            )
 
 
 def _listed_or_none(tensors: OptionalTensors) -> list[Tensor | None]:
@@ -37,7 +55,8 @@ def backward(
     """Add the gradients of ``tensors`` to the ``.grad`` of the leaves they were computed from.
 
     Args:
-        tensors: what to differentiate; together they count as the sum of their products with ``grad_tensors``.
+        tensors: what to differentiate, tensors or edges of the graph; together they count as the sum of their products
+            with ``grad_tensors``.
         grad_tensors: one for each tensor, of its shape; None stands for 1, for a single number only.
         retain_graph: keep what the graph has saved, for another pass; by default as ``create_graph``.
         create_graph: record the pass itself, so that gradients can be differentiated again.
@@ -56,10 +75,13 @@ def backward(
     """
     retain = create_graph if retain_graph is None else retain_graph
     chosen = [] if inputs is None else _listed(inputs)
+    if inputs is not None:
+        _refuse_inner_edges(inputs)
     if inputs is not None and not chosen:
         raise ValueError("backward: inputs is empty; leave it away to accumulate into all leaves")
     try:
-        _backward(_listed(tensors), _listed_or_none(grad_tensors), chosen, retain, create_graph)
+        seeds = _listed_or_none(grad_tensors)
+        _backward(_listed(tensors, seeds), seeds, chosen, retain, create_graph)
     except Exception as error:
         add_forward_trace(error)
         raise
@@ -113,8 +135,9 @@ def grad(
     """The gradients of ``outputs`` with respect to ``inputs``; no ``.grad`` changes.
 
     Args:
-        outputs: what to differentiate; together they count as the sum of their products with ``grad_outputs``.
-        inputs: tensors that require grad; they need not be leaves.
+        outputs: what to differentiate, tensors or edges of the graph (``graph.get_gradient_edge``); together they count
+            as the sum of their products with ``grad_outputs``.
+        inputs: tensors that require grad, or edges; they need not be leaves.
         grad_outputs: one for each output, of its shape; None stands for 1, for a single number only.
         retain_graph: keep what the graph has saved, for another pass; by default as ``create_graph``.
         create_graph: record the pass itself, so that gradients can be differentiated again.
@@ -142,9 +165,8 @@ def grad(
         raise ValueError("grad: inputs is empty")
     retain = create_graph if retain_graph is None else retain_graph
     try:
-        found: list[Tensor | None] = list(
-            _grad(_listed(outputs), wanted, _listed_or_none(grad_outputs), retain, create_graph)
-        )
+        seeds = _listed_or_none(grad_outputs)
+        found: list[Tensor | None] = list(_grad(_listed(outputs, seeds), wanted, seeds, retain, create_graph))
     except Exception as error:
         add_forward_trace(error)
         raise

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from threading import get_ident
+from typing import Any, NamedTuple
 
 from tensorwright import Tensor, is_grad_enabled, no_grad
 from tensorwright.autograd import _transforms
 from tensorwright.autograd._library import op
 
 _record = op("function")
+
+
+class _KeptOutput(NamedTuple):
+    """Stands for an output of the function in what the context keeps."""
+
+    position: int  # among the saved tensors
 
 
 class FunctionCtx:
@@ -24,7 +31,9 @@ class FunctionCtx:
 
     def __init__(self) -> None:
         self._to_save: tuple[Tensor | None, ...] = ()
-        self._saved: tuple[Tensor | None, ...] | None = None
+        self._saved_count = 0
+        self._saved_on: dict[int, tuple[Tensor | None, ...]] = {}  # by thread: several may run `backward` at once
+        self._outputs: dict[str, Any] = {}  # attributes with outputs in them, see _set_outputs_apart
         self._dirty: tuple[Tensor, ...] = ()
         self._constant: tuple[Tensor, ...] = ()
         self._materialize = True
@@ -42,7 +51,7 @@ class FunctionCtx:
                 raise TypeError(
                     f"save_for_backward: argument {i} must be a Tensor or None, got {type(tensor).__name__}"
                 )
-        self._to_save = tensors
+        self._to_save, self._saved_count = tensors, len(tensors)
 
     @property
     def saved_tensors(self) -> tuple[Tensor | None, ...]:
@@ -53,7 +62,59 @@ class FunctionCtx:
         """
         if self._saved is None:
             raise RuntimeError("ctx.saved_tensors: saved tensors are there only while backward runs")
-        return self._saved
+        return self._saved[: self._saved_count]
+
+    @property
+    def _saved(self) -> tuple[Tensor | None, ...] | None:
+        return self._saved_on.get(get_ident())
+
+    @_saved.setter
+    def _saved(self, tensors: tuple[Tensor | None, ...] | None) -> None:
+        if tensors is None:
+            self._saved_on.pop(get_ident(), None)
+        else:
+            self._saved_on[get_ident()] = tensors
+
+    def _set_outputs_apart(self, outputs: Sequence[Tensor]) -> None:
+        """Save the outputs that forward has set as attributes, or put into lists and tuples that are.
+
+        The graph's node keeps the context, and an output keeps the node: together they would never be freed.
+        """
+        extra: list[Tensor] = []  # one handle for each output
+
+        def apart(value: Any) -> Any:
+            if isinstance(value, Tensor) and any(value is output for output in outputs):
+                known = [i for i, tensor in enumerate(extra) if tensor is value]
+                if not known:
+                    extra.append(value)
+                return _KeptOutput(self._saved_count + (known[0] if known else len(extra) - 1))
+            if type(value) in (list, tuple):
+                return type(value)(apart(item) for item in value)
+            return value
+
+        for name in [name for name in vars(self) if name not in _OWN_ATTRIBUTES]:
+            value = vars(self)[name]
+            parted = apart(value)
+            if _holds_output(parted):
+                self._outputs[name] = parted
+                delattr(self, name)
+        self._to_save = (*self._to_save, *extra)
+
+    def __getattr__(self, name: str) -> Any:
+        """Attributes that _set_outputs_apart took away."""
+        outputs = vars(self).get("_outputs", {})
+        if name not in outputs:
+            raise AttributeError(f"the context of this Function has no attribute {name!r}")
+        saved = self._saved
+        if saved is None:
+            raise AttributeError(f"ctx.{name} holds an output of the function: it is there only while backward runs")
+
+        def joined(value: Any) -> Any:
+            if isinstance(value, _KeptOutput):
+                return saved[value.position]
+            return type(value)(joined(item) for item in value) if type(value) in (list, tuple) else value
+
+        return joined(outputs[name])
 
     def mark_dirty(self, *tensors: Tensor) -> None:
         """Say which inputs ``forward`` has modified in place; it must return them."""
@@ -66,6 +127,15 @@ class FunctionCtx:
     def set_materialize_grads(self, value: bool) -> None:
         """Whether ``backward`` gets zeros (as by default) or None for outputs without a gradient."""
         self._materialize = value
+
+
+def _holds_output(value: Any) -> bool:
+    if type(value) in (list, tuple):
+        return any(_holds_output(item) for item in value)
+    return isinstance(value, _KeptOutput)
+
+
+_OWN_ATTRIBUTES = frozenset(vars(FunctionCtx()))
 
 
 class _Backward:
@@ -81,11 +151,11 @@ class _Backward:
     def __call__(self, saved: tuple[Tensor | None, ...], grads: tuple[Tensor | None, ...]) -> list[Tensor | None]:
         given = iter(grads)
         ctx = self._ctx
-        ctx._saved = saved
+        outer, ctx._saved = ctx._saved, saved  # `backward` may run a pass over its own graph
         try:
             result = self._function.backward(ctx, *(next(given) if is_tensor else None for is_tensor in self._outputs))
         finally:
-            ctx._saved = None
+            ctx._saved = outer
         return self._for_tensors(result)
 
     def _for_tensors(self, result: Any) -> list[Tensor | None]:
@@ -202,6 +272,7 @@ class Function:
         if not tensors:
             return output
         inputs = [arg for arg in args if isinstance(arg, Tensor)]
+        ctx._set_outputs_apart(tensors)
         results = iter(
             _record(
                 _Backward(cls, ctx, args, outputs), cls.__name__, inputs, tensors, list(ctx._to_save),
@@ -223,7 +294,7 @@ class _Refuse(Function):
 
     @staticmethod
     def backward(ctx: FunctionCtx, *grads: Tensor) -> Any:
-        raise RuntimeError(f"{ctx.name} is once_differentiable: it cannot be differentiated twice")  # type: ignore[attr-defined]
+        raise RuntimeError(f"{ctx.name} is once_differentiable: it cannot be differentiated twice")
 
 
 def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
