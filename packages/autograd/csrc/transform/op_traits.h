@@ -1,6 +1,8 @@
 // What the transforms know of an op: its schema's arguments and the facets of this distribution.
 #pragma once
 
+#include <tensorwright/schema.hpp>
+
 #include <string>
 #include <vector>
 
@@ -8,10 +10,6 @@
 #include "batching_rule.h"
 
 namespace tw::autograd {
-
-struct DeclaredArgument {
-  std::string type, name;
-};
 
 class BatchCall;
 using BatchFunction = void (*)(BatchCall& call);
@@ -41,9 +39,5 @@ struct OpTraits {
 
 // Found at the first call, then without a lock.
 const OpTraits& traits_of(const tw_op* op);
-
-// Types and names of a schema's arguments.
-std::vector<DeclaredArgument> declared_arguments(std::string_view schema);
-bool has_tag(const char* tags, std::string_view wanted);
 
 }  // namespace tw::autograd

@@ -5,6 +5,7 @@
 #include "cpu/half.h"
 #include "python/errors.h"
 #include "runtime/dtype.h"
+#include "runtime/thread_state.h"
 
 namespace tw::python {
 
@@ -153,15 +154,20 @@ Tensor host_copy(TensorRef t) {
   return op.call({to_value(t), value_none(), to_value(tw_device{TW_DEVICE_CPU, 0}), to_value(false)});
 }
 
+// Whether a transform or a trace wants to know that elements leave for Python.
+static bool is_followed(const tw_tensor* t) {
+  const tw_tls* tls = thread_state();
+  constexpr uint64_t kFollowers = uint64_t{1} << TW_L_TRANSFORM | uint64_t{1} << TW_L_TRACE;
+  return (t->layers | tls->include) & ~tls->exclude & kFollowers;
+}
+
 Tensor readable(TensorRef t) {
-  if (!(t.get()->layers >> TW_L_TRANSFORM & 1)) return Tensor::retain(t);
+  if (!is_followed(t.get())) return Tensor::retain(t);
   static const OpHandle op("tw::contents");
   return op.call({to_value(t)});
 }
 
-PyObject* tensor_item(tw_tensor* t, const char* who) {
-  if (t->layers >> TW_L_TRANSFORM & 1)
-    return translate([&]() -> PyObject* { return tensor_item(readable(t).get(), who); });
+static PyObject* item_here(tw_tensor* t, const char* who) {
   if (t->numel != 1)
     return value_error(who, ": the tensor must have exactly one element, it has shape ", TensorRef(t).shape());
   if (t->flags & TW_F_NODATA)
@@ -171,6 +177,11 @@ PyObject* tensor_item(tw_tensor* t, const char* who) {
     const Tensor host = host_copy(t);
     return element_to_python(host.data<void>(), host.dtype());
   });
+}
+
+PyObject* tensor_item(tw_tensor* t, const char* who) {
+  if (__builtin_expect(!is_followed(t), 1)) return item_here(t, who);
+  return translate([&]() -> PyObject* { return item_here(readable(t).get(), who); });
 }
 
 }  // namespace tw::python

@@ -100,6 +100,7 @@ if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
     from tensorwright import extend as extend
     from tensorwright import fft as fft
     from tensorwright import func as func
+    from tensorwright import jit as jit
     from tensorwright import linalg as linalg
     from tensorwright import nn as nn
     from tensorwright import ops as ops

@@ -9,6 +9,8 @@ from types import ModuleType
 DISTRIBUTIONS = {
     "autograd": "tensorwright-autograd",
     "func": "tensorwright-autograd",
+    "fx": "tensorwright-jit",
+    "jit": "tensorwright-jit",
     "nn": "tensorwright-nn",
     "optim": "tensorwright-optim",
 }

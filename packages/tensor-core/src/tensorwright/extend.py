@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
+import tensorwright
 from tensorwright import _C
 from tensorwright._arguments import check_optional as check_optional
 from tensorwright._arguments import check_tensor as check_tensor
@@ -11,7 +14,8 @@ from tensorwright._arguments import check_tensors as check_tensors
 from tensorwright._grad_mode import LayerMask as LayerMask
 
 __all__ = [
-    "LayerMask", "attribute", "check_optional", "check_tensor", "check_tensors", "load_plugin", "method", "property",
+    "LayerMask", "attribute", "check_optional", "check_tensor", "check_tensors", "load_library", "load_plugin",
+    "method", "property",
 ]  # fmt: skip
 
 
@@ -53,3 +57,23 @@ def load_plugin(path: str) -> None:
         AbiError: if it is no plugin, or needs another ABI; nothing of it stays registered.
     """
     _C.load_plugin(path)
+
+
+def load_library(name: str, distribution: str) -> None:
+    """Load the native library that a distribution keeps in ``tensorwright/_lib``.
+
+    Args:
+        name: of the library, without what the system puts before and after it: ``tensorwright_autograd``.
+        distribution: that brings it, for the error's words.
+
+    Raises:
+        ImportError: if no folder of tensorwright has it.
+        AbiError: if it does not fit this core.
+    """
+    file = {"win32": f"{name}.dll", "darwin": f"lib{name}.dylib"}.get(sys.platform, f"lib{name}.so")
+    places = [Path(folder) / "_lib" / file for folder in tensorwright.__path__]  # the parts may lie in several folders
+    for place in places:
+        if place.exists():
+            return load_plugin(str(place))
+    tried = ", ".join(map(str, places))
+    raise ImportError(f"{distribution} is installed without its native library; looked for {tried}")

@@ -7,8 +7,8 @@ from functools import wraps
 from typing import Any
 
 from tensorwright import Tensor, cat
+from tensorwright._tree import broadcast_prefix, flatten
 from tensorwright.autograd._levels import add_batch, batch_dim_of, batch_level, level_of, remove_batch
-from tensorwright.func._tree import broadcast_prefix, flatten
 
 Dims = Any  # int, None, or a tree of them
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from tensorwright import Tensor, zeros_like
+from tensorwright._tree import flatten, tree_map
 from tensorwright.autograd._levels import forward_level, lowered, make_dual, tangent_of
 from tensorwright.func._batch import vmap
 from tensorwright.func._reverse import Argnums, chosen, jacrev, replaced, split_aux, unit_vectors, vjp
-from tensorwright.func._tree import flatten, tree_map
 
 
 def jvp(

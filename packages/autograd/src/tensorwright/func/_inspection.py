@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tensorwright import Tensor
+from tensorwright._tree import tree_map
 from tensorwright.autograd._levels import level_of, lower
-from tensorwright.func._tree import tree_map
 
 
 def debug_unwrap(tensor: Tensor, *, recurse: bool = True) -> Tensor:

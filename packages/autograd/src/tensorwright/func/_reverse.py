@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tensorwright import Tensor, eye, zeros_like
+from tensorwright._tree import Structure, flatten, tree_map
 from tensorwright.autograd._engine import grad as _gradients
 from tensorwright.autograd._levels import grad_level, lift, lowered
 from tensorwright.func._batch import vmap
-from tensorwright.func._tree import Structure, flatten, tree_map
 
 Argnums = int | Sequence[int]
 

@@ -1,0 +1,161 @@
+#include "verify.h"
+
+#include "registry.h"
+#include "structure.h"
+#include "text.h"
+
+namespace tw::jit {
+namespace {
+
+class Verifier {
+ public:
+  Verifier(const Module& module, const Function& function, Level level)
+      : module_(module), function_(function), level_(level) {}
+
+  void run() { region(function_.body); }
+
+ private:
+  [[noreturn]] void fail(NodeId node, const std::string& rule) {
+    throw Error(TW_E_VALUE,
+                "graph @" + module_.names[function_.name] + ": " + rule + ", in\n  " + print_node(module_, node));
+  }
+
+  void region(RegionId id) {
+    const Region& region = module_[id];
+    if (!region.last)
+      throw Error(TW_E_VALUE, "graph @" + module_.names[function_.name] + ": a region is empty; end it with " +
+                                  (region.owner ? "yield" : "return"));
+    for (NodeId node = region.first; node; node = module_[node].next) {
+      node_here(node);
+      const StructuralOp* op = structural_op(module_.op_of(node));
+      const bool last = node == region.last;
+      if (op && op->ends_region != last && (last || op->ends_region))
+        fail(node, last ? "a region must end with yield or return" : "nothing may follow this in its region");
+      if (!op && last) fail(node, "a region must end with yield or return");
+      if (last && (op->name == "return") != !region.owner)
+        fail(node, region.owner ? "a nested region ends with yield" : "a function ends with return");
+    }
+  }
+
+  void node_here(NodeId id) {
+    const Node& node = module_[id];
+    module_.each_operand(id, [&](NodeId operand) {
+      if (!module_.dominates(operand, id)) fail(id, "an argument is used before, or outside of where, it is defined");
+    });
+    const std::string_view name = module_.op_of(id);
+    if (const StructuralOp* op = structural_op(name))
+      structural(id, *op);
+    else if (const RegistryOp* op = registry_op(name))
+      registered(id, *op);
+    else
+      fail(id, "there is no op '" + std::string(name) + "'");
+    for (const RegionId inner : node.regions) region(inner);
+    if (level_ != Level::kCapture) no_objects(id, node.args), no_objects(id, node.keywords);
+  }
+
+  void structural(NodeId id, const StructuralOp& op) {
+    const Node& node = module_[id];
+    const int count = static_cast<int>(node.args.count);
+    if (count < op.least_args || (op.most_args >= 0 && count > op.most_args))
+      fail(id, std::string(op.name) + " takes " + (op.most_args == op.least_args ? "" : "at least ") +
+                   std::to_string(op.least_args) + " arguments, got " + std::to_string(count));
+    if (op.target != static_cast<bool>(node.target))
+      fail(id, std::string(op.name) + (op.target ? " needs a @target" : " takes no @target"));
+    if (static_cast<int>(node.regions.size()) != op.regions)
+      fail(id, std::string(op.name) + " has " + std::to_string(op.regions) + " regions, got " +
+                   std::to_string(node.regions.size()));
+    if (level_ != Level::kCapture && op.capture_only) fail(id, "a call of Python is left");
+    if (op.name == "if") same_results(id);
+    if (op.name == "while" || op.name == "for") carried(id, op.name == "for");
+    if (op.name == "call" && !module_.function_named(module_.names[node.target]))
+      fail(id, "the module has no function @" + module_.names[node.target]);
+    if (op.name == "tuple.get") position(id);
+  }
+
+  const Node& terminator(RegionId region) const { return module_[module_[region].last]; }
+
+  uint32_t parameters(RegionId region) const {
+    uint32_t count = 0;
+    for (NodeId node = module_.first(region); node && module_.op_of(node) == "placeholder"; node = module_[node].next)
+      ++count;
+    return count;
+  }
+
+  void same_results(NodeId id) {
+    const Node& node = module_[id];
+    for (const RegionId region : node.regions)
+      if (!module_[region].last) fail(id, "a region is empty; end it with yield");
+    if (terminator(node.regions[0]).args.count != terminator(node.regions[1]).args.count)
+      fail(id, "both regions of an if yield equally many values");
+  }
+
+  void carried(NodeId id, bool counted) {
+    const Node& node = module_[id];
+    const uint32_t values = node.args.count - (counted ? 1 : 0);
+    for (size_t k = 0; k < node.regions.size(); ++k) {
+      const RegionId region = node.regions[k];
+      if (!module_[region].last) fail(id, "a region is empty; end it with yield");
+      if (parameters(region) != values + (counted ? 1 : 0))
+        fail(id, "the parameters of a loop's region are the carried values" +
+                     std::string(counted ? ", after the count" : ""));
+      const uint32_t wanted = !counted && k == 0 ? 1 : values;
+      if (terminator(region).args.count != wanted)
+        fail(id, "this region yields " + std::to_string(wanted) + " values, got " +
+                     std::to_string(terminator(region).args.count));
+    }
+  }
+
+  void position(NodeId id) {
+    const Arg& place = module_.item(module_[id].args, 1);
+    if (place.kind != ArgKind::kConstant || module_.constants[ConstantId(place.index)].kind != ConstantKind::kInt)
+      fail(id, "tuple.get takes a constant position");
+    const Arg& from = module_.item(module_[id].args, 0);
+    if (from.kind != ArgKind::kNode) fail(id, "tuple.get takes a value");
+    const Type& type = module_.types[module_[NodeId(from.index)].type];
+    const int64_t k = module_.constants[ConstantId(place.index)].integer;
+    if (type.kind == TypeKind::kTuple && (k < 0 || k >= static_cast<int64_t>(type.items.size())))
+      fail(id, "the tuple has " + std::to_string(type.items.size()) + " items, not number " + std::to_string(k));
+  }
+
+  void registered(NodeId id, const RegistryOp& op) {
+    const Node& node = module_[id];
+    if (node.target || !node.regions.empty()) fail(id, "an op of the registry takes neither @target nor regions");
+    if (node.args.count > op.nargs)
+      fail(id, op.name + " takes " + std::to_string(op.nargs) + " arguments, got " + std::to_string(node.args.count));
+    for (uint32_t i = 0; i + 1 < node.keywords.count; i += 2) {
+      const std::string& name = module_.constants[ConstantId(module_.item(node.keywords, i).index)].text;
+      if (name == "into") {
+        if (level_ != Level::kCapture) fail(id, "a write into a tensor is left");
+      } else if (const int place = op.argument(name); place < 0) {
+        fail(id, op.name + " has no argument '" + name + "'");
+      } else if (place < static_cast<int>(node.args.count)) {
+        fail(id, op.name + " got argument '" + name + "' twice");
+      }
+    }
+    if (level_ == Level::kCore && op.composite)
+      fail(id, op.name + " is written over smaller ops, which are left to it");
+  }
+
+  void no_objects(NodeId id, const Arg& arg) {
+    if (arg.kind == ArgKind::kConstant && module_.constants[ConstantId(arg.index)].kind == ConstantKind::kObject)
+      fail(id, "a Python object is left among the arguments");
+    if (arg.kind < ArgKind::kList) return;
+    for (uint32_t i = 0; i < arg.count; ++i) no_objects(id, module_.item(arg, i));
+  }
+
+  const Module& module_;
+  const Function& function_;
+  Level level_;
+};
+
+}  // namespace
+
+void verify(const Module& module, FunctionId function, Level level) {
+  Verifier(module, module.function(function), level).run();
+}
+
+void verify(const Module& module, Level level) {
+  for (uint32_t i = 0; i < module.functions().size(); ++i) verify(module, FunctionId(i), level);
+}
+
+}  // namespace tw::jit

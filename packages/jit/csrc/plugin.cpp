@@ -1,0 +1,65 @@
+// The shared object's entry: the two layers of the dispatch trace, and the ops that make programs.
+#include <tensorwright/boxed.hpp>
+
+#include <cstring>
+
+#include "ir/text.h"
+#include "program_object.h"
+#include "trace/trace.h"
+
+namespace tw {
+const tw_host* g_host = nullptr;
+}  // namespace tw
+
+namespace tw::jit {
+namespace {
+
+ObjectRef new_program() { return object_of(std::make_shared<Program>()); }
+
+ObjectRef parse_program(std::string_view text) {
+  auto program = std::make_shared<Program>();
+  parse(text, program->module);
+  return object_of(program);
+}
+
+constexpr tw_op_def op(const char* schema, tw_kernel_fn fn) {
+  return {sizeof(tw_op_def), 0, schema, nullptr, nullptr, fn, nullptr};
+}
+const tw_op_def kOps[] = {
+    op("jit::program() -> Object", boxed<new_program>),
+    op("jit::parse(str text) -> Object", boxed<parse_program>),
+};
+
+const tw_layer_def kLayers[] = {
+    {sizeof(tw_layer_def), 0, kTraceLayer, nullptr, nullptr, nullptr},
+    {sizeof(tw_layer_def), 0, kPrimitiveTraceLayer, "tw.quant", nullptr, nullptr},  // the last before the backend
+};
+
+int primitives = 1;
+const tw_kernel_def kKernels[] = {
+    {sizeof(tw_kernel_def), 0, "*", kTraceLayer, record, nullptr, 0, TW_K_LAYER},
+    {sizeof(tw_kernel_def), 0, "*", kPrimitiveTraceLayer, record, &primitives, 0, TW_K_LAYER},
+};
+
+template <class T, size_t N>
+constexpr uint32_t count(const T (&)[N]) {
+  return N;
+}
+
+}  // namespace
+}  // namespace tw::jit
+
+extern "C" TW_EXPORT tw_status TW_CALL tw_plugin_entry_1(const tw_host* host, tw_plugin* out) {
+  using namespace tw::jit;
+  tw::g_host = host;
+  tw_plugin plugin{};
+  TW_PLUGIN_INIT(&plugin, out->size);
+  plugin.name = "tensorwright-jit";
+  plugin.version = TW_JIT_VERSION;
+  plugin.build = __VERSION__;
+  plugin.ops = kOps, plugin.nops = count(kOps);
+  plugin.kernels = kKernels, plugin.nkernels = count(kKernels);
+  plugin.layers = kLayers, plugin.nlayers = count(kLayers);
+  std::memcpy(out, &plugin, plugin.size);
+  return TW_OK;
+}

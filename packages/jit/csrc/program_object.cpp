@@ -1,0 +1,276 @@
+#include "program_object.h"
+
+#include <unordered_map>
+
+#include "ir/text.h"
+#include "ir/values.h"
+#include "ir/verify.h"
+#include "run/interpreter.h"
+#include "trace/trace.h"
+
+namespace tw::jit {
+namespace {
+
+// The arguments of one call of a method.
+class MethodCall {
+ public:
+  MethodCall(ProgramRef ref, std::string_view method, const tw_value* args, uint32_t count, tw_value* result)
+      : ref(std::move(ref)),
+        program(*this->ref),
+        module(program.module),
+        result(result),
+        method_(method),
+        args_(args),
+        count_(count) {}
+
+  const tw_value& value(uint32_t k) const {
+    if (k >= count_)
+      throw Error(TW_E_TYPE, std::string(method_) + ": argument " + std::to_string(k + 1) + " is missing");
+    return args_[k];
+  }
+  bool given(uint32_t k) const { return k < count_ && args_[k].tag != TW_NONE; }
+  int64_t integer(uint32_t k) const {
+    if (value(k).tag != TW_INT)
+      throw Error(TW_E_TYPE, std::string(method_) + ": argument " + std::to_string(k + 1) + " must be an int");
+    return args_[k].u.i;
+  }
+  std::string string(uint32_t k) const {
+    if (value(k).tag != TW_STR)
+      throw Error(TW_E_TYPE, std::string(method_) + ": argument " + std::to_string(k + 1) + " must be a str");
+    return text_of(args_[k]);
+  }
+  NodeId node(uint32_t k) const {
+    const int64_t id = integer(k);
+    if (id < 0 || id >= module.node_count() || !module[NodeId(static_cast<uint32_t>(id))].alive)
+      throw Error(TW_E_VALUE, std::string(method_) + ": there is no node " + std::to_string(id));
+    return NodeId(static_cast<uint32_t>(id));
+  }
+  NodeId node_or_none(uint32_t k) const { return given(k) ? node(k) : NodeId(); }
+  FunctionId function(uint32_t k) const {
+    const auto found = module.function_named(string(k));
+    if (!found) throw Error(TW_E_VALUE, "there is no function @" + string(k));
+    return *found;
+  }
+  // A list of marked arguments, and the keywords as a list in which names and arguments alternate.
+  std::vector<ArgTree> args(uint32_t k) const {
+    std::vector<ArgTree> list;
+    for (uint32_t i = 0; i < value(k).aux && value(k).tag == TW_VALUES; ++i)
+      list.push_back(arg_from_marked(program, static_cast<const tw_value*>(value(k).u.p)[i]));
+    return list;
+  }
+  Keywords keywords(uint32_t k) const {
+    Keywords list;
+    if (!given(k)) return list;
+    const auto* items = static_cast<const tw_value*>(value(k).u.p);
+    for (uint32_t i = 0; i + 1 < value(k).aux; i += 2)
+      list.emplace_back(text_of(items[i]), arg_from_marked(program, items[i + 1]));
+    return list;
+  }
+
+  ProgramRef ref;
+  Program& program;
+  Module& module;
+  tw_value* result;
+
+ private:
+  std::string_view method_;
+  const tw_value* args_;
+  uint32_t count_;
+};
+
+void give_id(tw_value* result, NodeId node) { *result = node ? to_value(int64_t{node.index}) : value_none(); }
+
+void give_ids(tw_value* result, const std::vector<NodeId>& nodes) {
+  std::vector<int64_t> ids;
+  for (const NodeId node : nodes) ids.push_back(node.index);
+  give(result, IntList(ids));
+}
+
+Level level_numbered(int64_t number) {
+  if (number < 0 || number > 2)
+    throw Error(TW_E_VALUE, "verify: level must be 0, 1 or 2, got " + std::to_string(number));
+  return static_cast<Level>(number);
+}
+
+// ---- methods ----------------------------------------------------------------------------------------------------
+
+void functions(MethodCall& call) {
+  check(g_host->list_new(TW_VALUES, static_cast<uint32_t>(call.module.functions().size()), call.result));
+  auto* items = static_cast<tw_value*>(call.result->u.p);
+  for (const Function& function : call.module.functions()) give(items++, call.module.names[function.name]);
+}
+void add_function(MethodCall& call) { call.module.add_function(call.string(0)); }
+
+// (function, op, target, args, keywords, before, label)
+void create(MethodCall& call) {
+  Module& module = call.module;
+  const NodeId before = call.node_or_none(5);
+  const RegionId region = before ? module[before].parent : module.function(call.function(0)).body;
+  const NodeId node = module.create(region, before, module.names(call.string(1)), call.args(3),
+                                    module.types.simple(TypeKind::kObject), call.keywords(4));
+  if (call.given(2)) module.set_target(node, module.names(call.string(2)));
+  if (call.given(6)) module.set_label(node, module.names(call.string(6)));
+  give_id(call.result, node);
+}
+void erase(MethodCall& call) { call.module.erase(call.node(0)); }
+void set_args(MethodCall& call) { call.module.set_args(call.node(0), call.args(1)); }
+void set_keywords(MethodCall& call) { call.module.set_keywords(call.node(0), call.keywords(1)); }
+void set_op(MethodCall& call) { call.module.set_op(call.node(0), call.module.names(call.string(1))); }
+void set_target(MethodCall& call) { call.module.set_target(call.node(0), call.module.names(call.string(1))); }
+void set_label(MethodCall& call) { call.module.set_label(call.node(0), call.module.names(call.string(1))); }
+void replace_uses(MethodCall& call) { call.module.replace_uses(call.node(0), call.node(1)); }
+void replace_uses_in(MethodCall& call) { call.module.replace_uses_in(call.node(0), call.node(1), call.node(2)); }
+void move_before(MethodCall& call) { call.module.move_before(call.node(0), call.node(1)); }
+
+void node_op(MethodCall& call) { give(call.result, std::string(call.module.op_of(call.node(0)))); }
+void give_name(MethodCall& call, NameId name) {
+  if (name) give(call.result, call.module.names[name]);
+}
+void node_target(MethodCall& call) { give_name(call, call.module[call.node(0)].target); }
+void node_label(MethodCall& call) { give_name(call, call.module[call.node(0)].label); }
+void node_type(MethodCall& call) { give(call.result, call.module.types.text(call.module[call.node(0)].type)); }
+void node_args(MethodCall& call) { give_marked(call.program, call.module[call.node(0)].args, call.result); }
+void node_keywords(MethodCall& call) { give_marked(call.program, call.module[call.node(0)].keywords, call.result); }
+void node_users(MethodCall& call) { give_ids(call.result, call.module[call.node(0)].users); }
+void node_text(MethodCall& call) { give(call.result, print_node(call.module, call.node(0))); }
+void node_alive(MethodCall& call) {
+  const int64_t id = call.integer(0);
+  give(call.result, id >= 0 && id < call.module.node_count() && call.module[NodeId(static_cast<uint32_t>(id))].alive);
+}
+// Also of an erased node: a loop goes on from it.
+void next(MethodCall& call) { give_id(call.result, call.module.next(NodeId(static_cast<uint32_t>(call.integer(0))))); }
+void previous(MethodCall& call) { give_id(call.result, call.module[call.node(0)].prev); }
+void first(MethodCall& call) { give_id(call.result, call.module.first(call.module.function(call.function(0)).body)); }
+void before(MethodCall& call) { give(call.result, call.module.before(call.node(0), call.node(1))); }
+void location(MethodCall& call) {
+  const LocationId id = call.module[call.node(0)].location;
+  if (!id) return;
+  const Location& place = call.module[id];
+  check(g_host->list_new(TW_VALUES, 2, call.result));
+  auto* items = static_cast<tw_value*>(call.result->u.p);
+  give(&items[0], place.file);
+  items[1] = to_value(int64_t{place.line});
+}
+
+void set_attribute(MethodCall& call) {
+  if (call.value(1).tag != TW_TENSOR) throw Error(TW_E_TYPE, "set_attribute: an attribute is a tensor");
+  call.program.attributes[call.string(0)] = Tensor::retain(call.value(1).u.t);
+}
+void attribute(MethodCall& call) {
+  const auto found = call.program.attributes.find(call.string(0));
+  if (found == call.program.attributes.end())
+    throw Error(TW_E_VALUE, "the graph has no attribute '" + call.string(0) + "'");
+  give(call.result, found->second);
+}
+void attributes(MethodCall& call) {
+  check(g_host->list_new(TW_VALUES, static_cast<uint32_t>(call.program.attributes.size()), call.result));
+  auto* items = static_cast<tw_value*>(call.result->u.p);
+  for (const auto& entry : call.program.attributes) give(items++, entry.first);
+}
+
+void print_text(MethodCall& call) {
+  give(call.result, call.given(0) ? print(call.module, call.function(0)) : print(call.module));
+}
+void verify_level(MethodCall& call) { verify(call.module, level_numbered(call.integer(0))); }
+void run_function(MethodCall& call) {
+  const tw_value& args = call.value(1);
+  run(call.program, call.function(0), static_cast<const tw_value*>(args.u.p), args.tag == TW_VALUES ? args.aux : 0,
+      call.result);
+}
+
+// (function, depth: 0 calls, 1 primitives, location, baked)
+void begin(MethodCall& call) {
+  begin_trace(call.ref, call.function(0), call.integer(1) ? Depth::kPrimitives : Depth::kCalls,
+              From<tw_object*>::get(call.value(2)), From<tw_object*>::get(call.value(3)));
+}
+void input(MethodCall& call) { give_id(call.result, trace_input(From<TensorRef>::get(call.value(0)), call.string(1))); }
+void bind(MethodCall& call) { trace_attribute(From<TensorRef>::get(call.value(0)), call.string(1)); }
+// Ends the function with what it gives, and the trace.
+void finish(MethodCall& call) {
+  const ArgTree value = traced(call.value(1));
+  end_trace();
+  Module& module = call.module;
+  module.create(module.function(call.function(0)).body, NodeId(), module.names("return"), {value},
+                module.types.simple(TypeKind::kNone));
+}
+void abandon(MethodCall&) { end_trace(); }
+
+using Method = void (*)(MethodCall&);
+const std::unordered_map<std::string_view, Method>& methods() {
+  static const auto* table = new std::unordered_map<std::string_view, Method>{
+      {"functions", functions},
+      {"add_function", add_function},
+      {"create", create},
+      {"erase", erase},
+      {"set_args", set_args},
+      {"set_keywords", set_keywords},
+      {"set_op", set_op},
+      {"set_target", set_target},
+      {"set_label", set_label},
+      {"replace_uses", replace_uses},
+      {"replace_uses_in", replace_uses_in},
+      {"move_before", move_before},
+      {"op", node_op},
+      {"target", node_target},
+      {"label", node_label},
+      {"type", node_type},
+      {"args", node_args},
+      {"keywords", node_keywords},
+      {"users", node_users},
+      {"node_text", node_text},
+      {"alive", node_alive},
+      {"next", next},
+      {"previous", previous},
+      {"first", first},
+      {"before", before},
+      {"location", location},
+      {"set_attribute", set_attribute},
+      {"attribute", attribute},
+      {"attributes", attributes},
+      {"text", print_text},
+      {"verify", verify_level},
+      {"run", run_function},
+      {"begin_trace", begin},
+      {"trace_input", input},
+      {"trace_attribute", bind},
+      {"finish_trace", finish},
+      {"abandon_trace", abandon},
+  };
+  return *table;
+}
+
+// ---- the object -------------------------------------------------------------------------------------------------
+
+ProgramRef& program_in(void* payload) { return *static_cast<ProgramRef*>(payload); }
+void TW_CALL destroy_program(void* payload) { delete &program_in(payload); }
+
+tw_status TW_CALL call_program(void* payload, const tw_value* args, uint32_t nargs, tw_value* result) {
+  return guard([&] {
+    const std::string_view name =
+        nargs && args[0].tag == TW_STR ? From<std::string_view>::get(args[0]) : std::string_view();
+    const auto method = methods().find(name);
+    if (method == methods().end()) throw Error(TW_E_VALUE, "a program has no method '" + std::string(name) + "'");
+    MethodCall call(program_in(payload), name, args + 1, nargs - 1, result);
+    method->second(call);
+  });
+}
+
+const tw_object_type kProgramType = {sizeof(tw_object_type), 0,       "graph program", destroy_program,
+                                     call_program,           nullptr, nullptr};
+
+}  // namespace
+
+ObjectRef object_of(ProgramRef program) {
+  auto payload = std::make_unique<ProgramRef>(std::move(program));
+  tw_object* object = nullptr;
+  check(g_host->object_new(&kProgramType, payload.get(), &object));
+  static_cast<void>(payload.release());
+  return ObjectRef::steal(object);
+}
+
+ProgramRef program_of(tw_object* object) {
+  if (!object || object->type != &kProgramType) throw Error(TW_E_TYPE, "expected a graph program");
+  return program_in(object->payload);
+}
+
+}  // namespace tw::jit

@@ -1,0 +1,251 @@
+#include "interpreter.h"
+
+#include <unordered_map>
+
+#include "../ir/text.h"
+#include "../ir/values.h"
+#include "call.h"
+
+namespace tw::jit {
+namespace {
+
+constexpr int kDeepestCall = 200;
+
+bool truth(const tw_value& value) {
+  if (value.tag == TW_TENSOR) {
+    if (TensorRef(value.u.t).numel() != 1)
+      throw Error(TW_E_VALUE, "a condition of the graph is a tensor of more than one element");
+    static const OpHandle any("tw::any");
+    return *any.call({value}).data<bool>();
+  }
+  return value.tag == TW_FLOAT ? value.u.f != 0 : value.u.i != 0;
+}
+
+class Frame {
+ public:
+  Frame(Program& program, const Frame* caller)
+      : program_(program), module_(program.module), depth_(caller ? caller->depth_ + 1 : 0) {
+    if (depth_ > kDeepestCall) throw Error(TW_E_UNKNOWN, "functions of the graph call each other more than 200 deep");
+  }
+
+  Shared call(FunctionId function, const std::vector<Shared>& args) {
+    const Function& callee = module_.function(function);
+    return body(callee.body, args, module_.names[callee.name]);
+  }
+
+ private:
+  // ---- regions ------------------------------------------------------------------------------------------------
+
+  Shared body(RegionId region, const std::vector<Shared>& args, const std::string& name) {
+    size_t given = 0;
+    for (NodeId node = module_.first(region); node; node = module_[node].next) {
+      const std::string_view op = module_.op_of(node);
+      if (op == "placeholder") {
+        place(node, parameter(node, args, given++, name));
+      } else if (op == "return") {
+        if (given < args.size())
+          throw Error(TW_E_TYPE,
+                      name + ": takes " + std::to_string(given) + " arguments, got " + std::to_string(args.size()));
+        return shared_argument(module_.item(module_[node].args, 0));
+      } else {
+        run(node);
+      }
+    }
+    throw Error(TW_E_VALUE, name + ": the function does not end with return");
+  }
+
+  Shared parameter(NodeId node, const std::vector<Shared>& args, size_t k, const std::string& name) {
+    if (k < args.size()) return args[k];
+    if (module_[node].args.count) return shared_argument(module_.item(module_[node].args, 0));
+    throw Error(TW_E_TYPE, name + ": missing argument '" + module_.names[module_[node].target] + "'");
+  }
+
+  // A nested region: what it yields.
+  std::vector<Shared> inner(RegionId region, const std::vector<Shared>& args) {
+    size_t given = 0;
+    for (NodeId node = module_.first(region); node; node = module_[node].next) {
+      const std::string_view op = module_.op_of(node);
+      if (op == "placeholder" && given < args.size()) {
+        place(node, args[given++]);
+      } else if (op == "yield") {
+        std::vector<Shared> results;
+        for (uint32_t i = 0; i < module_[node].args.count; ++i)
+          results.push_back(shared_argument(module_.item(module_[node].args, i)));
+        return results;
+      } else {
+        run(node);
+      }
+    }
+    throw Error(TW_E_VALUE, "a region of the graph does not end with yield");
+  }
+
+  // ---- nodes --------------------------------------------------------------------------------------------------
+
+  void place(NodeId node, Shared value) { values_[node.index] = std::move(value); }
+
+  void run(NodeId id) {
+    check(g_host->poll());
+    execute(id);
+    module_.each_operand(id, [&](NodeId operand) {
+      if (dies_at(operand, id)) values_.erase(operand.index);
+    });
+  }
+
+  // Whether this is the last use of a value. One that a nested region uses lives as long as its own region runs.
+  bool dies_at(NodeId value, NodeId user) const {
+    for (const NodeId other : module_[value].users)
+      if (module_[other].parent != module_[value].parent || module_.before(user, other)) return false;
+    return module_[user].parent == module_[value].parent;
+  }
+
+  void execute(NodeId id) {
+    const std::string_view op = module_.op_of(id);
+    if (const RegistryOp* registered = registry_op(op)) return place(id, call_op(id, *registered));
+    const Node& node = module_[id];
+    if (op == "get_attr") {
+      place(id, attribute(module_.names[node.target]));
+    } else if (op == "tuple.get") {
+      place(id, item(shared_argument(module_.item(node.args, 0))->get(), module_.item(node.args, 1)));
+    } else if (op == "if") {
+      const bool taken = truth(shared_argument(module_.item(node.args, 0))->get());
+      place(id, tuple(inner(node.regions[taken ? 0 : 1], {})));
+    } else if (op == "while") {
+      place(id, tuple(run_while(node)));
+    } else if (op == "for") {
+      place(id, tuple(run_for(node)));
+    } else if (op == "call") {
+      const auto callee = module_.function_named(module_.names[node.target]);
+      if (!callee) throw Error(TW_E_VALUE, "the graph has no function @" + module_.names[node.target]);
+      place(id, Frame(program_, this).call(*callee, list(node.args, 0)));
+    } else if (op == "assert") {
+      if (!truth(shared_argument(module_.item(node.args, 0))->get()))
+        throw Error(TW_E_UNKNOWN,
+                    std::string(From<std::string_view>::get(shared_argument(module_.item(node.args, 1))->get())));
+    } else {
+      throw Error(TW_E_UNSUPPORTED,
+                  "'" + std::string(op) + "' calls Python and cannot run here, in\n  " + print_node(module_, id));
+    }
+  }
+
+  Shared attribute(const std::string& path) {
+    const auto found = program_.attributes.find(path);
+    if (found == program_.attributes.end()) throw Error(TW_E_VALUE, "the graph has no attribute '" + path + "'");
+    auto value = std::make_shared<Value>();
+    give(&*value, found->second);
+    return value;
+  }
+
+  std::vector<Shared> run_while(const Node& node) {
+    std::vector<Shared> carried = list(node.args, 0);
+    while (truth(inner(node.regions[0], carried).at(0)->get())) carried = inner(node.regions[1], carried);
+    return carried;
+  }
+
+  std::vector<Shared> run_for(const Node& node) {
+    std::vector<Shared> carried = list(node.args, 1);
+    const int64_t count = Scalar(shared_argument(module_.item(node.args, 0))->get()).integer();
+    for (int64_t i = 0; i < count; ++i) {
+      auto number = std::make_shared<Value>();
+      *&*number = to_value(i);
+      carried.insert(carried.begin(), number);
+      carried = inner(node.regions[0], carried);
+    }
+    return carried;
+  }
+
+  // ---- arguments ----------------------------------------------------------------------------------------------
+
+  std::vector<Shared> list(const Arg& group, uint32_t from) {
+    std::vector<Shared> values;
+    for (uint32_t i = from; i < group.count; ++i) values.push_back(shared_argument(module_.item(group, i)));
+    return values;
+  }
+
+  Shared tuple(const std::vector<Shared>& items) {
+    auto value = std::make_shared<Value>();
+    check(g_host->list_new(TW_VALUES, static_cast<uint32_t>(items.size()), &*value));
+    for (size_t i = 0; i < items.size(); ++i) retain_into(items[i]->get(), static_cast<tw_value*>((*value)->u.p) + i);
+    return value;
+  }
+
+  Shared item(const tw_value& from, const Arg& position) {
+    const int64_t k = module_.constants[ConstantId(position.index)].integer;
+    if (k < 0 || k >= from.aux)
+      throw Error(TW_E_INDEX,
+                  "tuple.get: position " + std::to_string(k) + " of " + std::to_string(from.aux) + " items");
+    auto value = std::make_shared<Value>();
+    if (from.tag == TW_TENSORS)
+      give(&*value, Tensor::retain(static_cast<tw_tensor**>(from.u.p)[k]));
+    else if (from.tag == TW_INTS)
+      *&*value = to_value(static_cast<int64_t*>(from.u.p)[k]);
+    else if (from.tag == TW_VALUES)
+      retain_into(static_cast<tw_value*>(from.u.p)[k], &*value);
+    else
+      throw Error(TW_E_TYPE, "tuple.get: the value is neither a tuple nor a list");
+    return value;
+  }
+
+  Shared shared_argument(const Arg& arg) {
+    if (arg.kind == ArgKind::kNode) {
+      const Shared& value = values_[arg.index];
+      if (!value) throw Error(TW_E_VALUE, "a value of the graph is used before it is made");
+      return value;
+    }
+    auto value = std::make_shared<Value>();
+    if (arg.kind == ArgKind::kConstant) {
+      retain_into(constant_value(program_, ConstantId(arg.index)), &*value);
+    } else if (arg.kind >= ArgKind::kList) {
+      check(g_host->list_new(TW_VALUES, arg.count, &*value));
+      for (uint32_t i = 0; i < arg.count; ++i)
+        retain_into(shared_argument(module_.item(arg, i))->get(), static_cast<tw_value*>((*value)->u.p) + i);
+    }
+    return value;
+  }
+
+  Shared call_op(NodeId id, const RegistryOp& op);
+
+  Program& program_;
+  const Module& module_;
+  int depth_;
+  std::unordered_map<uint32_t, Shared> values_;
+};
+
+Shared Frame::call_op(NodeId id, const RegistryOp& op) {
+  const Node& node = module_[id];
+  CallArguments args(op);
+  CallResults results(op.nrets);
+  for (uint32_t i = 0; i < node.args.count && i < op.nargs; ++i)
+    args.set(i, shared_argument(module_.item(node.args, i)));
+  std::vector<Shared> targets;
+  for (uint32_t i = 0; i + 1 < node.keywords.count; i += 2) {
+    const std::string& name = module_.constants[ConstantId(module_.item(node.keywords, i).index)].text;
+    const Shared value = shared_argument(module_.item(node.keywords, i + 1));
+    if (name != "into") {
+      const int place = op.argument(name);
+      if (place < 0) throw Error(TW_E_TYPE, op.name + ": there is no argument '" + name + "'");
+      args.set(static_cast<uint32_t>(place), value);
+      continue;
+    }
+    targets.push_back(value);
+    const tw_value& target = value->get();
+    if (target.tag != TW_VALUES) results.preset(0, target);
+    for (uint32_t k = 0; target.tag == TW_VALUES && k < target.aux; ++k)
+      results.preset(k, static_cast<const tw_value*>(target.u.p)[k]);
+  }
+  results.call(op.op, args.data(), args.count());
+  return results.take();
+}
+
+}  // namespace
+
+void run(Program& program, FunctionId function, const tw_value* args, uint32_t nargs, tw_value* result) {
+  std::vector<Shared> given;
+  for (uint32_t i = 0; i < nargs; ++i) {
+    given.push_back(std::make_shared<Value>());
+    retain_into(args[i], &*given.back());
+  }
+  const Shared value = Frame(program, nullptr).call(function, given);
+  retain_into(value->get(), result);
+}
+
+}  // namespace tw::jit

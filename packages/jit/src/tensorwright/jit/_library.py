@@ -1,0 +1,12 @@
+"""The native library of this part: loaded once, its ops by name."""
+
+from __future__ import annotations
+
+from tensorwright import Op, extend, ops
+
+extend.load_library("tensorwright_jit", "tensorwright-jit")
+
+
+def op(name: str) -> Op:
+    """The op ``jit::<name>``."""
+    return ops.get(f"jit::{name}")
