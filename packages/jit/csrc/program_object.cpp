@@ -46,6 +46,14 @@ class MethodCall {
     return NodeId(static_cast<uint32_t>(id));
   }
   NodeId node_or_none(uint32_t k) const { return given(k) ? node(k) : NodeId(); }
+  // A number, or the name of a function for its body.
+  RegionId region(uint32_t k) const {
+    if (value(k).tag == TW_STR) return module.function(function(k)).body;
+    const int64_t number = integer(k);
+    if (number < 0 || number >= module.region_count())
+      throw Error(TW_E_VALUE, std::string(method_) + ": there is no region " + std::to_string(number));
+    return RegionId(static_cast<uint32_t>(number));
+  }
   FunctionId function(uint32_t k) const {
     const auto found = module.function_named(string(k));
     if (!found) throw Error(TW_E_VALUE, "there is no function @" + string(k));
@@ -101,17 +109,34 @@ void functions(MethodCall& call) {
 }
 void add_function(MethodCall& call) { call.module.add_function(call.string(0)); }
 
-// (function, op, target, args, keywords, before, label)
+// (region, op, target, args, keywords, before, label, type)
 void create(MethodCall& call) {
   Module& module = call.module;
   const NodeId before = call.node_or_none(5);
-  const RegionId region = before ? module[before].parent : module.function(call.function(0)).body;
-  const NodeId node = module.create(region, before, module.names(call.string(1)), call.args(3),
-                                    module.types.simple(TypeKind::kObject), call.keywords(4));
+  const RegionId region = before ? module[before].parent : call.region(0);
+  const TypeId type = call.given(7) ? parse_type(call.string(7), module) : module.types.simple(TypeKind::kObject);
+  const NodeId node = module.create(region, before, module.names(call.string(1)), call.args(3), type, call.keywords(4));
   if (call.given(2)) module.set_target(node, module.names(call.string(2)));
   if (call.given(6)) module.set_label(node, module.names(call.string(6)));
   give_id(call.result, node);
 }
+void set_type(MethodCall& call) { call.module.set_type(call.node(0), parse_type(call.string(1), call.module)); }
+// (node, file, line, column, end line, end column)
+void set_location(MethodCall& call) {
+  const auto number = [&](uint32_t k) { return call.given(k) ? static_cast<uint32_t>(call.integer(k)) : 0; };
+  const Location place{call.string(1), number(2), number(3), number(4), number(5)};
+  call.module.set_location(call.node(0), call.module.add_location(place));
+}
+
+// Regions are numbers: that of a function's body, those of a node, and a new one at a node.
+void body(MethodCall& call) { give(call.result, int64_t{call.module.function(call.function(0)).body.index}); }
+void add_region(MethodCall& call) { give(call.result, int64_t{call.module.add_region(call.node(0)).index}); }
+void regions(MethodCall& call) {
+  std::vector<int64_t> numbers;
+  for (const RegionId region : call.module[call.node(0)].regions) numbers.push_back(region.index);
+  give(call.result, IntList(numbers));
+}
+void parent(MethodCall& call) { give(call.result, int64_t{call.module[call.node(0)].parent.index}); }
 void erase(MethodCall& call) { call.module.erase(call.node(0)); }
 void set_args(MethodCall& call) { call.module.set_args(call.node(0), call.args(1)); }
 void set_keywords(MethodCall& call) { call.module.set_keywords(call.node(0), call.keywords(1)); }
@@ -140,7 +165,8 @@ void node_alive(MethodCall& call) {
 // Also of an erased node: a loop goes on from it.
 void next(MethodCall& call) { give_id(call.result, call.module.next(NodeId(static_cast<uint32_t>(call.integer(0))))); }
 void previous(MethodCall& call) { give_id(call.result, call.module[call.node(0)].prev); }
-void first(MethodCall& call) { give_id(call.result, call.module.first(call.module.function(call.function(0)).body)); }
+void first(MethodCall& call) { give_id(call.result, call.module.first(call.region(0))); }
+void last(MethodCall& call) { give_id(call.result, call.module[call.region(0)].last); }
 void before(MethodCall& call) { give(call.result, call.module.before(call.node(0), call.node(1))); }
 void location(MethodCall& call) {
   const LocationId id = call.module[call.node(0)].location;
@@ -221,6 +247,13 @@ const std::unordered_map<std::string_view, Method>& methods() {
       {"alive", node_alive},
       {"next", next},
       {"previous", previous},
+      {"last", last},
+      {"set_type", set_type},
+      {"set_location", set_location},
+      {"body", body},
+      {"add_region", add_region},
+      {"regions", regions},
+      {"parent", parent},
       {"first", first},
       {"before", before},
       {"location", location},

@@ -95,6 +95,7 @@ class Module {
   const Node& operator[](NodeId id) const { return nodes_[id.index]; }
   const Region& operator[](RegionId id) const { return regions_[id.index]; }
   uint32_t node_count() const { return static_cast<uint32_t>(nodes_.size()); }
+  uint32_t region_count() const { return static_cast<uint32_t>(regions_.size()); }
   std::string_view op_of(NodeId id) const { return names[nodes_[id.index].op]; }
 
   // A new node before `before`, or at the end of the region if that is none. Throws TW_E_VALUE for an argument that

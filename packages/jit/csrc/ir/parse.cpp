@@ -24,6 +24,12 @@ class Parser {
     }
   }
 
+  TypeId type_alone() {
+    const TypeId result = type();
+    if (!scanner_.at_end()) scanner_.fail("expected the end of the type");
+    return result;
+  }
+
  private:
   // ---- nodes --------------------------------------------------------------------------------------------------
 
@@ -341,5 +347,6 @@ class Parser {
 }  // namespace
 
 void parse(std::string_view text, Module& module) { Parser(text, module).functions(); }
+TypeId parse_type(std::string_view text, Module& module) { return Parser(text, module).type_alone(); }
 
 }  // namespace tw::jit

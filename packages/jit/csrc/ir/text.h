@@ -25,5 +25,6 @@ std::string print_node(const Module& module, NodeId node);
 
 // Reads functions into an empty module. Throws TW_E_VALUE naming line and column.
 void parse(std::string_view text, Module& module);
+TypeId parse_type(std::string_view text, Module& module);
 
 }  // namespace tw::jit
