@@ -96,6 +96,7 @@ if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
     from tensorwright import amp as amp
     from tensorwright import array_api as array_api
     from tensorwright import autograd as autograd
+    from tensorwright import data as data
     from tensorwright import distributions as distributions
     from tensorwright import extend as extend
     from tensorwright import fft as fft

@@ -8,6 +8,7 @@ from types import ModuleType
 
 DISTRIBUTIONS = {
     "autograd": "tensorwright-autograd",
+    "data": "tensorwright-data",
     "func": "tensorwright-autograd",
     "fx": "tensorwright-jit",
     "jit": "tensorwright-jit",

@@ -1,0 +1,232 @@
+"""What makes batches: the same code in the main process and in workers, so that both make the same ones.
+
+Before each batch the global random generators are seeded with a number that depends on the epoch's seed and on the
+batch's place in the epoch, and on nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from ._collate import current_indices
+from ._random import mixed, seed_everything
+from ._worker_info import Current, WorkerInfo
+
+ENDED = object()  # instead of a batch: the stream has no more
+_NO_SAMPLE = object()
+
+# Cells of the page that tells how far the work is.
+EPOCH, BATCH, POSITION = 0, 1, 2
+IDLE, COLLATING, TOGETHER = -1, -2, -3
+
+
+class Abandoned(Exception):  # noqa: N818  # no error: nobody wants the batch any more
+    """The epoch has ended before the batch was made."""
+
+
+@dataclass
+class Recipe:
+    """What a loader was told about its batches."""
+
+    dataset: Any
+    collate_fn: Callable[[Any], Any]
+    iterable: bool
+    batch_size: int | None  # None: the sampler's keys are the batches
+    batched: bool
+    drop_last: bool
+
+
+class Task(NamedTuple):
+    """One batch to make: its keys, or the stream that it comes from and its number there."""
+
+    ordinal: int
+    seed: int
+    request: Any
+
+
+class Plan(NamedTuple):
+    """What is the same for all batches of an epoch."""
+
+    number: int
+    seed: int
+    streams: int
+    known_streams: bool  # the dataset is told its stream
+    automatic: bool  # nobody has said how many streams there are: a dataset that does not ask has one
+    skipped: list[int]  # batches of each stream that were delivered before
+
+
+class Cells(Protocol):
+    """Numbers that can be read and written: a list, or a view of shared memory."""
+
+    def __getitem__(self, index: int, /) -> int: ...
+    def __setitem__(self, index: int, value: int, /) -> None: ...
+
+
+class Progress:
+    """Where the work is, in memory that the main process can read after a worker died."""
+
+    def __init__(self, shared: Cells, mine: Cells) -> None:
+        self.shared = shared
+        self.mine = mine
+
+
+class Work:
+    """Makes the batches of one process."""
+
+    def __init__(self, recipe: Recipe, progress: Progress) -> None:
+        self._recipe = recipe
+        self._shared, self._mine = progress.shared, progress.mine
+        self._streams: dict[int, _Stream] = {}
+        self._plan = Plan(0, 0, 1, False, False, [0])
+
+    def begin(self, plan: Plan) -> None:
+        """Start an epoch."""
+        self._plan = plan
+        self._streams.clear()
+
+    def run(self, task: Task) -> Any:
+        """The batch of a task, or ``ENDED``.
+
+        Raises:
+            Abandoned: the epoch was over before the batch was made.
+        """
+        self._mine[BATCH] = task.ordinal
+        try:
+            if self._recipe.iterable:
+                return self._from_stream(task)
+            seed_everything(task.seed)
+            return self._from_keys(task.request)
+        except StopIteration as error:  # it would end the loop over the loader without a word
+            raise RuntimeError(f"the dataset raised StopIteration: {error}") from error
+
+    def finished(self) -> None:
+        """The last batch is on its way: a death from now on is not its fault."""
+        self._mine[BATCH] = IDLE
+
+    @property
+    def position(self) -> int:
+        """Of the sample in work, or COLLATING or TOGETHER."""
+        return self._mine[POSITION]
+
+    # --- by key ---------------------------------------------------------------------------------------------------
+
+    def _from_keys(self, keys: Any) -> Any:
+        recipe = self._recipe
+        if not recipe.batched:
+            self._mine[POSITION] = 0
+            return self._collated(recipe.dataset[keys], [keys])
+        return self._collated(self._samples(keys), keys)
+
+    def _samples(self, keys: list[Any]) -> list[Any]:
+        dataset, mine, shared, epoch = self._recipe.dataset, self._mine, self._shared, self._plan.number
+        together = getattr(dataset, "__getitems__", None)
+        if together is not None:
+            mine[POSITION] = TOGETHER
+            samples: list[Any] = together(keys)
+            return samples
+        samples = []
+        for position, key in enumerate(keys):
+            mine[POSITION] = position
+            if shared[EPOCH] != epoch:
+                raise Abandoned
+            samples.append(dataset[key])
+        return samples
+
+    def _collated(self, samples: Any, keys: Any) -> Any:
+        self._mine[POSITION] = COLLATING
+        token = current_indices.set(keys)
+        try:
+            return self._recipe.collate_fn(samples)
+        finally:
+            current_indices.reset(token)
+
+    # --- from streams ---------------------------------------------------------------------------------------------
+
+    def _from_stream(self, task: Task) -> Any:
+        number, _ = task.request
+        stream = self._streams.get(number)
+        if stream is None:
+            stream = self._streams[number] = _Stream(self._recipe, self._plan, number, self._mine)
+        stream.enter()
+        samples = stream.samples(task.seed)
+        if samples is None:
+            return ENDED
+        first = stream.taken - len(samples)
+        if self._recipe.batched:
+            return self._collated(samples, range(first, stream.taken))
+        return self._collated(samples[0], range(first, stream.taken))
+
+
+def batch_seed(seed: int, stream: int, number: int) -> int:
+    """For batch ``number`` of a stream; the batches of a dataset with keys are stream 0."""
+    return mixed(seed, stream, number)
+
+
+class _Stream:
+    """An iterator over an iterable dataset, which gives samples for one batch at a time."""
+
+    def __init__(self, recipe: Recipe, plan: Plan, number: int, mine: Cells) -> None:
+        self._size = recipe.batch_size if recipe.batched and recipe.batch_size else 1
+        self._drop_last = recipe.drop_last and recipe.batched
+        self._mine = mine
+        self._skips_unasked = plan.automatic and number > 0
+        self._dataset = recipe.dataset
+        self._info = WorkerInfo(number, plan.streams, mixed(plan.seed, -1, number), recipe.dataset)
+        self._known = plan.known_streams
+        self._iterator: Iterator[Any] | None = None
+        self._plan, self._number = plan, number
+        self._ended = False
+        self.taken = 0
+
+    def enter(self) -> None:
+        """Let ``get_worker_info()`` answer for this stream."""
+        Current.info = self._info if self._known else None
+
+    def samples(self, seed: int) -> list[Any] | None:
+        """The samples of the next batch; None when there is none."""
+        if self._iterator is None:
+            seed_everything(self._info.seed)
+            self._iterator = iter(self._dataset)
+            for number in range(self._plan.skipped[self._number]):
+                self._next(batch_seed(self._plan.seed, self._number, number))
+        return self._next(seed)
+
+    def _next(self, seed: int) -> list[Any] | None:
+        assert self._iterator is not None
+        seed_everything(seed)
+        samples: list[Any] = []
+        while len(samples) < self._size and not self._ended:
+            self._mine[POSITION] = self.taken
+            sample = next(self._iterator, _NO_SAMPLE)
+            if sample is _NO_SAMPLE or self._is_of_another():
+                self._ended = True
+                break
+            samples.append(sample)
+            self.taken += 1
+        return samples if len(samples) == self._size or (samples and not self._drop_last) else None
+
+    def _is_of_another(self) -> bool:
+        """A dataset that has given a sample without asking where it is gives the same ones in every stream."""
+        return self._skips_unasked and not Current.asked
+
+
+def described(task: Task | None, position: int, iterable: bool) -> str:
+    """Where the work was, in words."""
+    if task is None:
+        return "between batches"
+    if iterable:
+        stream, _ = task.request
+        where = "collating" if position == COLLATING else f"sample {position}"
+        return f"{where} of stream {stream}, batch {task.ordinal}"
+    keys = task.request if isinstance(task.request, list) else [task.request]
+    if position == COLLATING:
+        return f"collating batch {task.ordinal}, indices {_shortened(keys)}"
+    if 0 <= position < len(keys):
+        return f"sample index {keys[position]!r} (sample {position} of batch {task.ordinal})"
+    return f"batch {task.ordinal}, indices {_shortened(keys)}"
+
+
+def _shortened(keys: list[Any]) -> str:
+    return repr(keys) if len(keys) <= 8 else f"[{', '.join(map(repr, keys[:8]))}, ...] ({len(keys)})"
