@@ -32,6 +32,7 @@ PREFIX = "tensorwright-"
 PROJECTS: dict[str, dict[str, Any]] = {  # by folder: nn, not tensorwright-nn
     path.parent.name: tomllib.loads(path.read_text()) for path in sorted(ROOT.glob("packages/*/pyproject.toml"))
 }
+SHARED_FOLDERS = ["utils"]  # packages in `tensorwright` that several parts bring modules to
 SUPPORTED = ["3.11", "3.12", "3.13"]
 LIBRARIES = ["libasan.so", "libstdc++.so"]  # loaded before Python: the second so that exceptions are intercepted
 SANITIZER_OPTIONS = {
@@ -309,9 +310,17 @@ def merge_sources(tree: Path) -> None:
     shutil.rmtree(tree, ignore_errors=True)
     for folder in PROJECTS:
         for package in (ROOT / "packages" / folder / "src").iterdir():
-            (tree / package.name).mkdir(parents=True, exist_ok=True)
-            for path in package.iterdir():
-                (tree / package.name / path.name).symlink_to(path)
+            link_tree(package, tree / package.name)
+
+
+def link_tree(source: Path, target: Path) -> None:
+    """Link what lies in `source`; folders that several parts bring something to are merged."""
+    target.mkdir(parents=True, exist_ok=True)
+    for path in source.iterdir():
+        if path.name in SHARED_FOLDERS:
+            link_tree(path, target / path.name)
+        else:
+            (target / path.name).symlink_to(path)
 
 
 @nox.session

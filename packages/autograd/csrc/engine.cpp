@@ -1,5 +1,7 @@
 #include "engine.h"
 
+#include <tensorwright/tw_abi_profile.h>
+
 #include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/pointwise.hpp>
 
@@ -39,9 +41,37 @@ struct Capture {
   uint32_t input;
 };
 
+// Where nodes are noted while the thread is profiled; null otherwise, and with cores that have no profiler.
+const tw_profile_if* find_profiler() {
+  uint64_t masks[2];
+  check(g_host->tls_get_mask(g_host->tls(), masks));
+  if (!(masks[0] & ~masks[1] & uint64_t{1} << TW_L_PROFILE)) return nullptr;
+  const void* table = nullptr;
+  if (g_host->query("tw.profile", 1, 0, &table) == TW_OK) return static_cast<const tw_profile_if*>(table);
+  tw_error* error = nullptr;
+  if (g_host->err_take(&error) == TW_OK) g_host->err_free(error);
+  return nullptr;
+}
+
+// A node's span in a profile.
+class ProfiledNode {
+ public:
+  ProfiledNode(const tw_profile_if* profiler, const Node& node) : profiler_(profiler) {
+    if (profiler_) check(profiler_->begin(node.name(), TW_PROFILE_NODE));
+  }
+  ProfiledNode(const ProfiledNode&) = delete;
+  ~ProfiledNode() {
+    if (profiler_) profiler_->end();
+  }
+
+ private:
+  const tw_profile_if* profiler_;
+};
+
 class Pass {
  public:
-  Pass(const PassRequest& request, bool captures) : request_(request), captures_inputs_(captures) {}
+  Pass(const PassRequest& request, bool captures)
+      : request_(request), captures_inputs_(captures), profiler_(find_profiler()) {}
 
   std::vector<Tensor> run();
   void call_at_end(tw_object* callback) { callbacks_.push_back(ObjectRef::retain(callback)); }
@@ -79,6 +109,7 @@ class Pass {
   const int64_t number_ = next_number();
   std::vector<ResultShape>* found_ = nullptr;
   const bool captures_inputs_;  // grad(): gradients are handed out, not accumulated
+  const tw_profile_if* const profiler_;
   NodeTable table_;
   std::vector<Visit> visits_;
   std::vector<Sum> grads_;
@@ -350,6 +381,7 @@ void Pass::apply(Node& node, Tensor* grads, Tensor* results) {
   std::vector<Tensor> kept;
   if (hooks) kept.assign(grads, grads + node.output_count());
   try {
+    const ProfiledNode span(profiler_, node);
     node.apply(grads, results, options_for(node));
     if (anomaly_enabled() && anomaly_checks_nan()) check_finite(node, results, node.edge_count());
     run_node_hooks(hooks, results, node.edge_count(), kept, node.name());

@@ -37,6 +37,21 @@ void run_below(const Derivative& derivative, tw_call& call) {
   check(g_host->redispatch(&call));
 }
 
+// What a call below has given is dropped unless recording it succeeds: a hook may refuse to pack what is saved.
+class Results {
+ public:
+  explicit Results(tw_call& call) : call_(call) {}
+  Results(const Results&) = delete;
+  ~Results() {
+    for (uint32_t i = 0; !kept_ && i < call_.nrets; ++i) g_host->value_clear(&call_.rets[i]);
+  }
+  void keep() { kept_ = true; }
+
+ private:
+  tw_call& call_;
+  bool kept_ = false;
+};
+
 bool gives_out(const tw_call& call) {
   for (uint32_t i = 0; i < call.nrets; ++i)
     if (call.rets[i].tag != TW_NONE) return true;
@@ -123,8 +138,10 @@ NodeRef make_recorded(const Derivative& derivative, const tw_call& call, uint64_
 void record_result(const Derivative& derivative, tw_call& call, uint64_t needed) {
   NodeRef node = make_recorded(derivative, call, needed, nullptr);
   run_below(derivative, call);
+  Results results(call);
   static_cast<OpNode*>(node.get())->save_results(call, needed);
   set_histories(derivative, call, node);
+  results.keep();
 }
 
 void note_write(const Derivative& derivative, TensorRef t) {
@@ -141,6 +158,7 @@ void record_in_place(const Derivative& derivative, tw_call& call, uint64_t neede
     original = ops::clone(target);  // recorded: it is differentiated again
   NodeRef node = make_recorded(derivative, call, needed, original);
   run_below(derivative, call);
+  Results results(call);
   static_cast<OpNode*>(node.get())->save_results(call, needed);
   if (base.get() == target.get())
     set_history(target.get(), node, 0);
@@ -148,6 +166,7 @@ void record_in_place(const Derivative& derivative, tw_call& call, uint64_t neede
     rebase_view(target.get(), base, std::move(node));
   note_write(derivative, target);
   if (base.get() != target.get()) note_write(derivative, base);
+  results.keep();
 }
 
 // x.transpose_(0, 1): x becomes a view of what it was, or another view of its base. Nothing is overwritten.
@@ -156,6 +175,7 @@ void record_in_place_view(const Derivative& derivative, tw_call& call, uint64_t 
   refuse_leaf(derivative, target, base);
   NodeRef node = make_recorded(derivative, call, needed, nullptr);
   run_below(derivative, call);
+  Results results(call);
   static_cast<OpNode*>(node.get())->save_results(call, needed);
   if (base.get() == target.get())
     set_history(target.get(), node, 0);
@@ -163,6 +183,7 @@ void record_in_place_view(const Derivative& derivative, tw_call& call, uint64_t 
     set_view_history(target.get(), node, 0, base);
   note_write(derivative, target);
   if (base.get() != target.get()) note_write(derivative, base);
+  results.keep();
 }
 
 void forget_results(tw_call& call) {

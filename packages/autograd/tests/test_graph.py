@@ -295,3 +295,28 @@ def test_cycle_through_a_context_is_not_made() -> None:
     del first, y
     gc.collect()
     assert alive() is None
+
+
+# ---- profiles -------------------------------------------------------------------------------------------------------
+
+
+def test_nodes_show_in_profiles() -> None:
+    x = leaf(1.0, 2.0)
+    with tw.profiler.profile(record_shapes=True) as prof:
+        (x * x).exp().sum().backward()
+    nodes = [event.name for event in prof.events() if event.kind == "backward_node"]
+    assert nodes == ["SumBackward", "ExpBackward", "MulBackward", "AccumulateGrad"]
+    (backward,) = [event for event in prof.events() if event.name == "autograd::backward_one"]
+    assert {event.parent.name for event in prof.events() if event.kind == "backward_node"} == {backward.name}
+    (node,) = [event for event in prof.events() if event.name == "MulBackward"]
+    assert [child.name for child in node.children].count("tw::mul") == 2
+    with tw.profiler.profile() as prof:
+        y = x.sin()
+        y.register_hook(lambda _: 1 / 0)
+        try:
+            y.sum().backward()
+        except ZeroDivisionError:
+            pass
+        x.cos()
+    (cos,) = [event for event in prof.events() if event.name == "tw::cos"]
+    assert cos.parent is None

@@ -161,6 +161,24 @@ def test_errors() -> None:
     x.exp().backward()  # the stack of hooks is as it was
 
 
+def test_result_is_dropped_if_it_cannot_be_packed() -> None:
+    def refuse(_: tw.Tensor) -> tw.Tensor:
+        raise KeyError("mine")
+
+    def tried(op: Callable[[tw.Tensor], object], x: tw.Tensor) -> int:
+        gc.collect()
+        before = tw.profiler.memory_in_use()
+        with graph.saved_tensors_hooks(refuse, lambda t: t), pytest.raises(KeyError):
+            op(x)
+        gc.collect()  # the traceback
+        return tw.profiler.memory_in_use() - before
+
+    x = leaf(*range(100))
+    assert tried(tw.exp, x) == tried(lambda t: t.softmax(0), x) == 0
+    assert tried(lambda t: t.sigmoid_(), x * 2) <= 0
+    assert tried(Square.apply, x) == 0
+
+
 def test_disabled() -> None:
     with graph.disable_saved_tensors_hooks("not here"), pytest.raises(RuntimeError, match="not here"):
         graph.save_on_cpu().__enter__()

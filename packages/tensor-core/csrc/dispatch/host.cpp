@@ -8,6 +8,7 @@
 #include "dispatch/call.h"
 #include "dispatch/layers.h"
 #include "dispatch/op.h"
+#include "dispatch/profile.h"
 #include "dispatch/registry.h"
 #include "runtime/error.h"
 #include "runtime/generator.h"
@@ -206,7 +207,10 @@ const tw_host* host_table() { return &kHost; }
 
 void start_core() {
   static std::once_flag once;
-  std::call_once(once, register_builtin_ops);
+  std::call_once(once, [] {
+    register_builtin_ops();
+    publish_profiler();
+  });
 }
 
 }  // namespace tw

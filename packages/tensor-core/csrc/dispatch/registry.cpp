@@ -7,6 +7,7 @@
 #include "cpu/bind.h"
 #include "dispatch/autocast.h"
 #include "dispatch/layers.h"
+#include "dispatch/profile.h"
 #include "runtime/device.h"
 
 namespace tw {
@@ -116,6 +117,7 @@ void register_builtin_ops() {
   }
   add_cross_device_kernels(kBackendMeta);
   register_autocast();
+  register_profiler();
 }
 
 void add_cross_device_kernels(uint32_t backend) {

@@ -14,6 +14,8 @@ namespace {
 uint32_t* inline_meta_layer(TensorBlock* b) { return handle_count(&b->pub) + 1; }
 
 void free_storage(TensorBlock* b) {
+  if (b->kind == StorageKind::kHost || b->kind == StorageKind::kDevice)
+    MemoryCounters::add(thread_state()->memory.freed, b->nbytes);
   switch (b->kind) {
     case StorageKind::kNone:
     case StorageKind::kInline:

@@ -85,11 +85,14 @@ tw_status allocate_storage(TensorBlock* b, uint64_t bytes) {
   if (b->pub.backend == kBackendCpu) {
     b->allocation = host_allocate(bytes);
     b->kind = b->allocation ? StorageKind::kHost : StorageKind::kNone;
-    return b->allocation ? TW_OK : no_memory({b->pub.dl.shape, size_t(b->pub.dl.ndim)}, b->pub.dl.dtype, bytes);
+    if (!b->allocation) return no_memory({b->pub.dl.shape, size_t(b->pub.dl.ndim)}, b->pub.dl.dtype, bytes);
+  } else {
+    const tw_status status = device_allocate(b->pub.backend, b->pub.dl.device.index, bytes, &b->allocation);
+    if (status != TW_OK) return status;
+    b->kind = StorageKind::kDevice, b->storage.place = {b->pub.backend, b->pub.dl.device.index};
   }
-  const tw_status status = device_allocate(b->pub.backend, b->pub.dl.device.index, bytes, &b->allocation);
-  if (status == TW_OK) b->kind = StorageKind::kDevice, b->storage.place = {b->pub.backend, b->pub.dl.device.index};
-  return status;
+  MemoryCounters::add(thread_state()->memory.allocated, bytes);
+  return TW_OK;
 }
 
 }  // namespace

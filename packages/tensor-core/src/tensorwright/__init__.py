@@ -106,9 +106,11 @@ if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
     from tensorwright import nn as nn
     from tensorwright import ops as ops
     from tensorwright import optim as optim
+    from tensorwright import profiler as profiler
     from tensorwright import signal as signal
     from tensorwright import special as special
     from tensorwright import testing as testing
+    from tensorwright import utils as utils
     from tensorwright._config import get_num_threads as get_num_threads
     from tensorwright._config import set_num_threads as set_num_threads
     from tensorwright._config import show_config as show_config
@@ -189,7 +191,10 @@ _LAZY = {
     "tensordot": "_tensordot",
     "UntypedStorage": "_storage",
 }
-_LAZY_MODULES = ("amp", "array_api", "distributions", "extend", "fft", "linalg", "ops", "signal", "special", "testing")
+_LAZY_MODULES = (
+    "amp", "array_api", "distributions", "extend", "fft", "linalg", "ops", "profiler", "signal", "special", "testing",
+    "utils",
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> object:

@@ -16,6 +16,9 @@ DISTRIBUTIONS = {
     "optim": "tensorwright-optim",
 }
 
+# Modules that a part brings to a package of the core.
+SUBMODULES = {"utils.checkpoint": "tensorwright-autograd"}
+
 # Attributes of Tensor that a part brings: the first use of one imports the part.
 TENSOR_ATTRIBUTES = dict.fromkeys(
     (
@@ -34,7 +37,7 @@ class PartNotInstalledError(ModuleNotFoundError):
     """
 
     def __init__(self, part: str) -> None:
-        distribution = DISTRIBUTIONS[part]
+        distribution = {**SUBMODULES, **DISTRIBUTIONS}[part]
         super().__init__(f"tensorwright.{part} is not installed; pip install {distribution}", name=distribution)
 
 
@@ -44,7 +47,7 @@ class _MissingParts:
     @staticmethod
     def find_spec(fullname: str, path: object = None, target: object = None) -> None:
         root, _, part = fullname.partition(".")
-        if root == "tensorwright" and part in DISTRIBUTIONS:
+        if root == "tensorwright" and (part in DISTRIBUTIONS or part in SUBMODULES):
             raise PartNotInstalledError(part)
 
 

@@ -30,7 +30,7 @@ _pop_hooks = op("pop_saved_hooks")
 _hooks_depth = op("saved_hooks_depth")
 _gradient_node = op("gradient_node")
 _edge_tensor = op("edge_tensor")
-_current_pass = op("current_pass")
+current_pass = op("current_pass")  # the number of the pass that runs on this thread, or -1
 _will_run = op("will_run")
 _bump_version = op("bump_version")
 op("set_metadata_factory")(dict)
@@ -324,7 +324,7 @@ class _AllGradients:
 
     def hook(self, index: int) -> Callable[[Tensor], None]:
         def collect(grad: Tensor) -> None:
-            number = _current_pass()
+            number = current_pass()
             with self._lock:
                 if number not in self._arrived:
                     expected = sum(_will_run(node) for node in self._nodes)
@@ -357,7 +357,7 @@ class _FirstGradient:
         self._seen: list[int] = []
 
     def __call__(self, grad: Tensor) -> None:
-        number = _current_pass()
+        number = current_pass()
         with self._lock:
             if number in self._seen:
                 return
