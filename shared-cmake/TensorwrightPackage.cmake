@@ -38,14 +38,20 @@ function(tensorwright_compile_options target)
   endif()
 endfunction()
 
-# Let the shared library export that one symbol and nothing else: templates of std:: are visible by default, and another
-# library's copies of them must not be mixed with ours.
+# Let the shared library export that one symbol and nothing else, or with ARGN, a pattern of C++ names, those of them that
+# TW_EXPORT marks: templates of std:: are visible by default, and another library's copies of them must not be mixed with ours.
 function(tensorwright_export_only target symbol)
   if(APPLE)
-    target_link_options(${target} PRIVATE "-Wl,-exported_symbol,_${symbol}")
+    if(NOT ARGN)
+      target_link_options(${target} PRIVATE "-Wl,-exported_symbol,_${symbol}")
+    endif()
   else()
     set(map "${CMAKE_CURRENT_BINARY_DIR}/${target}.map")
-    file(CONFIGURE OUTPUT "${map}" CONTENT "{ global: ${symbol}; local: *; };\n")
+    set(pattern "")
+    if(ARGN)
+      set(pattern "extern \"C++\" { ${ARGN}; };")
+    endif()
+    file(CONFIGURE OUTPUT "${map}" CONTENT "{ global: ${symbol}; ${pattern} local: *; };\n")
     target_link_options(${target} PRIVATE "-Wl,--version-script=${map}")
   endif()
 endfunction()

@@ -2,6 +2,8 @@
 // single-threaded; work is split over our own thread pool by the callers.
 #pragma once
 
+#include <tensorwright/tw_abi.h>
+
 #include <cstdint>
 #include <string>
 
@@ -33,7 +35,7 @@ constexpr int kCblasTrans = 112;
 
 // Who knows where the library is; asked once, by the thread that needs the first product. It may throw.
 using BlasLocator = std::string (*)();
-void set_blas_locator(BlasLocator locator);
+TW_EXPORT void set_blas_locator(BlasLocator locator);
 
 // The library, opened if need be. Throws Error if it cannot be found or opened.
 const Blas& blas();
@@ -42,6 +44,6 @@ const Blas& blas();
 void* blas_symbol(const std::string& name);
 
 // For show_config; opens the library if need be, and says why if it cannot be.
-std::string blas_description();
+TW_EXPORT std::string blas_description();
 
 }  // namespace tw::cpu

@@ -9,7 +9,7 @@ namespace tw::cpu {
 enum class Isa : uint8_t { kBaseline, kAvx2, kAvx512 };
 
 Isa isa();
-const char* isa_name();
+TW_EXPORT const char* isa_name();
 bool isa_available(Isa which);
 const KernelTable& kernel_table(Isa which);  // of an available one
 

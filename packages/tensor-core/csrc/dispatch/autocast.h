@@ -10,7 +10,7 @@ namespace tw {
 void register_autocast();
 
 // The lower precision of this thread; the layer runs where the thread includes TW_L_AUTOCAST.
-tw_dtype autocast_dtype();
-void set_autocast_dtype(tw_dtype dtype);
+TW_EXPORT tw_dtype autocast_dtype();
+TW_EXPORT void set_autocast_dtype(tw_dtype dtype);
 
 }  // namespace tw

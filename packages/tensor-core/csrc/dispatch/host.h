@@ -5,9 +5,9 @@
 
 namespace tw {
 
-const tw_host* host_table();
+TW_EXPORT const tw_host* host_table();
 
 // Registers the builtin ops and points tw::g_host at the table. Idempotent; called when the module loads.
-void start_core();
+TW_EXPORT void start_core();
 
 }  // namespace tw

@@ -111,13 +111,13 @@ struct tw_op {
 namespace tw {
 
 // Generated: all first-party ops, in declaration order; `kBuiltinOps[i]` has id i.
-extern const OpSpec kBuiltinOps[];
+TW_EXPORT extern const OpSpec kBuiltinOps[];
 extern const uint32_t kBuiltinOpCount;
 
-const tw_op* find_op(std::string_view name);  // null if absent; takes the registry's lock
-tw_op* builtin_op(uint32_t id);               // no look-up
+TW_EXPORT const tw_op* find_op(std::string_view name);  // null if absent; takes the registry's lock
+TW_EXPORT tw_op* builtin_op(uint32_t id);               // no look-up
 
 // Calls through all layers. This is `tw_host::call` without the table.
-tw_status call_op(const tw_op* op, const tw_value* args, uint32_t nargs, tw_value* rets, uint32_t nrets);
+TW_EXPORT tw_status call_op(const tw_op* op, const tw_value* args, uint32_t nargs, tw_value* rets, uint32_t nrets);
 
 }  // namespace tw

@@ -10,7 +10,7 @@
 namespace tw {
 
 // dlopens the library and registers what it declares. There is no unloading.
-tw_status load_plugin(const char* path);
+TW_EXPORT tw_status load_plugin(const char* path);
 
 struct PluginInfo {
   std::string name, version, build, path;
@@ -19,6 +19,6 @@ struct PluginInfo {
 std::vector<PluginInfo> loaded_plugins();
 
 // The plugins' on_exit functions, last loaded first; for the end of the interpreter. A second call does nothing.
-void run_exit_hooks();
+TW_EXPORT void run_exit_hooks();
 
 }  // namespace tw

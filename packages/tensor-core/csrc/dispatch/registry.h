@@ -2,6 +2,8 @@
 // never freed. Writers (start-up and plugin loading) hold registry_mutex().
 #pragma once
 
+#include <tensorwright/tw_abi.h>
+
 #include <cstdint>
 #include <mutex>
 #include <string_view>
@@ -29,10 +31,10 @@ const KernelRecord* rival(const KernelRecord* chain, int32_t priority);
 const KernelRecord* layer_fallback(uint32_t layer);
 
 // These take the lock themselves.
-uint32_t op_count();
-tw_op* op_by_id(uint32_t id);  // null if there is none
+TW_EXPORT uint32_t op_count();
+TW_EXPORT tw_op* op_by_id(uint32_t id);  // null if there is none
 
 // "add" of "tw::add": what messages call it.
-const char* display_name(const OpSpec& spec);
+TW_EXPORT const char* display_name(const OpSpec& spec);
 
 }  // namespace tw

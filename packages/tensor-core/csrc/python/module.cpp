@@ -15,6 +15,10 @@
 #include "python/size_object.h"
 #include "python/tensor_object.h"
 
+namespace tw {
+const tw_host* g_host = host_table();
+}  // namespace tw
+
 namespace tw::python {
 
 extern PyMethodDef kDlpackFunctions[];

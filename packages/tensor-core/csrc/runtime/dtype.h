@@ -32,7 +32,7 @@ constexpr int kDtypeCodes = 16;  // of DLPack, fewer than
 constexpr int kNoDtype = -1;
 
 namespace detail {
-extern const int8_t kDtypeIndex[kDtypeCodes][8];  // [code][log2(bits)], kNoDtype where there is no such type
+TW_EXPORT extern const int8_t kDtypeIndex[kDtypeCodes][8];  // [code][log2(bits)], kNoDtype where there is no such type
 }
 // The index of a dtype, or kNoDtype for one that tensorwright does not know.
 inline int dtype_index(tw_dtype d) {
@@ -42,22 +42,22 @@ inline int dtype_index(tw_dtype d) {
 inline bool is_known(tw_dtype d) { return d.lanes == 1 && (d.bits & (d.bits - 1)) == 0 && dtype_index(d) != kNoDtype; }
 // For dtypes of existing tensors, which are always known.
 inline DtypeId dtype_id(tw_dtype d) { return static_cast<DtypeId>(dtype_index(d)); }
-tw_dtype dtype_of(DtypeId id);
-const char* dtype_name(tw_dtype d);  // "float32"
-bool dtype_by_name(std::string_view name, tw_dtype* out);
+TW_EXPORT tw_dtype dtype_of(DtypeId id);
+TW_EXPORT const char* dtype_name(tw_dtype d);  // "float32"
+TW_EXPORT bool dtype_by_name(std::string_view name, tw_dtype* out);
 
 // What floating-point results of integers and Python floats become; float32 unless changed.
-tw_dtype default_dtype();
-void set_default_dtype(tw_dtype d);  // a floating type
-tw_dtype default_complex_dtype();    // complex64 beside float32, complex128 beside float64
+TW_EXPORT tw_dtype default_dtype();
+TW_EXPORT void set_default_dtype(tw_dtype d);  // a floating type
+TW_EXPORT tw_dtype default_complex_dtype();    // complex64 beside float32, complex128 beside float64
 
-tw_dtype promote_types(tw_dtype a, tw_dtype b);  // of two tensors
+TW_EXPORT tw_dtype promote_types(tw_dtype a, tw_dtype b);  // of two tensors
 // Promotion over the operands of a call: tensors take part fully, Python scalars only by their kind.
 class Promotion {
  public:
   void add(tw_dtype tensor) { tensor_ = has_tensor_ ? promote_types(tensor_, tensor) : tensor, has_tensor_ = true; }
-  void add_scalar(const tw_value& scalar);
-  tw_dtype result() const;
+  TW_EXPORT void add_scalar(const tw_value& scalar);
+  TW_EXPORT tw_dtype result() const;
   // As result(), with integers and bool turned into the default float type.
   tw_dtype float_result() const;
 
@@ -69,6 +69,6 @@ class Promotion {
 tw_dtype to_float_type(tw_dtype d);  // integers and bool to the default float type
 
 // Whether a result of type `from` may be stored in an out= or in-place tensor of type `to`.
-bool can_store(tw_dtype from, tw_dtype to);
+TW_EXPORT bool can_store(tw_dtype from, tw_dtype to);
 
 }  // namespace tw

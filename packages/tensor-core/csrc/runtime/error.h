@@ -17,19 +17,19 @@ struct tw_error {
 
 namespace tw {
 
-tw_status set_error(tw_status code, std::string message);
+TW_EXPORT tw_status set_error(tw_status code, std::string message);
 template <class... Parts>
 tw_status set_error_text(tw_status code, const Parts&... parts) {
   return set_error(code, text(parts...));
 }
 // Parks a foreign exception; the slot owns it until it is taken or overwritten. Returns TW_E_FOREIGN.
-tw_status park_foreign(void* exception, void (*destroy)(void*), std::string message);
+TW_EXPORT tw_status park_foreign(void* exception, void (*destroy)(void*), std::string message);
 // Moves the foreign exception out of this thread's slot (null if there is none), together with the error.
-void* take_foreign();
+TW_EXPORT void* take_foreign();
 
-const std::string& error_message();
+TW_EXPORT const std::string& error_message();
 tw_status error_code();
-void clear_error();
+TW_EXPORT void clear_error();
 
 tw_status error_take(tw_error** out);
 tw_status error_restore(tw_error* error);

@@ -2,6 +2,8 @@
 // A kernel reserves its range of counters first, so the numbers do not depend on how the work is split.
 #pragma once
 
+#include <tensorwright/tw_abi.h>
+
 #include <cstdint>
 
 namespace tw {
@@ -10,8 +12,8 @@ struct GeneratorState {
   uint64_t seed;
   uint64_t counter;
 };
-GeneratorState generator_state();
-void set_generator_state(GeneratorState state);
+TW_EXPORT GeneratorState generator_state();
+TW_EXPORT void set_generator_state(GeneratorState state);
 inline void manual_seed(uint64_t seed) { set_generator_state({seed, 0}); }
 
 // Reserves n counters and returns the first of them; `key` receives the seed.

@@ -11,12 +11,13 @@ namespace tw {
 enum class MemoryFormat { kContiguous, kPreserve, kChannelsLast, kChannelsLast3d };
 
 // What `memory_format=` says; ValueError for another word. Absent means `otherwise`.
-MemoryFormat memory_format(const char* op, const std::optional<std::string_view>& name, MemoryFormat otherwise);
+TW_EXPORT MemoryFormat memory_format(const char* op, const std::optional<std::string_view>& name,
+                                     MemoryFormat otherwise);
 
 // Whether the elements fill a piece of memory without gaps, each at an address of its own.
-bool is_dense(const tw_tensor* t);
+TW_EXPORT bool is_dense(const tw_tensor* t);
 // Whether the elements lie without gaps in the format's order. Dimensions of size 1 do not matter.
-bool has_format(const tw_tensor* t, MemoryFormat format);
+TW_EXPORT bool has_format(const tw_tensor* t, MemoryFormat format);
 
 // The dense strides of a shape in a format; ShapeError if the format is one of other numbers of dimensions. With
 // kPreserve they follow `like`, a tensor of the same shape: its own strides if it is dense, else the order of its

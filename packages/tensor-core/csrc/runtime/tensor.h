@@ -66,8 +66,8 @@ tw_status tensor_from_blob(const tw_dl* view, uint32_t flags, void (*deleter)(vo
 tw_status tensor_as_strided(tw_tensor* base, const int64_t* shape, const int64_t* strides, int32_t ndim,
                             int64_t byte_offset, tw_tensor** out);
 // As tensor_as_strided for geometry that is known to stay inside the base (view ops), perhaps of another dtype.
-tw_status tensor_view(tw_tensor* base, const int64_t* shape, const int64_t* strides, int32_t ndim, void* data,
-                      tw_dtype dtype, tw_tensor** out);
+TW_EXPORT tw_status tensor_view(tw_tensor* base, const int64_t* shape, const int64_t* strides, int32_t ndim, void* data,
+                                tw_dtype dtype, tw_tensor** out);
 // Gives `t` another shape and strides, which are known to stay inside its storage.
 tw_status tensor_set_layout(tw_tensor* t, const int64_t* shape, const int64_t* strides, int32_t ndim);
 // Gives `t` the shape, strides and address of a view of its own storage.
@@ -78,7 +78,7 @@ tw_status tensor_set_data(tw_tensor* t, tw_tensor* source);
 
 inline uint32_t* handle_count(tw_tensor* t) { return reinterpret_cast<uint32_t*>(&t->_private[0]); }
 inline void tensor_retain(tw_tensor* t) { __atomic_fetch_add(handle_count(t), 1, __ATOMIC_RELAXED); }
-void tensor_release(tw_tensor* t);
+TW_EXPORT void tensor_release(tw_tensor* t);
 
 // Gives a view a handle of its storage owner until the view dies: the owner's metadata lives as long. An owner whose
 // last handle is gone already has no metadata, and stays dead.

@@ -8,19 +8,19 @@
 
 namespace tw {
 
-void append_text(std::string& out, std::string_view s);
-void append_text(std::string& out, int64_t i);
-void append_text(std::string& out, uint64_t i);
-void append_text(std::string& out, double f);
-void append_text(std::string& out, IntList list);      // [2, 3]
-void append_text(std::string& out, tw_dtype dtype);    // float32
-void append_text(std::string& out, tw_device device);  // cpu, npu:1
+TW_EXPORT void append_text(std::string& out, std::string_view s);
+TW_EXPORT void append_text(std::string& out, int64_t i);
+TW_EXPORT void append_text(std::string& out, uint64_t i);
+TW_EXPORT void append_text(std::string& out, double f);
+TW_EXPORT void append_text(std::string& out, IntList list);      // [2, 3]
+TW_EXPORT void append_text(std::string& out, tw_dtype dtype);    // float32
+TW_EXPORT void append_text(std::string& out, tw_device device);  // cpu, npu:1
 inline void append_text(std::string& out, const char* s) { append_text(out, std::string_view(s)); }
 inline void append_text(std::string& out, const std::string& s) { append_text(out, std::string_view(s)); }
 inline void append_text(std::string& out, int i) { append_text(out, static_cast<int64_t>(i)); }
 inline void append_text(std::string& out, unsigned i) { append_text(out, static_cast<uint64_t>(i)); }
 inline void append_text(std::string& out, bool b) { append_text(out, b ? "True" : "False"); }
-void append_text(std::string& out, const Scalar& s);
+TW_EXPORT void append_text(std::string& out, const Scalar& s);
 
 template <class... Parts>
 std::string text(const Parts&... parts) {

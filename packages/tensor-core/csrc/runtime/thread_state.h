@@ -44,8 +44,8 @@ struct tw_tls {
 namespace tw {
 
 // One pointer of static TLS: an extension module may use little of it.
-extern thread_local tw_tls* current_thread __attribute__((tls_model("initial-exec")));
-tw_tls* create_thread_state();
+TW_EXPORT extern thread_local tw_tls* current_thread __attribute__((tls_model("initial-exec")));
+TW_EXPORT tw_tls* create_thread_state();
 
 inline tw_tls* thread_state() {
   tw_tls* state = current_thread;

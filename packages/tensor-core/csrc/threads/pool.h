@@ -11,8 +11,8 @@ namespace tw::threads {
 
 // Threads that a parallel region uses, the caller included. At start: TENSORWRIGHT_NUM_THREADS, or as many
 // as affinity and the cgroup's CPU quota leave us.
-int num_threads();
-void set_num_threads(int n);  // 1 to 1024; others throw
+TW_EXPORT int num_threads();
+TW_EXPORT void set_num_threads(int n);  // 1 to 1024; others throw
 
 // TW_E_CANCELLED if the user interrupted; chunks not begun by then are left out.
 tw_status parallel_for(int64_t begin, int64_t end, int64_t grain, void (*f)(void* context, int64_t begin, int64_t end),
@@ -29,10 +29,10 @@ tw_status parallel_for(int64_t begin, int64_t end, int64_t grain, F&& f) {
 bool in_parallel();  // inside a chunk of a parallel_for
 
 // Says whether the user pressed Ctrl-C; set by the Python layer, called on the thread that runs the op.
-void set_poll_hook(bool (*interrupted)());
+TW_EXPORT void set_poll_hook(bool (*interrupted)());
 tw_status poll();
 
 // CPUs that this process may use: the smaller of its affinity mask and its cgroup's quota, at least 1.
-int available_cpus();
+TW_EXPORT int available_cpus();
 
 }  // namespace tw::threads
