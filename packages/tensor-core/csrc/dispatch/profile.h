@@ -30,15 +30,15 @@ struct ProfileOptions {
 };
 
 // Starts to record on this thread; throws Error if it records already.
-void start_profile(const ProfileOptions& options);
+TW_EXPORT void start_profile(const ProfileOptions& options);
 // What was recorded since, in order of beginning. The layer is off again.
-std::vector<ProfileEvent> stop_profile();
-bool profiling();
-void begin_span(const char* name, uint32_t kind);
-void end_span();
+TW_EXPORT std::vector<ProfileEvent> stop_profile();
+TW_EXPORT bool profiling();
+TW_EXPORT void begin_span(const char* name, uint32_t kind);
+TW_EXPORT void end_span();
 
 // Where Python stands: asked for each event if `stack` is set.
-void set_stack_source(std::string (*source)());
+TW_EXPORT void set_stack_source(std::string (*source)());
 
 // Called once, under the registry's lock, when the builtin ops are there.
 void register_profiler();

@@ -53,6 +53,6 @@ inline tw_tls* thread_state() {
 }
 
 // Bytes of tensor memory in use now, counted over all threads: a tensor may die on another one than it was made on.
-int64_t memory_in_use();
+TW_EXPORT int64_t memory_in_use();
 
 }  // namespace tw
