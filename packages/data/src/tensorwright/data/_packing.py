@@ -18,20 +18,70 @@ COPIED = 1 << 13  # bytes up to which the reader copies a block: cheaper than wa
 INLINE = 1 << 14  # a longer pickle travels through shared memory too, so that messages stay short
 Packed = tuple[Any, list[Place]]  # the pickle or its place, and the places of its buffers
 
+Known = dict[Any, tuple[Any, Place]]
+
 _EMPTY = bytearray()
 
 
-class Packer(ForkingPickler):
-    """Pickles into an arena; what only ``Process`` may hand on (locks, sockets) works while one starts."""
+class _Places:
+    """Puts the buffers of one pickle into an arena. (Apart from the pickler, which would hold itself otherwise.)"""
 
-    def __init__(self, arena: Arena, own: dict[int, Place], known: dict[Any, tuple[Any, Place]] | None = None) -> None:
-        self._stream = io.BytesIO()
-        super().__init__(self._stream, 5, True, self._keep)
-        self._arena = arena
+    def __init__(self, arena: Arena, own: dict[int, Place], known: Known | None) -> None:
+        self.arena = arena
         self._own = own
-        self._known = known  # what earlier packers have put there, kept alive so that an address means one thing
+        self._known = known
         self._next: Place | None = None
-        self.places: list[Place] = []
+        self.all: list[Place] = []
+
+    def prepare(self, tensor: tw.Tensor, owner: tw.Tensor) -> None:
+        """The next buffer will be the memory of ``tensor``, which is copied unless it was made in the arena."""
+        size = tensor.nbytes
+        made_here = self._own.get(tensor.data_ptr()) if size else NOTHING
+        if size == 0:
+            self._next = NOTHING
+        elif made_here is not None and made_here[2] == size and tensor.is_contiguous():
+            self.arena.hold(made_here)
+            self._next = made_here
+        else:
+            self._next = self.copied(id(owner), owner, size, lambda view: _fill(view, tensor))
+
+    def keep(self, buffer: pickle.PickleBuffer) -> bool:
+        """Called for each buffer, a tensor's right after ``prepare``; True keeps it in the pickle."""
+        place, self._next = self._next, None
+        if place is None:
+            raw = buffer.raw()
+            if raw.nbytes == 0:
+                return True
+            address = np.frombuffer(raw, dtype=np.uint8).__array_interface__["data"][0]
+            place = self.copied((address, raw.nbytes), raw, raw.nbytes, lambda view: np.copyto(view, raw))
+        self.all.append(place)
+        return False
+
+    def copied(self, key: Any, owner: Any, size: int, fill: Callable[[Bytes], object]) -> Place:
+        """A block with a copy of what ``owner`` holds; the same block again where that is known already."""
+        if self._known is not None and key in self._known:
+            return self._known[key][1]
+        place, view = self.arena.allocate(size)
+        fill(view)
+        self.arena.hold(place)
+        if self._known is not None:
+            self._known[key] = owner, place
+        return place
+
+
+class Packer(ForkingPickler):
+    """Pickles into an arena; what only ``Process`` may hand on (locks, sockets) works while one starts.
+
+    Args:
+        arena: where the memory of tensors and arrays goes.
+        own: what was made there already, by address.
+        known: what earlier packers have put there, kept alive so that an address means one thing.
+    """
+
+    def __init__(self, arena: Arena, own: dict[int, Place], known: Known | None = None) -> None:
+        self._stream = io.BytesIO()
+        self._places = _Places(arena, own, known)
+        super().__init__(self._stream, 5, True, self._places.keep)
 
     def reducer_override(self, obj: Any) -> Any:
         """Tensors: their memory is a buffer of its own, wherever it lies."""
@@ -42,53 +92,16 @@ class Packer(ForkingPickler):
             raise RuntimeError(
                 f"a tensor of shape {list(obj.shape)} has a gradient graph, which stays in its process: detach() it"
             )
-        self._next = self._place_of(obj.detach() if tracked else obj, id(obj), obj)
+        self._places.prepare(obj.detach() if tracked else obj, obj)
         return rebuilt, (pickle.PickleBuffer(_EMPTY), obj.dtype, tuple(obj.shape), tracked)
-
-    def _place_of(self, tensor: tw.Tensor, key: int, owner: tw.Tensor) -> Place:
-        """Where its bytes lie in the arena, into which they are copied unless they were made there."""
-        size = tensor.nbytes
-        if size == 0:
-            return NOTHING
-        made_here = self._own.get(tensor.data_ptr())
-        if made_here is not None and made_here[2] == size and tensor.is_contiguous():
-            self._arena.hold(made_here)
-            return made_here
-        return self._once((key,), owner, size, lambda view: _fill(view, tensor))
-
-    def _once(self, key: Any, owner: Any, size: int, fill: Callable[[Bytes], object]) -> Place:
-        """A block with a copy of what ``owner`` holds; the same block again if packers share what is known."""
-        if self._known is not None and key in self._known:
-            return self._known[key][1]
-        place, view = self._arena.allocate(size)
-        fill(view)
-        self._arena.hold(place)
-        if self._known is not None:
-            self._known[key] = owner, place
-        return place
-
-    def _keep(self, buffer: pickle.PickleBuffer) -> bool:
-        """Called for each buffer, a tensor's right after ``reducer_override``; True keeps it in the pickle."""
-        place, self._next = self._next, None
-        if place is None:
-            raw = buffer.raw()
-            if raw.nbytes == 0:
-                return True
-            address = np.frombuffer(raw, dtype=np.uint8).__array_interface__["data"][0]
-            place = self._once((address, raw.nbytes), raw, raw.nbytes, lambda view: np.copyto(view, raw))
-        self.places.append(place)
-        return False
 
     def packed(self, obj: Any) -> Packed:
         """Pickle one object."""
         self.dump(obj)
         data = self._stream.getbuffer()
         if len(data) <= INLINE:
-            return bytes(data), self.places
-        place, view = self._arena.allocate(len(data))
-        view[:] = data
-        self._arena.hold(place)
-        return place, self.places
+            return bytes(data), self._places.all
+        return self._places.copied(object(), None, len(data), lambda view: np.copyto(view, data)), self._places.all
 
 
 def _fill(view: Bytes, tensor: tw.Tensor) -> None:
