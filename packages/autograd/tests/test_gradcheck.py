@@ -72,7 +72,7 @@ def test_jacobian_and_hessian() -> None:
 
 def test_products() -> None:
     x = tw.tensor([1.0, 2.0], dtype=tw.float64)
-    value, (product,) = functional.vjp(lambda t: t * t, x, tw.tensor([1.0, 10.0], dtype=tw.float64))
+    value, product = functional.vjp(lambda t: t * t, x, tw.tensor([1.0, 10.0], dtype=tw.float64))
     assert (value.tolist(), product.tolist()) == ([1.0, 4.0], [2.0, 40.0])
     _, second = functional.hvp(lambda t: (t**3).sum(), x, tw.tensor([1.0, 0.0], dtype=tw.float64))
     assert second.tolist() == [6.0, 0.0]

@@ -10,6 +10,8 @@ Example:
     [2.0, 4.0]
 """
 
+from typing import TYPE_CHECKING
+
 from tensorwright import enable_grad as enable_grad
 from tensorwright import inference_mode as inference_mode
 from tensorwright import is_grad_enabled as is_grad_enabled
@@ -31,11 +33,19 @@ from tensorwright.autograd._function import once_differentiable as once_differen
 from tensorwright.autograd._gradcheck import GradcheckError as GradcheckError
 from tensorwright.autograd._gradcheck import gradcheck as gradcheck
 from tensorwright.autograd._gradcheck import gradgradcheck as gradgradcheck
+from tensorwright.autograd._threads import is_multithreading_enabled as is_multithreading_enabled
+from tensorwright.autograd._threads import set_multithreading_enabled as set_multithreading_enabled
+
+if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
+    from tensorwright.autograd import profiler as profiler
+    from tensorwright.autograd._visualize import Tape as Tape
+    from tensorwright.autograd._visualize import visualize as visualize
 
 __all__ = [
     "Function",
     "FunctionCtx",
     "GradcheckError",
+    "Tape",
     "backward",
     "detect_anomaly",
     "enable_grad",
@@ -48,11 +58,27 @@ __all__ = [
     "inference_mode",
     "is_anomaly_enabled",
     "is_grad_enabled",
+    "is_multithreading_enabled",
     "no_grad",
     "once_differentiable",
+    "profiler",
     "queue_callback",
     "set_detect_anomaly",
     "set_grad_enabled",
+    "set_multithreading_enabled",
+    "visualize",
 ]
 
 _tensor.extend_tensor()
+
+_LAZY = {"Tape": "_visualize", "visualize": "_visualize"}
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    if name == "profiler":
+        return import_module("tensorwright.autograd.profiler")
+    if name in _LAZY:
+        return getattr(import_module(f"tensorwright.autograd.{_LAZY[name]}"), name)
+    raise AttributeError(f"module 'tensorwright.autograd' has no attribute {name!r}")

@@ -130,6 +130,7 @@ def grad(
     retain_graph: bool | None = None,
     create_graph: bool = False,
     allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
     materialize_grads: bool = False,
 ) -> tuple[Tensor | None, ...]:
     """The gradients of ``outputs`` with respect to ``inputs``; no ``.grad`` changes.
@@ -142,6 +143,8 @@ def grad(
         retain_graph: keep what the graph has saved, for another pass; by default as ``create_graph``.
         create_graph: record the pass itself, so that gradients can be differentiated again.
         allow_unused: give None for an input that the outputs do not depend on; by default as ``materialize_grads``.
+        is_grads_batched: ``grad_outputs`` have one more dimension, their first: gradients are computed for each of its
+            entries, at once, and have it too.
         materialize_grads: give zeros instead of None.
 
     Returns:
@@ -163,6 +166,8 @@ def grad(
     wanted = _listed(inputs)
     if not wanted:
         raise ValueError("grad: inputs is empty")
+    if is_grads_batched:
+        return _batched(outputs, wanted, grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads)
     retain = create_graph if retain_graph is None else retain_graph
     try:
         seeds = _listed_or_none(grad_outputs)
@@ -173,6 +178,28 @@ def grad(
     if None in (gradient if gradient is None else 0 for gradient in found):
         _settle_unused(wanted, found, allow_unused, materialize_grads)
     return tuple(found)
+
+
+def _batched(
+    outputs: Tensors, inputs: list[Tensor], grad_outputs: OptionalTensors, *options: Any
+) -> tuple[Tensor | None, ...]:
+    from tensorwright.func import vmap
+
+    seeds = _listed_or_none(grad_outputs)
+    if not seeds or None in (seed if seed is None else 0 for seed in seeds):
+        raise ValueError("grad: is_grads_batched needs grad_outputs, one for each output")
+    retain, create, allow_unused, materialize = options
+    used: list[int] = []
+
+    def of_one(*given: Tensor) -> tuple[Tensor, ...]:
+        found = grad(outputs, inputs, given, retain, create, allow_unused, materialize_grads=materialize)
+        used[:] = [i for i, gradient in enumerate(found) if gradient is not None]
+        return tuple(gradient for gradient in found if gradient is not None)
+
+    gradients: list[Tensor | None] = [None] * len(inputs)
+    for i, gradient in zip(used, vmap(of_one)(*seeds), strict=True):
+        gradients[i] = gradient
+    return tuple(gradients)
 
 
 def _settle_unused(

@@ -1,0 +1,245 @@
+"""The tape as a picture: nodes, what flows between them, and the leaves that get gradients."""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from tensorwright import Tensor
+from tensorwright.autograd._layers import Drawing, draw
+from tensorwright.autograd._library import op
+from tensorwright.autograd.graph import get_gradient_edge
+
+_result_shapes = op("result_shapes")
+
+_CHARACTER, _LINE, _PADDING = 7.2, 15.0, 8.0  # of the font, in pixels
+_GAP, _RISE, _MARGIN = 24.0, 36.0, 12.0
+_COLOURS = {"op": "#eef1f6", "leaf": "#d7efd9", "function": "#fbe9d0", "output": "#dbe7fb"}
+
+
+@dataclass(frozen=True)
+class TapeVertex:
+    """A box of the picture.
+
+    Attributes:
+        label: its lines of text: the name first.
+        kind: "op", "function" (with a gradient of the user's), "leaf" or "output".
+    """
+
+    label: tuple[str, ...]
+    kind: str
+
+
+@dataclass
+class Tape:
+    """What ``visualize`` gives. Notebooks show it as a picture.
+
+    Attributes:
+        vertices: the boxes.
+        edges: pairs of numbers of vertices, in the direction of the computation, with a label.
+    """
+
+    vertices: list[TapeVertex] = field(default_factory=list)
+    edges: list[tuple[int, int, str]] = field(default_factory=list)
+
+    @property
+    def dot(self) -> str:
+        """The graph in the DOT language of Graphviz."""
+        lines = ["digraph tape {", '  node [shape=box, style="rounded,filled", fontname="monospace"];']
+        for i, vertex in enumerate(self.vertices):
+            text = "\\n".join(_dot_text(line) for line in vertex.label)
+            lines.append(f'  n{i} [label="{text}", fillcolor="{_COLOURS[vertex.kind]}"];')
+        for source, target, label in self.edges:
+            text = f' [label="{_dot_text(label)}"]' if label else ""
+            lines.append(f"  n{source} -> n{target}{text};")
+        return "\n".join([*lines, "}"]) + "\n"
+
+    @property
+    def svg(self) -> str:
+        """The graph as a picture in SVG."""
+        sizes = [_size(vertex) for vertex in self.vertices]
+        drawing = draw(sizes, [(source, target) for source, target, _ in self.edges], _GAP, _RISE)
+        return _svg(self, drawing)
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def __str__(self) -> str:
+        return self.dot
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the picture; a name that ends in ".dot" or ".gv" gets the DOT text, ".svg" the SVG.
+
+        Raises:
+            ValueError: for another ending.
+        """
+        name = os.fspath(path)
+        if name.endswith((".dot", ".gv")):
+            text = self.dot
+        elif name.endswith(".svg"):
+            text = self.svg
+        else:
+            raise ValueError(f"Tape.save: the name must end in .svg, .dot or .gv; got {name!r}")
+        with open(name, "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def visualize(
+    outputs: Tensor | Iterable[Tensor], params: Mapping[str, Tensor] | Any = None, *, shapes: bool = True
+) -> Tape:
+    """The tape that leads to tensors: which operations made them, out of which leaves.
+
+    Args:
+        outputs: tensors that require grad.
+        params: names for leaves: a mapping of names to tensors, or a module, whose ``named_parameters()`` are asked.
+        shapes: find out the shapes and dtypes of results between, by a backward pass with gradients of zero that
+            changes nothing. It calls ``backward`` of the :class:`Function` in the graph and recomputes checkpoints;
+            nodes whose saved values were freed stay without shapes, and so do those behind them.
+
+    Returns:
+        An object with the graph as ``dot`` and ``svg``, which notebooks show.
+
+    Raises:
+        RuntimeError: if an output does not require grad.
+
+    Example:
+        >>> import tensorwright as tw
+        >>> w = tw.ones(3, 2, requires_grad=True)
+        >>> tape = tw.autograd.visualize((tw.ones(4, 3) @ w).tanh(), {"w": w})
+        >>> [vertex.label[0] for vertex in tape.vertices]
+        ['output', 'Tanh', 'Mm', 'w']
+        >>> tape.vertices[2].label
+        ('Mm', 'float32 [4, 2]')
+        >>> tape.dot.splitlines()[-2]
+        '  n1 -> n0;'
+    """
+    roots = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    return _Builder(_names(params), shapes).build(roots)
+
+
+def _names(params: Any) -> dict[int, str]:
+    """By the address of a leaf's accumulator."""
+    if params is None:
+        return {}
+    named = params.items() if isinstance(params, Mapping) else params.named_parameters()
+    return {get_gradient_edge(tensor).node.id: name for name, tensor in named if tensor.requires_grad}
+
+
+class _Builder:
+    def __init__(self, names: dict[int, str], shapes: bool) -> None:
+        self._names, self._with_shapes = names, shapes
+        self._tape = Tape()
+        self._numbers: dict[int, int] = {}  # of vertices, by the node's address
+        self._shapes: dict[tuple[int, int], str] = {}  # of results, by address and slot
+        self._outputs_of: dict[int, int] = {}  # by address: how many results a pass has seen
+
+    def build(self, roots: Sequence[Tensor]) -> Tape:
+        edges = [get_gradient_edge(root) for root in roots]
+        if self._with_shapes:
+            for root in roots:
+                self._find_shapes(root)
+        for i, (root, edge) in enumerate(zip(roots, edges, strict=True)):
+            name = "output" if len(roots) == 1 else f"output {i}"
+            vertex = self._add(TapeVertex((name, _described(root.dtype, root.shape)), "output"))
+            self._follow(edge.node)
+            self._tape.edges.append((self._numbers[edge.node.id], vertex, self._slot_label(edge.node, edge.output_nr)))
+        return self._tape
+
+    def _find_shapes(self, root: Tensor) -> None:
+        for node, slot, dtype, shape in _result_shapes(root):
+            self._shapes.setdefault((node.id, slot), _described(dtype, shape))
+            self._outputs_of[node.id] = max(self._outputs_of.get(node.id, 0), slot + 1)
+
+    def _add(self, vertex: TapeVertex) -> int:
+        self._tape.vertices.append(vertex)
+        return len(self._tape.vertices) - 1
+
+    def _follow(self, root: Any) -> None:
+        """All nodes that lead to one, each once, without recursion."""
+        if root.id in self._numbers:
+            return
+        self._numbers[root.id] = self._add(self._vertex(root))
+        waiting = [root]
+        for node in waiting:
+            for source, slot in node.next_functions:
+                if source is None:
+                    continue
+                if source.id not in self._numbers:
+                    self._numbers[source.id] = self._add(self._vertex(source))
+                    waiting.append(source)
+                label = self._slot_label(source, slot)
+                self._tape.edges.append((self._numbers[source.id], self._numbers[node.id], label))
+
+    def _vertex(self, node: Any) -> TapeVertex:
+        leaf = getattr(node, "variable", None)
+        if isinstance(leaf, Tensor):
+            name = self._names.get(node.id, "leaf")
+            return TapeVertex((name, _described(leaf.dtype, leaf.shape)), "leaf")
+        name = node.name().removesuffix("Backward")
+        shape = self._shapes.get((node.id, 0))
+        several = self._outputs_of.get(node.id, 1) > 1
+        lines = (name,) if shape is None or several else (name, shape)
+        return TapeVertex(lines, "function" if hasattr(node, "saved_tensors") else "op")
+
+    def _slot_label(self, node: Any, slot: int) -> str:
+        """Of an edge out of a node with several results."""
+        if self._outputs_of.get(node.id, 1) <= 1 and slot == 0:
+            return ""
+        return " ".join(["result", str(slot), self._shapes.get((node.id, slot), "")]).strip()
+
+
+def _described(dtype: Any, shape: Iterable[int]) -> str:
+    return f"{str(dtype).removeprefix('tensorwright.')} {list(shape)}"
+
+
+# ---- text -------------------------------------------------------------------------------------------------------
+
+
+def _dot_text(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _size(vertex: TapeVertex) -> tuple[float, float]:
+    longest = max(len(line) for line in vertex.label)
+    return longest * _CHARACTER + 2 * _PADDING, len(vertex.label) * _LINE + 2 * _PADDING
+
+
+def _svg(tape: Tape, drawing: Drawing) -> str:
+    width, height = drawing.width + 2 * _MARGIN, drawing.height + 2 * _MARGIN
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
+        f'viewBox="{-_MARGIN:.0f} {-_MARGIN:.0f} {width:.0f} {height:.0f}" font-family="monospace" font-size="12">',
+        '<defs><marker id="head" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" '
+        'orient="auto"><path d="M0 0L10 5L0 10z" fill="#555"/></marker></defs>',
+    ]
+    for (_, _, points), (_, _, label) in zip(drawing.edges, tape.edges, strict=True):
+        lines += _edge(points, label)
+    for i, vertex in enumerate(tape.vertices):
+        box = drawing.boxes[i]
+        left, top = box.x - box.width / 2, box.y - box.height / 2
+        lines.append(
+            f'<rect x="{left:.1f}" y="{top:.1f}" width="{box.width:.1f}" height="{box.height:.1f}" rx="6" '
+            f'fill="{_COLOURS[vertex.kind]}" stroke="#555"/>'
+        )
+        for k, line in enumerate(vertex.label):
+            y = top + _PADDING + (k + 0.75) * _LINE
+            weight = ' font-weight="bold"' if k == 0 else ""
+            lines.append(f'<text x="{box.x:.1f}" y="{y:.1f}" text-anchor="middle"{weight}>{html.escape(line)}</text>')
+    return "\n".join([*lines, "</svg>"]) + "\n"
+
+
+def _edge(points: Sequence[tuple[float, float]], label: str) -> list[str]:
+    """A curve through the points that leaves and arrives upright."""
+    path = f"M{points[0][0]:.1f} {points[0][1]:.1f}"
+    for (x0, y0), (x1, y1) in pairwise(points):
+        middle = (y0 + y1) / 2
+        path += f"C{x0:.1f} {middle:.1f} {x1:.1f} {middle:.1f} {x1:.1f} {y1:.1f}"
+    lines = [f'<path d="{path}" fill="none" stroke="#555" marker-end="url(#head)"/>']
+    if label:
+        x, y = points[0][0], points[0][1] + 12
+        lines.append(f'<text x="{x + 4:.1f}" y="{y:.1f}" font-size="10" fill="#555">{html.escape(label)}</text>')
+    return lines
