@@ -88,7 +88,8 @@ class KeyedEpoch:
                 randomness.set(self._randomness)
                 self._start(sampler, generator, state["batches"])
         self._delivered = self._next = 0 if state is None else state["batches"]
-        self._ahead: set[int] = set(state["ahead"]) if state else set()
+        self._skipped = frozenset(state["ahead"]) if state else frozenset()
+        self._ahead = set(self._skipped)
 
     def _start(self, sampler: Iterable[Any], generator: tw.Generator | None, skip: int) -> None:
         self.seed = drawn_seed(generator)
@@ -106,7 +107,7 @@ class KeyedEpoch:
         for keys in self._keys:
             ordinal = self._next
             self._next += 1
-            if ordinal not in self._ahead:
+            if ordinal not in self._skipped:
                 return Task(ordinal, batch_seed(self.seed, 0, ordinal), keys)
         return None
 

@@ -42,7 +42,8 @@ def random_split(
     """
     total = len(_sized(dataset))
     given = list(lengths)
-    counts = _counts_of_fractions(given, total) if math.isclose(sum(given), 1) else given
+    one_sample = total == 1 and all(isinstance(length, int) for length in given)
+    counts = _counts_of_fractions(given, total) if math.isclose(sum(given), 1) and not one_sample else given
     if any(count < 0 or count != int(count) for count in counts) or sum(counts) != total:
         raise ValueError(f"random_split: lengths must add up to the dataset's {total} samples, got {given}")
     whole = [int(count) for count in counts]

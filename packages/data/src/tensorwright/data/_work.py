@@ -75,8 +75,9 @@ class Progress:
 class Work:
     """Makes the batches of one process."""
 
-    def __init__(self, recipe: Recipe, progress: Progress) -> None:
+    def __init__(self, recipe: Recipe, progress: Progress, asked: bool = False) -> None:
         self._recipe = recipe
+        self._asked = asked  # by worker_init_fn: which worker this is
         self._shared, self._mine = progress.shared, progress.mine
         self._streams: dict[int, _Stream] = {}
         self._plan = Plan(0, 0, 1, False, False, [0])
@@ -148,7 +149,7 @@ class Work:
         number, _ = task.request
         stream = self._streams.get(number)
         if stream is None:
-            stream = self._streams[number] = _Stream(self._recipe, self._plan, number, self._mine)
+            stream = self._streams[number] = _Stream(self._recipe, self._plan, number, self._mine, self._asked)
         stream.enter()
         samples = stream.samples(task.seed)
         if samples is None:
@@ -167,11 +168,11 @@ def batch_seed(seed: int, stream: int, number: int) -> int:
 class _Stream:
     """An iterator over an iterable dataset, which gives samples for one batch at a time."""
 
-    def __init__(self, recipe: Recipe, plan: Plan, number: int, mine: Cells) -> None:
+    def __init__(self, recipe: Recipe, plan: Plan, number: int, mine: Cells, asked: bool) -> None:
         self._size = recipe.batch_size if recipe.batched and recipe.batch_size else 1
         self._drop_last = recipe.drop_last and recipe.batched
         self._mine = mine
-        self._skips_unasked = plan.automatic and number > 0
+        self._may_be_anothers = plan.automatic and number > 0 and not asked
         self._dataset = recipe.dataset
         self._info = WorkerInfo(number, plan.streams, mixed(plan.seed, -1, number), recipe.dataset)
         self._known = plan.known_streams
@@ -188,6 +189,7 @@ class _Stream:
         """The samples of the next batch; None when there is none."""
         if self._iterator is None:
             seed_everything(self._info.seed)
+            Current.asked = False
             self._iterator = iter(self._dataset)
             for number in range(self._plan.skipped[self._number]):
                 self._next(batch_seed(self._plan.seed, self._number, number))
@@ -209,7 +211,9 @@ class _Stream:
 
     def _is_of_another(self) -> bool:
         """A dataset that has given a sample without asking where it is gives the same ones in every stream."""
-        return self._skips_unasked and not Current.asked
+        anothers = self._may_be_anothers and not Current.asked
+        self._may_be_anothers = False
+        return anothers
 
 
 def described(task: Task | None, position: int, iterable: bool) -> str:

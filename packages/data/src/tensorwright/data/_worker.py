@@ -71,7 +71,7 @@ class _Worker:
             if init is not None:
                 init(self._number)
             recipe.dataset = self._info.dataset  # it may have put another one there
-            self._work = Work(recipe, self._setup.progress(self._number))
+            self._work = Work(recipe, self._setup.progress(self._number), Current.asked)
         except Exception as error:
             self._send(FAILED_START, 0, -1, _carried(error))
             return False
