@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import cases
+import loading
 import startup
 
 Run = Callable[[], object]
@@ -103,7 +104,10 @@ def main() -> None:
     print(table(rows, before))
     start = startup.report(5 if options.quick else 15) if not options.only else {}
     print(startup.text(start))
-    options.output.write_text(json.dumps({"python": sys.version, "cases": rows, "startup": start}, indent=1))
+    loads = loading.report(5 if options.quick else 15) if not options.only else []
+    print(loading.text(loads) if loads else "")
+    results = {"python": sys.version, "cases": rows, "startup": start, "loading": loads}
+    options.output.write_text(json.dumps(results, indent=1))
 
 
 if __name__ == "__main__":

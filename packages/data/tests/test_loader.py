@@ -242,3 +242,11 @@ def test_tensors_keep_their_values_when_the_dataset_changes() -> None:
     (first,) = next(batches)
     data.fill_(7)
     assert first.tolist() == [0, 0]
+
+
+def test_the_names_of_pytorch() -> None:
+    from tensorwright.utils import data
+    from tensorwright.utils.data.distributed import DistributedSampler
+
+    assert data.DataLoader is DataLoader is tw.data.DataLoader is tw.utils.data.DataLoader
+    assert DistributedSampler is tw.data.DistributedSampler

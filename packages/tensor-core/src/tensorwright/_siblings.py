@@ -17,7 +17,7 @@ DISTRIBUTIONS = {
 }
 
 # Modules that a part brings to a package of the core.
-SUBMODULES = {"utils.checkpoint": "tensorwright-autograd"}
+SUBMODULES = {"utils.checkpoint": "tensorwright-autograd", "utils.data": "tensorwright-data"}
 
 # Attributes of Tensor that a part brings: the first use of one imports the part.
 TENSOR_ATTRIBUTES = dict.fromkeys(

@@ -5,7 +5,7 @@ from pkgutil import extend_path
 
 __path__ = extend_path(__path__, __name__)
 
-_MODULES = ("checkpoint",)
+_MODULES = ("checkpoint", "data")
 
 
 def __getattr__(name: str) -> object:
