@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "archive/archive.h"
 #include "ir/text.h"
 #include "program_object.h"
 #include "trace/trace.h"
@@ -13,6 +14,8 @@ const tw_host* g_host = nullptr;
 
 namespace tw::jit {
 namespace {
+
+ObjectRef load_program(std::string_view path) { return object_of(read_archive(std::string(path))); }
 
 ObjectRef new_program() { return object_of(std::make_shared<Program>()); }
 
@@ -28,6 +31,7 @@ constexpr tw_op_def op(const char* schema, tw_kernel_fn fn) {
 const tw_op_def kOps[] = {
     op("jit::program() -> Object", boxed<new_program>),
     op("jit::parse(str text) -> Object", boxed<parse_program>),
+    op("jit::load(str path) -> Object", boxed<load_program>),
 };
 
 const tw_layer_def kLayers[] = {

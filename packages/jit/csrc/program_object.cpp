@@ -194,6 +194,7 @@ void attributes(MethodCall& call) {
   for (const auto& entry : call.program.attributes) give(items++, entry.first);
 }
 
+void signature(MethodCall& call) { give(call.result, call.program.signature); }
 void print_text(MethodCall& call) {
   give(call.result, call.given(0) ? print(call.module, call.function(0)) : print(call.module));
 }
@@ -246,7 +247,7 @@ const std::unordered_map<std::string_view, Method>& methods() {
       {"node_text", node_text},
       {"alive", node_alive},
       {"next", next},
-      {"previous", previous},
+      {"previous", previous}, {"signature", signature},
       {"last", last},
       {"set_type", set_type},
       {"set_location", set_location},

@@ -16,6 +16,8 @@ struct Program {
   std::map<std::string, Tensor> attributes;  // by path: "encoder.layers.0.weight"
   std::vector<ObjectRef> objects;            // by the number in a constant of kind kObject
 
+  std::string signature;                     // of a loaded one: how Python nests arguments and results, as JSON
+
   // The same object is kept once.
   ConstantId keep(tw_object* object);
 };

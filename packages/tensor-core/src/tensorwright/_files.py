@@ -1,10 +1,14 @@
-"""Files in memory."""
+"""Files in memory, and files that appear when they are complete."""
 
 from __future__ import annotations
 
 import mmap
 import os
-from typing import TYPE_CHECKING
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 from tensorwright import _C
 from tensorwright._storage import note_shared
@@ -38,3 +42,31 @@ def _mode(filename: str | os.PathLike[str], shared: bool) -> str:
     if not shared:
         return "rb"
     return "r+b" if os.path.exists(filename) else "w+b"
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable; not every system lets folders be opened."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file that takes the place of ``path`` once it is complete and on the disk, and otherwise leaves no trace."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import mmap as memory_map
 import os
-import secrets
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, overload
 
 from tensorwright import _C, _safetensors, _shards
 from tensorwright._C import Tensor
+from tensorwright._files import replacing
 from tensorwright._safetensors import Entry, FormatError, Header
 from tensorwright._tensor_methods import from_raw_bytes, raw_bytes
 
@@ -49,34 +49,6 @@ def _write(file: BinaryIO, tensors: Mapping[str, Tensor], metadata: Mapping[str,
     file.write(_safetensors.encode_header(ordered, metadata))
     for tensor in ordered.values():
         file.write(raw_bytes(tensor))
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable; not every system lets folders be opened."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes the place of ``path`` once it is complete and on the disk, and otherwise leaves no trace."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
 
 
 def save(
@@ -121,7 +93,7 @@ def save(
     groups = [] if most is None else _shards.divided(tensors, most)
     if len(groups) > 1:
         return _save_shards(groups, target, metadata)
-    with _replacing(target) as file:
+    with replacing(target) as file:
         _write(file, tensors, metadata)
     _shards.index_path(target).unlink(missing_ok=True)  # of shards that were there before
     return None
@@ -131,9 +103,9 @@ def _save_shards(groups: list[dict[str, Tensor]], path: Path, metadata: Mapping[
     """All files are complete before the first takes its name; the index comes last."""
     names = _shards.shard_names(path, len(groups))
     with ExitStack() as files:
-        index = files.enter_context(_replacing(_shards.index_path(path)))
+        index = files.enter_context(replacing(_shards.index_path(path)))
         for name, group in zip(names, groups, strict=True):
-            _write(files.enter_context(_replacing(path.with_name(name))), group, metadata)
+            _write(files.enter_context(replacing(path.with_name(name))), group, metadata)
         index.write(_shards.encode_index(groups, names, metadata))
     path.unlink(missing_ok=True)  # a single file that was there before
 

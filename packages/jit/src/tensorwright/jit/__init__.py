@@ -6,6 +6,8 @@ Example:
     func @forward(%x: tensor<float32, [2, 3]>, %y: tensor<float32, [3]>) {
 """
 
+from tensorwright.jit._archive import load as load
+from tensorwright.jit._archive import save as save
 from tensorwright.jit._program import Program as Program
 from tensorwright.jit._program import parse as parse
 from tensorwright.jit._trace import Captured as Captured
@@ -14,4 +16,4 @@ from tensorwright.jit._trace import TracingCheckError as TracingCheckError
 from tensorwright.jit._trace import make_graph as make_graph
 from tensorwright.jit._trace import trace as trace
 
-__all__ = ["Captured", "Program", "TracerWarning", "TracingCheckError", "make_graph", "parse", "trace"]
+__all__ = ["Captured", "Program", "TracerWarning", "TracingCheckError", "load", "make_graph", "parse", "save", "trace"]

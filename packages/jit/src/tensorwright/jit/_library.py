@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tensorwright import Op, extend, ops
 
-extend.load_library("tensorwright_jit", "tensorwright-jit")
+extend.load_library("twrt", "tensorwright-jit")
 
 
 def op(name: str) -> Op:

@@ -55,19 +55,21 @@ class Captured:
 
     Attributes:
         program: holds the graph, as function ``forward``.
+        inputs: how the arguments are nested.
+        output: how the result is nested.
     """
 
     def __init__(self, program: Program, inputs: Structure, output: Structure) -> None:
         self.program = program
-        self._inputs = inputs
-        self._output = output
+        self.inputs = inputs
+        self.output = output
 
     def __call__(self, *args: Any) -> Any:
         leaves, structure = flatten(args)
-        if structure != self._inputs:
+        if structure != self.inputs:
             raise TypeError("forward: the arguments are nested in another way than the ones it was captured with")
         result = self.program.run("forward", *leaves)
-        return self._output.build(result if isinstance(result, tuple) else (result,))
+        return self.output.build(result if isinstance(result, tuple) else (result,))
 
     @property
     def graph(self) -> str:

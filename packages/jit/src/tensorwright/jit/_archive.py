@@ -1,0 +1,119 @@
+"""Archives of captured functions: what is saved here runs in any process that has libtwrt, with Python or without."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import tensorwright
+from tensorwright._files import replacing
+from tensorwright._tree import LEAF, Structure
+from tensorwright.jit import _library
+from tensorwright.jit._program import Program
+from tensorwright.jit._trace import Captured
+
+_load = _library.op("load")
+
+FORMAT = 1
+ALIGNMENT = 64  # of entries: mapped weights suit vector instructions
+_PADDING_ID = 0x7477  # an extra field of zip that readers skip
+_EARLIEST = (1980, 1, 1, 0, 0, 0)  # entries carry no time: the same program gives the same bytes
+_KINDS: dict[str, type] = {"tuple": tuple, "list": list, "dict": dict}
+
+
+# ---- structures as JSON ---------------------------------------------------------------------------------------------
+
+
+def _to_json(structure: Structure) -> Any:
+    if structure.kind is None:
+        return None
+    kind = "dict" if issubclass(structure.kind, dict) else "list" if issubclass(structure.kind, list) else "tuple"
+    if not all(isinstance(key, str) for key in structure.keys):
+        raise TypeError(f"save: keys of dicts must be str, got {list(structure.keys)}")
+    return {"kind": kind, "keys": list(structure.keys), "items": [_to_json(child) for child in structure.children]}
+
+
+def _from_json(value: Any) -> Structure:
+    if value is None:
+        return LEAF
+    kind = _KINDS[value["kind"]]
+    keys = tuple(value["keys"]) if kind is dict else ()
+    return Structure(kind, keys, tuple(_from_json(item) for item in value["items"]))
+
+
+# ---- writing --------------------------------------------------------------------------------------------------------
+
+
+def _entry(archive: zipfile.ZipFile, name: str, *, large: bool = False) -> zipfile.ZipInfo:
+    """An entry whose bytes will begin at a multiple of ALIGNMENT, by way of padding in its extra field."""
+    info = zipfile.ZipInfo(name, _EARLIEST)
+    assert archive.fp is not None
+    begin = archive.fp.tell() + 30 + len(name.encode()) + 4  # the local header, and the head of the extra field
+    begin += 20 if large else 0  # what zip64 adds to it
+    padding = -begin % ALIGNMENT
+    info.extra = _PADDING_ID.to_bytes(2, "little") + padding.to_bytes(2, "little") + bytes(padding)
+    return info
+
+
+def save(captured: Captured, path: str | os.PathLike[str]) -> None:
+    """Write a captured function to an archive, which :func:`load` and ``libtwrt`` read.
+
+    The file is a zip, nothing in it compressed: a manifest, the graph as text, the weights as safetensors. It takes the
+    place of an older one only when it is complete.
+
+    Args:
+        captured: from :func:`trace`, :func:`make_graph` or :func:`load`.
+        path: conventionally ends in ``.twa``.
+
+    Raises:
+        ValueError: if the graph calls Python.
+
+    Example:
+        >>> import tempfile, os
+        >>> import tensorwright as tw
+        >>> path = os.path.join(tempfile.mkdtemp(), "double.twa")
+        >>> tw.jit.save(tw.jit.trace(lambda x: x * 2, tw.ones(2)), path)
+        >>> tw.jit.load(path)(tw.ones(3)).tolist()
+        [2.0, 2.0, 2.0]
+    """
+    program = captured.program
+    text = program.text()
+    if "py." in text and any(op in text for op in ("py.call ", "py.method ", "py.module ")):
+        program.verify("functional")  # names the node that calls Python
+    manifest = {"format": FORMAT, "producer": "tensorwright-jit", "requires": []}
+    signature = {"inputs": _to_json(captured.inputs), "output": _to_json(captured.output)}
+    with replacing(Path(path)) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in (
+            ("MANIFEST.json", json.dumps(manifest)),
+            ("signature.json", json.dumps(signature)),
+            ("graphs/program.twir", text),
+        ):
+            archive.writestr(_entry(archive, name), content)
+        if program.attributes:
+            weights = {name: tensor.detach() for name, tensor in program.attributes.items()}
+            with archive.open(
+                _entry(archive, "weights/weights.safetensors", large=True), "w", force_zip64=True
+            ) as file:
+                tensorwright.save(weights, file)
+
+
+# ---- reading --------------------------------------------------------------------------------------------------------
+
+
+def load(path: str | os.PathLike[str]) -> Captured:
+    """Read a function from an archive; its weights stay in the file until they are used, and nothing is executed.
+
+    Raises:
+        ValueError: if the file is no archive, is damaged or needs a newer reader; says which.
+    """
+    program = Program(_load(os.fspath(path)))
+    text = program.native("signature")
+    try:
+        signature = json.loads(text)
+        inputs, output = _from_json(signature["inputs"]), _from_json(signature["output"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"{os.fspath(path)}: archive: its signature is damaged: {error}") from error
+    return Captured(program, inputs, output)
