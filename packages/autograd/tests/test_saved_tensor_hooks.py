@@ -45,7 +45,7 @@ PROGRAMS: list[Callable[[tw.Tensor], tw.Tensor]] = [
     lambda x: tw.einsum("i,j->ij", x, x).softmax(0),
     lambda x: tw.linalg.multi_dot([x.reshape(1, -1), x.reshape(-1, 1), x.reshape(1, -1)]),
     lambda x: (x * 2).mul_(x).sigmoid_(),
-    lambda x: tw.nn.functional.layer_norm(x, [x.numel()]),
+    lambda x: tw.layer_norm(x, [x.numel()]),
     lambda x: Square.apply(x),
     lambda x: (x * 1)[1:].mul_(x[:-1]),
     lambda x: tw.logcumsumexp(x.sort().values, 0),

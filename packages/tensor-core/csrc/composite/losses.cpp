@@ -93,9 +93,10 @@ Tensor binary_cross_entropy(TensorRef self, TensorRef target, TensorRef weight, 
 
 Tensor binary_cross_entropy_with_logits(TensorRef self, TensorRef target, TensorRef weight, TensorRef pos_weight,
                                         std::string_view reduction) {
+  if (!pos_weight) return reduced(scaled(ops::bce_logit_terms(self, target), weight), reduction);
   const Tensor log_probability = ops::log_sigmoid(self), negative_part = ops::mul(ops::sub(1, target), self);
-  const Tensor positive_weight = pos_weight ? ops::add(ops::mul(ops::sub(pos_weight, 1), target), 1) : Tensor();
-  return reduced(scaled(ops::sub(negative_part, scaled(log_probability, positive_weight)), weight), reduction);
+  const Tensor positive_weight = ops::add(ops::mul(ops::sub(pos_weight, 1), target), 1);
+  return reduced(scaled(ops::sub(negative_part, ops::mul(log_probability, positive_weight)), weight), reduction);
 }
 
 Tensor kl_div(TensorRef self, TensorRef target, std::string_view reduction, bool log_target) {
