@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorwright as tw
-from tensorwright.data import DataLoader, Dataset, IterableDataset, TensorDataset, get_worker_info
+from tensorwright.data import DataLoader, Dataset, IterableDataset, TensorDataset, WorkerError, get_worker_info
 
 DTYPES = (
     *("bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float16", "bfloat16"),
@@ -340,3 +340,23 @@ def test_loaders_inside_loops_of_loaders() -> None:
     outer = DataLoader(Made(int, 3), num_workers=2)
     inner = DataLoader(Made(int, 2), num_workers=2)
     assert [(a.item(), b.item()) for a in outer for b in inner] == [(i, j) for i in range(3) for j in range(2)]
+
+
+def test_a_batch_that_cannot_be_pickled_gives_its_memory_back() -> None:
+    def bad(index: int) -> Any:
+        return [tw.zeros(300_000), (lambda: index) if index < 40 else index]
+
+    batches = iter(DataLoader(Made(bad, 44), batch_size=None, num_workers=1, collate_fn=lambda x: x))
+    for _ in range(40):
+        with pytest.raises((AttributeError, TypeError, WorkerError), match="lambda"):
+            next(batches)
+    assert [index for _, index in batches] == [40, 41, 42, 43]
+    assert mapped_files() <= 2
+
+
+def test_many_batches_need_few_descriptors() -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    loader = DataLoader(Made(lambda i: tw.full((25_000,), i), 1500), num_workers=1)
+    kept = list(loader)
+    assert len(os.listdir("/proc/self/fd")) - before < 10
+    assert [int(batch[0, -1]) for batch in kept] == list(range(1500))

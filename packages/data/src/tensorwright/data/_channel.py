@@ -8,10 +8,12 @@ import select
 import socket
 import struct
 from collections import deque
+from collections.abc import Callable
 
 _HEADER = struct.Struct("<QI")  # bytes of the message, descriptors that come with it
 _PIECE = 1 << 18
 _MOST_DESCRIPTORS = 64  # in one message; an arena that doubles never makes as many
+_ASK_EVERY = 5.0  # seconds
 _CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
 Message = tuple[bytes, list[int]]
@@ -80,9 +82,12 @@ class Channel:
         if sent < len(whole):
             self.socket.sendall(whole[sent:])
 
-    def receive(self) -> Message | None:
-        """The next message; None when the other end is gone."""
+    def receive(self, goes_on: Callable[[], bool]) -> Message | None:
+        """The next message; None when the other end is gone, or ``goes_on()``, asked now and then, is false."""
         while (message := self._complete()) is None:
+            while not wait([self], _ASK_EVERY):
+                if not goes_on():
+                    return None
             if self.closed or not self._read(0):
                 return None
         return message
@@ -130,9 +135,9 @@ class Channel:
         self.socket.close()
 
 
-def wait(channels: list[Channel], seconds: float | None) -> None:
-    """Wait until one of the channels has news or takes what it could not send."""
+def wait(channels: list[Channel], seconds: float | None) -> bool:
+    """Wait until one of the channels has news or takes what it could not send; False after ``seconds``."""
     poller = select.poll()
     for channel in channels:
         poller.register(channel.fileno(), select.POLLIN | (select.POLLOUT if channel.pending else 0))
-    poller.poll(None if seconds is None else seconds * 1000)
+    return bool(poller.poll(None if seconds is None else seconds * 1000))

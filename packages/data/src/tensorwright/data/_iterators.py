@@ -77,6 +77,20 @@ class WorkerIterator(Iterator[Any]):
         if self._failure is not None:
             raise self._failure
         deadline = time.monotonic() + self._options.timeout if self._options.timeout else None
+        try:
+            return self._next_batch(deadline)
+        except KeyboardInterrupt as error:
+            self._fail(error)
+            raise
+
+    def _fail(self, error: BaseException) -> None:
+        """Batches may be lost: there is no going on."""
+        self._failure = error
+        self._pool.shutdown()
+
+    def _next_batch(self, deadline: float | None) -> Any:
+        if self._order:
+            self._take(0)  # a death is told at once, not when its batch is due
         while not self._epoch.finished:
             result = self._next_result()
             if result is None and not self._order:
@@ -106,17 +120,17 @@ class WorkerIterator(Iterator[Any]):
         return self._came.pop(next(iter(self._came))) if self._came else None
 
     def _wait(self, deadline: float | None) -> None:
+        left = None if deadline is None else deadline - time.monotonic()
+        if left is not None and left <= 0:
+            raise self._late()
+        self._take(left)
+
+    def _take(self, seconds: float | None) -> None:
         try:
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                raise self._late()
-            for result in self._pool.results(left):
+            for result in self._pool.results(seconds):
                 self._came[result.task.ordinal] = result
-        except LoaderTimeoutError:
-            raise
-        except Exception as error:  # a worker is lost, and with it its batches
-            self._failure = error
-            self._pool.shutdown()
+        except Exception as error:
+            self._fail(error)
             raise
 
     def _late(self) -> LoaderTimeoutError:

@@ -128,7 +128,7 @@ class Arena:
     def _grown(self, size: int) -> Chunk:
         """A new chunk, as large as all others together: few descriptors, whatever is held. Unused pages are free."""
         total = sum(chunk.size for chunk in self.chunks.values())
-        wanted = max(SMALLEST_CHUNK, 4 * size, min(total, LARGEST_GROWTH))
+        wanted = max(SMALLEST_CHUNK, min(4 * size, size + LARGEST_GROWTH), min(total, LARGEST_GROWTH))
         wanted = -(-wanted // mmap.ALLOCATIONGRANULARITY) * mmap.ALLOCATIONGRANULARITY
         chunk = Chunk(self._next, anonymous_file(wanted), wanted)
         self._next += 1

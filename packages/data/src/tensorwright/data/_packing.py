@@ -97,7 +97,11 @@ class Packer(ForkingPickler):
 
     def packed(self, obj: Any) -> Packed:
         """Pickle one object."""
-        self.dump(obj)
+        try:
+            self.dump(obj)
+        except BaseException:
+            self._places.arena.release([place[:2] for place in self._places.all if place != NOTHING])
+            raise
         data = self._stream.getbuffer()
         if len(data) <= INLINE:
             return bytes(data), self._places.all

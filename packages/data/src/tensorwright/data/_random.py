@@ -37,6 +37,13 @@ def seed_everything(seed: int) -> None:
     np.random.seed(seed & 0xFFFFFFFF)
 
 
+def use_mersenne_twister() -> None:
+    """Give ``numpy.random`` the generator that it can seed, in a process that inherited another one."""
+    module: Any = np.random  # its stubs lack a function
+    if type(module.get_bit_generator()) is not np.random.MT19937:
+        module.set_bit_generator(np.random.MT19937())
+
+
 class OwnRandomness:
     """A context in which the global generators may be seeded and used; afterwards they go on where they were."""
 

@@ -78,6 +78,7 @@ class Work:
     def __init__(self, recipe: Recipe, progress: Progress, asked: bool = False) -> None:
         self._recipe = recipe
         self._asked = asked  # by worker_init_fn: which worker this is
+        self._progress = progress
         self._shared, self._mine = progress.shared, progress.mine
         self._streams: dict[int, _Stream] = {}
         self._plan = Plan(0, 0, 1, False, False, [0])
@@ -149,7 +150,7 @@ class Work:
         number, _ = task.request
         stream = self._streams.get(number)
         if stream is None:
-            stream = self._streams[number] = _Stream(self._recipe, self._plan, number, self._mine, self._asked)
+            stream = self._streams[number] = _Stream(self._recipe, self._plan, number, self._progress, self._asked)
         stream.enter()
         samples = stream.samples(task.seed)
         if samples is None:
@@ -168,10 +169,10 @@ def batch_seed(seed: int, stream: int, number: int) -> int:
 class _Stream:
     """An iterator over an iterable dataset, which gives samples for one batch at a time."""
 
-    def __init__(self, recipe: Recipe, plan: Plan, number: int, mine: Cells, asked: bool) -> None:
+    def __init__(self, recipe: Recipe, plan: Plan, number: int, progress: Progress, asked: bool) -> None:
         self._size = recipe.batch_size if recipe.batched and recipe.batch_size else 1
         self._drop_last = recipe.drop_last and recipe.batched
-        self._mine = mine
+        self._shared, self._mine = progress.shared, progress.mine
         self._may_be_anothers = plan.automatic and number > 0 and not asked
         self._dataset = recipe.dataset
         self._info = WorkerInfo(number, plan.streams, mixed(plan.seed, -1, number), recipe.dataset)
@@ -201,6 +202,8 @@ class _Stream:
         samples: list[Any] = []
         while len(samples) < self._size and not self._ended:
             self._mine[POSITION] = self.taken
+            if self._shared[EPOCH] != self._plan.number:
+                raise Abandoned
             sample = next(self._iterator, _NO_SAMPLE)
             if sample is _NO_SAMPLE or self._is_of_another():
                 self._ended = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import signal
 import traceback
@@ -14,7 +15,7 @@ from . import _collate
 from ._channel import Channel
 from ._memory import Arena
 from ._packing import BatchMemory, Packed, Packer
-from ._random import mixed, seed_everything
+from ._random import mixed, seed_everything, use_mersenne_twister
 from ._setup import Setup
 from ._work import ENDED, Abandoned, Plan, Task, Work
 from ._worker_info import Current, WorkerInfo
@@ -50,6 +51,7 @@ def _settle() -> None:
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     tw.set_num_threads(1)
+    use_mersenne_twister()
 
 
 class _Worker:
@@ -57,6 +59,7 @@ class _Worker:
         self._setup = setup
         self._number = number
         self._channel = channel
+        self._parent = os.getppid()
         self._arena = Arena()
         self._memory = BatchMemory(self._arena)
 
@@ -80,7 +83,7 @@ class _Worker:
 
     def serve(self) -> None:
         """Do what comes until the main process closes its end."""
-        while (message := self._channel.receive()) is not None:
+        while (message := self._channel.receive(self._parent_lives)) is not None:
             order = pickle.loads(message[0])
             if order[0] == "begin":
                 self._begin(Plan(*order[1]))
@@ -88,6 +91,10 @@ class _Worker:
                 _, epoch, task, released = order
                 self._arena.release(released)
                 self._do(epoch, Task(*task))
+
+    def _parent_lives(self) -> bool:
+        """A process that the main one has forked may keep the socket open behind its death."""
+        return os.getppid() == self._parent
 
     def _begin(self, plan: Plan) -> None:
         self._epoch = plan.number
