@@ -19,9 +19,15 @@ class Case(NamedTuple):
     floats: int  # in a sample
     samples: int  # in an epoch
     batch_size: int
+    stored: bool = False  # rows of tensors in memory, instead of tensors made on the spot
 
 
-CASES = (Case("16 B", 4, 20_000, 64), Case("64 KB", 1 << 14, 4_000, 64), Case("1 MB", 1 << 18, 320, 16))
+CASES = (
+    Case("16 B, stored", 4, 20_000, 64, stored=True),
+    Case("16 B", 4, 20_000, 64),
+    Case("64 KB", 1 << 14, 4_000, 64),
+    Case("1 MB", 1 << 18, 320, 16),
+)
 WORKERS = (0, 2, 4)
 
 
@@ -38,6 +44,13 @@ class Samples:
         return self.lib.full((self.case.floats,), float(index)), index
 
 
+def dataset(lib: Any, data: Any, case: Case) -> Any:
+    if not case.stored:
+        return Samples(lib, case)
+    index = lib.arange(case.samples)
+    return data.TensorDataset(index.reshape(-1, 1).expand(-1, case.floats).to(lib.float32).contiguous(), index)
+
+
 def epoch(loader: Any) -> float:
     """Samples per second; a number of each batch is read, as a training step would."""
     start, count = time.perf_counter(), 0
@@ -50,11 +63,11 @@ def epoch(loader: Any) -> float:
 def compare(case: Case, workers: int, rounds: int) -> dict[str, Any]:
     import tensorwright as tw
     import torch
-    from torch.utils.data import DataLoader
+    from torch.utils import data
 
     options = {"batch_size": case.batch_size, "num_workers": workers, "persistent_workers": workers > 0}
-    ours = tw.data.DataLoader(Samples(tw, case), **options)
-    theirs: Any = DataLoader(Samples(torch, case), **options)  # type: ignore[type-var]
+    ours = tw.data.DataLoader(dataset(tw, tw.data, case), **options)
+    theirs: Any = data.DataLoader(dataset(torch, data, case), **options)  # type: ignore[type-var]
     epoch(ours), epoch(theirs)
     pairs = [(epoch(ours), epoch(theirs)) for _ in range(rounds)]
     return {
@@ -74,9 +87,9 @@ def report(rounds: int) -> list[dict[str, Any]]:
 
 def text(rows: list[dict[str, Any]]) -> str:
     """The report as lines."""
-    lines = [f"{'samples of':10} {'workers':>7} {'ours/s':>10} {'torch/s':>10} {'ratio':>7}"]
+    lines = [f"{'samples of':12} {'workers':>7} {'ours/s':>10} {'torch/s':>10} {'ratio':>7}"]
     lines += [
-        f"{row['sample']:10} {row['workers']:>7} {row['ours']:>10.0f} {row['torch']:>10.0f} {row['ratio']:>7.2f}"
+        f"{row['sample']:12} {row['workers']:>7} {row['ours']:>10.0f} {row['torch']:>10.0f} {row['ratio']:>7.2f}"
         for row in rows
     ]
     return "\n".join(lines)

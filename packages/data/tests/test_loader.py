@@ -16,6 +16,7 @@ from tensorwright.data import (
     IterableDataset,
     RandomSampler,
     SequentialSampler,
+    Subset,
     TensorDataset,
     default_collate,
     default_convert,
@@ -250,3 +251,33 @@ def test_the_names_of_pytorch() -> None:
 
     assert data.DataLoader is DataLoader is tw.data.DataLoader is tw.utils.data.DataLoader
     assert DistributedSampler is tw.data.DistributedSampler
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_batches_of_tensors_are_gathered_at_once_as_if_collated(workers: int) -> None:
+    tensors = TensorDataset(tw.randn(30, 700), tw.arange(30), tw.ones(30, 2, 3).to(tw.bfloat16), tw.zeros(30, 0))
+    for dataset in (
+        tensors,
+        Subset(tensors, range(29, -1, -2)),
+        Subset(Subset(tensors, range(9, 29)), [-1, *range(9)]),
+    ):
+        options: dict[str, Any] = {"batch_size": 8, "num_workers": workers}
+        plainly = DataLoader(dataset, collate_fn=lambda samples: default_collate(samples), **options)
+        for left, right in zip(DataLoader(dataset, **options), plainly, strict=True):
+            assert [part.dtype for part in left] == [part.dtype for part in right]
+            assert [part.tolist() for part in left] == [part.tolist() for part in right]
+    for index in (30, -31):
+        with pytest.raises(IndexError) as raised:
+            list(DataLoader(tensors, batch_sampler=[[1, index]], num_workers=workers))
+        assert f"sample index {index} (sample 1 of batch 0)" in raised.value.__notes__[0]
+
+
+def test_a_subclass_that_changes_samples_is_asked_for_them() -> None:
+    class Negated(TensorDataset):
+        def __getitem__(self, index: int) -> tuple[tw.Tensor, ...]:
+            return tuple(-part for part in super().__getitem__(index))
+
+    ((batch,),) = DataLoader(Negated(tw.arange(3)), batch_size=3)
+    assert batch.tolist() == [0, -1, -2]
+    ((batch,),) = DataLoader(Subset(Negated(tw.arange(3)), [2, 1]), batch_size=3)
+    assert batch.tolist() == [-2, -1]

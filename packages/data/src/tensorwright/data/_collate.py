@@ -92,6 +92,12 @@ def _stacked(batch: Sequence[Any], field: str) -> tw.Tensor:
         raise _mismatch(batch, field) or error from None
 
 
+def gathered(tensor: tw.Tensor, index: tw.Tensor) -> tw.Tensor:
+    """The entries of ``tensor`` at the indices: what stacking them gives."""
+    memory = batch_memory((len(index), *tensor.shape[1:]), tensor.dtype) if batch_memory else None
+    return tw.index_select(tensor, 0, index) if memory is None else tw.index_select(tensor, 0, index, out=memory)
+
+
 def _mismatch(batch: Sequence[Any], field: str) -> Exception | None:
     """What is wrong with tensors that cannot be stacked."""
     first = batch[0]

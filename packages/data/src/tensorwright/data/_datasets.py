@@ -7,7 +7,10 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
+import tensorwright as tw
 from tensorwright import Tensor
+
+from ._collate import gathered
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -81,6 +84,16 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
 
     def __len__(self) -> int:
         return int(self.tensors[0].shape[0])
+
+    def _collated(self, keys: list[Any]) -> list[Tensor] | None:
+        """What ``default_collate`` makes of the samples, gathered at once; None where only they can tell."""
+        if type(self).__getitem__ is not TensorDataset.__getitem__:
+            return None
+        try:
+            index = tw.tensor(keys, dtype=tw.int64)
+            return [gathered(tensor, index) for tensor in self.tensors]
+        except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):
+            return None  # an index counts from the end, or is wrong: the samples' own message says which
 
 
 class StackDataset(Dataset[Any]):
@@ -227,6 +240,13 @@ class Subset(Dataset[T_co]):
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    def _collated(self, keys: list[Any]) -> Any:
+        """As of ``TensorDataset``, if this is a part of one."""
+        inner = getattr(self.dataset, "_collated", None)
+        if inner is None or type(self) is not Subset:
+            return None
+        return inner([self.indices[key] for key in keys])
 
 
 def samples_of(dataset: Any, indices: list[Any]) -> list[Any]:

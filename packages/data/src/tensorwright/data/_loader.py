@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from multiprocessing.context import BaseContext
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import tensorwright as tw
 
 from ._collate import default_collate, default_convert
 from ._datasets import IterableDataset
 from ._epoch import VERSION, Epoch, KeyedEpoch, State, StreamedEpoch
-from ._iterators import LocalIterator, Options, WorkerIterator
-from ._pool import Pool
+from ._local import LocalIterator
 from ._samplers import BatchSampler, RandomSampler, SequentialSampler
 from ._work import Recipe
+
+if TYPE_CHECKING:  # what workers need is imported when there are some
+    from multiprocessing.context import BaseContext
+
+    from ._iterators import WorkerIterator
+    from ._pool import Pool
 
 T_co = TypeVar("T_co", covariant=True)
 _FIXED = frozenset(("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"))
@@ -176,14 +179,20 @@ class DataLoader(Generic[T_co]):
 
     @multiprocessing_context.setter
     def multiprocessing_context(self, context: str | BaseContext | None) -> None:
-        if context is not None and not self.num_workers:
+        if context is None:
+            self._context: BaseContext | None = None
+            return
+        import multiprocessing
+        from multiprocessing.context import BaseContext
+
+        if not self.num_workers:
             raise ValueError("DataLoader: 'multiprocessing_context' needs num_workers > 0, got num_workers=0")
         if isinstance(context, str):
             methods = multiprocessing.get_all_start_methods()
             if context not in methods:
                 raise ValueError(f"DataLoader: 'multiprocessing_context' must be one of {methods}, got {context!r}")
             context = multiprocessing.get_context(context)
-        if context is not None and not isinstance(context, BaseContext):
+        if not isinstance(context, BaseContext):
             raise TypeError(
                 f"DataLoader: 'multiprocessing_context' must be a context or its name, got {type(context).__name__}"
             )
@@ -218,6 +227,11 @@ class DataLoader(Generic[T_co]):
         return KeyedEpoch(self._index_sampler, self.generator, state)
 
     def _with_workers(self, epoch: Epoch, recipe: Recipe) -> WorkerIterator:
+        import multiprocessing
+
+        from ._iterators import Options, WorkerIterator
+        from ._pool import Pool
+
         before = self._latest() if self._latest is not None else None
         if before is not None and self.persistent_workers:
             before.close()

@@ -12,7 +12,6 @@ from __future__ import annotations
 import bisect
 import mmap
 import os
-import tempfile
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -33,6 +32,8 @@ def anonymous_file(size: int) -> int:
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("tensorwright", os.MFD_CLOEXEC)
     else:
+        import tempfile  # needed by few, and slow to import
+
         descriptor, name = tempfile.mkstemp()
         os.unlink(name)
     os.ftruncate(descriptor, size)

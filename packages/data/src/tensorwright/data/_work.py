@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from ._collate import current_indices
+from ._collate import current_indices, default_collate
 from ._random import mixed, seed_everything
 from ._worker_info import Current, WorkerInfo
 
@@ -80,8 +80,15 @@ class Work:
         self._asked = asked  # by worker_init_fn: which worker this is
         self._progress = progress
         self._shared, self._mine = progress.shared, progress.mine
+        self._collated_by_dataset = self._shortcut()
         self._streams: dict[int, _Stream] = {}
         self._plan = Plan(0, 0, 1, False, False, [0])
+
+    def _shortcut(self) -> Callable[[list[Any]], Any] | None:
+        """How a dataset makes the default batch at once, if it can."""
+        if not self._recipe.batched or self._recipe.collate_fn is not default_collate:
+            return None
+        return getattr(self._recipe.dataset, "_collated", None)
 
     def begin(self, plan: Plan) -> None:
         """Start an epoch."""
@@ -119,6 +126,11 @@ class Work:
         if not recipe.batched:
             self._mine[POSITION] = 0
             return self._collated(recipe.dataset[keys], [keys])
+        if self._collated_by_dataset is not None:
+            self._mine[POSITION] = TOGETHER
+            batch = self._collated_by_dataset(keys)
+            if batch is not None:
+                return batch
         return self._collated(self._samples(keys), keys)
 
     def _samples(self, keys: list[Any]) -> list[Any]:
