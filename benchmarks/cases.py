@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from derivatives import jacobian_of_256, mlp_hessian, per_sample_gradients
+
 Library = Any  # the module tensorwright, or torch
 
 
@@ -125,6 +127,9 @@ CASES = [
     Case("chain of 10 one-element ops, forward and backward", 1 / 3, chain_backward),
     Case("MLP 784-512-512-10, batch 64, Adam, step", 1.0, mlp_step, parallel=True),
     Case("digits network, one epoch", 1.0, digits_epoch, parallel=True),
+    Case("gradients per sample of a CNN, 32 images", 0.5, per_sample_gradients, parallel=True),
+    Case("hessian of an MLP with 64 parameters", 0.5, mlp_hessian, parallel=True),
+    Case("jacrev of 256 outputs by 64 inputs", 0.5, jacobian_of_256, parallel=True),
     Case("exp, 1e6 float32", 1.0, elementwise("exp", 1_000_000), parallel=True),
     Case("tanh, 1e6 float32", 1.0, elementwise("tanh", 1_000_000), parallel=True),
     Case("sum, 1e6 float32", 1.0, elementwise("sum", 1_000_000), parallel=True),

@@ -435,7 +435,7 @@ def test_sequences(count: int, data: st.DataObject) -> None:
 
     expected = gradients(plain)
     got = gradients(lambda x: checkpoint_sequential(steps, segments, x).tanh())
-    assert got == pytest.approx(expected, rel=1e-12)
+    assert got == pytest.approx(expected, rel=1e-12, nan_ok=True)
 
 
 def test_refused_sequences() -> None:

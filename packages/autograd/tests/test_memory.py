@@ -146,3 +146,98 @@ def test_million_nodes_are_given_back() -> None:
     before = resident()
     chain()
     assert resident() - before < 16 << 20
+
+
+# ---- by the allocator's own count -----------------------------------------------------------------------------------
+
+
+class Scale(tw.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, factor):
+        ctx.save_for_backward(x)
+        ctx.output = x * factor
+        ctx.factor = factor
+        return ctx.output
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * ctx.factor + 0 * ctx.output, None
+
+
+def second_order(x: tw.Tensor) -> None:
+    (first,) = tw.autograd.grad(Scale.apply(x.exp(), 2.0).sum(), x, create_graph=True)
+    first.sum().backward()
+
+
+def with_hooks(x: tw.Tensor) -> None:
+    y = x * 2
+    y.register_hook(lambda grad: grad * 2)
+    y.grad_fn.metadata["note"] = [1]
+    y.retain_grad()
+    (y * y).sum().backward()
+
+
+def failing_hook(x: tw.Tensor) -> None:
+    y = x.exp()
+
+    def fail(grad: tw.Tensor) -> None:
+        raise ValueError("mine")
+
+    y.register_hook(fail)
+    with pytest.raises(ValueError, match="mine"):
+        (y * y).sum().backward()
+
+
+def accumulated(x: tw.Tensor) -> None:
+    x.exp().sum().backward(create_graph=True)  # the gradient holds the graph that computed it
+    x.grad = None
+
+
+def packed(x: tw.Tensor) -> None:
+    with tw.autograd.graph.saved_tensors_hooks(lambda t: [t], lambda kept: kept[0]):
+        Scale.apply(x.exp(), 3.0).tanh().sum().backward()
+
+
+def profiled(x: tw.Tensor) -> None:
+    with tw.profiler.profile(record_shapes=True, with_stack=True) as prof:
+        x.exp().sum().backward()
+    prof.key_averages().table()
+
+
+def visualized(x: tw.Tensor) -> None:
+    assert tw.autograd.visualize(Scale.apply(x.exp(), 2.0)).svg
+
+
+@pytest.mark.parametrize(
+    "step",
+    [second_order, with_hooks, failing_hook, accumulated, packed, profiled, visualized],
+    ids=lambda f: f.__name__,
+)
+def test_no_byte_stays(step) -> None:
+    x = tw.ones(1000, requires_grad=True)
+    step(x)
+    x.grad = None
+    gc.collect()
+    before = tw.profiler.memory_in_use()
+    for _ in range(5):
+        step(x)
+        x.grad = None
+    gc.collect()
+    assert tw.profiler.memory_in_use() == before
+
+
+def test_cycles_of_python_that_hold_a_graph_are_collected() -> None:
+    class Owner:
+        pass
+
+    gc.collect()
+    before = tw.profiler.memory_in_use()
+    owner = Owner()
+    owner.me = owner
+    owner.graph = Scale.apply(leaf(1000).exp(), 2.0)
+    owner.node = owner.graph.grad_fn
+    alive = weakref.ref(owner)
+    del owner
+    gc.collect()
+    assert alive() is None
+    assert tw.profiler.memory_in_use() == before

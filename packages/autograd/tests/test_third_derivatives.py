@@ -20,8 +20,9 @@ OURS = SimpleNamespace(
     asin=tw.asin, acos=tw.acos, atan=tw.atan, asinh=tw.asinh, acosh=tw.acosh, atanh=tw.atanh, erf=tw.erf, erfc=tw.erfc,
     gamma_log=tw.lgamma, digamma=tw.digamma, sigmoid=tw.sigmoid, softplus=tw.ops.softplus,
     atan2=tw.atan2,
-    expm1=tw.expm1, log1p=tw.log1p, hypot=tw.hypot, sinc=tw.sinc, silu=tw.ops.silu, gelu=tw.ops.gelu, logaddexp=tw.logaddexp,
-    reciprocal=tw.reciprocal, rsqrt=tw.rsqrt, exp2=tw.exp2, log2=tw.log2, xlogy=tw.xlogy, logit=tw.logit,
+    expm1=tw.expm1, log1p=tw.log1p, hypot=tw.hypot, sinc=tw.sinc, silu=tw.ops.silu, gelu=tw.ops.gelu,
+    logaddexp=tw.logaddexp, reciprocal=tw.reciprocal, rsqrt=tw.rsqrt,
+    exp2=tw.exp2, log2=tw.log2, xlogy=tw.xlogy, logit=tw.logit,
 )  # fmt: skip
 
 THEIRS = SimpleNamespace(

@@ -78,3 +78,88 @@ def test_hooks_on_several_threads() -> None:
 
     run(4, work)
     assert counts == [50] * 4
+
+
+def test_functions_on_several_threads() -> None:
+    """Saved tensors belong to the call of backward, not to the context that threads share."""
+
+    class Product(tw.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, b):
+            ctx.save_for_backward(a, b)
+            ctx.result = a * b
+            return ctx.result
+
+        @staticmethod
+        def backward(ctx, grad):
+            a, b = ctx.saved_tensors
+            assert (a * b == ctx.result).all()
+            return grad * b, grad * a
+
+    a = tw.rand(50, requires_grad=True)
+    b = tw.rand(50, requires_grad=True)
+    y = Product.apply(Product.apply(a, b), b).sum()
+    expected = [t.tolist() for t in tw.autograd.grad(y, (a, b), retain_graph=True)]
+
+    def work(_: int) -> None:
+        for _ in range(30):
+            assert [t.tolist() for t in tw.autograd.grad(y, (a, b), retain_graph=True)] == expected
+
+    run(8, work)
+
+
+def test_hooks_that_raise_on_one_thread() -> None:
+    x = tw.ones(10, requires_grad=True)
+    y = (x * 2).exp()
+    z = y.sum()
+    failing = threading.local()
+
+    def hook(grad: tw.Tensor) -> None:
+        if getattr(failing, "now", False):
+            raise ValueError("mine")
+
+    y.register_hook(hook)
+
+    def work(i: int) -> None:
+        failing.now = i % 2 == 0
+        for _ in range(30):
+            try:
+                tw.autograd.grad(z, x, retain_graph=True)
+                assert not failing.now
+            except ValueError:
+                assert failing.now
+
+    run(6, work)
+
+
+def test_passes_inside_of_passes_on_several_threads() -> None:
+    x = tw.ones(5, requires_grad=True)
+    y = x * 3
+
+    def hook(grad: tw.Tensor) -> tw.Tensor:
+        with tw.enable_grad():
+            z = x.detach().requires_grad_()
+            (inner,) = tw.autograd.grad((z * z).sum(), z)
+        return grad * inner
+
+    y.register_hook(hook)
+    z = y.sum()
+
+    def work(_: int) -> None:
+        for _ in range(30):
+            assert tw.autograd.grad(z, x, retain_graph=True)[0].tolist() == [6.0] * 5
+
+    run(6, work)
+
+
+def test_anomaly_mode_while_other_threads_run() -> None:
+    def work(i: int) -> None:
+        for _ in range(20):
+            x = tw.ones(4, requires_grad=True)
+            if i == 0:
+                with tw.autograd.detect_anomaly():
+                    (x * 2).exp().sum().backward()
+            else:
+                (x * 2).exp().sum().backward()
+
+    run(4, work)
