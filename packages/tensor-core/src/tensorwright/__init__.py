@@ -147,6 +147,8 @@ if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
     from tensorwright.amp import autocast as autocast
     from tensorwright.amp import get_autocast_dtype as get_autocast_dtype
     from tensorwright.amp import is_autocast_enabled as is_autocast_enabled
+    from tensorwright.func import vmap as vmap
+    from tensorwright.jit import compile as compile
 
 _siblings.install_finder()
 _tensor_methods.install()
@@ -156,6 +158,7 @@ globals().update({name: _C.op_functions[name] for name in _C.public_op_names})
 newaxis = None
 
 _LAZY = {
+    "compile": "jit",
     "vmap": "func",
     "get_num_threads": "_config",
     "set_num_threads": "_config",

@@ -26,7 +26,7 @@ class TracingCheckError(AssertionError):
     """The graph gives something else than the function it was traced from."""
 
 
-def _caller() -> FrameType | None:
+def caller() -> FrameType | None:
     """The innermost frame that is not of tensorwright."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(_OURS):
@@ -34,13 +34,13 @@ def _caller() -> FrameType | None:
     return frame
 
 
-def _location() -> tuple[str, int] | None:
-    frame = _caller()
+def location() -> tuple[str, int] | None:
+    frame = caller()
     return None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
 
 
 def _warn_baked(op: str) -> None:
-    place = _location() or ("<unknown>", 0)
+    place = location() or ("<unknown>", 0)
     warnings.warn_explicit(
         f"{op.removeprefix('tw::')}: a Python value was taken from a tensor; the graph keeps it as a constant, and "
         "does not follow other inputs that would give another value",
@@ -82,7 +82,7 @@ class Captured:
 
 @contextmanager
 def _open_trace(program: Program, depth: int) -> Iterator[None]:
-    program.native("begin_trace", "forward", depth, _location, _warn_baked)
+    program.native("begin_trace", "forward", depth, location, _warn_baked)
     try:
         yield
     except BaseException:
@@ -90,7 +90,7 @@ def _open_trace(program: Program, depth: int) -> Iterator[None]:
         raise
 
 
-def _named_tensors(function: Any) -> Iterator[tuple[str, Tensor]]:
+def named_tensors(function: Any) -> Iterator[tuple[str, Tensor]]:
     """Parameters and buffers of a module, by path."""
     for listing in ("named_parameters", "named_buffers"):
         if hasattr(function, listing):
@@ -116,7 +116,7 @@ def _capture(function: Callable[..., Any], args: tuple[Any, ...], depth: int) ->
             if not isinstance(leaf, Tensor):
                 raise TypeError(f"trace: input '{name}' must be a Tensor, got {type(leaf).__name__}")
             program.native("trace_input", leaf, name)
-        for path, tensor in _named_tensors(function):
+        for path, tensor in named_tensors(function):
             program.native("trace_attribute", tensor, path)
         results, output = flatten(function(*args))
         program.native("finish_trace", "forward", results[0] if output.kind is None else tuple(results))
