@@ -6,7 +6,7 @@ import json
 import os
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import tensorwright
 from tensorwright._files import replacing
@@ -97,7 +97,7 @@ def save(captured: Captured, path: str | os.PathLike[str]) -> None:
             with archive.open(
                 _entry(archive, "weights/weights.safetensors", large=True), "w", force_zip64=True
             ) as file:
-                tensorwright.save(weights, file)
+                tensorwright.save(weights, cast(BinaryIO, file))
 
 
 # ---- reading --------------------------------------------------------------------------------------------------------
