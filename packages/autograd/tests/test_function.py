@@ -329,3 +329,67 @@ def test_checkpointing_by_a_pass_inside_of_backward() -> None:
     z = leaf(0.5, 1.0)
     (z * z).sin().sum().backward()
     assert x.grad.tolist() == z.grad.tolist()
+
+
+def test_vjp_is_backward() -> None:
+    class Cube(tw.autograd.function.Function):
+        @staticmethod
+        def forward(x):
+            return x**3
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.save_for_forward(*inputs)
+            ctx.save_for_backward(*inputs)
+
+        @staticmethod
+        def vjp(ctx, grad):
+            (x,) = ctx.saved_tensors
+            return 3 * x * x * grad
+
+        @staticmethod
+        def jvp(ctx, tangent):
+            (x,) = ctx.saved_tensors
+            return 3 * x * x * tangent
+
+    x = tw.tensor(2.0, requires_grad=True)
+    assert tw.autograd.grad(Cube.apply(x), x)[0].item() == 12.0
+    assert tw.func.jvp(Cube.apply, (x.detach(),), (tw.tensor(2.0),))[1].item() == 24.0
+    with pytest.raises(TypeError, match="two names of one method"):
+        type("Both", (Function,), {"vjp": staticmethod(lambda ctx, g: g), "backward": staticmethod(lambda ctx, g: g)})
+
+
+def test_saved_for_forward_alone() -> None:
+    class Square(Function):
+        @staticmethod
+        def forward(x):
+            return x * x
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.save_for_forward(*inputs)
+
+        @staticmethod
+        def jvp(ctx, tangent):
+            return 2 * ctx.saved_tensors[0] * tangent
+
+    assert tw.func.jvp(Square.apply, (tw.tensor(3.0),), (tw.tensor(1.0),))[1].item() == 6.0
+
+
+def test_names_of_modules() -> None:
+    from tensorwright.autograd.anomaly_mode import set_detect_anomaly
+    from tensorwright.autograd.grad_mode import no_grad
+    from tensorwright.autograd.variable import Variable
+
+    assert no_grad is tw.no_grad
+    assert set_detect_anomaly is tw.autograd.set_detect_anomaly
+    assert tw.autograd.function.Function is Function
+    x = Variable(tw.ones(2), requires_grad=True)
+    assert x.is_leaf
+    assert isinstance(x, Variable)
+    assert isinstance((x * x).grad_fn._raw_saved_self, tw.autograd.SavedTensor)
+    assert not isinstance(x.exp().grad_fn, tw.autograd.SavedTensor)
+    with pytest.raises(TypeError, match="expected a Tensor"):
+        Variable([1.0])
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        tw.autograd.nothing  # noqa: B018

@@ -35,23 +35,34 @@ from tensorwright.autograd._gradcheck import gradcheck as gradcheck
 from tensorwright.autograd._gradcheck import gradgradcheck as gradgradcheck
 from tensorwright.autograd._threads import is_multithreading_enabled as is_multithreading_enabled
 from tensorwright.autograd._threads import set_multithreading_enabled as set_multithreading_enabled
+from tensorwright.autograd.graph import SavedTensor as SavedTensor
 
 if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
+    from tensorwright.autograd import anomaly_mode as anomaly_mode
+    from tensorwright.autograd import function as function
+    from tensorwright.autograd import grad_mode as grad_mode
     from tensorwright.autograd import profiler as profiler
+    from tensorwright.autograd import variable as variable
     from tensorwright.autograd._visualize import Tape as Tape
     from tensorwright.autograd._visualize import visualize as visualize
+    from tensorwright.autograd.variable import Variable as Variable
 
 __all__ = [
     "Function",
     "FunctionCtx",
     "GradcheckError",
+    "SavedTensor",
     "Tape",
+    "Variable",
+    "anomaly_mode",
     "backward",
     "detect_anomaly",
     "enable_grad",
     "forward_ad",
+    "function",
     "functional",
     "grad",
+    "grad_mode",
     "gradcheck",
     "gradgradcheck",
     "graph",
@@ -66,19 +77,21 @@ __all__ = [
     "set_detect_anomaly",
     "set_grad_enabled",
     "set_multithreading_enabled",
+    "variable",
     "visualize",
 ]
 
 _tensor.extend_tensor()
 
-_LAZY = {"Tape": "_visualize", "visualize": "_visualize"}
+_LAZY = {"Tape": "_visualize", "Variable": "variable", "visualize": "_visualize"}
+_LAZY_MODULES = ("anomaly_mode", "function", "grad_mode", "profiler", "variable")
 
 
 def __getattr__(name: str) -> object:
     from importlib import import_module
 
-    if name == "profiler":
-        return import_module("tensorwright.autograd.profiler")
+    if name in _LAZY_MODULES:
+        return import_module(f"tensorwright.autograd.{name}")
     if name in _LAZY:
         return getattr(import_module(f"tensorwright.autograd.{_LAZY[name]}"), name)
     raise AttributeError(f"module 'tensorwright.autograd' has no attribute {name!r}")

@@ -53,6 +53,15 @@ class FunctionCtx:
                 )
         self._to_save, self._saved_count = tensors, len(tensors)
 
+    def save_for_forward(self, *tensors: Tensor | None) -> None:
+        """Keep tensors for ``jvp``, where they are ``ctx.saved_tensors`` unless ``save_for_backward`` keeps others.
+
+        Raises:
+            TypeError: if something is neither a tensor nor None.
+        """
+        if not self._to_save:
+            self.save_for_backward(*tensors)
+
     @property
     def saved_tensors(self) -> tuple[Tensor | None, ...]:
         """What ``save_for_backward`` kept; only inside ``backward``.
@@ -219,6 +228,19 @@ class Function:
     def backward(ctx: FunctionCtx, *grad_outputs: Any) -> Any:
         """Compute the gradients of the arguments from those of the outputs."""
         raise NotImplementedError("a Function must define the static method backward")
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "vjp" not in vars(cls):
+            return
+        if "backward" in vars(cls):
+            raise TypeError(f"{cls.__name__} defines backward and vjp, which are two names of one method")
+        cls.backward = cls.vjp  # type: ignore[method-assign]
+
+    @staticmethod
+    def vjp(ctx: FunctionCtx, *grad_outputs: Any) -> Any:
+        """Another name of ``backward``, to be defined in its place."""
+        raise NotImplementedError("a Function must define the static method backward, or vjp")
 
     @staticmethod
     def jvp(ctx: FunctionCtx, *tangents: Any) -> Any:

@@ -21,8 +21,8 @@ from tensorwright import Tensor, ones
 from tensorwright.autograd._library import op
 
 __all__ = [
-    "GradientEdge", "Node", "allow_mutation_on_saved_tensors", "disable_saved_tensors_hooks", "get_gradient_edge",
-    "increment_version", "register_multi_grad_hook", "save_on_cpu", "saved_tensors_hooks",
+    "GradientEdge", "Node", "SavedTensor", "allow_mutation_on_saved_tensors", "disable_saved_tensors_hooks",
+    "get_gradient_edge", "increment_version", "register_multi_grad_hook", "save_on_cpu", "saved_tensors_hooks",
 ]  # fmt: skip
 
 _push_hooks = op("push_saved_hooks")
@@ -40,6 +40,11 @@ _NATIVE = type(_gradient_node(op("requires_grad_")(ones(1))))  # nodes are objec
 class _NodeType(type):
     def __instancecheck__(cls, instance: object) -> bool:
         return type(instance) is _NATIVE and hasattr(instance, "next_functions")
+
+
+class _SavedType(type):
+    def __instancecheck__(cls, instance: object) -> bool:
+        return type(instance) is _NATIVE and hasattr(instance, "register_hooks")
 
 
 class Node(metaclass=_NodeType):
@@ -84,6 +89,19 @@ class Node(metaclass=_NodeType):
 
     def register_prehook(self, hook: Callable[..., Any]) -> Any:
         """Call ``hook(grad_outputs)`` before the node runs; what it returns replaces ``grad_outputs``."""
+        raise NotImplementedError
+
+
+class SavedTensor(metaclass=_SavedType):
+    """What ``_raw_saved_<argument>`` of a node is: a tensor as the node keeps it. For ``isinstance``."""
+
+    def register_hooks(self, pack_hook: Callable[[Tensor], Any], unpack_hook: Callable[[Any], Tensor]) -> None:
+        """Keep ``pack_hook(tensor)`` in its place from now on, as ``saved_tensors_hooks`` does.
+
+        Raises:
+            RuntimeError: if it has hooks, was freed, or is None; or if ``pack_hook`` modifies the tensor in place.
+            TypeError: if a hook is not callable.
+        """
         raise NotImplementedError
 
 
