@@ -5,6 +5,7 @@
 #include "ir/text.h"
 #include "ir/values.h"
 #include "ir/verify.h"
+#include "passes/pass.h"
 #include "run/interpreter.h"
 #include "trace/trace.h"
 
@@ -205,6 +206,42 @@ void run_function(MethodCall& call) {
       call.result);
 }
 
+// (name, check, fold attributes, bytes of a constant, nodes of an unrolled loop): how many changes it made
+void run_pass_named(MethodCall& call) {
+  const PassOptions options{call.integer(2) != 0, call.integer(3), call.integer(4)};
+  give(call.result, run_pass(call.program, pass_named(call.string(0)), options, call.integer(1) != 0));
+}
+// Lists of (name, needs, keeps, gives), levels by number.
+void list_passes(MethodCall& call) {
+  check(g_host->list_new(TW_VALUES, static_cast<uint32_t>(passes().size()), call.result));
+  auto* items = static_cast<tw_value*>(call.result->u.p);
+  for (const Pass& pass : passes()) {
+    check(g_host->list_new(TW_VALUES, 4, items));
+    auto* parts = static_cast<tw_value*>(items++->u.p);
+    give(&parts[0], std::string(pass.name));
+    parts[1] = to_value(static_cast<int64_t>(pass.needs)), parts[2] = to_value(static_cast<int64_t>(pass.keeps));
+    parts[3] = to_value(static_cast<int64_t>(pass.gives));
+  }
+}
+void plan_memory(MethodCall& call) {
+  Editor edit(call.program);
+  give(call.result, memory_plan(edit, call.function(0)));
+}
+// Another program with the same functions and the same tensors.
+void copy_program(MethodCall& call) {
+  if (!call.program.objects.empty()) throw Error(TW_E_VALUE, "a graph that refers to Python objects cannot be copied");
+  auto copy = std::make_shared<Program>();
+  parse(print(call.module), copy->module);
+  copy->attributes = call.program.attributes;
+  *call.result = to_value(object_of(std::move(copy)).release());
+}
+void count_nodes(MethodCall& call) {
+  Editor edit(call.program);
+  int64_t count = 0;
+  edit.each_node([&](NodeId) { ++count; });
+  give(call.result, count);
+}
+
 // (function, depth: 0 calls, 1 primitives, location, baked)
 void begin(MethodCall& call) {
   begin_trace(call.ref, call.function(0), call.integer(1) ? Depth::kPrimitives : Depth::kCalls,
@@ -263,6 +300,11 @@ const std::unordered_map<std::string_view, Method>& methods() {
       {"attributes", attributes},
       {"text", print_text},
       {"verify", verify_level},
+      {"pass", run_pass_named},
+      {"passes", list_passes},
+      {"memory_plan", plan_memory},
+      {"copy", copy_program},
+      {"node_count", count_nodes},
       {"run", run_function},
       {"begin_trace", begin},
       {"trace_input", input},

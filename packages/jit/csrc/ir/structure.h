@@ -25,6 +25,7 @@ constexpr StructuralOp kStructuralOps[] = {
     {"if", 1, 1, false, 2, false, false, false},         // (condition) {then} {else}; gives the tuple they yield
     {"while", 0, -1, false, 2, false, false, false},     // (carried...) {yield(goes on)} {yield(carried...)}
     {"for", 1, -1, false, 1, false, false, false},       // (count, carried...) (i, carried...) {yield(carried...)}
+    {"fusion", 0, -1, false, 1, false, false, false},    // (args...) (params...) {yield(results...)}: one kernel
     {"call", 0, -1, true, 0, false, false, true},        // a function @name of this module
     {"assert", 2, 2, false, 0, false, false, true},      // (condition, message)
     {"py.call", 0, -1, true, 0, false, true, true},      // a Python function, shown as @name

@@ -67,6 +67,9 @@ class Verifier {
     if (level_ != Level::kCapture && op.capture_only) fail(id, "a call of Python is left");
     if (op.name == "if") same_results(id);
     if (op.name == "while" || op.name == "for") carried(id, op.name == "for");
+    if (op.name == "fusion") fused(id);
+    if (op.name != "return" && node.keywords.count) fail(id, std::string(op.name) + " takes no keywords");
+    if (op.name == "return") updates(id);
     if (op.name == "call" && !module_.function_named(module_.names[node.target]))
       fail(id, "the module has no function @" + module_.names[node.target]);
     if (op.name == "tuple.get") position(id);
@@ -103,6 +106,48 @@ class Verifier {
         fail(id, "this region yields " + std::to_string(wanted) + " values, got " +
                      std::to_string(terminator(region).args.count));
     }
+  }
+
+  // A fusion takes all that it uses as arguments, and holds only ops that one sweep over the elements can compute.
+  void fused(NodeId id) {
+    const Node& node = module_[id];
+    const RegionId region = node.regions[0];
+    if (!module_[region].last) fail(id, "a region is empty; end it with yield");
+    if (parameters(region) != node.args.count) fail(id, "a fusion's region has one parameter for each argument");
+    for (NodeId inner = module_.first(region); inner; inner = module_[inner].next) {
+      if (module_.op_of(inner) == "placeholder") continue;
+      module_.each_operand(inner, [&](NodeId operand) {
+        if (module_[operand].parent != region)
+          fail(inner, "a fusion uses a value from outside that is no argument of it");
+      });
+      if (inner == module_[region].last) continue;
+      const RegistryOp* op = registry_op(module_.op_of(inner));
+      if (!op || !(op->pointwise || op->reduction)) fail(inner, "a fusion holds pointwise ops and reductions only");
+    }
+  }
+
+  // return(value, inputs={"name": value}, attributes={"path": value}): what the caller's tensors hold afterwards.
+  void updates(NodeId id) {
+    const Node& node = module_[id];
+    for (uint32_t i = 0; i + 1 < node.keywords.count; i += 2) {
+      const std::string& name = module_.constants[ConstantId(module_.item(node.keywords, i).index)].text;
+      const Arg& dict = module_.item(node.keywords, i + 1);
+      if ((name != "inputs" && name != "attributes") || dict.kind != ArgKind::kDict)
+        fail(id, "return takes a value, and the dicts inputs= and attributes= of what is written");
+      for (uint32_t k = 0; k + 1 < dict.count; k += 2)
+        update(id, name, module_.item(dict, k), module_.item(dict, k + 1));
+    }
+  }
+
+  void update(NodeId id, const std::string& kind, const Arg& key, const Arg& value) {
+    const bool text =
+        key.kind == ArgKind::kConstant && module_.constants[ConstantId(key.index)].kind == ConstantKind::kStr;
+    if (!text || value.kind != ArgKind::kNode) fail(id, "what is written is a name and a value");
+    if (kind != "inputs") return;
+    const std::string& name = module_.constants[ConstantId(key.index)].text;
+    for (NodeId node = module_.first(function_.body); node; node = module_[node].next)
+      if (module_.op_of(node) == "placeholder" && module_.names[module_[node].target] == name) return;
+    fail(id, "there is no input '" + name + "' to write into");
   }
 
   void position(NodeId id) {

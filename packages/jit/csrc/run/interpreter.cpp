@@ -46,12 +46,35 @@ class Frame {
         if (given < args.size())
           throw Error(TW_E_TYPE,
                       name + ": takes " + std::to_string(given) + " arguments, got " + std::to_string(args.size()));
+        update(region, node);
         return shared_argument(module_.item(module_[node].args, 0));
       } else {
         run(node);
       }
     }
     throw Error(TW_E_VALUE, name + ": the function does not end with return");
+  }
+
+  // What the function writes into its inputs and into attributes.
+  void update(RegionId body, NodeId node) {
+    const Arg& keywords = module_[node].keywords;
+    static const OpHandle copy("tw::copy");
+    for (uint32_t i = 0; i + 1 < keywords.count; i += 2) {
+      const bool inputs = module_.constants[ConstantId(module_.item(keywords, i).index)].text == "inputs";
+      const Arg& dict = module_.item(keywords, i + 1);
+      for (uint32_t k = 0; k + 1 < dict.count; k += 2) {
+        const std::string& name = module_.constants[ConstantId(module_.item(dict, k).index)].text;
+        const Shared target = inputs ? input(body, name) : attribute(name);
+        copy.call_into({target->get(), shared_argument(module_.item(dict, k + 1))->get()}, target->get().u.t);
+      }
+    }
+  }
+
+  Shared input(RegionId body, const std::string& name) {
+    for (NodeId node = module_.first(body); node; node = module_[node].next)
+      if (module_.op_of(node) == "placeholder" && module_.names[module_[node].target] == name)
+        return values_.at(node.index);
+    throw Error(TW_E_VALUE, "the graph has no input '" + name + "'");
   }
 
   Shared parameter(NodeId node, const std::vector<Shared>& args, size_t k, const std::string& name) {
@@ -93,6 +116,7 @@ class Frame {
 
   // Whether this is the last use of a value. One that a nested region uses lives as long as its own region runs.
   bool dies_at(NodeId value, NodeId user) const {
+    if (module_.op_of(value) == "placeholder") return false;  // the caller holds it, and may see it written
     for (const NodeId other : module_[value].users)
       if (module_[other].parent != module_[value].parent || module_.before(user, other)) return false;
     return module_[user].parent == module_[value].parent;
@@ -113,6 +137,8 @@ class Frame {
       place(id, tuple(run_while(node)));
     } else if (op == "for") {
       place(id, tuple(run_for(node)));
+    } else if (op == "fusion") {
+      place(id, tuple(inner(node.regions[0], list(node.args, 0))));
     } else if (op == "call") {
       const auto callee = module_.function_named(module_.names[node.target]);
       if (!callee) throw Error(TW_E_VALUE, "the graph has no function @" + module_.names[node.target]);

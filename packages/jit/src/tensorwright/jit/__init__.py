@@ -11,6 +11,12 @@ from tensorwright.jit._archive import save as save
 from tensorwright.jit._compile.backends import list_backends as list_backends
 from tensorwright.jit._compile.compiled import CompileWarning as CompileWarning
 from tensorwright.jit._compile.compiled import compile as compile
+from tensorwright.jit._passes import Pass as Pass
+from tensorwright.jit._passes import freeze as freeze
+from tensorwright.jit._passes import memory_plan as memory_plan
+from tensorwright.jit._passes import optimize_for_inference as optimize_for_inference
+from tensorwright.jit._passes import passes as passes
+from tensorwright.jit._passes import run_passes as run_passes
 from tensorwright.jit._program import Program as Program
 from tensorwright.jit._program import parse as parse
 from tensorwright.jit._trace import Captured as Captured
@@ -20,6 +26,7 @@ from tensorwright.jit._trace import make_graph as make_graph
 from tensorwright.jit._trace import trace as trace
 
 __all__ = [
-    "Captured", "CompileWarning", "Program", "TracerWarning", "TracingCheckError", "compile", "list_backends", "load",
-    "make_graph", "parse", "save", "trace",
+    "Captured", "CompileWarning", "Pass", "Program", "TracerWarning", "TracingCheckError", "compile", "freeze",
+    "list_backends", "load", "make_graph", "memory_plan", "optimize_for_inference", "parse", "passes", "run_passes",
+    "save", "trace",
 ]  # fmt: skip

@@ -1,0 +1,176 @@
+// What depends on constants alone is computed now, by running the op, if it is small; branches whose side is known take
+// it. Attributes are constants where the program is frozen, and where this pass made them.
+#include <algorithm>
+#include <set>
+
+#include "../run/call.h"
+#include "pass.h"
+
+namespace tw::jit {
+namespace {
+
+constexpr std::string_view kFolded = "folded.";
+
+// The attributes that functions write: no constants.
+std::set<std::string> written_attributes(Editor& edit) {
+  std::set<std::string> paths;
+  edit.each_node([&](NodeId node) {
+    const auto updates = edit.is(node, "return") ? edit.keyword(node, "attributes") : std::nullopt;
+    for (size_t k = 0; updates && k < updates->items.size(); k += 2)
+      paths.insert(edit.constant(updates->items[k])->text);
+  });
+  return paths;
+}
+
+class Folder {
+ public:
+  Folder(Editor& edit, const PassOptions& options)
+      : edit_(edit), options_(options), written_(written_attributes(edit)) {}
+
+  void visit(NodeId node) {
+    if (edit_.facts(node))
+      fold(node);
+    else if (edit_.is(node, "if"))
+      take_side(node);
+    else if (edit_.is(node, "assert"))
+      drop_true(node);
+  }
+  int64_t count() const { return count_; }
+
+ private:
+  const Tensor* attribute(NodeId node) const {
+    if (!edit_.is(node, "get_attr")) return nullptr;
+    const std::string& path = edit_.module.names[edit_.module[node].target];
+    if (!options_.fold_attributes && path.rfind(kFolded, 0) != 0) return nullptr;
+    if (written_.count(path)) return nullptr;
+    const auto found = edit_.program.attributes.find(path);
+    return found == edit_.program.attributes.end() ? nullptr : &found->second;
+  }
+
+  bool known(NodeId node) {
+    bool all = true;
+    edit_.module.each_operand(node, [&](NodeId operand) { all &= attribute(operand) != nullptr; });
+    return all;
+  }
+
+  Shared value(const ArgTree& arg) {
+    auto made = std::make_shared<Value>();
+    if (arg.kind == ArgKind::kConstant) {
+      retain_into(constant_value(edit_.program, ConstantId(arg.index)), &*made);
+    } else if (arg.kind == ArgKind::kNode) {
+      give(&*made, *attribute(NodeId(arg.index)));
+    } else if (arg.kind >= ArgKind::kList) {
+      check(g_host->list_new(TW_VALUES, static_cast<uint32_t>(arg.items.size()), &*made));
+      for (size_t i = 0; i < arg.items.size(); ++i)
+        retain_into(value(arg.items[i])->get(), static_cast<tw_value*>((*made)->u.p) + i);
+    }
+    return made;
+  }
+
+  // How large the result may be: an op over attributes may give as much as they are.
+  bool small(NodeId node) {
+    const Type& type = edit_.type(node);
+    int64_t most = options_.largest_constant;
+    edit_.module.each_operand(
+        node, [&](NodeId operand) { most += attribute(operand)->numel() * item_size(attribute(operand)->dtype()); });
+    const auto sizes = edit_.sizes(node);
+    if (type.kind != TypeKind::kTensor) return type.kind != TypeKind::kTuple && type.kind != TypeKind::kList;
+    if (!sizes || !type.dtype) return false;
+    double bytes = static_cast<double>(item_size(*type.dtype));
+    for (const int64_t size : *sizes) bytes *= static_cast<double>(size);
+    return bytes <= static_cast<double>(most);
+  }
+
+  Shared run(NodeId node) {
+    const RegistryOp& op = *edit_.facts(node)->op;
+    CallArguments args(op);
+    CallResults results(op.nrets);
+    uint32_t count = edit_.module[node].args.count;
+    for (const auto& entry : edit_.module.keywords(node))
+      count = std::max(count, static_cast<uint32_t>(op.argument(entry.first) + 1));
+    for (uint32_t k = 0; k < count; ++k)
+      if (const auto arg = edit_.argument(node, k)) args.set(k, value(*arg));
+    const LayerScope bare(0, ~uint64_t{0});
+    results.call(op.op, args.data(), args.count());
+    return results.take();
+  }
+
+  void fold(NodeId node) {
+    if (!edit_.pure(node) || !known(node) || edit_.escapes(node) || !small(node)) return;
+    const Shared result = run(node);
+    const tw_value& value = result->get();
+    if (value.tag == TW_TENSOR)
+      keep(node, Tensor::retain(value.u.t));
+    else if (value.tag == TW_BOOL || value.tag == TW_INT || value.tag == TW_FLOAT)
+      edit_.substitute(node, constant_from(edit_.program, value));
+    else
+      return;
+    ++count_;
+  }
+
+  void keep(NodeId node, const Tensor& tensor) {
+    Module& module = edit_.module;
+    std::string path;
+    do path = std::string(kFolded) + std::to_string(next_++);
+    while (edit_.program.attributes.count(path));
+    edit_.program.attributes.emplace(path, tensor);
+    const NodeId made = edit_.create(node, "get_attr", {}, type_of(module, to_value(static_cast<TensorRef>(tensor))));
+    module.set_target(made, module.names(path));
+    module.set_label(made, module.names(path));
+    edit_.replace(node, made);
+  }
+
+  void take_side(NodeId node) {
+    const auto condition = edit_.number(edit_.module.args(node)[0]);
+    if (!condition) return;
+    std::unordered_map<NodeId, ArgTree> values;
+    const RegionId side = edit_.module[node].regions[*condition != 0 ? 0 : 1];
+    edit_.substitute(node, ArgTree(ArgKind::kTuple, edit_.copy_body(side, node, values)));
+    ++count_;
+  }
+
+  void drop_true(NodeId node) {
+    const auto condition = edit_.number(edit_.module.args(node)[0]);
+    if (!condition || *condition == 0) return;
+    edit_.module.erase(node);
+    ++count_;
+  }
+
+  Editor& edit_;
+  const PassOptions& options_;
+  std::set<std::string> written_;
+  int64_t count_ = 0;
+  int next_ = 0;
+};
+
+// Attributes that nothing reads any more are let go: those made here, and all of a frozen program.
+void drop_unread(Editor& edit, bool frozen) {
+  std::set<std::string> kept = written_attributes(edit);
+  edit.each_node([&](NodeId node) {
+    if (edit.is(node, "get_attr") && !edit.module[node].users.empty())
+      kept.insert(edit.module.names[edit.module[node].target]);
+  });
+  auto& attributes = edit.program.attributes;
+  for (auto entry = attributes.begin(); entry != attributes.end();) {
+    const bool ours = frozen || entry->first.rfind(kFolded, 0) == 0;
+    entry = ours && !kept.count(entry->first) ? attributes.erase(entry) : std::next(entry);
+  }
+}
+
+// get_attr nodes of what is let go.
+void drop_readers(Editor& edit) {
+  edit.each_node([&](NodeId node) {
+    if (edit.is(node, "get_attr") && edit.module[node].users.empty()) edit.module.erase(node);
+  });
+}
+
+}  // namespace
+
+int64_t propagate_constants(Editor& edit, const PassOptions& options) {
+  Folder folder(edit, options);
+  edit.each_node([&](NodeId node) { folder.visit(node); });
+  if (folder.count()) drop_readers(edit), drop_unread(edit, options.fold_attributes);
+  return folder.count();
+}
+
+}  // namespace tw::jit

@@ -1,0 +1,251 @@
+// Pointwise ops around at most one set of reductions over the same dimensions become one `fusion` region, which a
+// kernel can compute in one sweep. Greedy, in program order: an op joins the groups that it takes values from, where
+// shapes agree and no path leaves a group and comes back.
+#include <algorithm>
+#include <set>
+
+#include "pass.h"
+
+namespace tw::jit {
+namespace {
+
+using Shape = std::vector<Dim>;
+
+struct Group {
+  std::set<std::pair<uint64_t, NodeId>> members;  // in program order
+  Shape full;                                     // what the pointwise part sweeps
+  std::vector<ArgTree> reduction;                 // (dim, keepdim) of its reductions, or empty
+  Shape reduced;
+};
+
+class Grouper {
+ public:
+  Grouper(Editor& edit, RegionId region, int* names)
+      : edit_(edit), module_(edit.module), region_(region), names_(names) {}
+
+  int64_t run() {
+    collect();
+    for (size_t i = 0; i < nodes_.size(); ++i) join(nodes_[i]);
+    const std::vector<std::vector<NodeId>> units = sorted();
+    const NodeId end = module_[region_].last;
+    int64_t count = 0;
+    for (const std::vector<NodeId>& unit : units) {
+      for (const NodeId node : unit)
+        if (node != end) module_.move_before(node, end);
+      if (unit.size() > 1) emit(unit), ++count;
+    }
+    return count;
+  }
+
+ private:
+  // ---- what depends on what ---------------------------------------------------------------------------------------
+
+  void collect() {
+    NodeId effect;
+    for (NodeId node = module_.first(region_); node; node = module_[node].next) {
+      nodes_.push_back(node);
+      operands_in(node, needs_[node]);
+      if (edit_.is(node, "placeholder") || edit_.pure(node)) continue;
+      if (effect) needs_[node].push_back(effect);
+      effect = node;
+    }
+  }
+
+  // The nodes of this region that a node or its regions take.
+  void operands_in(NodeId node, std::vector<NodeId>& found) const {
+    module_.each_operand(node, [&](NodeId operand) {
+      if (module_[operand].parent == region_) found.push_back(operand);
+    });
+    for (const RegionId inner : module_[node].regions)
+      for (NodeId n = module_.first(inner); n; n = module_[n].next) operands_in(n, found);
+  }
+
+  // Whether some path leaves the nodes and comes back to them.
+  bool cyclic(const std::set<NodeId>& together) const {
+    uint64_t first = UINT64_MAX;
+    for (const NodeId node : together) first = std::min(first, module_[node].order);
+    std::vector<NodeId> open;
+    std::set<NodeId> seen;
+    const auto visit = [&](NodeId node) {
+      const auto group = group_of_.find(node);
+      if (seen.insert(node).second && (group != group_of_.end() || module_[node].order > first)) open.push_back(node);
+    };
+    for (const NodeId node : together)
+      for (const NodeId operand : needs_.at(node))
+        if (!together.count(operand)) visit(operand);
+    while (!open.empty()) {
+      const NodeId node = open.back();
+      open.pop_back();
+      const auto group = group_of_.find(node);
+      std::vector<NodeId> whole{node};
+      if (group != group_of_.end() && !together.count(node))
+        for (const auto& member : groups_[group->second].members) whole.push_back(member.second);
+      for (const NodeId part : whole)
+        for (const NodeId operand : needs_.at(part)) {
+          if (together.count(operand)) return true;
+          visit(operand);
+        }
+    }
+    return false;
+  }
+
+  // ---- what fits together -----------------------------------------------------------------------------------------
+
+  const Shape* shape(NodeId node) const {
+    const Type& type = edit_.type(node);
+    return type.kind == TypeKind::kTensor && type.shape && type.dtype ? &*type.shape : nullptr;
+  }
+
+  // A group of its own, if the op is one of those that groups are made of.
+  bool alone(NodeId node, Group& group) {
+    const OpFacts* op = edit_.facts(node);
+    if (!op || !(op->op->pointwise || op->op->reduction) || !edit_.pure(node) || !shape(node)) return false;
+    bool known = true;
+    module_.each_operand(node, [&](NodeId operand) { known &= shape(operand) != nullptr; });
+    if (!known || op->op->nrets != 1) return false;
+    group.members.insert({module_[node].order, node});
+    group.full = *shape(node);
+    if (!op->op->reduction) return true;
+    const auto input = edit_.argument(node, 0), dim = edit_.argument(node, "dim"),
+               keep = edit_.argument(node, "keepdim");
+    if (!input || input->kind != ArgKind::kNode || !dim || !keep) return false;
+    group.full = *shape(NodeId(input->index));
+    group.reduction = {*dim, *keep}, group.reduced = *shape(node);
+    return true;
+  }
+
+  static bool fits(const Group& a, const Group& b) {
+    const bool both = !a.reduction.empty() && !b.reduction.empty();
+    if (both) return a.full == b.full && a.reduced == b.reduced && same_argument(a.reduction[0], b.reduction[0]);
+    if (a.full == b.full) return true;
+    return (!a.reduction.empty() && b.full == a.reduced) || (!b.reduction.empty() && a.full == b.reduced);
+  }
+
+  static Group united(Group a, const Group& b) {
+    a.members.insert(b.members.begin(), b.members.end());
+    if (a.reduction.empty() && !b.reduction.empty()) a.reduction = b.reduction, a.reduced = b.reduced, a.full = b.full;
+    return a;
+  }
+
+  void join(NodeId node) {
+    Group group;
+    if (!alone(node, group)) return;
+    std::set<size_t> taken;
+    for (const NodeId operand : needs_[node])
+      if (const auto found = group_of_.find(operand); found != group_of_.end()) taken.insert(found->second);
+    for (const size_t other : taken) {
+      if (!fits(groups_[other], group)) continue;
+      Group both = united(groups_[other], group);
+      std::set<NodeId> together;
+      for (const auto& member : both.members) together.insert(member.second);
+      if (cyclic(together)) continue;
+      group = std::move(both);
+      groups_[other].members.clear();
+    }
+    groups_.push_back(std::move(group));
+    for (const auto& member : groups_.back().members) group_of_[member.second] = groups_.size() - 1;
+  }
+
+  // ---- order ------------------------------------------------------------------------------------------------------
+
+  // Groups and single nodes so that each stands after what it needs, else as they stood.
+  std::vector<std::vector<NodeId>> sorted() {
+    std::vector<std::vector<NodeId>> units;
+    std::set<NodeId> done;
+    for (const NodeId node : nodes_) place(node, done, units);
+    return units;
+  }
+
+  void place(NodeId node, std::set<NodeId>& done, std::vector<std::vector<NodeId>>& units) {
+    if (done.count(node)) return;
+    std::vector<NodeId> unit;
+    if (const auto found = group_of_.find(node); found != group_of_.end())
+      for (const auto& member : groups_[found->second].members) unit.push_back(member.second);
+    else
+      unit.push_back(node);
+    done.insert(unit.begin(), unit.end());
+    for (const NodeId part : unit)
+      for (const NodeId operand : needs_[part]) place(operand, done, units);
+    units.push_back(std::move(unit));
+  }
+
+  // ---- the region -------------------------------------------------------------------------------------------------
+
+  void emit(const std::vector<NodeId>& unit) {
+    const std::set<NodeId> members(unit.begin(), unit.end());
+    std::vector<NodeId> inputs, outputs;
+    for (const NodeId node : unit) {
+      module_.each_operand(node, [&](NodeId operand) {
+        if (!members.count(operand) && std::find(inputs.begin(), inputs.end(), operand) == inputs.end())
+          inputs.push_back(operand);
+      });
+      const auto& users = module_[node].users;
+      if (std::any_of(users.begin(), users.end(), [&](NodeId user) { return !members.count(user); }))
+        outputs.push_back(node);
+    }
+    std::vector<TypeId> types;
+    for (const NodeId output : outputs) types.push_back(module_[output].type);
+    const NodeId anchor = module_[unit.back()].next;
+    const NodeId fusion = edit_.create(anchor, "fusion", std::vector<ArgTree>(inputs.begin(), inputs.end()),
+                                       module_.types.list(TypeKind::kTuple, types));
+    give_results(fusion, anchor, outputs, members);
+    fill(fusion, unit, inputs, outputs);
+  }
+
+  void give_results(NodeId fusion, NodeId anchor, const std::vector<NodeId>& outputs, const std::set<NodeId>& members) {
+    for (size_t k = 0; k < outputs.size(); ++k) {
+      const NodeId result = edit_.create(
+          anchor, "tuple.get", {fusion, module_.constants.integer(static_cast<int64_t>(k))}, module_[outputs[k]].type);
+      for (const NodeId user : std::vector<NodeId>(module_[outputs[k]].users))
+        if (!members.count(user)) module_.replace_uses_in(user, outputs[k], result);
+    }
+  }
+
+  void fill(NodeId fusion, const std::vector<NodeId>& unit, const std::vector<NodeId>& inputs,
+            const std::vector<NodeId>& outputs) {
+    const RegionId body = module_.add_region(fusion);
+    std::vector<NodeId> parameters;
+    for (const NodeId input : inputs) {
+      parameters.push_back(edit_.create_in(body, "placeholder", {}, module_[input].type));
+      const NameId name = module_.names("in" + std::to_string((*names_)++));
+      module_.set_target(parameters.back(), name), module_.set_label(parameters.back(), name);
+    }
+    const NodeId end = edit_.create_in(body, "yield", {}, module_.types.simple(TypeKind::kNone));
+    for (const NodeId node : unit) {
+      module_.move_before(node, end);
+      for (size_t k = 0; k < inputs.size(); ++k) module_.replace_uses_in(node, inputs[k], parameters[k]);
+    }
+    module_.set_args(end, std::vector<ArgTree>(outputs.begin(), outputs.end()));
+  }
+
+  Editor& edit_;
+  Module& module_;
+  RegionId region_;
+  int* names_;
+  std::vector<NodeId> nodes_;
+  std::unordered_map<NodeId, std::vector<NodeId>> needs_;
+  std::vector<Group> groups_;
+  std::unordered_map<NodeId, size_t> group_of_;
+};
+
+void all_regions(Editor& edit, RegionId region, std::vector<RegionId>& found) {
+  for (NodeId node = edit.module.first(region); node; node = edit.module[node].next)
+    if (!edit.is(node, "fusion"))
+      for (const RegionId inner : edit.module[node].regions) all_regions(edit, inner, found);
+  found.push_back(region);
+}
+
+}  // namespace
+
+int64_t group_fusions(Editor& edit, const PassOptions&) {
+  int64_t count = 0;
+  for (const Function& function : std::vector<Function>(edit.module.functions())) {
+    std::vector<RegionId> regions;
+    all_regions(edit, function.body, regions);
+    int names = 0;
+    for (const RegionId region : regions) count += Grouper(edit, region, &names).run();
+  }
+  return count;
+}
+
+}  // namespace tw::jit

@@ -1,0 +1,263 @@
+#include "infer.h"
+
+#include <algorithm>
+
+#include "../run/call.h"
+
+namespace tw::jit {
+namespace {
+
+constexpr tw_device kMeta{TW_DEVICE_META, 0};
+using Symbols = std::map<Dim, int64_t>;
+
+// Values for the symbols, of every residue and far apart, so that no coincidence relates two of them; in the second
+// round multiples of 48, for ops that want sizes to divide.
+constexpr int kSamples = 16;
+int64_t sample(size_t symbol, int k, bool round) {
+  const auto number = static_cast<int64_t>(symbol);
+  const int64_t value = 67 + 131 * number + k * (2 * number + 5);
+  return round ? 48 * value : value;
+}
+
+// One asking of the op with values for the symbols.
+class Question {
+ public:
+  Question(Editor& edit, NodeId node, const OpFacts& facts, Symbols symbols)
+      : edit_(edit), node_(node), op_(*facts.op), symbols_(std::move(symbols)) {}
+
+  // The results, or nothing if some argument is not known.
+  Shared ask() {
+    CallArguments args(op_);
+    CallResults results(op_.nrets);
+    for (uint32_t k = 0; k < op_.nargs; ++k) {
+      std::optional<ArgTree> arg = given(k);
+      if (op_.arguments[k].name == "device" && needs_device()) arg = meta_device();
+      if (!arg) continue;
+      const Shared value = make(*arg);
+      if (!value) return nullptr;
+      args.set(k, value);
+    }
+    results.call(op_.op, args.data(), args.count());
+    return results.take();
+  }
+
+ private:
+  std::optional<ArgTree> given(uint32_t k) {
+    const Arg& args = edit_.module[node_].args;
+    if (k < args.count) return edit_.module.tree(edit_.module.item(args, k));
+    if (const auto keyword = edit_.keyword(node_, op_.arguments[k].name)) return keyword;
+    return k + 1 < op_.nargs ? edit_.argument(node_, k) : std::nullopt;
+  }
+
+  // An op that takes no tensor makes one: it is told to make one without data.
+  bool needs_device() const {
+    return std::none_of(op_.arguments.begin(), op_.arguments.end(),
+                        [](const DeclaredArgument& a) { return a.type.rfind("Tensor", 0) == 0; });
+  }
+  ArgTree meta_device() { return edit_.module.constants({ConstantKind::kDevice, 0, 0, 0, {}, {}, kMeta}); }
+
+  Shared make(const ArgTree& arg) {
+    auto value = std::make_shared<Value>();
+    if (arg.kind == ArgKind::kConstant) {
+      retain_into(constant_value(edit_.program, ConstantId(arg.index)), &*value);
+      if (edit_.constant(arg)->kind == ConstantKind::kDevice) *&*value = to_value(kMeta);
+    } else if (arg.kind == ArgKind::kNode) {
+      auto tensor = without_data(edit_.module, edit_.module[NodeId(arg.index)].type, symbols_);
+      if (!tensor) return nullptr;
+      give(&*value, std::move(*tensor));
+    } else if (arg.kind >= ArgKind::kList) {
+      check(g_host->list_new(TW_VALUES, static_cast<uint32_t>(arg.items.size()), &*value));
+      for (size_t i = 0; i < arg.items.size(); ++i) {
+        const Shared item = make(arg.items[i]);
+        if (!item) return nullptr;
+        retain_into(item->get(), static_cast<tw_value*>((*value)->u.p) + i);
+      }
+    }
+    return value;
+  }
+
+  Editor& edit_;
+  NodeId node_;
+  const RegistryOp& op_;
+  Symbols symbols_;
+};
+
+Shared answer(Editor& edit, NodeId node, const OpFacts& facts, const Symbols& symbols) {
+  try {
+    const LayerScope bare(0, ~uint64_t{0});
+    return Question(edit, node, facts, symbols).ask();
+  } catch (const PendingError&) {
+    tw_error* error = nullptr;
+    if (g_host->err_take(&error) == TW_OK) g_host->err_free(error);
+  } catch (const Error&) {
+  }
+  return nullptr;
+}
+
+// ---- sizes as expressions -------------------------------------------------------------------------------------------
+
+// The sizes that the result's may be made of: those of the arguments.
+std::vector<Dim> building_blocks(Editor& edit, NodeId node) {
+  std::vector<Dim> blocks;
+  const auto add = [&](NodeId operand) {
+    const Type& type = edit.type(operand);
+    if (type.kind != TypeKind::kTensor || !type.shape) return;
+    for (const Dim dim : *type.shape)
+      if (std::find(blocks.begin(), blocks.end(), dim) == blocks.end()) blocks.push_back(dim);
+  };
+  edit.module.each_operand(node, add);
+  return blocks;
+}
+
+class Fit {
+ public:
+  Fit(Module& module, std::vector<Dim> blocks, const std::vector<Symbols>& samples)
+      : dims_(module.dims), blocks_(std::move(blocks)), samples_(samples) {}
+
+  // The expression that has these values for the samples.
+  std::optional<Dim> find(const std::vector<int64_t>& values) const {
+    const auto same = [&](int64_t value) { return value == values[0]; };
+    if (std::all_of(values.begin(), values.end(), same)) return dims_.constant(values[0]);
+    std::vector<Dim> candidates = blocks_;
+    for (size_t i = 0; i < blocks_.size(); ++i)
+      for (size_t k = i; k < blocks_.size(); ++k) {
+        candidates.push_back(dims_.multiply(blocks_[i], blocks_[k]));
+        candidates.push_back(dims_.add(blocks_[i], blocks_[k]));
+      }
+    Dim all = dims_.constant(1);
+    for (const Dim block : blocks_) all = dims_.multiply(all, block);
+    candidates.push_back(all);
+    for (const Dim candidate : candidates)
+      if (const auto found = affine(candidate, values)) return found;
+    for (const Dim candidate : candidates)
+      if (const auto found = quotient(candidate, values)) return found;
+    return std::nullopt;
+  }
+
+ private:
+  int64_t at(Dim dim, size_t k) const { return dims_.evaluate(dim, samples_[k]); }
+
+  std::optional<Dim> affine(Dim x, const std::vector<int64_t>& values) const {
+    const int64_t run = at(x, 1) - at(x, 0), rise = values[1] - values[0];
+    if (run == 0 || rise % run != 0) return std::nullopt;
+    const int64_t a = rise / run, b = values[0] - a * at(x, 0);
+    return fitting(dims_.add(dims_.multiply(dims_.constant(a), x), dims_.constant(b)), values);
+  }
+
+  // (x + b) // d
+  std::optional<Dim> quotient(Dim x, const std::vector<int64_t>& values) const {
+    for (int64_t d = 2; d <= 16; ++d)
+      for (int64_t rest = 0; rest < d; ++rest) {
+        const Dim shifted = dims_.add(x, dims_.constant(values[0] * d - at(x, 0) + rest));
+        if (const auto found = fitting(dims_.floordiv(shifted, dims_.constant(d)), values)) return found;
+      }
+    return std::nullopt;
+  }
+
+  std::optional<Dim> fitting(Dim dim, const std::vector<int64_t>& values) const {
+    for (size_t k = 0; k < samples_.size(); ++k)
+      if (at(dim, k) != values[k]) return std::nullopt;
+    return dim;
+  }
+
+  Dims& dims_;
+  std::vector<Dim> blocks_;
+  const std::vector<Symbols>& samples_;
+};
+
+std::vector<Dim> symbols_of(Module& module, const std::vector<Dim>& sizes) {
+  std::vector<Dim> found;
+  for (const Dim size : sizes)
+    for (const Dim symbol : module.dims.symbols(size))
+      if (std::find(found.begin(), found.end(), symbol) == found.end()) found.push_back(symbol);
+  return found;
+}
+
+// The type of one result from what the samples gave.
+class Generalised {
+ public:
+  Generalised(Module& module, NodeId node, const Fit& fit) : module_(module), node_(node), fit_(fit) {}
+
+  std::optional<TypeId> type(const std::vector<tw_value>& seen) {
+    if (seen[0].tag == TW_TENSOR) return tensor(seen);
+    if (seen[0].tag != TW_TENSORS && seen[0].tag != TW_VALUES) return type_of(module_, seen[0]);
+    std::vector<TypeId> items;
+    for (uint32_t i = 0; i < seen[0].aux; ++i) {
+      std::vector<tw_value> parts;
+      for (const tw_value& value : seen) {
+        if (value.aux != seen[0].aux) return std::nullopt;
+        parts.push_back(value.tag == TW_TENSORS ? to_value(TensorRef(static_cast<tw_tensor**>(value.u.p)[i]))
+                                                : static_cast<const tw_value*>(value.u.p)[i]);
+      }
+      const auto item = type(parts);
+      if (!item) return std::nullopt;
+      items.push_back(*item);
+    }
+    return module_.types.list(TypeKind::kTuple, std::move(items));
+  }
+
+ private:
+  std::optional<TypeId> tensor(const std::vector<tw_value>& seen) {
+    const TensorRef first(seen[0].u.t);
+    std::vector<Dim> shape;
+    for (int d = 0; d < first.ndim(); ++d) {
+      std::vector<int64_t> values;
+      for (const tw_value& value : seen) {
+        if (value.tag != TW_TENSOR || TensorRef(value.u.t).ndim() != first.ndim()) return std::nullopt;
+        values.push_back(TensorRef(value.u.t).size(d));
+      }
+      const auto found = fit_.find(values);
+      shape.push_back(found ? *found : unknown());
+    }
+    return module_.types.tensor(first.dtype(), std::move(shape), tw_device{TW_DEVICE_CPU, 0});
+  }
+  Dim unknown() { return module_.dims.symbol("u" + std::to_string(node_.index) + "_" + std::to_string(count_++)); }
+
+  Module& module_;
+  NodeId node_;
+  const Fit& fit_;
+  int count_ = 0;
+};
+
+// What the op gives for samples of one round; nothing if it refuses one of them.
+std::optional<TypeId> by_samples(Editor& edit, NodeId node, const OpFacts& facts, const std::vector<Dim>& blocks,
+                                 bool round) {
+  Module& module = edit.module;
+  const std::vector<Dim> symbols = symbols_of(module, blocks);
+  std::vector<Symbols> samples;
+  std::vector<Shared> answers;
+  std::vector<tw_value> seen;
+  for (int k = 0; k < (symbols.empty() ? 1 : kSamples); ++k) {
+    samples.emplace_back();
+    for (size_t s = 0; s < symbols.size(); ++s) samples.back()[symbols[s]] = sample(s, k, round);
+    answers.push_back(answer(edit, node, facts, samples.back()));
+    if (!answers.back()) return std::nullopt;
+    seen.push_back(answers.back()->get());
+  }
+  const Fit fit(module, blocks, samples);
+  return Generalised(module, node, fit).type(seen);
+}
+
+}  // namespace
+
+std::optional<Tensor> without_data(Module& module, TypeId id, const Symbols& symbols) {
+  const Type& type = module.types[id];
+  if (type.kind != TypeKind::kTensor || !type.dtype || !type.shape) return std::nullopt;
+  std::vector<int64_t> shape;
+  for (const Dim dim : *type.shape) {
+    if (symbols.empty() && !module.dims.value(dim)) return std::nullopt;
+    shape.push_back(module.dims.evaluate(dim, symbols));
+  }
+  return empty(shape, *type.dtype, kMeta);
+}
+
+std::optional<TypeId> infer_type(Editor& edit, NodeId node) {
+  const OpFacts* facts = edit.facts(node);
+  if (!facts || edit.writes(node)) return std::nullopt;
+  if (facts->op->random && edit.draws(node)) return std::nullopt;
+  const std::vector<Dim> blocks = building_blocks(edit, node);
+  const auto type = by_samples(edit, node, *facts, blocks, false);
+  return type || symbols_of(edit.module, blocks).empty() ? type : by_samples(edit, node, *facts, blocks, true);
+}
+
+}  // namespace tw::jit
