@@ -6,6 +6,7 @@ import faulthandler
 import gc
 import multiprocessing
 import os
+import pickle
 import random
 import signal
 import subprocess
@@ -148,6 +149,53 @@ def test_a_worker_dies(act: Any, words: str, iterable: bool) -> None:
         next(batches)
     assert time.monotonic() - start < 4
     assert not multiprocessing.active_children()
+
+
+def test_a_worker_dies_while_starting() -> None:
+    words = r"DataLoader worker 0 \(pid \d+\) exited with code 7; it was starting"
+    with pytest.raises(WorkerDiedError, match=words):
+        list(DataLoader(Made(int), num_workers=1, worker_init_fn=lambda _: os._exit(7)))
+
+
+def test_what_cannot_be_pickled_is_told_before_anything_starts() -> None:
+    loader = DataLoader(Made(lambda index: index), num_workers=2, multiprocessing_context="spawn")
+    with pytest.raises((AttributeError, TypeError, pickle.PicklingError), match="lambda") as raised:
+        iter(loader)
+    assert "'spawn' pickles the dataset, collate_fn and worker_init_fn for each worker" in notes(raised.value)
+
+
+def test_a_dataset_that_cannot_be_unpickled_is_told_with_its_traceback(tmp_path: Path) -> None:
+    body = """
+        import sys
+        from tensorwright.data import DataLoader
+
+        class Odd:
+            def __len__(self):
+                return 3
+            def __reduce__(self):
+                return int, ("odd",)
+
+        if __name__ == "__main__":
+            list(DataLoader(Odd(), num_workers=1, multiprocessing_context="spawn"))
+    """
+    path = tmp_path / "odd.py"
+    path.write_text(textwrap.dedent(body))
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=30, check=False)
+    assert "ValueError: invalid literal for int() with base 10: 'odd'" in done.stderr
+    assert "raised in DataLoader worker 0" in done.stderr
+    assert "while starting" in done.stderr
+
+
+def test_a_script_without_a_main_guard_is_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "bare.py"
+    path.write_text(
+        "from tensorwright.data import DataLoader\n"
+        "list(DataLoader(range(3), num_workers=1, multiprocessing_context='spawn'))\n"
+    )
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=30, check=False)
+    assert "WorkerDiedError: DataLoader worker 0" in done.stderr
+    assert "exited with code 1; it was starting" in done.stderr
+    assert "its loop belongs under `if __name__ == '__main__':`" in done.stderr
 
 
 def test_the_next_epoch_starts_new_workers() -> None:

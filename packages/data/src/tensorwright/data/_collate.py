@@ -25,6 +25,8 @@ def default_collate(batch: Sequence[Any]) -> Any:
     Tensors, arrays and numbers become a tensor with a new first dimension; strings and bytes stay a list; mappings,
     named tuples and sequences are entered, and come back as what they are (tuples as lists).
 
+    What is raised names the field and the samples that do not fit.
+
     Args:
         batch: samples of the same structure.
 
@@ -32,7 +34,6 @@ def default_collate(batch: Sequence[Any]) -> Any:
         RuntimeError: tensors of different shapes, or sequences of different lengths.
         KeyError: a mapping lacks a key of the first one.
         TypeError: something no tensor can be made of, or fields of different kinds.
-        All of them name the field and the samples that do not fit.
 
     Example:
         >>> import tensorwright as tw

@@ -94,7 +94,7 @@ class WorkerIterator(Iterator[Any]):
             raise
 
     def _late(self) -> LoaderTimeoutError:
-        busy = "; ".join(f"{worker!r} is at {self._pool.place(worker)}" for worker in self._pool.workers)
+        busy = "; ".join(f"{worker!r} is {self._pool.place(worker)}" for worker in self._pool.workers)
         return LoaderTimeoutError(f"DataLoader: no batch came within timeout={self._options.timeout} s: {busy}")
 
     def _delivered(self, result: Result) -> Any:

@@ -19,7 +19,7 @@ from ._errors import WorkerDiedError, WorkerError, exit_reason
 from ._memory import Mapped
 from ._packing import Packed, unpacked
 from ._setup import Init, Setup
-from ._work import BATCH, EPOCH, POSITION, Plan, Recipe, Task, described
+from ._work import BATCH, EPOCH, POSITION, STARTING, Plan, Recipe, Task, described
 
 _OPEN: weakref.WeakSet[Channel] = weakref.WeakSet()  # this process's ends of the sockets of all loaders
 _LOOK_EVERY = (
@@ -58,6 +58,7 @@ class Pool:
     def __init__(self, recipe: Recipe, init: Init, context: Any, count: int, seed: int) -> None:
         self._iterable = recipe.iterable
         self._owner = os.getpid()
+        self._forks = context.get_start_method() == "fork"
         self._setup = Setup(recipe, init, count, seed)
         self.workers: list[Worker] = []
         self.epoch = 0
@@ -74,14 +75,16 @@ class Pool:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         channel = Channel(ours)
         _OPEN.add(channel)
-        forks = context.get_start_method() == "fork"
-        arguments = (self._setup, number, theirs, _OPEN if forks else ())
+        method = context.get_start_method()
+        arguments = (self._setup, number, theirs, _OPEN if method == "fork" else ())
         process = context.Process(target=_worker.main, args=arguments, daemon=True, name=f"DataLoader-{number}")
         try:
-            with _quiet_start(context.get_start_method()):
+            with _quiet_start(method):
                 process.start()
-        except BaseException:
+        except BaseException as error:
             channel.close()
+            if method != "fork":
+                error.add_note(f"{method!r} pickles the dataset, collate_fn and worker_init_fn for each worker")
             raise
         finally:
             theirs.close()
@@ -144,15 +147,21 @@ class Pool:
     def _died(self, worker: Worker) -> None:
         place = self.place(worker)
         worker.process.join(_PATIENCE)
-        raise WorkerDiedError(f"{worker!r} {exit_reason(worker.process.exitcode)}; it was at {place}")
+        error = WorkerDiedError(f"{worker!r} {exit_reason(worker.process.exitcode)}; it was {place}")
+        if place == "starting" and not self._forks:
+            error.add_note(
+                "A script whose workers do not fork must not start them when it is imported: "
+                "its loop belongs under `if __name__ == '__main__':`."
+            )
+        raise error
 
     def place(self, worker: Worker) -> str:
         """Where a worker is, or was when it died."""
         row = self._setup.page.row(worker.number)
-        if worker.process.exitcode not in (None, 0) and row[BATCH] < 0 and not worker.unanswered:
-            return "its start or its end"
+        if row[BATCH] == STARTING:
+            return "starting"
         task = worker.unanswered.get(row[BATCH])
-        return described(task, row[POSITION], self._iterable)
+        return f"at {described(task, row[POSITION], self._iterable)}" if task else "between batches"
 
     def error(self, content: tuple[bytes | None, str, str], where: str) -> BaseException:
         """The exception that a worker has sent."""

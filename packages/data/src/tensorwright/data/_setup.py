@@ -10,7 +10,7 @@ from typing import Any
 
 from ._memory import Arena, Mapped, Place, anonymous_file
 from ._packing import Packed, Packer, unpacked
-from ._work import BATCH, EPOCH, IDLE, Progress, Recipe
+from ._work import BATCH, EPOCH, STARTING, Progress, Recipe
 
 _ROW = 8  # cells of a worker: a cache line
 Init = Callable[[int], object] | None
@@ -27,7 +27,7 @@ class Page:
         self.cells = memoryview(self._memory).cast("q")
         if descriptor is None:
             for worker in range(workers):
-                self.row(worker)[BATCH] = IDLE
+                self.row(worker)[BATCH] = STARTING
 
     def row(self, worker: int) -> memoryview:
         return self.cells[_ROW * (worker + 1) : _ROW * (worker + 2)]

@@ -19,7 +19,8 @@ _NO_SAMPLE = object()
 
 # Cells of the page that tells how far the work is.
 EPOCH, BATCH, POSITION = 0, 1, 2
-IDLE, COLLATING, TOGETHER = -1, -2, -3
+IDLE, STARTING = -1, -2  # instead of a batch
+COLLATING, TOGETHER = -1, -2  # instead of a sample's position
 
 
 class Abandoned(Exception):  # noqa: N818  # no error: nobody wants the batch any more
@@ -111,7 +112,7 @@ class Work:
             raise RuntimeError(f"the dataset raised StopIteration: {error}") from error
 
     def finished(self) -> None:
-        """The last batch is on its way: a death from now on is not its fault."""
+        """No batch is in work: a death from now on is not its fault."""
         self._mine[BATCH] = IDLE
 
     @property
@@ -231,10 +232,8 @@ class _Stream:
         return anothers
 
 
-def described(task: Task | None, position: int, iterable: bool) -> str:
+def described(task: Task, position: int, iterable: bool) -> str:
     """Where the work was, in words."""
-    if task is None:
-        return "between batches"
     if iterable:
         stream, _ = task.request
         where = "collating" if position == COLLATING else f"sample {position}"

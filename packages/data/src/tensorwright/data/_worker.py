@@ -78,6 +78,7 @@ class _Worker:
         except Exception as error:
             self._send(FAILED_START, 0, -1, _carried(error))
             return False
+        self._work.finished()
         _collate.batch_memory = self._memory
         return True
 
