@@ -12,6 +12,7 @@ namespace {
 std::mutex settings_mutex;
 ObjectRef* tracer = new ObjectRef();  // never destroyed: it may hold a Python object at exit
 std::atomic<bool> nan_flag{true};
+thread_local Node* running = nullptr;
 
 }  // namespace
 
@@ -38,8 +39,17 @@ void note_forward_trace(Node& node) {
   if (!callable) return;
   Value trace;
   call_object(callable.get(), {}, trace);
-  node.make_extras().forward_trace = text_of(trace.get());
+  std::string& kept = node.make_extras().forward_trace = text_of(trace.get());
+  const std::string cause = running ? forward_trace(*running) : std::string();
+  if (!cause.empty())
+    kept += text("It belongs to a backward pass, to ", running->name(), ", whose forward call was this:\n", cause);
 }
+
+void RunningNode::enter(Node& node) {
+  outer_ = std::exchange(running, &node);
+  entered_ = true;
+}
+void RunningNode::leave() { running = outer_; }
 
 std::string forward_trace(Node& node) {
   const NodeExtras* extras = node.extras();

@@ -382,6 +382,7 @@ void Pass::apply(Node& node, Tensor* grads, Tensor* results) {
   if (hooks) kept.assign(grads, grads + node.output_count());
   try {
     const ProfiledNode span(profiler_, node);
+    const RunningNode running(node);
     node.apply(grads, results, options_for(node));
     if (anomaly_enabled() && anomaly_checks_nan()) check_finite(node, results, node.edge_count());
     run_node_hooks(hooks, results, node.edge_count(), kept, node.name());

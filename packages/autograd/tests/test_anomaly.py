@@ -64,3 +64,45 @@ def test_mode_ends_with_its_block() -> None:
 def test_no_trace_without_the_mode() -> None:
     x = tw.ones(1, requires_grad=True)
     assert (x * 2).grad_fn.forward_trace == ""
+
+
+def test_failure_in_a_gradient_of_a_gradient_shows_both_calls() -> None:
+    class Fails(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, grad):
+            raise ValueError("broken")
+
+    class Once(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, grad):
+            (x,) = ctx.saved_tensors
+            return Fails.apply(grad * x)  # the call in backward
+
+    x = tw.ones(1, requires_grad=True)
+    with detect_anomaly():
+        y = Once.apply(x)  # the call in forward
+        (first,) = tw.autograd.grad(y, x, create_graph=True)
+        with pytest.raises(ValueError, match="broken") as caught:
+            first.backward()
+    (note,) = caught.value.__notes__
+    assert note.index("the call in backward") < note.index("to OnceBackward, whose forward call was this")
+    assert note.index("whose forward call was this") < note.index("the call in forward")
+
+
+def test_error_of_a_hook_names_the_node_it_was_registered_on() -> None:
+    x = tw.ones(1, requires_grad=True)
+    with detect_anomaly():
+        y = the_forward_call(x)
+        y.register_hook(lambda grad: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            y.backward()
+    assert x.grad is None
