@@ -160,7 +160,8 @@ void drop_unread(Editor& edit, bool frozen) {
 // get_attr nodes of what is let go.
 void drop_readers(Editor& edit) {
   edit.each_node([&](NodeId node) {
-    if (edit.is(node, "get_attr") && edit.module[node].users.empty()) edit.module.erase(node);
+    const bool unread = edit.is(node, "get_attr") && edit.module[node].users.empty();
+    if (unread) edit.module.erase(node);
   });
 }
 
@@ -169,7 +170,7 @@ void drop_readers(Editor& edit) {
 int64_t propagate_constants(Editor& edit, const PassOptions& options) {
   Folder folder(edit, options);
   edit.each_node([&](NodeId node) { folder.visit(node); });
-  if (folder.count()) drop_readers(edit), drop_unread(edit, options.fold_attributes);
+  drop_readers(edit), drop_unread(edit, options.fold_attributes);
   return folder.count();
 }
 

@@ -116,7 +116,7 @@ def _copy(captured: Captured) -> Captured:
     program = Program(captured.program.native("copy"))
     for path, tensor in program.attributes.items():
         program.set_attribute(path, tensor.detach())
-    return captured.with_program(program)
+    return Captured(program, captured.inputs, captured.output)
 
 
 def freeze(model: Any, example_inputs: Any = None, *, verify: bool = False) -> Captured:

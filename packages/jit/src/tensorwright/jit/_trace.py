@@ -64,10 +64,6 @@ class Captured:
         self.inputs = inputs
         self.output = output
 
-    def with_program(self, program: Program) -> Captured:
-        """Another program with the same inputs and outputs."""
-        return Captured(program, self._inputs, self._output)
-
     def __call__(self, *args: Any) -> Any:
         leaves, structure = flatten(args)
         if structure != self.inputs:
