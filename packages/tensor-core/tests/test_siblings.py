@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,17 @@ def test_the_finder_is_installed_once() -> None:
     before = list(sys.meta_path)
     _siblings.install_finder()
     assert sys.meta_path == before
+
+
+def test_module_that_a_part_brings_to_a_package_of_the_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(_siblings.SUBMODULES, "utils.ghost", "tensorwright-ghost")
+    with pytest.raises(
+        ModuleNotFoundError, match=r"tensorwright\.utils\.ghost is not installed; pip install"
+    ) as caught:
+        import_module("tensorwright.utils.ghost")
+    assert caught.value.name == "tensorwright-ghost"
+    assert not hasattr(tw.utils, "ghost")
+    with pytest.raises(AttributeError, match="tensorwright-ghost"):
+        _ = tw.utils.ghost
+    with pytest.raises(AttributeError, match=r"module 'tensorwright\.utils' has no attribute 'nothing'"):
+        _ = tw.utils.nothing

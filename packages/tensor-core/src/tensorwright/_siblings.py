@@ -29,6 +29,10 @@ TENSOR_ATTRIBUTES = dict.fromkeys(
 )  # fmt: skip
 
 
+def _distribution_of(part: str) -> str:
+    return SUBMODULES[part] if part in SUBMODULES else DISTRIBUTIONS[part]
+
+
 class PartNotInstalledError(ModuleNotFoundError):
     """A part of tensorwright that another distribution brings was asked for, and is not installed.
 
@@ -37,7 +41,7 @@ class PartNotInstalledError(ModuleNotFoundError):
     """
 
     def __init__(self, part: str) -> None:
-        distribution = {**SUBMODULES, **DISTRIBUTIONS}[part]
+        distribution = _distribution_of(part)
         super().__init__(f"tensorwright.{part} is not installed; pip install {distribution}", name=distribution)
 
 
@@ -59,12 +63,13 @@ def install_finder() -> None:
 
 def load_part(name: str) -> ModuleType:
     """Import ``tensorwright.<name>``; an absent one is an ``AttributeError``, so that ``hasattr`` answers False."""
-    if name not in DISTRIBUTIONS:
-        raise AttributeError(f"module 'tensorwright' has no attribute {name!r}")
+    if name not in DISTRIBUTIONS and name not in SUBMODULES:
+        parent, _, child = f"tensorwright.{name}".rpartition(".")
+        raise AttributeError(f"module {parent!r} has no attribute {child!r}")
     try:
         return import_module(f"tensorwright.{name}")
     except PartNotInstalledError as error:
-        if error.name != DISTRIBUTIONS[name]:
+        if error.name != _distribution_of(name):
             raise  # this part is there; one that it needs is not
         raise AttributeError(str(error)) from None
 
