@@ -12,7 +12,7 @@ import tensorwright as tw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tensorwright.autograd import Tape, visualize
-from tensorwright.autograd._layers import draw
+from tensorwright._layers import draw
 
 SVG = "{http://www.w3.org/2000/svg}"
 

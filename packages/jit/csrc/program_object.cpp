@@ -163,9 +163,35 @@ void node_alive(MethodCall& call) {
   const int64_t id = call.integer(0);
   give(call.result, id >= 0 && id < call.module.node_count() && call.module[NodeId(static_cast<uint32_t>(id))].alive);
 }
+// Everything a view of a node shows: (op, target, args, keywords, label).
+void node_record(MethodCall& call) {
+  const Node& node = call.module[call.node(0)];
+  check(g_host->list_new(TW_VALUES, 5, call.result));
+  auto* items = static_cast<tw_value*>(call.result->u.p);
+  give(&items[0], call.module.names[node.op]);
+  if (node.target) give(&items[1], call.module.names[node.target]);
+  give_marked(call.program, node.args, &items[2]);
+  give_marked(call.program, node.keywords, &items[3]);
+  if (node.label) give(&items[4], call.module.names[node.label]);
+}
+// (node, op, target or none, args, keywords)
+void rewrite(MethodCall& call) {
+  const NodeId node = call.node(0);
+  std::vector<ArgTree> args = call.args(3);
+  Keywords keywords = call.keywords(4);
+  call.module.set_op(node, call.module.names(call.string(1)));
+  call.module.set_target(node, call.given(2) ? call.module.names(call.string(2)) : NameId());
+  call.module.set_args(node, std::move(args));
+  call.module.set_keywords(node, std::move(keywords));
+}
 // Also of an erased node: a loop goes on from it.
 void next(MethodCall& call) { give_id(call.result, call.module.next(NodeId(static_cast<uint32_t>(call.integer(0))))); }
-void previous(MethodCall& call) { give_id(call.result, call.module[call.node(0)].prev); }
+void previous(MethodCall& call) {
+  NodeId node(static_cast<uint32_t>(call.integer(0)));
+  do node = call.module[node].prev;
+  while (node && !call.module[node].alive);
+  give_id(call.result, node);
+}
 void first(MethodCall& call) { give_id(call.result, call.module.first(call.region(0))); }
 void last(MethodCall& call) { give_id(call.result, call.module[call.region(0)].last); }
 void before(MethodCall& call) { give(call.result, call.module.before(call.node(0), call.node(1))); }
@@ -177,6 +203,16 @@ void location(MethodCall& call) {
   auto* items = static_cast<tw_value*>(call.result->u.p);
   give(&items[0], place.file);
   items[1] = to_value(int64_t{place.line});
+}
+
+// What `py.call @name` calls.
+void set_callable(MethodCall& call) {
+  if (call.value(1).tag != TW_OBJECT) throw Error(TW_E_TYPE, "set_callable: takes an object that can be called");
+  call.program.callables[call.string(0)] = ObjectRef::retain(call.value(1).u.o);
+}
+void callable(MethodCall& call) {
+  const auto found = call.program.callables.find(call.string(0));
+  if (found != call.program.callables.end()) *call.result = to_value(ObjectRef::retain(found->second.get()).release());
 }
 
 void set_attribute(MethodCall& call) {
@@ -294,6 +330,10 @@ const std::unordered_map<std::string_view, Method>& methods() {
       {"parent", parent},
       {"first", first},
       {"before", before},
+      {"record", node_record},
+      {"rewrite", rewrite},
+      {"set_callable", set_callable},
+      {"callable", callable},
       {"location", location},
       {"set_attribute", set_attribute},
       {"attribute", attribute},

@@ -13,8 +13,9 @@ namespace tw::jit {
 
 struct Program {
   Module module;
-  std::map<std::string, Tensor> attributes;  // by path: "encoder.layers.0.weight"
-  std::vector<ObjectRef> objects;            // by the number in a constant of kind kObject
+  std::map<std::string, Tensor> attributes;    // by path: "encoder.layers.0.weight"
+  std::map<std::string, ObjectRef> callables;  // by the name in py.call
+  std::vector<ObjectRef> objects;              // by the number in a constant of kind kObject
 
   std::string signature;                     // of a loaded one: how Python nests arguments and results, as JSON
 

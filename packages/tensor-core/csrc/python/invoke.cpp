@@ -3,6 +3,7 @@
 #include "python/dtype_object.h"
 #include "python/lazy.h"
 #include "python/object_bridge.h"
+#include "python/override.h"
 
 namespace tw::python {
 
@@ -83,9 +84,8 @@ bool choose(const BoundOp& op, const Arguments& given, Signature* chosen) {
 
 PyObject* call(const BoundOp& op, const Arguments& given) {
   Signature signature;
-  if (!choose(op, given, &signature)) return nullptr;
   ParsedCall parsed;
-  if (!parse(signature, given, &parsed)) return nullptr;
+  if (!choose(op, given, &signature) || !parse(signature, given, &parsed)) return overridden(nullptr, op.name, given);
   if (!op.inplace) return invoke(signature, &parsed);
   // The wrapper to return: the first argument may have come as a keyword.
   const tw_value& self = parsed.args[0];

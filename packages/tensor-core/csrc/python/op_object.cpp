@@ -2,6 +2,7 @@
 
 #include "dispatch/registry.h"
 #include "python/invoke.h"
+#include "python/override.h"
 
 namespace tw::python {
 
@@ -25,7 +26,8 @@ PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObj
   const OpTraits& traits = traits_of_object(self);
   const Signature signature{display_name(*traits.spec), &traits, -1, returns_tensors(*traits.spec)};
   ParsedCall call;
-  if (!parse(signature, {nullptr, args, PyVectorcall_NARGS(nargsf), kwnames}, &call)) return nullptr;
+  const Arguments given{nullptr, args, PyVectorcall_NARGS(nargsf), kwnames};
+  if (!parse(signature, given, &call)) return overridden(self, signature.name, given);
   return invoke(signature, &call);
 }
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from tensorwright import Tensor
-from tensorwright.autograd._layers import Drawing, draw
+from tensorwright._layers import Drawing, draw
 from tensorwright.autograd._library import op
 from tensorwright.autograd.graph import get_gradient_edge
 
