@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import tensorwright as tw
@@ -220,3 +220,95 @@ def test_any_length_and_any_step(length: int, size: int, drop: bool, data: st.Da
     rest = [batch.tolist() for batch in iterator]
     loader.load_state_dict(state)
     assert [batch.tolist() for batch in loader] == rest
+
+
+class Counter:
+    """An iterator that can say where it is; it notes how many numbers it was asked for."""
+
+    def __init__(self, first: int, step: int) -> None:
+        self.next, self.step = first, step
+
+    def __iter__(self) -> Counter:
+        return self
+
+    def __next__(self) -> tuple[int, float]:
+        if self.next >= 30:
+            raise StopIteration
+        self.next += self.step
+        return self.next - self.step, random.random()
+
+    def state_dict(self) -> dict[str, int]:
+        return {"next": self.next}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self.next = state["next"]
+
+
+class WithIterator(IterableDataset[Any]):
+    def __iter__(self) -> Iterator[Any]:
+        info = get_worker_info()
+        return Counter(info.id, info.num_workers) if info else Counter(0, 1)
+
+
+class WithState(IterableDataset[Any]):
+    """Goes on from where it is told, once."""
+
+    def __init__(self) -> None:
+        self.at = -1
+
+    def __iter__(self) -> Iterator[Any]:
+        info = get_worker_info()
+        first, step = (info.id, info.num_workers) if info else (0, 1)
+        self.at = self.at if self.at >= 0 else first
+        while self.at < 30:
+            self.at += step
+            yield self.at - step, random.random()
+        self.at = -1
+
+    def state_dict(self) -> dict[str, int]:
+        return {"at": self.at}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self.at = state["at"]
+
+
+@pytest.mark.parametrize(("streams", "before", "after"), [(None, 0, 0), (None, 0, 2), (2, 2, 2), (2, 2, 0), (3, 0, 2)])
+@pytest.mark.parametrize("dataset", [WithIterator, WithState])
+def test_datasets_that_know_their_place(dataset: Any, streams: int | None, before: int, after: int) -> None:
+    if dataset is WithState and (streams or 1) > max(min(before, after), 1):
+        pytest.skip("streams would share the one state of the dataset")
+    tw.manual_seed(3)
+    loader = DataLoader(dataset(), batch_size=4, num_workers=before, streams=streams)
+    states, batches = [], []
+    for batch in loader:
+        states.append(json.dumps(loader.state_dict()))
+        batches.append(plain(batch))
+    for step in (0, 3, len(states) - 1):
+        again = DataLoader(dataset(), batch_size=4, num_workers=after, streams=streams)
+        again.load_state_dict(json.loads(states[step]))
+        assert [plain(batch) for batch in again] == batches[step + 1 :]
+    assert any(json.loads(states[0])["datasets"])
+
+
+def test_a_place_that_is_known_is_not_read_up_to() -> None:
+    class Remembered(Counter):
+        asked: ClassVar[list[int]] = []
+
+        def __next__(self) -> tuple[int, float]:
+            self.asked.append(self.next)
+            return super().__next__()
+
+    class Source(IterableDataset[Any]):
+        def __iter__(self) -> Iterator[Any]:
+            return Remembered(0, 1)
+
+    loader = DataLoader(Source(), batch_size=5)
+    for number, _batch in enumerate(loader):
+        if number == 3:
+            break
+    state = loader.state_dict()
+    Remembered.asked.clear()
+    again = DataLoader(Source(), batch_size=5)
+    again.load_state_dict(state)
+    assert next(iter(again))[0].tolist() == [20, 21, 22, 23, 24]
+    assert Remembered.asked == [20, 21, 22, 23, 24]

@@ -100,7 +100,7 @@ class KeyedEpoch:
         self._keys = chain(list(islice(keys, 1)), keys)  # a sampler that shuffles does so now, with workers or without
 
     def plan(self, number: int) -> Plan:
-        return Plan(number, self.seed, 1, False, False, [0])
+        return Plan(number, self.seed, 1, False, False, [0], [None], True)
 
     def next_task(self) -> Task | None:
         """The next batch to make."""
@@ -118,7 +118,7 @@ class KeyedEpoch:
     def ended(self, task: Task) -> None:
         raise AssertionError("a dataset with keys has no streams")
 
-    def delivered(self, task: Task) -> None:
+    def delivered(self, task: Task, place: Any = None) -> None:
         self._ahead.add(task.ordinal)
         while self._delivered in self._ahead:
             self._ahead.remove(self._delivered)
@@ -139,21 +139,27 @@ class StreamedEpoch:
             self.seed = drawn_seed(generator)
             self._streams = streams or workers or 1
             self._automatic = streams is None
-            self._made = [0] * self._streams
+            self._made: list[int] = [0] * self._streams
+            self._saved: list[Any] = [None] * self._streams
             self._cursor = 0
         else:
             self.seed, self._streams, self._automatic = state["seed"], state["streams"], state["automatic"]
             self._made = list(state["delivered"])
+            self._saved = list(state["datasets"])
             self._cursor = state["cursor"]
         self._known = streams is not None or workers > 0 or self._streams > 1
         self._skipped = list(self._made)
         self._delivered = list(self._made)
+        self._places = list(self._saved)
+        self._alone = self._streams <= max(workers, 1)
         self._after = self._cursor
         self._live = [True] * self._streams
         self._next = 0
 
     def plan(self, number: int) -> Plan:
-        return Plan(number, self.seed, self._streams, self._known, self._automatic, self._skipped)
+        return Plan(
+            number, self.seed, self._streams, self._known, self._automatic, self._skipped, self._saved, self._alone
+        )
 
     def next_task(self) -> Task | None:
         if not any(self._live):
@@ -173,13 +179,14 @@ class StreamedEpoch:
     def ended(self, task: Task) -> None:
         self._live[task.request[0]] = False
 
-    def delivered(self, task: Task) -> None:
+    def delivered(self, task: Task, place: Any = None) -> None:
         stream, number = task.request
+        self._places[stream] = place
         self._delivered[stream] = number + 1
         self._after = (stream + 1) % self._streams
 
     def state(self) -> State:
-        position = {"delivered": list(self._delivered), "cursor": self._after}
+        position = {"delivered": list(self._delivered), "cursor": self._after, "datasets": list(self._places)}
         streams = {"seed": self.seed, "streams": self._streams, "automatic": self._automatic}
         return {"version": VERSION, "kind": "streams", "open": True, **streams, **position}
 

@@ -103,7 +103,7 @@ class WorkerIterator(Iterator[Any]):
             self._epoch.ended(result.task)
             self._give()
             return ENDED
-        self._epoch.delivered(result.task)
+        self._epoch.delivered(result.task, result.place)
         if result.kind == _worker.ERROR:
             self._give()
             where = described(result.task, result.content[3], self._options.iterable)

@@ -74,7 +74,12 @@ class DataLoader(Generic[T_co]):
     """
 
     dataset: Any
+    num_workers: int
+    prefetch_factor: int | None
+    pin_memory: bool
+    pin_memory_device: str
     batch_size: int | None
+    drop_last: bool
     sampler: Iterable[Any]
     batch_sampler: Iterable[list[Any]] | None
     collate_fn: Callable[[Any], Any]
@@ -291,7 +296,8 @@ class DataLoader(Generic[T_co]):
     def load_state_dict(self, state: State) -> None:
         """Let the next iteration go on from where ``state_dict`` was called, with any number of workers.
 
-        An iterable dataset is read again up to there.
+        An iterable dataset is read again up to there, unless it or its iterator has ``state_dict`` and
+        ``load_state_dict`` too.
 
         Raises:
             ValueError: the state is of another version or kind of dataset.

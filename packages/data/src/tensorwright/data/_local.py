@@ -29,7 +29,7 @@ class LocalIterator(Iterator[Any]):
                 break
             batch = self._made(task)
             if batch is not ENDED:
-                self._epoch.delivered(task)
+                self._epoch.delivered(task, self._work.place(task))
                 return batch
             self._epoch.ended(task)
         self._epoch.finished = True

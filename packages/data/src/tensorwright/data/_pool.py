@@ -36,6 +36,7 @@ class Result(NamedTuple):
     task: Task
     kind: str
     content: Any
+    place: Any
 
 
 class Worker:
@@ -128,12 +129,12 @@ class Pool:
     def _from(self, worker: Worker) -> Iterator[Result]:
         worker.channel.flush()
         for data, descriptors in worker.channel.collect():
-            kind, epoch, ordinal, content, made, dropped = pickle.loads(data)
+            kind, epoch, ordinal, content, place, made, dropped = pickle.loads(data)
             worker.mapped.learn(made, dropped, descriptors)
             if kind == _worker.FAILED_START:
                 raise self.error(content, f"{worker!r}, while starting")
             if epoch == self.epoch and ordinal in worker.unanswered:
-                yield Result(worker, worker.unanswered.pop(ordinal), kind, content)
+                yield Result(worker, worker.unanswered.pop(ordinal), kind, content, place)
             else:
                 discard(worker, kind, content)
         if worker.channel.closed:

@@ -88,7 +88,7 @@ class RandomSampler(Sampler[int]):
         generator: tw.Generator | None = None,
     ) -> None:
         self.data_source = data_source
-        self.replacement = _boolean("RandomSampler", "replacement", replacement)
+        self.replacement: bool = _boolean("RandomSampler", "replacement", replacement)
         self._num_samples = num_samples
         self.generator = generator
         _positive("RandomSampler", "num_samples", self.num_samples)
@@ -160,9 +160,9 @@ class WeightedRandomSampler(Sampler[int]):
         replacement: bool = True,
         generator: tw.Generator | None = None,
     ) -> None:
-        self.num_samples = _positive("WeightedRandomSampler", "num_samples", num_samples)
-        self.replacement = _boolean("WeightedRandomSampler", "replacement", replacement)
-        self.weights = tw.as_tensor(weights, dtype=tw.float64)
+        self.num_samples: int = _positive("WeightedRandomSampler", "num_samples", num_samples)
+        self.replacement: bool = _boolean("WeightedRandomSampler", "replacement", replacement)
+        self.weights: tw.Tensor = tw.as_tensor(weights, dtype=tw.float64)
         self.generator = generator
         if self.weights.ndim != 1:
             shape = list(self.weights.shape)
@@ -192,8 +192,8 @@ class BatchSampler(Sampler[list[int]]):
 
     def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool) -> None:
         self.sampler = sampler
-        self.batch_size = _positive("BatchSampler", "batch_size", batch_size)
-        self.drop_last = _boolean("BatchSampler", "drop_last", drop_last)
+        self.batch_size: int = _positive("BatchSampler", "batch_size", batch_size)
+        self.drop_last: bool = _boolean("BatchSampler", "drop_last", drop_last)
 
     def __iter__(self) -> Iterator[list[int]]:
         return self._batches(iter(self.sampler))  # the sampler draws now, not at the first batch
@@ -245,11 +245,11 @@ class DistributedSampler(Sampler[int]):
         self.dataset = dataset
         self.num_replicas = num_replicas
         self.rank = rank
-        self.epoch = 0
+        self.epoch: int = 0
         self.drop_last = drop_last
         even = len(dataset) // num_replicas
-        self.num_samples = even if drop_last else math.ceil(len(dataset) / num_replicas)
-        self.total_size = self.num_samples * num_replicas
+        self.num_samples: int = even if drop_last else math.ceil(len(dataset) / num_replicas)
+        self.total_size: int = self.num_samples * num_replicas
         self.shuffle = shuffle
         self.seed = seed
 

@@ -56,6 +56,8 @@ class Plan(NamedTuple):
     known_streams: bool  # the dataset is told its stream
     automatic: bool  # nobody has said how many streams there are: a dataset that does not ask has one
     skipped: list[int]  # batches of each stream that were delivered before
+    saved: list[Any]  # what each stream's dataset said of its place then, or None
+    alone: bool  # no two streams share a copy of the dataset
 
 
 class Cells(Protocol):
@@ -83,7 +85,7 @@ class Work:
         self._shared, self._mine = progress.shared, progress.mine
         self._collated_by_dataset = self._shortcut()
         self._streams: dict[int, _Stream] = {}
-        self._plan = Plan(0, 0, 1, False, False, [0])
+        self._plan = Plan(0, 0, 1, False, False, [0], [None], True)
 
     def _shortcut(self) -> Callable[[list[Any]], Any] | None:
         """How a dataset makes the default batch at once, if it can."""
@@ -110,6 +112,10 @@ class Work:
             return self._from_keys(task.request)
         except StopIteration as error:  # it would end the loop over the loader without a word
             raise RuntimeError(f"the dataset raised StopIteration: {error}") from error
+
+    def place(self, task: Task) -> Any:
+        """What the dataset of the task's stream says of its place behind the batch; None if it says nothing."""
+        return self._streams[task.request[0]].place() if self._recipe.iterable else None
 
     def finished(self) -> None:
         """No batch is in work: a death from now on is not its fault."""
@@ -202,12 +208,38 @@ class _Stream:
     def samples(self, seed: int) -> list[Any] | None:
         """The samples of the next batch; None when there is none."""
         if self._iterator is None:
-            seed_everything(self._info.seed)
-            Current.asked = False
-            self._iterator = iter(self._dataset)
-            for number in range(self._plan.skipped[self._number]):
-                self._next(batch_seed(self._plan.seed, self._number, number))
+            self._begin()
         return self._next(seed)
+
+    def _begin(self) -> None:
+        """Make the iterator, and bring it to where it was."""
+        seed_everything(self._info.seed)
+        Current.asked = False
+        saved = self._plan.saved[self._number]
+        if saved is not None and saved["of"] == "end":
+            self._ended, self._iterator, self.taken = True, iter(()), saved["taken"]
+            return
+        if saved is not None and saved["of"] == "dataset" and self._plan.alone:
+            self._dataset.load_state_dict(saved["state"])
+            self._iterator, self.taken = iter(self._dataset), saved["taken"]
+            return
+        iterator: Any = iter(self._dataset)
+        self._iterator = iterator
+        if saved is not None and saved["of"] == "iterator":
+            iterator.load_state_dict(saved["state"])
+            self.taken = saved["taken"]
+            return
+        for number in range(self._plan.skipped[self._number]):
+            self._next(batch_seed(self._plan.seed, self._number, number))
+
+    def place(self) -> Any:
+        """The state of the iterator or of the dataset, if one of them has one."""
+        owners: tuple[tuple[str, Any], ...] = (("iterator", self._iterator), ("dataset", self._dataset))
+        for kind, owner in owners:
+            if hasattr(owner, "state_dict") and hasattr(owner, "load_state_dict"):
+                state = None if self._ended else owner.state_dict()  # at its end, many start again
+                return {"of": "end" if self._ended else kind, "taken": self.taken, "state": state}
+        return None
 
     def _next(self, seed: int) -> list[Any] | None:
         assert self._iterator is not None

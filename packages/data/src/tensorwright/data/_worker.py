@@ -109,24 +109,26 @@ class _Worker:
             return
         kind: str
         content: Any
+        place = None
         try:
             batch = self._work.run(task)
             kind, content = (END, None) if batch is ENDED else (BATCH, self._packed(batch))
+            place = self._work.place(task)
         except Abandoned:
             kind, content = NOTHING, None
         except Exception as error:
             kind, content = ERROR, (*_carried(error), self._work.position)
         batch = None
         self._memory.own.clear()
-        self._send(kind, epoch, task.ordinal, content)
+        self._send(kind, epoch, task.ordinal, content, place)
         self._work.finished()
 
     def _packed(self, batch: Any) -> Packed:
         return Packer(self._arena, self._memory.own).packed(batch)
 
-    def _send(self, kind: str, epoch: int, ordinal: int, content: Any) -> None:
+    def _send(self, kind: str, epoch: int, ordinal: int, content: Any, place: Any = None) -> None:
         made, dropped, descriptors = self._arena.news()
-        message = (kind, epoch, ordinal, content, made, dropped)
+        message = (kind, epoch, ordinal, content, place, made, dropped)
         self._channel.send(pickle.dumps(message, protocol=5), descriptors)
 
 
