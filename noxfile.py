@@ -415,10 +415,10 @@ def sanitize(session: nox.Session) -> None:
 @nox.session(default=False)
 @nox.parametrize("python", [nox.param(path, id=version) for version, path in other_pythons().items()])
 def pythons(session: nox.Session) -> None:
-    """Build for the other Pythons of this machine and run the tests of nn, optim and the README's tour."""
+    """Build for the other Pythons of this machine and run the tests of nn, optim, data and the README's tour."""
     build_wheels(session)
     install(session, PROJECTS, *group(WORKSPACE, "integration"))
-    paths = [ROOT / "packages" / name / "tests" for name in ("nn", "optim")]
+    paths = [ROOT / "packages" / name / "tests" for name in ("nn", "optim", "data")]
     pytest(session, *map(str, paths), str(ROOT / "tests-integration" / "test_readme.py"))
 
 

@@ -121,11 +121,18 @@ def test_worker_init_fn_fails() -> None:
     assert "in init" in notes(raised.value)
 
 
+def crash() -> None:
+    """Without what prints the stack."""
+    faulthandler.disable()
+    signal.signal(signal.SIGSEGV, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
 @pytest.mark.parametrize(
     ("act", "words"),
     [
         (lambda: os.kill(os.getpid(), signal.SIGKILL), "was killed by signal SIGKILL, as the kernel does when memory"),
-        (lambda: [faulthandler.disable(), os.kill(os.getpid(), signal.SIGSEGV)], "was killed by signal SIGSEGV"),
+        (crash, "was killed by signal SIGSEGV"),
         (lambda: os.kill(os.getpid(), signal.SIGTERM), "was killed by signal SIGTERM"),
         (lambda: os._exit(3), "exited with code 3"),
         (lambda: sys.exit(4), "exited with code 4"),
@@ -261,7 +268,7 @@ def test_leaving_a_loop_stops_workers_at_their_next_sample() -> None:
         start = time.monotonic()
         break
     gc.collect()
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 4  # not the patience there is with those that do not end
     assert not multiprocessing.active_children()
 
 
