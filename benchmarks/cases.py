@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import graphs
 from derivatives import jacobian_of_256, mlp_hessian, per_sample_gradients
 
 Library = Any  # the module tensorwright, or torch
@@ -134,4 +135,10 @@ CASES = [
     Case("tanh, 1e6 float32", 1.0, elementwise("tanh", 1_000_000), parallel=True),
     Case("sum, 1e6 float32", 1.0, elementwise("sum", 1_000_000), parallel=True),
     Case("matmul 512 x 512", 1.0, matmul(512), parallel=True),
+    Case("24 blocks: capture of primitive ops", 0.02, graphs.capture_primitives),
+    Case("24 blocks: capture by example", 1.0, graphs.capture_calls),
+    Case("24 blocks: save", 1.0, graphs.save),
+    Case("24 blocks: load", 1.0, graphs.load),
+    Case("24 blocks: load, against exported programs", 0.06, graphs.exported_load),
+    Case("24 blocks: inference of the captured graph", 0.8, graphs.run_captured),
 ]

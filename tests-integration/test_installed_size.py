@@ -13,7 +13,7 @@ def installed_bytes(dist: Distribution) -> int:
     return sum(file.locate().stat().st_size for file in files)
 
 
-@pytest.mark.parametrize(("name", "limit"), [("tensor-core", 10_000_000), ("autograd", 3_000_000)])
+@pytest.mark.parametrize(("name", "limit"), [("tensor-core", 10_000_000), ("autograd", 3_000_000), ("jit", 3_000_000)])
 def test_distribution_stays_small(name: str, limit: int) -> None:
     size = installed_bytes(distribution(f"tensorwright-{name}"))
     assert 0 < size <= limit, f"tensorwright-{name} takes {size / 1e6:.1f} MB"
