@@ -218,6 +218,7 @@ void callable(MethodCall& call) {
 void set_attribute(MethodCall& call) {
   if (call.value(1).tag != TW_TENSOR) throw Error(TW_E_TYPE, "set_attribute: an attribute is a tensor");
   call.program.attributes[call.string(0)] = Tensor::retain(call.value(1).u.t);
+  ++call.program.attribute_edits;
 }
 void attribute(MethodCall& call) {
   const auto found = call.program.attributes.find(call.string(0));

@@ -116,3 +116,54 @@ def test_values_die_after_their_last_use() -> None:
 def resident_bytes() -> int:
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * 4096
+
+
+def test_plan_and_interpreter_agree() -> None:
+    """An assertion keeps a function from having a plan: then the interpreter runs it."""
+
+    def function(x: tw.Tensor, y: tw.Tensor) -> object:
+        parts = x.split(2, 1)
+        values, places = (parts[0] @ y).max(0)
+        z = tw.cat([values, parts[1].sum(0), x.new_zeros(1)])
+        z[0] = 7
+        return [z, (places, z.sin().add_(1)), tw.stack([z, z]).mean()]
+
+    captured = tw.jit.trace(function, (tw.randn(3, 4), tw.randn(2, 2)))
+    by_plan, text = captured.program, captured.program.text()
+    by_node = tw.jit.parse(text.replace(" {\n", ' {\n  assert(True, "")\n', 1))
+    for path, tensor in by_plan.attributes.items():
+        by_node.set_attribute(path, tensor)
+    for _ in range(3):
+        x, y = tw.randn(3, 4), tw.randn(2, 2)
+        first, second = by_plan.run("forward", x, y), by_node.run("forward", x, y)
+        for got, wanted in zip(flat(first), flat(second), strict=True):
+            assert bool((got == wanted).all())
+
+
+def flat(value: object) -> list[tw.Tensor]:
+    return [value] if isinstance(value, tw.Tensor) else [leaf for item in value for leaf in flat(item)]  # type: ignore[attr-defined]
+
+
+def test_a_changed_program_is_planned_again() -> None:
+    program = tw.jit.parse("func @f(%x: object) { %w: object = get_attr @w() %y: object = tw::add(%x, %w) return(%y) }")
+    program.set_attribute("w", tw.ones(1))
+    assert program.run("f", tw.ones(1)).item() == 2.0
+    program.set_attribute("w", tw.full((1,), 5.0))
+    assert program.run("f", tw.ones(1)).item() == 6.0
+    native = program.native
+    (add,) = [k for k in range(4) if native("op", k) == "tw::add"]
+    native("set_op", add, "tw::mul")
+    assert program.run("f", tw.full((1,), 3.0)).item() == 15.0
+
+
+def test_errors_in_the_middle_lose_nothing() -> None:
+    program = tw.jit.parse("""
+    func @f(%x: object) {
+      %y: object = tw::add(%x, 1)
+      %z: object = tw::matmul(%y, %y)
+      return(%z)
+    }""")
+    for _ in range(100):
+        with pytest.raises(tw.ShapeError, match="matmul"):
+            program.run("f", tw.ones(2, 3))
+    assert program.run("f", tw.ones(2, 2)).tolist() == [[8.0, 8.0], [8.0, 8.0]]

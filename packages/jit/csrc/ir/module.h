@@ -105,11 +105,11 @@ class Module {
   RegionId add_region(NodeId owner);
   void set_args(NodeId node, std::vector<ArgTree> args);
   void set_keywords(NodeId node, Keywords keywords);
-  void set_type(NodeId node, TypeId type) { nodes_[node.index].type = type; }
-  void set_op(NodeId node, NameId op) { nodes_[node.index].op = op; }
-  void set_target(NodeId node, NameId target) { nodes_[node.index].target = target; }
-  void set_label(NodeId node, NameId label) { nodes_[node.index].label = label; }
-  void set_location(NodeId node, LocationId location) { nodes_[node.index].location = location; }
+  void set_type(NodeId node, TypeId type) { at(node).type = type; }
+  void set_op(NodeId node, NameId op) { at(node).op = op; }
+  void set_target(NodeId node, NameId target) { at(node).target = target; }
+  void set_label(NodeId node, NameId label) { at(node).label = label; }
+  void set_location(NodeId node, LocationId location) { at(node).location = location; }
   // Throws TW_E_VALUE if something uses it or a node inside of its regions.
   void erase(NodeId node);
   // Everything that uses `from` uses `to` instead; `to` itself keeps using it.
@@ -136,11 +136,17 @@ class Module {
   // Whether the value of `a` can be used at `b`: it stands before b, or before a node whose regions hold b.
   bool dominates(NodeId a, NodeId b) const;
 
+  // Rises with every change: what was derived from the module holds while it is the same.
+  uint64_t edits() const { return edits_; }
+
   LocationId add_location(const Location& location);
   const Location& operator[](LocationId id) const { return locations_[id]; }
 
  private:
-  Node& at(NodeId id) { return nodes_[id.index]; }
+  Node& at(NodeId id) {
+    ++edits_;
+    return nodes_[id.index];
+  }
   Arg store(const ArgTree& tree);
   Arg store_group(ArgKind kind, const std::vector<ArgTree>& items);
   Arg store_keywords(const Keywords& keywords);
@@ -159,6 +165,7 @@ class Module {
     for (uint32_t i = 0; i < arg.count; ++i) each_node(args_[arg.index + i], f);
   }
 
+  uint64_t edits_ = 0;
   std::deque<Node> nodes_;
   std::vector<Region> regions_;
   std::vector<Function> functions_;

@@ -5,6 +5,7 @@
 #include "../ir/text.h"
 #include "../ir/values.h"
 #include "call.h"
+#include "plan.h"
 
 namespace tw::jit {
 namespace {
@@ -265,6 +266,7 @@ Shared Frame::call_op(NodeId id, const RegistryOp& op) {
 }  // namespace
 
 void run(Program& program, FunctionId function, const tw_value* args, uint32_t nargs, tw_value* result) {
+  if (const auto plan = program.plans.get(program, function)) return plan->run(args, nargs, result);
   std::vector<Shared> given;
   for (uint32_t i = 0; i < nargs; ++i) {
     given.push_back(std::make_shared<Value>());

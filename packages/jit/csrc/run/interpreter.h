@@ -1,5 +1,4 @@
-// Runs a function of a module node by node through the dispatcher: the portable way, and what others are tested
-// against.
+// Runs a function of a module: by its plan where it has one, else node by node through the dispatcher.
 #pragma once
 
 #include "../ir/program.h"

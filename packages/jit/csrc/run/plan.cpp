@@ -1,0 +1,317 @@
+#include "plan.h"
+
+#include <unordered_map>
+
+namespace tw::jit {
+
+// ---- making a plan --------------------------------------------------------------------------------------------------
+
+class Planner {
+ public:
+  Planner(Program& program, FunctionId function)
+      : program_(program),
+        module_(program.module),
+        function_(module_.function(function)),
+        plan_(std::make_shared<Plan>()) {}
+
+  std::shared_ptr<const Plan> plan() {
+    plan_->name_ = module_.names[function_.name];
+    for (NodeId node = module_.first(function_.body); node; node = module_[node].next)
+      if (!add(node)) return nullptr;
+    mark_dead();
+    return plan_;
+  }
+
+ private:
+  using Source = Plan::Source;
+
+  bool add(NodeId node) {
+    const std::string_view op = module_.op_of(node);
+    if (op == "placeholder") return parameter(node);
+    if (op == "get_attr") return attribute(node);
+    if (op == "tuple.get") return places_.count(node) || item(node);
+    if (op == "return") return source(module_.item(module_[node].args, 0), "", plan_->result_);
+    const RegistryOp* registered = registry_op(op);
+    return registered && call(node, *registered);
+  }
+
+  uint32_t new_slot() { return plan_->slots_++; }
+
+  bool parameter(NodeId node) {
+    if (module_[node].args.count) return false;  // one with a default
+    plan_->parameters_.push_back(module_.names[module_[node].target]);
+    places_[node] = {Source::kSlot, new_slot()};
+    plan_->parameter_slots_.push_back(places_[node].index);
+    return true;
+  }
+
+  bool attribute(NodeId node) {
+    const auto found = program_.attributes.find(module_.names[module_[node].target]);
+    if (found == program_.attributes.end()) return false;
+    places_[node] = constant(to_value(static_cast<TensorRef>(found->second)));
+    return true;
+  }
+
+  Source constant(const tw_value& borrowed) {
+    plan_->constants_.emplace_back();
+    retain_into(borrowed, &plan_->constants_.back());
+    return {Source::kConstant, static_cast<uint32_t>(plan_->constants_.size() - 1)};
+  }
+
+  bool item(NodeId node) {
+    Plan::Instruction instruction{};
+    instruction.item = module_.constants[ConstantId(module_.item(module_[node].args, 1).index)].integer;
+    instruction.args.resize(1);
+    if (!source(module_.item(module_[node].args, 0), "", instruction.args[0])) return false;
+    places_[node] = {Source::kSlot, new_slot()};
+    instruction.results = {places_[node].index};
+    plan_->instructions_.push_back(std::move(instruction));
+    return true;
+  }
+
+  bool call(NodeId node, const RegistryOp& op) {
+    Plan::Instruction instruction{};
+    instruction.op = op.op;
+    const Node& call = module_[node];
+    if (call.args.count > op.nargs) return false;
+    instruction.args.resize(call.args.count);
+    for (uint32_t i = 0; i < call.args.count; ++i)
+      if (!source(module_.item(call.args, i), op.arguments[i].type, instruction.args[i])) return false;
+    for (uint32_t i = 0; i + 1 < call.keywords.count; i += 2)
+      if (!keyword(op, module_.constants[ConstantId(module_.item(call.keywords, i).index)].text,
+                   module_.item(call.keywords, i + 1), instruction))
+        return false;
+    if (!results(node, op, instruction)) return false;
+    plan_->instructions_.push_back(std::move(instruction));
+    return true;
+  }
+
+  bool keyword(const RegistryOp& op, const std::string& name, const Arg& arg, Plan::Instruction& instruction) {
+    if (name == "into") return targets(arg, instruction);
+    const int place = op.argument(name);
+    if (place != static_cast<int>(instruction.args.size())) return false;  // a gap, which the interpreter refuses
+    instruction.args.emplace_back();
+    return source(arg, op.arguments[static_cast<size_t>(place)].type, instruction.args.back());
+  }
+
+  bool targets(const Arg& arg, Plan::Instruction& instruction) {
+    const bool several = arg.kind == ArgKind::kTuple;
+    for (uint32_t k = 0; k < (several ? arg.count : 1); ++k) {
+      const Arg& target = several ? module_.item(arg, k) : arg;
+      Source from{};
+      if (target.kind == ArgKind::kNone) continue;
+      if (!source(target, "", from)) return false;
+      instruction.targets.emplace_back(k, from);
+    }
+    return true;
+  }
+
+  // The parts of several results go straight to the nodes that take them.
+  bool results(NodeId node, const RegistryOp& op, Plan::Instruction& instruction) {
+    instruction.results.assign(op.nrets, Plan::kNowhere);
+    if (op.nrets == 1) {
+      places_[node] = {Source::kSlot, new_slot()};
+      instruction.results[0] = places_[node].index;
+      return true;
+    }
+    for (const NodeId user : module_[node].users) {
+      if (module_.op_of(user) != "tuple.get") return false;
+      const int64_t k = module_.constants[ConstantId(module_.item(module_[user].args, 1).index)].integer;
+      if (k < 0 || k >= op.nrets) return false;
+      uint32_t& place = instruction.results[static_cast<size_t>(k)];
+      if (place == Plan::kNowhere) place = new_slot();
+      places_[user] = {Source::kSlot, place};
+    }
+    return true;
+  }
+
+  // ---- arguments ------------------------------------------------------------------------------------------------
+
+  bool source(const Arg& arg, std::string_view type, Source& out) {
+    switch (arg.kind) {
+      case ArgKind::kNone:
+        out = constant(value_none());
+        return true;
+      case ArgKind::kConstant:
+        out = constant(constant_value(program_, ConstantId(arg.index)));
+        return true;
+      case ArgKind::kNode: {
+        const auto found = places_.find(NodeId(arg.index));
+        if (found == places_.end()) return false;
+        out = found->second;
+        return true;
+      }
+      case ArgKind::kList:
+      case ArgKind::kTuple:
+        return list(arg, type, out);
+      default:
+        return false;
+    }
+  }
+
+  static uint32_t list_tag(std::string_view type) {
+    if (type.rfind("Tensor", 0) == 0) return TW_TENSORS;
+    if (type.rfind("int", 0) == 0) return TW_INTS;
+    return type.rfind("float", 0) == 0 ? TW_FLOATS : TW_VALUES;
+  }
+
+  bool list(const Arg& arg, std::string_view type, Source& out) {
+    Plan::List list{list_tag(type), std::vector<Source>(arg.count)};
+    for (uint32_t i = 0; i < arg.count; ++i)
+      if (!source(module_.item(arg, i), "", list.items[i])) return false;
+    plan_->lists_.push_back(std::move(list));
+    out = {Source::kList, static_cast<uint32_t>(plan_->lists_.size() - 1)};
+    return true;
+  }
+
+  // ---- lives ----------------------------------------------------------------------------------------------------
+
+  void touch(const Source& source, uint32_t at, std::vector<uint32_t>& last) const {
+    if (source.kind == Source::kSlot) last[source.index] = at;
+    if (source.kind == Source::kList)
+      for (const Source& item : plan_->lists_[source.index].items) touch(item, at, last);
+  }
+
+  void mark_dead() {
+    constexpr uint32_t kNever = UINT32_MAX;
+    std::vector<uint32_t> last(plan_->slots_, kNever);
+    const auto count = static_cast<uint32_t>(plan_->instructions_.size());
+    for (uint32_t at = 0; at < count; ++at) {
+      const Plan::Instruction& instruction = plan_->instructions_[at];
+      for (const uint32_t place : instruction.results)
+        if (place != Plan::kNowhere) last[place] = at;
+      for (const Source& arg : instruction.args) touch(arg, at, last);
+      for (const auto& target : instruction.targets) touch(target.second, at, last);
+    }
+    touch(plan_->result_, kNever, last);
+    for (uint32_t slot = 0; slot < plan_->slots_; ++slot)
+      if (last[slot] != kNever) plan_->instructions_[last[slot]].dead.push_back(slot);
+  }
+
+  Program& program_;
+  const Module& module_;
+  const Function& function_;
+  std::shared_ptr<Plan> plan_;
+  std::unordered_map<NodeId, Source> places_;
+};
+
+std::shared_ptr<const Plan> Plan::make(Program& program, FunctionId function) {
+  return Planner(program, function).plan();
+}
+
+std::shared_ptr<const Plan> PlanCache::get(Program& program, FunctionId function) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = entries_.find(function);
+  if (found != entries_.end() && found->second.edits == program.module.edits() &&
+      found->second.attribute_edits == program.attribute_edits)
+    return found->second.plan;
+  return (entries_[function] = {program.module.edits(), program.attribute_edits, Plan::make(program, function)}).plan;
+}
+
+// ---- running --------------------------------------------------------------------------------------------------------
+
+// The values of one run.
+class Plan::File {
+ public:
+  explicit File(const Plan& plan) : plan_(plan), slots_(plan.slots_, value_none()) {}
+  File(const File&) = delete;
+  ~File() {
+    for (tw_value& value : slots_) clear(value);
+  }
+
+  void run(const Instruction& instruction) {
+    check(g_host->poll());
+    if (instruction.op)
+      call(instruction);
+    else
+      take_item(instruction);
+    for (const uint32_t place : instruction.dead) clear(slots_[place]);
+    scratch_.clear();
+  }
+
+  tw_value& operator[](uint32_t slot) { return slots_[slot]; }
+
+  // Borrowed from the file, the plan, or the scratch memory of this instruction.
+  tw_value read(const Source& source) {
+    switch (source.kind) {
+      case Source::kSlot:
+        return slots_[source.index];
+      case Source::kConstant:
+        return plan_.constants_[source.index].get();
+      default:
+        return read_list(plan_.lists_[source.index]);
+    }
+  }
+
+ private:
+  static void clear(tw_value& value) {
+    if (value.tag == TW_TENSOR)
+      g_host->release(value.u.t), value = value_none();
+    else if (value.tag != TW_NONE)
+      g_host->value_clear(&value);
+  }
+
+  tw_value read_list(const List& list) {
+    // Eight bytes an item for tensors, ints and floats, sixteen for values.
+    auto& memory = scratch_.emplace_back(list.items.size() * (list.tag == TW_VALUES ? 2 : 1));
+    for (size_t i = 0; i < list.items.size(); ++i) {
+      const tw_value item = read(list.items[i]);
+      if (list.tag == TW_TENSORS)
+        reinterpret_cast<tw_tensor**>(memory.data())[i] = From<TensorRef>::get(item).get();
+      else if (list.tag == TW_INTS)
+        memory[i] = Scalar(item).integer();
+      else if (list.tag == TW_FLOATS)
+        reinterpret_cast<double*>(memory.data())[i] = Scalar(item).real();
+      else
+        reinterpret_cast<tw_value*>(memory.data())[i] = item;
+    }
+    tw_value value{list.tag, static_cast<uint32_t>(list.items.size()), {0}};
+    value.u.p = memory.data();
+    return value;
+  }
+
+  void call(const Instruction& instruction) {
+    constexpr size_t kMost = 64;
+    tw_value args[kMost], rets[kMost];
+    const size_t nargs = instruction.args.size(), nrets = instruction.results.size();
+    if (nargs > kMost || nrets > kMost) throw Error(TW_E_UNSUPPORTED, "an op of the graph has more than 64 arguments");
+    for (size_t i = 0; i < nargs; ++i) args[i] = read(instruction.args[i]);
+    for (size_t k = 0; k < nrets; ++k) rets[k] = value_none();
+    for (const auto& [k, source] : instruction.targets) rets[k] = read(source);
+    check(g_host->call(instruction.op, args, static_cast<uint32_t>(nargs), rets, static_cast<uint32_t>(nrets)));
+    for (size_t k = 0; k < nrets; ++k) {
+      if (instruction.results[k] == kNowhere)
+        clear(rets[k]);
+      else
+        slots_[instruction.results[k]] = rets[k];
+    }
+  }
+
+  void take_item(const Instruction& instruction) {
+    const tw_value list = read(instruction.args[0]);
+    tw_value& place = slots_[instruction.results[0]];
+    if (instruction.item < 0 || instruction.item >= list.aux || (list.tag != TW_TENSORS && list.tag != TW_VALUES))
+      throw Error(TW_E_INDEX, "tuple.get: there is no item " + std::to_string(instruction.item));
+    if (list.tag == TW_TENSORS)
+      give(&place, Tensor::retain(static_cast<tw_tensor**>(list.u.p)[instruction.item]));
+    else
+      retain_into(static_cast<tw_value*>(list.u.p)[instruction.item], &place);
+  }
+
+  const Plan& plan_;
+  std::vector<tw_value> slots_;
+  std::deque<std::vector<int64_t>> scratch_;
+};
+
+void Plan::run(const tw_value* args, uint32_t nargs, tw_value* result) const {
+  if (nargs > parameters_.size())
+    throw Error(TW_E_TYPE,
+                name_ + ": takes " + std::to_string(parameters_.size()) + " arguments, got " + std::to_string(nargs));
+  if (nargs < parameters_.size()) throw Error(TW_E_TYPE, name_ + ": missing argument '" + parameters_[nargs] + "'");
+  File file(*this);
+  for (uint32_t k = 0; k < nargs; ++k) retain_into(args[k], &file[parameter_slots_[k]]);
+  for (const Instruction& instruction : instructions_) file.run(instruction);
+  retain_into(file.read(result_), result);
+}
+
+}  // namespace tw::jit
