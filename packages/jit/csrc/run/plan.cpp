@@ -1,5 +1,6 @@
 #include "plan.h"
 
+#include <algorithm>
 #include <unordered_map>
 
 namespace tw::jit {
@@ -30,7 +31,7 @@ class Planner {
     if (op == "placeholder") return parameter(node);
     if (op == "get_attr") return attribute(node);
     if (op == "tuple.get") return places_.count(node) || item(node);
-    if (op == "return") return source(module_.item(module_[node].args, 0), "", plan_->result_);
+    if (op == "return") return updates(node) && source(module_.item(module_[node].args, 0), "", plan_->result_);
     const RegistryOp* registered = registry_op(op);
     return registered && call(node, *registered);
   }
@@ -103,6 +104,37 @@ class Planner {
       if (!source(target, "", from)) return false;
       instruction.targets.emplace_back(k, from);
     }
+    return true;
+  }
+
+  // What `return` says is written into inputs and attributes: copies at the end.
+  bool updates(NodeId node) {
+    const Arg& keywords = module_[node].keywords;
+    for (uint32_t i = 0; i + 1 < keywords.count; i += 2) {
+      const bool inputs = module_.constants[ConstantId(module_.item(keywords, i).index)].text == "inputs";
+      const Arg& updated = module_.item(keywords, i + 1);
+      for (uint32_t k = 0; k + 1 < updated.count; k += 2)
+        if (!update(inputs ? "placeholder" : "get_attr",
+                    module_.constants[ConstantId(module_.item(updated, k).index)].text, module_.item(updated, k + 1)))
+          return false;
+    }
+    return true;
+  }
+
+  bool update(std::string_view op, const std::string& name, const Arg& value) {
+    const auto is_target = [&](const auto& place) {
+      return module_.op_of(place.first) == op && module_.names[module_[place.first].target] == name;
+    };
+    const auto target = std::find_if(places_.begin(), places_.end(), is_target);
+    const RegistryOp* copy = registry_op("tw::copy");
+    if (target == places_.end() || !copy) return false;
+    Plan::Instruction instruction{};
+    instruction.op = copy->op;
+    instruction.args = {target->second, {}};
+    instruction.targets = {{0, target->second}};
+    instruction.results = {Plan::kNowhere};
+    if (!source(value, "Tensor", instruction.args[1])) return false;
+    plan_->instructions_.push_back(std::move(instruction));
     return true;
   }
 
