@@ -177,8 +177,32 @@ class Verifier {
         fail(id, op.name + " got argument '" + name + "' twice");
       }
     }
+    if (level_ != Level::kCapture && writes_argument(node, op)) fail(id, "a write into an argument is left");
     if (level_ == Level::kCore && op.composite)
       fail(id, op.name + " is written over smaller ops, which are left to it");
+  }
+
+  const Arg* given(const Node& node, const RegistryOp& op, uint32_t k) const {
+    if (k < node.args.count) return &module_.item(node.args, k);
+    for (uint32_t i = 0; i + 1 < node.keywords.count; i += 2)
+      if (module_.constants[ConstantId(module_.item(node.keywords, i).index)].text == op.arguments[k].name)
+        return &module_.item(node.keywords, i + 1);
+    return nullptr;
+  }
+
+  // Whether the call writes into an argument that its schema marks: running statistics, in training.
+  bool writes_argument(const Node& node, const RegistryOp& op) const {
+    bool marked = false;
+    for (uint32_t k = 0; k < op.arguments.size(); ++k) {
+      const Arg* arg = given(node, op, k);
+      const std::string& name = op.arguments[k].name;
+      if (op.arguments[k].type.find('!') != std::string::npos) marked |= arg && arg->kind != ArgKind::kNone;
+      if (name != "training" && name != "use_input_stats") continue;
+      if (!arg) return false;  // off by default
+      const bool known = arg->kind == ArgKind::kConstant;
+      if (known && module_.constants[ConstantId(arg->index)].integer == 0) return false;
+    }
+    return marked;
   }
 
   void no_objects(NodeId id, const Arg& arg) {

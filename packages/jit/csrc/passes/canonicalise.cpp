@@ -54,38 +54,11 @@ constexpr Rule kRules[] = {
     {"to.dtype(to.dtype(x, d, _, _), e, _, _)", "to.dtype(x, e)", "holds_all(x, d)"},
 };
 
-// Whether every argument up to the last that is not at its default can be written by place.
-bool in_place_form(Editor& edit, NodeId node, std::vector<ArgTree>& args) {
-  const OpFacts& op = *edit.facts(node);
-  for (uint32_t k = 0; k < op.op->nargs; ++k) {
-    const auto arg = edit.argument(node, k);
-    if (!arg) return false;
-    args.push_back(*arg);
-  }
-  for (size_t k = args.size(); k && k <= op.defaults.size() && !op.defaults[k - 1].empty(); --k) {
-    if (!same_argument(args[k - 1], default_argument(edit.module, op.defaults[k - 1]))) break;
-    args.pop_back();
-  }
-  return true;
-}
-
-bool normalise(Editor& edit, NodeId node) {
-  std::vector<ArgTree> args;
-  if (!edit.facts(node) || !in_place_form(edit, node, args)) return false;
-  if (args.size() == edit.module[node].args.count && !edit.module[node].keywords.count) return false;
-  Keywords kept;
-  if (const auto into = edit.keyword(node, "into")) kept.emplace_back("into", *into);
-  if (args.size() == edit.module[node].args.count && kept.size() * 2 == edit.module[node].keywords.count) return false;
-  edit.module.set_args(node, std::move(args));
-  edit.module.set_keywords(node, std::move(kept));
-  return true;
-}
-
 }  // namespace
 
 int64_t canonicalise(Editor& edit, const PassOptions&) {
   int64_t count = 0;
-  edit.each_node([&](NodeId node) { count += normalise(edit, node); });
+  edit.each_node([&](NodeId node) { count += edit.by_place(node); });
   return count + rewrite(edit, kRules);
 }
 

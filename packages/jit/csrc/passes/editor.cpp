@@ -170,6 +170,32 @@ NodeId Editor::create_in(RegionId region, std::string_view op, std::vector<ArgTr
   return module.create(region, NodeId(), module.names(op), std::move(args), type);
 }
 
+// Whether every argument up to the last that is not at its default can be written by place.
+bool Editor::placed(NodeId node, std::vector<ArgTree>& args) {
+  const OpFacts& op = *facts(node);
+  for (uint32_t k = 0; k < op.op->nargs; ++k) {
+    const auto arg = argument(node, k);
+    if (!arg) return false;
+    args.push_back(*arg);
+  }
+  for (size_t k = args.size(); k && k <= op.defaults.size() && !op.defaults[k - 1].empty(); --k) {
+    if (!same_argument(args[k - 1], default_argument(module, op.defaults[k - 1]))) break;
+    args.pop_back();
+  }
+  return true;
+}
+
+bool Editor::by_place(NodeId node) {
+  std::vector<ArgTree> args;
+  if (!facts(node) || !placed(node, args)) return false;
+  Keywords kept;
+  if (const auto into = keyword(node, "into")) kept.emplace_back("into", *into);
+  if (args.size() == module[node].args.count && kept.size() * 2 == module[node].keywords.count) return false;
+  module.set_args(node, std::move(args));
+  module.set_keywords(node, std::move(kept));
+  return true;
+}
+
 void Editor::replace(NodeId node, NodeId value) {
   module.replace_uses(node, value);
   module.erase(node);

@@ -52,6 +52,8 @@ class Editor {
   // Before `anchor`, with its location and the type that the op's own rules give, where they can be asked.
   NodeId create(NodeId anchor, std::string_view op, std::vector<ArgTree> args, std::optional<TypeId> type = {});
   NodeId create_in(RegionId region, std::string_view op, std::vector<ArgTree> args, TypeId type);
+  // The arguments of a call by place, without trailing defaults; whether they were not so.
+  bool by_place(NodeId node);
   // All uses of `node` become uses of `value`, and it goes.
   void replace(NodeId node, NodeId value);
   // The same by what may be no node: a constant, or a tuple, whose parts take the place of the tuple.get nodes.
@@ -89,6 +91,7 @@ class Editor {
   }
   bool off(NodeId node, std::initializer_list<std::string_view> names);
   bool region_pure(RegionId region);
+  bool placed(NodeId node, std::vector<ArgTree>& args);
 
   std::unordered_map<NameId, const OpFacts*> facts_;
   std::unordered_map<NameId, bool> pure_calls_;

@@ -13,24 +13,13 @@
 namespace tw::jit {
 namespace {
 
-struct Place {
-  NodeId base;
-  std::vector<NodeId> chain;  // views from the base to the value; a tuple.get follows a view that gives a list
-};
-
-struct State {
-  std::unordered_map<NodeId, NodeId> current;               // of a base: its value now
-  std::unordered_map<NodeId, int> version;                  // of a base: rises with each write
-  std::unordered_map<NodeId, std::pair<int, NodeId>> seen;  // of a value: a node that holds it at a version
-};
-
-class Functionaliser {
+class Functionaliser : private ValuesNow {
  public:
-  Functionaliser(Editor& edit, const Function& function)
-      : edit_(edit), module_(edit.module), function_(function), aliasing_(edit) {}
+  Functionaliser(Editor& edit, const Function& function) : ValuesNow(edit), function_(function) {}
 
   int64_t run() {
     if (!any_write(function_.body)) return 0;
+    edit_.each_node_in(function_.body, [&](NodeId node) { edit_.by_place(node); });
     raise_attributes();
     aliasing_.learn(function_.body);
     region(function_.body);
@@ -56,62 +45,6 @@ class Functionaliser {
       if (!fresh && first->second != node) return edit_.replace(node, first->second);
       if (module_[node].parent != function_.body || module_.before(head, node)) module_.move_before(node, head);
     });
-  }
-
-  // ---- where values lie -------------------------------------------------------------------------------------------
-
-  const Place& place(NodeId value) {
-    if (const auto found = places_.find(value); found != places_.end()) return found->second;
-    state_.current[value] = value, state_.version[value] = 0;
-    return places_[value] = Place{value, {}};
-  }
-
-  void lies_with(NodeId value, const Place& place) {
-    places_[value] = place;
-    state_.seen[value] = {state_.version[place.base], value};
-  }
-
-  void view_of(NodeId value, NodeId whole) {
-    Place place = this->place(whole);
-    place.chain.push_back(value);
-    lies_with(value, place);
-  }
-
-  // What holds the value at this point, computed before `anchor` if it has to be.
-  NodeId now(NodeId value, NodeId anchor) {
-    const Place place = this->place(value);
-    const int version = state_.version[place.base];
-    if (place.chain.empty()) return version ? state_.current[place.base] : place.base;
-    auto found = state_.seen.find(value);
-    if (found != state_.seen.end() && found->second.first == version) return found->second.second;
-    const NodeId view = place.chain.back();
-    const NodeId before = place.chain.size() > 1 ? place.chain[place.chain.size() - 2] : place.base;
-    std::vector<ArgTree> args = module_.args(view);
-    const size_t from = edit_.is(view, "tuple.get") ? 0 : static_cast<size_t>(aliasing_.argument(view));
-    for (size_t k = 0; k < args.size(); ++k)
-      args[k] = k == from ? ArgTree(now(before, anchor)) : now_in(args[k], anchor);
-    const NodeId made = module_.create(module_[anchor].parent, anchor, module_[view].op, args, module_[view].type);
-    if (module_[view].location) module_.set_location(made, module_[view].location);
-    state_.seen[value] = {version, made};
-    places_[made] = place;
-    return made;
-  }
-
-  ArgTree now_in(ArgTree arg, NodeId anchor) {
-    if (arg.kind == ArgKind::kNode) return now(NodeId(arg.index), anchor);
-    for (ArgTree& item : arg.items) item = now_in(std::move(item), anchor);
-    return arg;
-  }
-
-  void read_now(NodeId node) {
-    std::vector<ArgTree> args = module_.args(node);
-    for (ArgTree& arg : args) arg = now_in(std::move(arg), node);
-    module_.set_args(node, std::move(args));
-    if (!module_[node].keywords.count) return;
-    Keywords keywords = module_.keywords(node);
-    for (auto& entry : keywords)
-      if (entry.first != "into") entry.second = now_in(std::move(entry.second), node);
-    module_.set_keywords(node, std::move(keywords));
   }
 
   // ---- nodes ------------------------------------------------------------------------------------------------------
@@ -482,12 +415,7 @@ class Functionaliser {
     }
   }
 
-  Editor& edit_;
-  Module& module_;
   Function function_;
-  Aliases aliasing_;
-  State state_;
-  std::unordered_map<NodeId, Place> places_;
   std::unordered_map<NodeId, std::map<int64_t, Place>> parts_;  // of what gives several values: where they lie
   std::unordered_map<NameId, NodeId> attributes_;
   std::unordered_map<NodeId, NodeId> aliases_;     // parameters of loops that stand for one tensor of outside
