@@ -289,7 +289,8 @@ def script(body: str, *arguments: str) -> list[str]:
 
 
 LOOP = """
-    import os, sys, time
+    import os, signal, sys, time
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin without
     import tensorwright as tw
     from tensorwright.data import DataLoader, TensorDataset
     loader = DataLoader(TensorDataset(tw.zeros(1_000_000, 64)), batch_size=64, num_workers=2,

@@ -1739,6 +1739,7 @@ def svd_lowrank(
     A: Tensor, q: builtins.int | None = ..., niter: builtins.int | None = ..., M: Tensor | None = ...
 ) -> _SvdLowrankResult:
     """About `q` largest singular values and their vectors, by random projection (Halko, Martinsson, Tropp 2009).
+    There are no more of them than the smaller side of the matrix is long.
 
     `niter` steps of subspace iteration sharpen the result. With `M`, of A - M.
     """
@@ -2412,6 +2413,9 @@ def smooth_l1_loss(self: Tensor, target: Tensor, reduction: builtins.str = ..., 
 def huber_loss(self: Tensor, target: Tensor, reduction: builtins.str = ..., delta: builtins.float = ...) -> Tensor:
     """Huber's loss, `delta` times smooth_l1_loss with `beta` = `delta` (Huber 1964)."""
 
+def bce_logit_terms(self: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy of the sigmoid of scores and targets, element by element."""
+
 def bce_terms(self: Tensor, target: Tensor) -> Tensor:
     """Cross-entropy of probabilities and targets, element by element; logarithms are cut off at -100."""
 
@@ -2438,7 +2442,7 @@ def binary_cross_entropy_with_logits(
 def kl_div(self: Tensor, target: Tensor, reduction: builtins.str = ..., log_target: builtins.bool = ...) -> Tensor:
     """Kullback-Leibler divergence of `target` from the log-probabilities `self`, element by element.
 
-    'batchmean' divides the sum by the first dimension, which is the mathematical definition.
+    'batchmean' divides the sum by the first dimension, if there is one, which is the mathematical definition.
     """
 
 def margin_ranking_loss(
