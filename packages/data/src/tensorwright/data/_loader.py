@@ -127,6 +127,7 @@ class DataLoader(Generic[T_co]):
         self._latest: weakref.ref[WorkerIterator] | None = None
         self._resumed: State | None = None
         self._pool: Pool | None = None
+        self._end: weakref.finalize[..., Any] | None = None
         self._announced_length: int | None = None
         self._ready = True
 
@@ -246,7 +247,9 @@ class DataLoader(Generic[T_co]):
             pool = Pool(recipe, self.worker_init_fn, context, self.num_workers, epoch.seed)
         if self.persistent_workers and pool is not self._pool:
             self._pool = pool
-            weakref.finalize(self, pool.shutdown)
+            if self._end is not None:
+                self._end.detach()
+            self._end = weakref.finalize(self, pool.shutdown)
         ahead = self.num_workers * (self.prefetch_factor or 1)
         options = Options(self.timeout, ahead, self.in_order, self._iterable)
         iterator = WorkerIterator(epoch, pool, pool.epoch + 1, options, self.persistent_workers)
@@ -268,7 +271,7 @@ class DataLoader(Generic[T_co]):
 
     def __getstate__(self) -> State:
         """Without what belongs to this process."""
-        return self.__dict__ | {"_pool": None, "_latest": None, "_epoch": None}
+        return self.__dict__ | {"_pool": None, "_end": None, "_latest": None, "_epoch": None}
 
     # --- state ----------------------------------------------------------------------------------------------------
 

@@ -193,7 +193,8 @@ class Pool:
                 if worker.process.is_alive():
                     end()
                     worker.process.join(1.0)
-            worker.process.close()
+            if not worker.process.is_alive():  # else the kernel holds it
+                worker.process.close()
 
 
 def discard(worker: Worker, kind: str, content: Any) -> None:
