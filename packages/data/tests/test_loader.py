@@ -251,6 +251,9 @@ def test_the_names_of_pytorch() -> None:
 
     assert data.DataLoader is DataLoader is tw.data.DataLoader is tw.utils.data.DataLoader
     assert DistributedSampler is tw.data.DistributedSampler
+    assert data.sampler.RandomSampler is tw.data.RandomSampler
+    assert data.dataset.Dataset is tw.data.Dataset
+    assert data.dataloader.default_collate is tw.data.default_collate
 
 
 @pytest.mark.parametrize("workers", [0, 1])

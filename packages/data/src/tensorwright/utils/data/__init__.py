@@ -19,4 +19,7 @@ from tensorwright.data import default_collate as default_collate
 from tensorwright.data import default_convert as default_convert
 from tensorwright.data import get_worker_info as get_worker_info
 from tensorwright.data import random_split as random_split
+from tensorwright.utils.data import dataloader as dataloader
+from tensorwright.utils.data import dataset as dataset
 from tensorwright.utils.data import distributed as distributed
+from tensorwright.utils.data import sampler as sampler
