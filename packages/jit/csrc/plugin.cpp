@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "archive/archive.h"
+#include "builtin/table.h"
 #include "ir/text.h"
 #include "program_object.h"
 #include "trace/trace.h"
@@ -25,6 +26,11 @@ ObjectRef parse_program(std::string_view text) {
   return object_of(program);
 }
 
+// Python's own ways to show a tensor and to print.
+void use_host_text(tw_object* show_tensor, tw_object* print) {
+  set_host_text(ObjectRef::retain(show_tensor), ObjectRef::retain(print));
+}
+
 constexpr tw_op_def op(const char* schema, tw_kernel_fn fn) {
   return {sizeof(tw_op_def), 0, schema, nullptr, nullptr, fn, nullptr};
 }
@@ -32,6 +38,7 @@ const tw_op_def kOps[] = {
     op("jit::program() -> Object", boxed<new_program>),
     op("jit::parse(str text) -> Object", boxed<parse_program>),
     op("jit::load(str path) -> Object", boxed<load_program>),
+    op("jit::use_host_text(Object show_tensor, Object print) -> ()", boxed<use_host_text>),
 };
 
 const tw_layer_def kLayers[] = {

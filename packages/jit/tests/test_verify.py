@@ -20,7 +20,10 @@ BROKEN = {
     "for(3, 1) (%i: int) { yield(1) }": "after the count",
     "call @g()": "no function @g",
     "tuple.get((1, 2), 0)": "takes a value",
-    "assert(True)": "takes 2 arguments, got 1",
+    "assert(True)": "takes 2 to 3 arguments, got 1",
+    "builtin @nothing(1)": "there is no builtin @nothing",
+    "builtin @append([], 1)": "there is no builtin @append",
+    "effect @append([])": "@append takes 2 arguments, got 1",
     "yield(1)": "nothing may follow this",
 }
 
@@ -50,6 +53,7 @@ LEVELS = {
     "tw::add(%x, 1, into=%x)": ("functional", "a write into a tensor"),
     "tw::batch_norm(%x, None, None, %x, %x, True)": ("functional", "a write into an argument"),
     "py.call @f(%x)": ("functional", "a call of Python"),
+    "effect @append([], %x)": ("functional", "a change of a list or dict"),
     "tw::cross_entropy(%x, %x)": ("core", "written over smaller ops"),
 }
 

@@ -11,7 +11,7 @@ struct StructuralOp {
   bool target;                // `@name` is required
   int regions;
   bool ends_region;
-  bool capture_only;  // a call of Python
+  bool capture_only;  // a call of Python, a change of a list or dict
   bool effect;        // stays although nothing uses it
 };
 
@@ -27,7 +27,9 @@ constexpr StructuralOp kStructuralOps[] = {
     {"for", 1, -1, false, 1, false, false, false},       // (count, carried...) (i, carried...) {yield(carried...)}
     {"fusion", 0, -1, false, 1, false, false, false},    // (args...) (params...) {yield(results...)}: one kernel
     {"call", 0, -1, true, 0, false, false, true},        // a function @name of this module
-    {"assert", 2, 2, false, 0, false, false, true},      // (condition, message)
+    {"assert", 2, 3, false, 0, false, false, true},      // (condition, message, class of the exception)
+    {"builtin", 0, -1, true, 0, false, false, false},    // the function @name of Python's values: numbers, text, lists
+    {"effect", 0, -1, true, 0, false, true, true},       // one that changes a list or dict, or prints
     {"py.call", 0, -1, true, 0, false, true, true},      // a Python function, shown as @name
     {"py.method", 1, -1, true, 0, false, true, true},    // a method @name of the first argument
     {"py.module", 0, -1, true, 0, false, true, true},    // the submodule at the path @name

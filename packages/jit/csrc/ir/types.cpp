@@ -35,7 +35,7 @@ constexpr KindName kPlain[] = {
     {"int", TypeKind::kInt},         {"float", TypeKind::kFloat},   {"bool", TypeKind::kBool},
     {"complex", TypeKind::kComplex}, {"str", TypeKind::kStr},       {"none", TypeKind::kNone},
     {"dtype", TypeKind::kDtype},     {"device", TypeKind::kDevice}, {"token", TypeKind::kToken},
-    {"object", TypeKind::kObject},
+    {"object", TypeKind::kObject},   {"number", TypeKind::kNumber},
 };
 constexpr KindName kGeneric[] = {
     {"list", TypeKind::kList},

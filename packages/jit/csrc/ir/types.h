@@ -17,6 +17,7 @@ enum class TypeKind : uint8_t {
   kFloat,
   kBool,
   kComplex,
+  kNumber,  // one of the four before: which one, only a run knows
   kStr,
   kNone,
   kDtype,

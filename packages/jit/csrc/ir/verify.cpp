@@ -1,11 +1,17 @@
 #include "verify.h"
 
+#include "../builtin/table.h"
 #include "registry.h"
 #include "structure.h"
 #include "text.h"
 
 namespace tw::jit {
 namespace {
+
+std::string expected_count(int least, int most) {
+  if (most < 0) return "at least " + std::to_string(least);
+  return std::to_string(least) + (most == least ? "" : " to " + std::to_string(most));
+}
 
 class Verifier {
  public:
@@ -57,14 +63,16 @@ class Verifier {
     const Node& node = module_[id];
     const int count = static_cast<int>(node.args.count);
     if (count < op.least_args || (op.most_args >= 0 && count > op.most_args))
-      fail(id, std::string(op.name) + " takes " + (op.most_args == op.least_args ? "" : "at least ") +
-                   std::to_string(op.least_args) + " arguments, got " + std::to_string(count));
+      fail(id, std::string(op.name) + " takes " + expected_count(op.least_args, op.most_args) + " arguments, got " +
+                   std::to_string(count));
     if (op.target != static_cast<bool>(node.target))
       fail(id, std::string(op.name) + (op.target ? " needs a @target" : " takes no @target"));
     if (static_cast<int>(node.regions.size()) != op.regions)
       fail(id, std::string(op.name) + " has " + std::to_string(op.regions) + " regions, got " +
                    std::to_string(node.regions.size()));
-    if (level_ != Level::kCapture && op.capture_only) fail(id, "a call of Python is left");
+    if (level_ != Level::kCapture && op.capture_only)
+      fail(id, op.name == "effect" ? "a change of a list or dict, or a print, is left" : "a call of Python is left");
+    if (op.name == "builtin" || op.name == "effect") known_builtin(id, op.name == "effect");
     if (op.name == "if") same_results(id);
     if (op.name == "while" || op.name == "for") carried(id, op.name == "for");
     if (op.name == "fusion") fused(id);
@@ -73,6 +81,18 @@ class Verifier {
     if (op.name == "call" && !module_.function_named(module_.names[node.target]))
       fail(id, "the module has no function @" + module_.names[node.target]);
     if (op.name == "tuple.get") position(id);
+  }
+
+  void known_builtin(NodeId id, bool effect) {
+    const Node& node = module_[id];
+    const std::string& name = module_.names[node.target];
+    const Builtin* found = builtin(name);
+    if (!found || found->effect != effect)
+      fail(id, "there is no " + std::string(effect ? "effect" : "builtin") + " @" + name);
+    const int count = static_cast<int>(node.args.count);
+    if (count < found->least_args || (found->most_args >= 0 && count > found->most_args))
+      fail(id, "@" + name + " takes " + expected_count(found->least_args, found->most_args) + " arguments, got " +
+                   std::to_string(count));
   }
 
   const Node& terminator(RegionId region) const { return module_[module_[region].last]; }

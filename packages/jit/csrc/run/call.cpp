@@ -1,5 +1,7 @@
 #include "call.h"
 
+#include "../builtin/containers.h"
+
 namespace tw::jit {
 namespace {
 
@@ -41,7 +43,11 @@ void retain_into(const tw_value& value, tw_value* out) {
 
 void CallArguments::set(uint32_t k, const Shared& value) {
   held_.push_back(value);
-  values_[k] = converted(op_.arguments[k].type, value->get());
+  if (list_in(value->get())) {  // ops see plain values
+    held_.push_back(std::make_shared<Value>());
+    freeze_into(value->get(), &*held_.back());
+  }
+  values_[k] = converted(op_.arguments[k].type, held_.back()->get());
   given_[k] = true;
 }
 

@@ -2,6 +2,7 @@
 
 #include <unordered_map>
 
+#include "../builtin/table.h"
 #include "../ir/text.h"
 #include "../ir/values.h"
 #include "call.h"
@@ -12,14 +13,17 @@ namespace {
 
 constexpr int kDeepestCall = 200;
 
-bool truth(const tw_value& value) {
-  if (value.tag == TW_TENSOR) {
-    if (TensorRef(value.u.t).numel() != 1)
-      throw Error(TW_E_VALUE, "a condition of the graph is a tensor of more than one element");
-    static const OpHandle any("tw::any");
-    return *any.call({value}).data<bool>();
-  }
-  return value.tag == TW_FLOAT ? value.u.f != 0 : value.u.i != 0;
+// The class of the exception decides the code; one without a code is named in front of the message.
+[[noreturn]] void stop(const std::string& message, const std::string& exception) {
+  constexpr std::pair<std::string_view, tw_status> kCodes[] = {
+      {"", TW_E_UNKNOWN},           {"RuntimeError", TW_E_UNKNOWN},
+      {"ValueError", TW_E_VALUE},   {"TypeError", TW_E_TYPE},
+      {"IndexError", TW_E_INDEX},   {"NotImplementedError", TW_E_UNSUPPORTED},
+      {"MemoryError", TW_E_NOMEM},
+  };
+  for (const auto& [name, code] : kCodes)
+    if (name == exception) throw Error(code, message);
+  raise_named(exception.c_str(), message);
 }
 
 class Frame {
@@ -146,12 +150,40 @@ class Frame {
       place(id, Frame(program_, this).call(*callee, list(node.args, 0)));
     } else if (op == "assert") {
       if (!truth(shared_argument(module_.item(node.args, 0))->get()))
-        throw Error(TW_E_UNKNOWN,
-                    std::string(From<std::string_view>::get(shared_argument(module_.item(node.args, 1))->get())));
+        stop(text_of(shared_argument(module_.item(node.args, 1))->get()),
+             node.args.count > 2 ? text_of(shared_argument(module_.item(node.args, 2))->get()) : "");
+    } else if (op == "builtin" || op == "effect") {
+      place(id, call_builtin(node));
+    } else if (op == "py.call" && calls_kept_object(node)) {
+      place(id, call_python(node));
     } else {
       throw Error(TW_E_UNSUPPORTED,
                   "'" + std::string(op) + "' calls Python and cannot run here, in\n  " + print_node(module_, id));
     }
+  }
+
+  Shared call_builtin(const Node& node) {
+    const Builtin* found = builtin(module_.names[node.target]);
+    if (!found) throw Error(TW_E_VALUE, "the graph has no builtin @" + module_.names[node.target]);
+    return found->run(list(node.args, 0));
+  }
+
+  // A py.call whose first argument is the function itself.
+  bool calls_kept_object(const Node& node) const {
+    if (!node.args.count) return false;
+    const Arg& first = module_.item(node.args, 0);
+    return first.kind == ArgKind::kConstant &&
+           module_.constants[ConstantId(first.index)].kind == ConstantKind::kObject;
+  }
+
+  Shared call_python(const Node& node) {
+    const std::vector<Shared> args = list(node.args, 0);
+    std::vector<tw_value> plain(args.size(), value_none());
+    std::deque<Value> held(args.size());
+    for (size_t i = 1; i < args.size(); ++i) freeze_into(args[i]->get(), &held[i]), plain[i] = held[i].get();
+    auto result = std::make_shared<Value>();
+    call_object(args[0]->get().u.o, Span<tw_value>(plain.data() + 1, plain.size() - 1), *result);
+    return thawed(module_.types, node.type, result);
   }
 
   Shared attribute(const std::string& path) {
@@ -197,6 +229,8 @@ class Frame {
 
   Shared item(const tw_value& from, const Arg& position) {
     const int64_t k = module_.constants[ConstantId(position.index)].integer;
+    if (const ListObject* list = list_in(from))
+      return list->items[static_cast<size_t>(checked_index(k, list->items.size(), "list"))];
     if (k < 0 || k >= from.aux)
       throw Error(TW_E_INDEX,
                   "tuple.get: position " + std::to_string(k) + " of " + std::to_string(from.aux) + " items");
@@ -267,13 +301,17 @@ Shared Frame::call_op(NodeId id, const RegistryOp& op) {
 
 void run(Program& program, FunctionId function, const tw_value* args, uint32_t nargs, tw_value* result) {
   if (const auto plan = program.plans.get(program, function)) return plan->run(args, nargs, result);
+  const Module& module = program.module;
+  NodeId parameter = module.first(module.function(function).body);
   std::vector<Shared> given;
   for (uint32_t i = 0; i < nargs; ++i) {
     given.push_back(std::make_shared<Value>());
     retain_into(args[i], &*given.back());
+    if (!parameter || module.op_of(parameter) != "placeholder") continue;
+    given.back() = thawed(module.types, module[parameter].type, given.back());
+    parameter = module.next(parameter);
   }
-  const Shared value = Frame(program, nullptr).call(function, given);
-  retain_into(value->get(), result);
+  freeze_into(Frame(program, nullptr).call(function, given)->get(), result);
 }
 
 }  // namespace tw::jit

@@ -47,6 +47,13 @@ struct ModuleFunction {
 extern const ModuleFunction kModuleFunctions[];
 // Methods of Tensor that are ops (x.sum, x.add_). Ends with a null name.
 extern PyMethodDef kTensorMethods[];
+// What is behind the names of both, for those who resolve calls ahead of time. Ends with a null name.
+struct BoundName {
+  const char* name;
+  const BoundOp* op;
+  bool method;
+};
+extern const BoundName kBoundNames[];
 // Slots whose operators are ops; the others (nb_bool, nb_int, nb_float, nb_index) are null and filled by tensor.cpp.
 extern PyNumberMethods kTensorNumbers;
 // <, <=, ==, !=, >, >=: tp_richcompare.

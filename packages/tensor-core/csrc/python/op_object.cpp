@@ -1,5 +1,7 @@
 #include "python/op_object.h"
 
+#include <cstring>
+
 #include "dispatch/registry.h"
 #include "python/invoke.h"
 #include "python/override.h"
@@ -157,6 +159,29 @@ PyObject* op_names(PyObject*, PyObject*) {
   return list.release();
 }
 
+PyObject* overload_rows(const BoundOp& op) {
+  Ref rows(PyTuple_New(op.count));
+  for (uint8_t i = 0; rows && i < op.count; ++i) {
+    const BoundOverload& overload = op.overloads[i];
+    PyObject* row = Py_BuildValue("(si)", builtin_op(overload.op)->spec->name, static_cast<int>(overload.varargs));
+    if (!row) return nullptr;
+    PyTuple_SET_ITEM(rows.get(), i, row);
+  }
+  return rows.release();
+}
+
+PyObject* overloads(PyObject*, PyObject* args) {
+  const char* name;
+  int method;
+  if (!PyArg_ParseTuple(args, "sp:overloads", &name, &method)) return nullptr;
+  for (const BoundName* bound = kBoundNames; bound->name; ++bound) {
+    if (std::strcmp(bound->name, name) != 0 || bound->method != (method != 0)) continue;
+    PyObject* rows = overload_rows(*bound->op);
+    return rows ? Py_BuildValue("(NN)", PyBool_FromLong(bound->op->inplace), rows) : nullptr;
+  }
+  Py_RETURN_NONE;
+}
+
 PyObject* op_property(PyObject*, PyObject* args) {
   PyObject *name, *getter, *setter, *doc;
   if (!PyArg_ParseTuple(args, "UOOO:op_property", &name, &getter, &setter, &doc)) return nullptr;
@@ -192,6 +217,9 @@ PyObject* extend_tensor(PyObject*, PyObject* args) {
 PyMethodDef kOpObjectFunctions[] = {
     {"find_op", find_op_function, METH_O, "find_op(name): the op \"namespace::name\" as a callable."},
     {"op_names", op_names, METH_NOARGS, "The names of all registered ops."},
+    {"overloads", overloads, METH_VARARGS,
+     "overloads(name, method): what a function or method of that name calls, as (in place, ((op, index of the list "
+     "that may come as separate arguments or -1), ...)), or None."},
     {"op_property", op_property, METH_VARARGS, "op_property(name, getter, setter, doc): a descriptor over two ops."},
     {"extend_tensor", extend_tensor, METH_VARARGS,
      "extend_tensor(name, attribute): sets an attribute of the Tensor type."},

@@ -119,6 +119,7 @@ def emit_bindings(ops: OpSet, out: Output) -> None:
     ]
     text += _rows("const ModuleFunction kModuleFunctions[]", modules, "{nullptr, nullptr, nullptr}")
     text += _rows("PyMethodDef kTensorMethods[]", methods, "{nullptr, nullptr, 0, nullptr}")
+    text += _rows("const BoundName kBoundNames[]", _bound_names(bound), "{nullptr, nullptr, false}")
     text += _numbers(bound) + _comparison(bound) + "\n}  // namespace tw::python\n"
     out.cpp("python/bindings.cpp", text)
 
@@ -144,6 +145,17 @@ def _bound(ops: OpSet, item: Binding, members: tuple[Op, ...]) -> str:
 def _row(name: str, kind: str, item: Binding, ops: tuple[Op, ...]) -> str:
     doc = f"{text_signature(name, ops, kind, item.inplace)}{docstring(ops, item.inplace)}"
     return f"    define({cpp_string(name)}, {kind}<{item.symbol(ops)}>, {cpp_string(doc)}),"
+
+
+def _bound_names(bound: list[Binding]) -> list[str]:
+    """What is behind each function and each method, aliases included."""
+    kinds = [(item, item.functions(), "false") for item in bound]
+    kinds += [(item, item.methods(), "true") for item in bound if item.is_method]
+    return [
+        f"    {{{cpp_string(name)}, &{item.symbol(ops)}, {is_method}}},"
+        for item, ops, is_method in kinds
+        for name in item.names()
+    ]
 
 
 def _rows(declaration: str, rows: list[str], end: str) -> str:
