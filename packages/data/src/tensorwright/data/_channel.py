@@ -11,10 +11,12 @@ from collections import deque
 from collections.abc import Callable
 
 _HEADER = struct.Struct("<QI")  # bytes of the message, descriptors that come with it
-_PIECE = 1 << 18
+_PIECE = 1 << 16
 _MOST_DESCRIPTORS = 64  # in one message; an arena that doubles never makes as many
 _ASK_EVERY = 5.0  # seconds
-_CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+_CLOSE_ON_EXEC = int(getattr(socket, "MSG_CMSG_CLOEXEC", 0))  # plain numbers: enums are slow to join
+_NO_SIGNAL = int(getattr(socket, "MSG_NOSIGNAL", 0))
+_NO_WAIT = int(socket.MSG_DONTWAIT)
 
 Message = tuple[bytes, list[int]]
 
@@ -47,7 +49,7 @@ class Channel:
         while self._outgoing:
             data, descriptors = self._outgoing[0]
             try:
-                sent = self._send(data, descriptors, socket.MSG_DONTWAIT)
+                sent = self._send(data, descriptors, _NO_WAIT)
             except BlockingIOError:
                 return
             except (BrokenPipeError, ConnectionResetError):
@@ -62,7 +64,7 @@ class Channel:
         """The messages that have arrived."""
         while not self.closed:
             try:
-                if not self._read(socket.MSG_DONTWAIT):
+                if not self._read(_NO_WAIT):
                     break
             except BlockingIOError:
                 break
@@ -96,9 +98,9 @@ class Channel:
 
     def _send(self, data: memoryview, descriptors: list[int], flags: int) -> int:
         if not descriptors:
-            return self.socket.send(data, flags | socket.MSG_NOSIGNAL)
+            return self.socket.send(data, flags | _NO_SIGNAL)
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
-        return self.socket.sendmsg([data], rights, flags | socket.MSG_NOSIGNAL)
+        return self.socket.sendmsg([data], rights, flags | _NO_SIGNAL)
 
     def _read(self, flags: int) -> bool:
         """Take one piece from the socket; False, and ``closed``, at its end."""
