@@ -88,6 +88,21 @@ def test_names_do_not_clash_with_those_of_functions() -> None:
     assert args[0].item() == 0.0
 
 
+def shadowing(input: Any, len: Any, tw: Any) -> Any:
+    return input + len.size(0), abs(len), tw
+
+
+def test_parameters_keep_names_of_builtins() -> None:
+    traced = fx.symbolic_trace(shadowing)
+    assert traced.code.strip().splitlines()[:3] == [
+        "def forward(self, input, len, tw_1):", "    input_1 = input", "    len_1 = len"
+    ]  # fmt: skip
+    assert traced(input=1, len=tw.ones(2), tw_1=3)[0] == 3
+    shadowed = fx.Graph()
+    shadowed.output(shadowed.call_function(len, (shadowed.placeholder("len"),)))
+    assert fx.GraphModule({}, shadowed)([1, 2]) == 2
+
+
 def test_names_from_outside_are_no_code() -> None:
     graph = fx.Graph()
     x = graph.placeholder("x): import os #")
@@ -231,6 +246,14 @@ def test_pickle() -> None:
         pickle.dumps(next(iter(graph.nodes)))
 
 
+def test_files_and_copies_keep_how_arguments_are_nested() -> None:
+    traced = fx.symbolic_trace(lambda x, y: x + y["a"], {"y": {"a": fx.PH}})
+    for other in (pickle.loads(pickle.dumps(traced)), copy.deepcopy(traced), fx.Transformer(traced).transform()):
+        assert other(1, {"a": 2}) == 3
+    with copy.deepcopy(traced).graph.on_generate_code(lambda outside: lambda lines: ["return 0\n"]):
+        assert traced.recompile().src.count("return 0") == 0
+
+
 # ---- dispatch traces -------------------------------------------------------------------------------------------------
 
 
@@ -256,6 +279,16 @@ def test_make_graph_sees_gradients() -> None:
     graph.graph.eliminate_dead_code()
     graph.recompile()
     assert same(graph(w, x)["g"], result["g"])
+
+
+def test_nodes_that_a_pass_erased_say_so() -> None:
+    captured = tw.jit.trace(lambda x: (x.sin(), x.cos())[1], tw.ones(2))
+    sine = fx.Graph.over(captured).find_nodes(op="call_function", target=tw.sin)[0]
+    captured.program.native("erase", sine._number)
+    assert sine.args == ()
+    with pytest.raises(RuntimeError, match="node sin was erased"):
+        sine.args = ()
+    assert len(fx.Graph.over(captured).nodes) == 3
 
 
 # ---- interpreters ----------------------------------------------------------------------------------------------------

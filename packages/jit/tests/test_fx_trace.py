@@ -49,10 +49,18 @@ def test_operators_on_both_sides() -> None:
 
 def test_a_tensor_beside_a_proxy() -> None:
     weight = tw.tensor([1.0, -2.0])
-    for function in (
-        lambda x: weight + x, lambda x: weight @ x, lambda x: weight < x, lambda x: weight.add(x),
-        lambda x: tw.cat([weight, x]), lambda x: tw.where(x > 0, weight, x), lambda x: weight.mul(other=x),
-    ):  # fmt: skip
+    functions: list[Callable[[Any], Any]] = [
+        lambda x: weight + x,
+        lambda x: weight @ x,
+        lambda x: weight < x,
+        lambda x: weight.add(x),
+        lambda x: weight.mul(other=x),
+        lambda x: weight[(x > 0).long()],
+        lambda x: weight[x.shape[0] - 1 :],
+        lambda x: tw.cat([weight, x]),
+        lambda x: tw.where(x > 0, weight, x),
+    ]
+    for function in functions:
         x = tw.tensor([0.5, -1.0])
         traced = fx.symbolic_trace(function)
         assert same(traced(x), function(x))
@@ -81,6 +89,16 @@ def test_functions_of_nn_are_one_node_each() -> None:
     assert not hasattr(F.gelu, "_fx_recorded_")
     x = tw.randn(2, 4, 4)
     assert same(fx.symbolic_trace(lambda x: F.gelu(x))(x), F.gelu(x))
+
+
+def test_numpy_arrays_are_refused_in_words() -> None:
+    numpy = pytest.importorskip("numpy")
+    for function in (lambda x: numpy.ones(2) + x, lambda x: x * numpy.ones(2)):
+        with pytest.raises(NotImplementedError, match="cannot take an argument of type ndarray"):
+            fx.symbolic_trace(function)
+    with pytest.raises(TypeError, match="does not support ufuncs"):
+        fx.symbolic_trace(lambda x: numpy.sin(x))
+    assert fx.symbolic_trace(lambda x: x ** numpy.float64(2))(3) == 9
 
 
 def test_attributes_methods_and_unpacking() -> None:
@@ -136,6 +154,10 @@ def test_known_values_decide() -> None:
     with pytest.raises(AssertionError, match="negate was True when the graph was made"):
         traced(3, False)
     assert fx.symbolic_trace(function, (fx.PH, False))(3, False) == 3
+    absent = fx.symbolic_trace(lambda x, y: x if y is None else y, {"y": None})
+    assert absent(3, None) == 3
+    with pytest.raises(AssertionError, match="y was None"):
+        absent(3, 4)
     with pytest.raises(ValueError, match="there is no parameter 'other'; there are x, negate"):
         fx.symbolic_trace(function, {"other": 1})
 

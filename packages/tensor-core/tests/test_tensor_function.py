@@ -47,6 +47,14 @@ def test_methods_and_ops() -> None:
     assert op(S)[0] is op
 
 
+def test_indices() -> None:
+    x = tw.ones(2, 2)
+    assert x[S] == (tw.Tensor.__getitem__, (Symbol,), (x, S), {})  # type: ignore[comparison-overlap]
+    assert x[0, S:, None][0] is tw.Tensor.__getitem__
+    with pytest.raises(TypeError, match="valid indices, got object"):
+        x[object()]  # type: ignore[index]
+
+
 def test_their_exceptions_pass() -> None:
     with pytest.raises(KeyError, match="not now"):
         tw.relu(Refusing())  # type: ignore[arg-type]

@@ -5,6 +5,7 @@
 #include "python/errors.h"
 #include "python/invoke.h"
 #include "python/lazy.h"
+#include "python/override.h"
 #include "python/tensor_object.h"
 
 namespace tw::python {
@@ -349,7 +350,7 @@ auto with_python_errors(F&& f) -> decltype(f()) {
 }
 
 PyObject* subscript(PyObject* self, PyObject* key) {
-  return with_python_errors([&] {
+  PyObject* found = with_python_errors([&] {
     const TensorRef t = tensor_of(self);
     if (PyLong_CheckExact(key)) {
       int64_t index;
@@ -358,6 +359,7 @@ PyObject* subscript(PyObject* self, PyObject* key) {
     }
     return wrap(get(t, key));
   });
+  return found ? found : overridden(nullptr, "__getitem__", {self, &key, 1, nullptr});
 }
 
 int assign_subscript(PyObject* self, PyObject* key, PyObject* value) {

@@ -12,12 +12,18 @@ namespace {
 constexpr const char* kProtocol = "__tensor_function__";
 constexpr int kDeepestSearch = 8;
 
-// Borrowed: the first object with the protocol in a tree of lists and tuples.
+// Borrowed: the first object with the protocol in a tree of lists, tuples and slices.
 PyObject* bearer_in(PyObject* o, int depth) {
   if (PyTuple_Check(o) || PyList_Check(o)) {
     const Py_ssize_t n = depth < kDeepestSearch ? PySequence_Fast_GET_SIZE(o) : 0;
     for (Py_ssize_t i = 0; i < n; ++i)
       if (PyObject* found = bearer_in(PySequence_Fast_GET_ITEM(o, i), depth + 1)) return found;
+    return nullptr;
+  }
+  if (PySlice_Check(o)) {
+    const auto* slice = reinterpret_cast<PySliceObject*>(o);
+    for (PyObject* part : {slice->start, slice->stop, slice->step})
+      if (PyObject* found = bearer_in(part, depth + 1)) return found;
     return nullptr;
   }
   if (is_tensor(o) || o == Py_None || PyUnicode_Check(o) || PyLong_Check(o) || PyFloat_Check(o)) return nullptr;

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import tensorwright as tw
 from tensorwright.fx import _targets
+from tensorwright.fx._names import CODE_NAMES
 from tensorwright.fx.node import Argument, Call, Node, map_arg
 
 if TYPE_CHECKING:
@@ -94,9 +95,10 @@ def _quoted(text: str) -> str:
 class _Writer:
     """Writes expressions, and keeps the values of the global names that they use."""
 
-    def __init__(self, taken: set[str]) -> None:
+    def __init__(self, taken: set[str], parameters: set[str]) -> None:
         self.globals: dict[str, Any] = {}
-        self._taken = taken
+        self._taken = taken | parameters
+        self._parameters = parameters
         self._names: dict[int, str] = {}
 
     # ---- global names ------------------------------------------------------------------------------------
@@ -123,13 +125,15 @@ class _Writer:
         if module in ("operator", "math") and _targets.known_callable(name) is target:
             self.globals[module] = operator if module == "operator" else math
             return name
-        if module == "builtins" and getattr(builtins, attribute, None) is target:
+        is_builtin = module == "builtins" and getattr(builtins, attribute, None) is target
+        if is_builtin and attribute not in self._parameters:
             self.globals[attribute] = target  # where a trace of the code can find it
             return attribute
         return self.keep(name, target)
 
     def annotation(self, annotation: Any) -> str:
-        if isinstance(annotation, type) and annotation.__module__ == "builtins":
+        is_builtin = isinstance(annotation, type) and annotation.__module__ == "builtins"
+        if is_builtin and annotation.__name__ not in self._parameters:
             return annotation.__name__
         if annotation is tw.Tensor:
             self.globals["tw"] = tw
@@ -248,11 +252,16 @@ def _dying(graph: Graph) -> dict[Node, list[Node]]:
     return dying
 
 
+def _parameter_name(node: Node) -> str:
+    """Its own, so that it can be passed by name; the node's where code cannot have that."""
+    plain: str = node.target.lstrip("*")
+    return plain if is_name(plain) and plain not in CODE_NAMES else node.name
+
+
 def _parameter(node: Node, call: Call, writer: _Writer) -> tuple[str, str]:
     """A placeholder as it stands in the signature, and the line that gives it its name, or nothing."""
     stars = call.target[: len(call.target) - len(call.target.lstrip("*"))]
-    plain = call.target[len(stars) :]
-    name = plain if is_name(plain) and (stars or plain == node.name) else node.name
+    name = _parameter_name(node)
     annotation = "" if node.type is None else f" : {writer.annotation(node.type)}"
     default = f" = {writer.value(call.args[0])}" if call.args else ""
     return f"{stars}{name}{annotation}{default}", "" if name == node.name else f"{node.name} = {name}"
@@ -269,7 +278,8 @@ def _comment(node: Node) -> str:
 
 def python_code(graph: Graph, root: str, verbose: bool) -> PythonCode:
     """The graph as the source of a function ``forward`` whose first parameter is the module."""
-    writer = _Writer({node.name for node in graph.nodes} | {root, "tw", "operator", "math", "inf", "forward"})
+    named = {_parameter_name(node) for node in graph.nodes if node.op == "placeholder"}
+    writer = _Writer({node.name for node in graph.nodes} | {root, "forward"} | CODE_NAMES, named)
     dying = _dying(graph)
     parameters: list[str] = []
     body: list[tuple[str, Node]] = []

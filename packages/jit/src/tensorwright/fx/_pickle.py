@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from tensorwright.fx import _targets
+from tensorwright.fx._code import CodeGen
 from tensorwright.fx.graph import Graph
 from tensorwright.fx.graph_module import GraphModule
 from tensorwright.fx.node import Node, map_aggregate
@@ -73,8 +74,9 @@ def _rebuilt(value: Any, nodes: list[Node]) -> Any:
     return value
 
 
-def _graph(rows: list[PickledNode]) -> Graph:
+def _graph(rows: list[PickledNode], codegen: CodeGen) -> Graph:
     graph = Graph()
+    graph.set_codegen(codegen)
     nodes: list[Node] = []
     for row in rows:
         target = _targets.known_callable(row.target.name) if isinstance(row.target, OpName) else row.target
@@ -85,19 +87,19 @@ def _graph(rows: list[PickledNode]) -> Graph:
     return graph
 
 
-def _module(state: dict[str, Any], rows: list[PickledNode], class_name: str) -> GraphModule:
+def _module(state: dict[str, Any], rows: list[PickledNode], codegen: CodeGen, class_name: str) -> GraphModule:
     module = GraphModule.__new__(GraphModule)
     module.__dict__.update(state)
     type(module).__name__ = class_name
-    module.graph = _graph(rows)
+    module.graph = _graph(rows, codegen)
     return module
 
 
 def reduce_graph(graph: Graph) -> tuple[Any, ...]:
     """For ``Graph.__reduce__``."""
-    return _graph, (_pickled(graph),)
+    return _graph, (_pickled(graph), graph._codegen)
 
 
 def reduce_module(module: GraphModule) -> tuple[Any, ...]:
     """For ``GraphModule.__reduce__``."""
-    return _module, (module._state(), _pickled(module.graph), type(module).__name__)
+    return _module, (module._state(), _pickled(module.graph), module.graph._codegen, type(module).__name__)

@@ -277,9 +277,10 @@ class Tracer(TracerBase):
         proxy = self.create_proxy("placeholder", f"{name}_{number}", (), {})
         if value is PH:
             return proxy
-        if isinstance(value, (bool, int, float, str)):
+        if isinstance(value, (bool, int, float, str, type(None))):
             message = f"{name} was {value!r} when the graph was made and is something else now"
-            holds = self.create_proxy("call_function", operator.eq, (proxy, value), {})
+            same = operator.is_ if value is None else operator.eq
+            holds = self.create_proxy("call_function", same, (proxy, value), {})
             self.create_proxy("call_function", check_that, (holds, message), {})
         return value
 

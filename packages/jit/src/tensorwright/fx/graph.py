@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, overload
 from weakref import WeakValueDictionary
 
-from tensorwright.fx import _targets
 from tensorwright.fx._code import CodeGen, PythonCode, TransformCode, python_code
 from tensorwright.fx._names import Namespace, name_of_target
 from tensorwright.fx._node_list import InsertPoint, NodeList, Root
 from tensorwright.fx._record import Record
+from tensorwright.fx._table import table
 from tensorwright.fx.node import KINDS, Argument, Call, Node, Target, map_arg
 from tensorwright.jit import Program
 
 _views: WeakValueDictionary[tuple[Any, str], Graph] = WeakValueDictionary()
 _NO_DEFAULT = object()
+
+
+def _gone(*args: Any, **kwargs: Any) -> Any:
+    raise RuntimeError("a node is called that a pass has erased from the graph")
 
 
 class Graph:
@@ -128,7 +133,15 @@ class Graph:
         return node._number
 
     def _read(self, number: int) -> Call:
-        return self._record.read(number)
+        try:
+            return self._record.read(number)
+        except ValueError:
+            if self._native("alive", number):
+                raise
+            node = self._handles.pop(number)
+            node._erased = True
+            node._last = Call("call_function", _gone, (), {})
+            return node._last
 
     def _write(self, node: Node, call: Call) -> None:
         self._native("rewrite", node._number, *self._record.write(call))
@@ -311,9 +324,11 @@ class Graph:
         """
         call = node._call()
         args, kwargs = map_arg(call.args, arg_transform), map_arg(dict(call.kwargs), arg_transform)
-        copy = self.create_node(call.op, call.target, args, kwargs, node.name, node.type)
-        copy.meta = dict(node.meta)
-        return copy
+        copied = self.create_node(call.op, call.target, args, kwargs, node.name, node.type)
+        copied.meta = dict(node.meta)
+        if (place := node.graph._native("location", node._number)) is not None:
+            self._native("set_location", copied._number, *place)
+        return copied
 
     @overload
     def graph_copy(self, g: Graph, val_map: dict[Node, Node]) -> Argument: ...
@@ -339,14 +354,14 @@ class Graph:
         return None
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Graph:
-        copy = Graph(tracer_cls=self._tracer_cls, tracer_extras=self._tracer_extras)
-        copy._codegen = self._codegen
+        new = Graph(tracer_cls=self._tracer_cls, tracer_extras=self._tracer_extras)
+        new._codegen = copy.copy(self._codegen)
         copied: dict[Node, Node] = {}
         for node in self.nodes:
-            copied[node] = copy.node_copy(node, lambda n: copied[n])
+            copied[node] = new.node_copy(node, lambda n: copied[n])
         if memo is not None:
-            memo[id(self)] = copy
-        return copy
+            memo[id(self)] = new
+        return new
 
     def __reduce__(self) -> Any:
         from tensorwright.fx._pickle import reduce_graph
@@ -430,15 +445,7 @@ class Graph:
             placeholder  x       x       ()    {}
             output       output  output  (x,)  {}
         """
-        rows = [("opcode", "name", "target", "args", "kwargs")]
-        for node in self.nodes:
-            op, target, args, kwargs = node._call()
-            shown = target if isinstance(target, str) else _targets.qualified_name(target)
-            rows.append((op, node.name, shown, str(args), str(dict(kwargs))))
-        widths = [max(len(row[k]) for row in rows) for k in range(5)]
-        rows.insert(1, tuple("-" * width for width in widths))  # type: ignore[arg-type]
-        for row in rows:
-            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        print(table(self))
 
     # ---- code --------------------------------------------------------------------------------------------
 

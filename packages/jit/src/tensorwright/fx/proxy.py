@@ -61,7 +61,11 @@ class Proxy:
     def __repr__(self) -> str:
         return f"Proxy({self.node.name})"
 
+    __array_ufunc__ = None  # so that NumPy leaves operators to us
+
     def __getattr__(self, name: str) -> Attribute:
+        if name.startswith("__array_"):
+            raise AttributeError(name)
         return Attribute(self, name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Proxy:
@@ -116,6 +120,8 @@ class Proxy:
         proxy = find_proxy((args, kwargs))
         if proxy is None:
             raise TypeError(f"{function}: no argument is symbolic")
+        if function is Tensor.__getitem__:
+            return proxy.tracer.create_proxy("call_function", operator.getitem, args, kwargs)
         if getattr(function, "__objclass__", None) is Tensor:
             return proxy.tracer.create_proxy("call_method", function.__name__, args, kwargs)
         return proxy.tracer.create_proxy("call_function", function, args, kwargs)
