@@ -132,13 +132,14 @@ class _Writer:
         return self.keep(name, target)
 
     def annotation(self, annotation: Any) -> str:
+        name: str = getattr(annotation, "__name__", "annotation")
         is_builtin = isinstance(annotation, type) and annotation.__module__ == "builtins"
-        if is_builtin and annotation.__name__ not in self._parameters:
-            return annotation.__name__
+        if is_builtin and name not in self._parameters:
+            return name
         if annotation is tw.Tensor:
             self.globals["tw"] = tw
             return "tw.Tensor"
-        return self.keep(getattr(annotation, "__name__", "annotation"), annotation)
+        return self.keep(name, annotation)
 
     # ---- values ------------------------------------------------------------------------------------------
 
