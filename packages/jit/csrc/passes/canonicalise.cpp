@@ -6,11 +6,11 @@ namespace tw::jit {
 namespace {
 
 constexpr Rule kRules[] = {
-    // arithmetic; x + 0.0 is not x where x is -0.0, x + -0.0 and x - 0.0 are
-    {"mul(x, 1)", "x", "same(x)"},
-    {"div(x, 1)", "x", "same(x)"},
+    // arithmetic; x + 0.0 is not x where x is -0.0, x + -0.0 and x - 0.0 are; of a complex number each part sees a zero
+    {"mul(x, 1)", "x", "same(x) real(x)"},
+    {"div(x, 1)", "x", "same(x) real(x)"},
     {"add(x, 0)", "x", "same(x) integral(x)"},
-    {"add(x, -0.0)", "x", "same(x)"},
+    {"add(x, -0.0)", "x", "same(x) real(x)"},
     {"sub(x, 0)", "x", "same(x)"},
     {"neg(neg(x))", "x", "same(x)"},
     {"bitwise_not(bitwise_not(x))", "x", "same(x)"},
@@ -46,11 +46,11 @@ constexpr Rule kRules[] = {
     {"contiguous(x)", "x", "same(x) layout_free()"},
     {"alias(x)", "x", "same(x)"},
     {"detach(x)", "x", "same(x)"},
-    {"_to_copy(x, _, None)", "x", "same(x)"},
+    {"_to_copy(x, _, _)", "x", "same(x)"},
     {"to.dtype(x, _, _, _)", "x", "same(x)"},
     {"to_float32(x)", "x", "same(x)"},
     {"to_float64(x)", "x", "same(x)"},
-    {"_to_copy(_to_copy(x, d, None), e, None)", "_to_copy(x, e)", "holds_all(x, d)"},
+    {"_to_copy(_to_copy(x, d, c), e, c)", "_to_copy(x, e, c)", "holds_all(x, d)"},
     {"to.dtype(to.dtype(x, d, _, _), e, _, _)", "to.dtype(x, e)", "holds_all(x, d)"},
 };
 

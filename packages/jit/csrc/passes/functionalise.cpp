@@ -5,6 +5,7 @@
 #include "functionalise.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "../ir/structure.h"
@@ -263,7 +264,9 @@ class Functionaliser : private ValuesNow {
     for (const RegionId region : regions) yields.push_back(module_.args(module_[region].last));
     const std::set<NodeId> outer = std::exchange(touched_, {});
     const State then = through(regions[0]), other = through(regions[1]);
-    const std::vector<NodeId> bases(touched_.begin(), touched_.end());
+    std::vector<NodeId> bases;
+    std::copy_if(touched_.begin(), touched_.end(), std::back_inserter(bases),
+                 [&](NodeId base) { return module_.dominates(base, node); });
     touched_.insert(outer.begin(), outer.end());
     if (!bases.empty()) {
       yield_bases(regions[0], then, bases), yield_bases(regions[1], other, bases);

@@ -36,6 +36,10 @@ bool integral(Editor& edit, const Match& match, const Variables& names) {
   const tw_dtype* dtype = dtype_of(edit, match[names[0]]);
   return dtype && is_integral(*dtype);
 }
+bool real(Editor& edit, const Match& match, const Variables& names) {
+  const tw_dtype* dtype = dtype_of(edit, match[names[0]]);
+  return dtype && !is_complex(*dtype);
+}
 bool boolean(Editor& edit, const Match& match, const Variables& names) {
   const tw_dtype* dtype = dtype_of(edit, match[names[0]]);
   return dtype && *dtype == kBool;
@@ -142,6 +146,7 @@ constexpr Condition kConditions[] = {
     {"floating", floating},
     {"integral", integral},
     {"boolean", boolean},
+    {"real", real},
     {"once", once},
     {"attribute", attribute},
     {"constant", constant},
