@@ -34,6 +34,7 @@ class FunctionNode final : public Node {
   SavedValue* find_saved(std::string_view name) override;
   uint32_t saved_count() const override { return static_cast<uint32_t>(saved_.size()); }
   void apply(Tensor* grads, Tensor* results, const PassOptions& options) override;
+  void visit_objects(const ObjectVisitor& visitor) const override { visitor.visit(backward_.get()); }
 
  private:
   std::vector<SavedHandle> take_saved();

@@ -8,6 +8,8 @@
 
 #include <tensorwright/object.hpp>
 
+#include "node.h"
+
 namespace tw::autograd {
 
 // Callables in order of registration. Shared between its owner and the handles that remove them.
@@ -16,6 +18,9 @@ class HookList {
   // A handle for Python: an object whose attribute `remove` is callable.
   static tw_object* add(std::shared_ptr<HookList>& list, tw_object* callable);
   void remove(uint64_t id);
+  void visit(const ObjectVisitor& visitor) const {
+    for (const Entry& entry : entries_) visitor.visit(entry.callable.get());
+  }
   // A copy, so that hooks may add and remove hooks.
   std::vector<ObjectRef> snapshot() const;
 

@@ -14,6 +14,12 @@ namespace tw::autograd {
 
 class Node;
 class SavedValue;
+// Is shown objects that a node holds, see collect.h.
+struct ObjectVisitor {
+  void(TW_CALL* function)(tw_object* child, void* ctx);
+  void* context;
+  void visit(tw_object* object) const { function(object, context); }
+};
 struct NodeExtras;  // hooks, the forward traceback: absent from most nodes
 
 // Owns one reference to a node.
@@ -71,6 +77,8 @@ class Node {
   // Where the tensors of that name are kept; null if there are none.
   virtual SavedValue* find_saved(std::string_view name) { return (void)name, nullptr; }
   virtual uint32_t saved_count() const { return 0; }  // of a node that numbers its saved tensors
+  // Shows the objects of the user's that the node keeps, apart from hooks.
+  virtual void visit_objects(const ObjectVisitor& visitor) const { (void)visitor; }
 
   Span<Edge> edges() const { return {edges_, edge_count_}; }
   const Edge& edge(uint32_t i) const { return edges_[i]; }
@@ -85,6 +93,7 @@ class Node {
   NodeExtras& make_extras();
 
   void retain() { references_.fetch_add(1, std::memory_order_relaxed); }
+  bool is_unique() const { return references_.load(std::memory_order_acquire) == 1; }
   // Retains unless the last reference is already gone.
   bool try_retain();
   void release() {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "accumulate.h"
+#include "collect.h"
 #include "derivative.h"
 #include "engine.h"
 #include "meta.h"
@@ -56,7 +57,7 @@ tw_status TW_CALL if_at_end_of_backward(tw_object* callback) {
 
 const tw_autograd_if kInterface = {
     sizeof(tw_autograd_if),
-    0,
+    1,
     add_derivative,
     if_requires_grad,
     if_set_requires_grad,
@@ -65,6 +66,7 @@ const tw_autograd_if kInterface = {
     if_backward,
     if_add_accumulate_hook,
     if_at_end_of_backward,
+    traverse_history,
 };
 
 // ---- registration -----------------------------------------------------------------------------------------
@@ -113,7 +115,7 @@ const std::vector<tw_kernel_def>& kernels() {
 tw_status TW_CALL loaded(const tw_host* host) {
   if (TW_HAS(host, tw_host, set_view_layers))
     if (const tw_status status = host->set_view_layers(kLayerBit)) return status;
-  return host->publish("tw.autograd", 1, 0, &kInterface);
+  return host->publish("tw.autograd", 1, 1, &kInterface);
 }
 
 }  // namespace

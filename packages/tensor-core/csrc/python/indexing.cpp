@@ -1,5 +1,6 @@
 // x[...] and x[...] = value. Integers, slices, None and ... become view ops, one after the other; masks, integer
 // tensors and lists are collected and given to one `index` or `index_put`.
+#include "python/collect.h"
 #include "python/construct.h"
 #include "python/convert.h"
 #include "python/errors.h"
@@ -22,12 +23,16 @@ Error index_error(const Parts&... parts) {
 
 template <size_t N>
 Tensor run(const OpHandle& op, const tw_value (&args)[N]) {
-  const NoGil unlocked(args[0].u.t->numel >= kElementsWorthTheLock);
+  const bool unlock = args[0].u.t->numel >= kElementsWorthTheLock;
+  const HeldTensors held(unlock, args, N);
+  const NoGil unlocked(unlock);
   return op.call(args);
 }
 template <size_t N>
 void run_into(const OpHandle& op, const tw_value (&args)[N], TensorRef out) {
-  const NoGil unlocked(out.numel() >= kElementsWorthTheLock);
+  const bool unlock = out.numel() >= kElementsWorthTheLock;
+  const HeldTensors held(unlock, args, N);
+  const NoGil unlocked(unlock);
   op.call_into(args, out);
 }
 

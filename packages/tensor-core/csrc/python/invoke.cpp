@@ -1,5 +1,6 @@
 #include "python/invoke.h"
 
+#include "python/collect.h"
 #include "python/dtype_object.h"
 #include "python/lazy.h"
 #include "python/object_bridge.h"
@@ -19,7 +20,9 @@ int64_t product(const tw_value& ints) {
 
 tw_status run(const OpTraits& traits, const tw_value* args, tw_value* rets) {
   const OpSpec& spec = *traits.spec;
-  NoGil unlocked(is_large(traits, args));
+  const bool unlock = is_large(traits, args);
+  const HeldTensors held(unlock, args, spec.nargs);
+  const NoGil unlocked(unlock);
   return call_op(traits.op, args, spec.nargs, rets, spec.nrets);
 }
 

@@ -195,6 +195,11 @@ PyObject* object_to_python(tw_object* o) {
   return reinterpret_cast<PyObject*>(self);
 }
 
+PyObject* sole_python_object(tw_object* o) {
+  const bool sole = o->type == &kPythonType && __atomic_load_n(&o->_private[0], __ATOMIC_ACQUIRE) == 1;
+  return sole ? static_cast<PyObject*>(o->payload) : nullptr;
+}
+
 PyObject* value_to_python(const tw_value& v) {
   switch (v.tag) {
     case TW_NONE:

@@ -13,6 +13,9 @@ tw_object* object_from_python(PyObject* o);
 // null is None.
 PyObject* object_to_python(tw_object* o);
 
+// The Python object that `o` stands for, if nothing else holds `o`; null otherwise. Borrowed.
+PyObject* sole_python_object(tw_object* o);
+
 // Values without a schema, as callbacks see them. The value stays the caller's.
 PyObject* value_to_python(const tw_value& value);
 // An owned value (lists are the core's). False with an exception.

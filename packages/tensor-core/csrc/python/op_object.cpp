@@ -115,7 +115,9 @@ int property_set(PyObject* self, PyObject* instance, PyObject* value) {
   const Signature signature{name, property->setter, -1, false};
   if (!parse(signature, {instance, &given, 1, nullptr}, &call)) return -1;
   Ref result(invoke(signature, &call));
-  return result ? 0 : -1;
+  if (!result) return -1;
+  if (is_tensor(instance)) track(instance);  // x.requires_grad = True
+  return 0;
 }
 
 PyObject* property_doc(PyObject* self, void*) { return Py_NewRef(property_of(self)->doc); }

@@ -1,6 +1,7 @@
 #include "python/tensor_object.h"
 
 #include "python/bind.h"
+#include "python/collect.h"
 #include "python/lazy.h"
 
 namespace tw::python {
@@ -16,12 +17,13 @@ TensorObject* new_wrapper(PyTypeObject* type) {
     TensorObject* self = g_free[--g_free_count];
     return reinterpret_cast<TensorObject*>(PyObject_Init(reinterpret_cast<PyObject*>(self), type));
   }
-  if (type == &TensorType) return PyObject_New(TensorObject, type);
+  if (type == &TensorType) return PyObject_GC_New(TensorObject, type);
   return reinterpret_cast<TensorObject*>(type->tp_alloc(type, 0));
 }
 
 void dealloc(PyObject* o) {
   auto* self = reinterpret_cast<TensorObject*>(o);
+  if (PyObject_GC_IsTracked(o)) PyObject_GC_UnTrack(o);
   if (self->weakrefs) PyObject_ClearWeakRefs(o);
   if (tw_tensor* t = self->tensor) {
     if (python_wrapper(t) == o) python_wrapper(t) = nullptr;
@@ -31,7 +33,7 @@ void dealloc(PyObject* o) {
   if (g_free_count < kFreeWrappers)
     g_free[g_free_count++] = self;
   else
-    PyObject_Free(o);
+    PyObject_GC_Del(o);
 }
 
 // Tensor(data) is for subclasses: an existing tensor under their class, or what tensor() makes of the data.
@@ -77,9 +79,12 @@ const char kDoc[] =
 }  // namespace
 
 PyTypeObject TensorType = [] {
-  PyTypeObject type = static_type("tensorwright.Tensor", kDoc, sizeof(TensorObject), Py_TPFLAGS_BASETYPE);
+  PyTypeObject type =
+      static_type("tensorwright.Tensor", kDoc, sizeof(TensorObject), Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC);
   type.tp_weaklistoffset = offsetof(TensorObject, weakrefs);
   type.tp_dealloc = dealloc;
+  type.tp_free = PyObject_GC_Del;
+  type.tp_traverse = traverse_tensor;
   type.tp_new = tensor_new;
   type.tp_repr = repr;
   type.tp_str = to_str;
@@ -95,8 +100,14 @@ PyTypeObject TensorType = [] {
   return type;
 }();
 
+// Those of subclasses are tracked from the beginning.
+void track(PyObject* tensor) {
+  if (__builtin_expect(tensor_of(tensor)->layers != 0, 0) && !PyObject_GC_IsTracked(tensor)) PyObject_GC_Track(tensor);
+}
+
 PyObject* wrap(tw_tensor* owned) {
   if (auto* existing = static_cast<PyObject*>(python_wrapper(owned))) {
+    track(existing);
     tensor_release(owned);
     return Py_NewRef(existing);
   }
@@ -109,6 +120,7 @@ PyObject* wrap_as(PyTypeObject* type, tw_tensor* owned) {
   self->tensor = owned;
   self->weakrefs = nullptr;
   python_wrapper(owned) = self;
+  track(reinterpret_cast<PyObject*>(self));
   return reinterpret_cast<PyObject*>(self);
 }
 

@@ -26,6 +26,9 @@ inline PyObject* wrap(Tensor tensor) { return wrap(tensor.release()); }
 // A new wrapper of a class derived from Tensor.
 PyObject* wrap_as(PyTypeObject* type, tw_tensor* owned);
 
+// Lets Python's cycle collector look at a wrapper whose tensor takes part in differentiation now; see collect.h.
+void track(PyObject* tensor);
+
 // The tensor with the same storage and geometry, and no metadata of any layer.
 Tensor alias(TensorRef tensor);
 // What autograd answers for `requires_grad`; false for tensors that its layer does not know.

@@ -46,6 +46,9 @@ typedef struct tw_autograd_if { /* append-only */
   tw_status(TW_CALL* add_accumulate_hook)(tw_tensor* leaf, tw_object* hook, tw_object** handle);
   /* `callback` is called when the pass that runs on this thread has ended */
   tw_status(TW_CALL* at_end_of_backward)(tw_object* callback);
+  /* Visits objects that live only as long as the tensor does, and that nothing else holds: hooks, and what nodes of its
+   * history keep. The caller has the tensor's only handle, and nobody uses the tensor meanwhile. Since 1.1. */
+  void(TW_CALL* traverse)(const tw_tensor* t, void(TW_CALL* visit)(tw_object* child, void* ctx), void* ctx);
 } tw_autograd_if;
 #define TW_AUTOGRAD_IF_SIZE_V1 72u
 TW_STATIC_ASSERT(TW_END_OF(tw_autograd_if, at_end_of_backward) == TW_AUTOGRAD_IF_SIZE_V1);
