@@ -11,8 +11,8 @@ import pytest
 import tensorwright as tw
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tensorwright.autograd import Tape, visualize
 from tensorwright._layers import draw
+from tensorwright.autograd import Tape, visualize
 
 SVG = "{http://www.w3.org/2000/svg}"
 
