@@ -448,22 +448,6 @@ def test_find_nodes_and_table(graph: fx.Graph, capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out.splitlines()[4] == "call_function  relu    tw.relu       (x,)       {}"
 
 
-def test_views_of_control_flow() -> None:
-    program = tw.jit.parse("""
-    func @forward(%c: bool, %x: tensor<float32, ?>) {
-      %r: tuple<object> = if(%c) { %a: object = tw::sin(%x) yield(%a) } { yield(%x) }
-      %y: object = tuple.get(%r, 0)
-      assert(%c, "holds")
-      return(%y)
-    }""")
-    graph = fx.Graph.over(program)
-    assert [str(n.target) for n in graph.nodes][2:4] == ["<if>", str(operator.getitem)]
-    assert graph.find_nodes(op="call_function", target=fx.check_that)
-    assert not graph.eliminate_dead_code()
-    with pytest.raises(NotImplementedError, match="regions of its own"):
-        fx.GraphModule({}, graph)(True, tw.ones(2))
-
-
 def test_text_that_names_unknown_functions() -> None:
     program = tw.jit.parse("func @forward(%x: object) { %y: object = py.call @os.system(%x) return(%y) }")
     module = fx.GraphModule({}, fx.Graph.over(program))

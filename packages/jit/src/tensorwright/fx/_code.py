@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import builtins
 import cmath
+import functools
 import keyword
 import linecache
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import tensorwright as tw
 from tensorwright.fx import _targets
+from tensorwright.fx._control import ControlFlow
 from tensorwright.fx._names import CODE_NAMES
-from tensorwright.fx.node import Argument, Call, Node, map_arg
+from tensorwright.fx.node import Argument, Call, Node
 
 if TYPE_CHECKING:
     from tensorwright.fx.graph import Graph
 
+Line = tuple[str, Node]  # and the node that it is of
 TransformCode = Callable[[list[str]], list[str]]
 
 _INFIX = {
@@ -69,6 +73,20 @@ class CodeGen:
     def process_outputs(self, outputs: Any) -> Any:
         """What callers get for the output's value."""
         return outputs
+
+    def transformed(self, make: Callable[[TransformCode | None], TransformCode]) -> AbstractContextManager[None]:
+        """Change what changes the lines, from now on; what comes back puts back the former at its end."""
+        outside = self.body_transform
+        self.body_transform = make(outside)
+
+        @contextmanager
+        def until_end() -> Iterator[None]:
+            try:
+                yield
+            finally:
+                self.body_transform = outside
+
+        return until_end()
 
     def additional_globals(self) -> list[tuple[str, Any]]:
         """Names that the head and the end use, with their values."""
@@ -234,22 +252,25 @@ class _Writer:
 # ---- functions -----------------------------------------------------------------------------------------------------
 
 
+def used_by(node: Node, graph: Graph) -> list[Node]:
+    """The values of the graph that a node uses, also in its regions."""
+    inside = [used for region in node.regions for inner in region.nodes for used in used_by(inner, graph)]
+    return [used for used in (*node.all_input_nodes, *inside) if used.graph is graph]
+
+
 def _dying(graph: Graph) -> dict[Node, list[Node]]:
     """For each node, the values that are not needed after it."""
     dying: dict[Node, list[Node]] = {}
     seen: set[Node] = set()
 
-    def use(value: Node, user: Node) -> Node:
-        if value not in seen:
-            seen.add(value)
-            dying.setdefault(user, []).append(value)
-        return value
-
     for node in reversed(graph.nodes):
-        op, _, args, kwargs = node._call()
-        if op not in ("placeholder", "output") and node not in seen:
-            use(node, node)
-        map_arg((args, dict(kwargs)), lambda value, user=node: use(value, user))  # type: ignore[misc]
+        values = used_by(node, graph)
+        if node.op not in ("placeholder", "output"):
+            values.insert(0, node)
+        for value in values:
+            if value not in seen:
+                seen.add(value)
+                dying.setdefault(node, []).append(value)
     return dying
 
 
@@ -280,11 +301,11 @@ def _comment(node: Node) -> str:
 def python_code(graph: Graph, root: str, verbose: bool) -> PythonCode:
     """The graph as the source of a function ``forward`` whose first parameter is the module."""
     named = {_parameter_name(node) for node in graph.nodes if node.op == "placeholder"}
-    writer = _Writer({node.name for node in graph.nodes} | {root, "forward"} | CODE_NAMES, named)
-    dying = _dying(graph)
+    writer = _Writer(graph._namespace.used | {root, "forward"} | CODE_NAMES, named)
     parameters: list[str] = []
-    body: list[tuple[str, Node]] = []
-    returned, finished, last_comment = "", False, ""
+    body: list[Line] = []
+    dying = _dying(graph)
+    returned, last_comment = "", ""
     for node in graph.nodes:
         call = node._call()
         if verbose and (comment := _comment(node)) != last_comment:
@@ -297,17 +318,78 @@ def python_code(graph: Graph, root: str, verbose: bool) -> PythonCode:
         elif call.op == "output":
             returned = "" if node.type is None else f" -> {writer.annotation(node.type)}"
             body.append((graph._codegen.generate_output(writer.value(call.args[0])), node))
-            finished = True
         else:
-            ends = "".join(f"{value.name} = " for value in dying.get(node, []))
-            body.append((f"{node.name} = {writer.call(call, root)}{f';  {ends}None' if ends else ''}", node))
-    if not finished and not body:
+            body += _statement(node, call, writer, root, dying.get(node, []))
+    if not body:
         body.append(("pass", graph._root))
     head = graph._codegen.gen_fn_def(parameters, returned).strip("\n").split("\n")
     return _assembled(graph, head, body, writer)
 
 
-def _assembled(graph: Graph, head: list[str], body: list[tuple[str, Node]], writer: _Writer) -> PythonCode:
+def _statement(node: Node, call: Call, writer: _Writer, root: str, dying: list[Node]) -> list[Line]:
+    """The lines of one node; those values are let go of that are not needed any more."""
+    ends = "".join(f"{value.name} = " for value in dying)
+    if isinstance(call.target, ControlFlow):
+        lines = _control(node, call, writer, root)
+        return [*lines, (f"{ends}None", node)] if ends else lines
+    return [(f"{node.name} = {writer.call(call, root)}{f';  {ends}None' if ends else ''}", node)]
+
+
+# ---- control flow --------------------------------------------------------------------------------------------------
+
+
+def _control(node: Node, call: Call, writer: _Writer, root: str) -> list[Line]:
+    name, args = node.name, call.args
+    if call.target.op == "call":
+        run = functools.partial(node.graph.program.run, call.target.name)
+        return [(f"{name} = {writer.keep(f'run_{call.target.name}', run)}({writer.arguments(args, {})})", node)]
+    if call.target.op == "if":
+        lines: list[Line] = []
+        for word, region in zip((f"if {writer.value(args[0])}:", "else:"), node.regions, strict=True):
+            inner, given = _region(region, writer, root)
+            lines += [(word, node), *_indented([*inner, (f"{name} = {writer.value(given)}", node)])]
+        return lines
+    count, carried = ((args[0], args[1:])) if call.target.op == "for" else (None, args)
+    start: Line = (f"{name} = {writer.value(carried)}", node)
+    body, given = _region(node.regions[-1], writer, root)
+    turn = [
+        *_unpacked(node.regions[-1], name, call.target.op == "for"),
+        *body,
+        (f"{name} = {writer.value(given)}", node),
+    ]
+    if call.target.op == "for":
+        index = node.regions[0]._root.next.name
+        return [start, (f"for {index} in range(int({writer.value(count)})):", node), *_indented(turn)]
+    asked, condition = _region(node.regions[0], writer, root)
+    test: list[Line] = [(f"if not {writer.operand(condition[0])}:", node), ("    break", node)]
+    turn = [*_unpacked(node.regions[0], name, False), *asked, *test, *turn]
+    return [start, ("while True:", node), *_indented(turn)]
+
+
+def _region(region: Graph, writer: _Writer, root: str) -> tuple[list[Line], tuple[Argument, ...]]:
+    """The lines of a region, and what it yields."""
+    lines: list[Line] = []
+    given: tuple[Argument, ...] = ()
+    for node in region.nodes:
+        call = node._call()
+        if isinstance(call.target, ControlFlow) and call.target.op == "yield":
+            given = call.args
+        elif call.op != "placeholder":
+            lines += _statement(node, call, writer, root, [])
+    return lines, given
+
+
+def _unpacked(region: Graph, carried: str, counted: bool) -> list[Line]:
+    """The carried values under the names that a region has for them."""
+    parameters = [node for node in region.nodes if node.op == "placeholder"][1 if counted else 0 :]
+    return [("".join(f"{node.name}, " for node in parameters) + f"= {carried}", parameters[0])] if parameters else []
+
+
+def _indented(lines: list[Line]) -> list[Line]:
+    return [(f"    {line}", node) for line, node in lines]
+
+
+def _assembled(graph: Graph, head: list[str], body: list[Line], writer: _Writer) -> PythonCode:
     writer.globals.update(graph._codegen.additional_globals())
     lines = [line for line, _ in body]
     if graph._codegen.body_transform is not None:

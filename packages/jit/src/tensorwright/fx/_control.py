@@ -8,18 +8,21 @@ from tensorwright.fx.node import has_side_effect
 
 
 class ControlFlow:
-    """The target of a node with regions, such as ``if`` of a scripted function. The graph runs it, Python cannot."""
+    """The target of a node of control flow: ``if``, ``while``, ``for``, their ``yield``, and ``call`` of a function.
+
+    Generated code has Python's own statements for it.
+    """
 
     def __init__(self, op: str, name: str | None) -> None:
         self.op = op
         self.name = name
         self.__name__ = op
         self.__qualname__ = op if name is None else f"{op} @{name}"
+        self.__module__ = "program"
 
     def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise NotImplementedError(
-            f"'{self.__qualname__}' has regions of its own and cannot be called from generated code; run the program "
-            "that holds the graph"
+            f"'{self.__qualname__}' is no function of Python: a graph module or an Interpreter runs what belongs to it"
         )
 
     def __eq__(self, other: object) -> bool:

@@ -18,28 +18,28 @@ class Namespace:
     """The names in use."""
 
     def __init__(self) -> None:
-        self._used: set[str] = set()
+        self.used: set[str] = set()
         self._last: dict[str, int] = {}  # by stem
 
     def create(self, wanted: str) -> str:
         """A free name like the one that is wanted, and take it."""
         name = re.sub(r"\W+", "_", wanted, flags=re.ASCII) or "_"
         name = f"_{name}" if name[0].isdigit() else name
-        if name in self._used or name in _RESERVED:
+        if name in self.used or name in _RESERVED:
             numbered = _NUMBERED.fullmatch(name)
             stem, number = (numbered[1], int(numbered[2])) if numbered else (name, self._last.get(name, 0))
             while True:
                 number += 1
                 name = f"{stem}_{number}"
-                if name not in self._used:
+                if name not in self.used:
                     break
             self._last[stem] = number
-        self._used.add(name)
+        self.used.add(name)
         return name
 
     def release(self, name: str) -> None:
         """Let the name be taken again."""
-        self._used.discard(name)
+        self.used.discard(name)
 
 
 def name_of_target(target: Any) -> str:

@@ -21,7 +21,7 @@ class NodeList:
 
     def __iter__(self) -> Iterator[Node]:
         graph, step = self._graph, self._direction
-        number = graph._native("first" if step == "next" else "last", graph._function)
+        number = graph._native("first" if step == "next" else "last", graph._region)
         while number is not None:
             node = graph._handle(number)
             if not node._erased:
@@ -67,12 +67,12 @@ class Root(Node):
     @property
     def next(self) -> Node:
         """The first node."""
-        return self.graph._handle_or_root(self.graph._native("first", self.graph._function))
+        return self.graph._handle_or_root(self.graph._native("first", self.graph._region))
 
     @property
     def prev(self) -> Node:
         """The last node."""
-        return self.graph._handle_or_root(self.graph._native("last", self.graph._function))
+        return self.graph._handle_or_root(self.graph._native("last", self.graph._region))
 
     def prepend(self, x: Node) -> None:
         """Move `x` to the end."""

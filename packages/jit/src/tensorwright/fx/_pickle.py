@@ -53,6 +53,8 @@ def _pickled(graph: Graph) -> list[PickledNode]:
     names = _Names(graph)
     rows = []
     for node in graph.nodes:
+        if node.regions:
+            raise TypeError(f"node {node} has regions, which pickle does not keep; save the program with tw.jit.save")
         op, target, args, kwargs = node._call()
         plain = map_aggregate((args, dict(kwargs)), names.value)
         rows.append(PickledNode(op, _target(target), plain[0], dict(plain[1]), node.name, node.type, node.meta))

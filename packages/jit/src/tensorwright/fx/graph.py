@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, overload
 from weakref import WeakValueDictionary
 
 from tensorwright.fx._code import CodeGen, PythonCode, TransformCode, python_code
+from tensorwright.fx._copies import copy_node, copy_nodes
 from tensorwright.fx._names import Namespace, name_of_target
 from tensorwright.fx._node_list import InsertPoint, NodeList, Root
 from tensorwright.fx._record import Record
@@ -90,20 +90,41 @@ class Graph:
         return known
 
     def _open(self, program: Program, function: str) -> None:
+        self._handles: dict[int, Node] = {}
+        self._namespace = Namespace()
+        self._views: dict[int, Graph] = {}
+        self._native: Any = program.native
+        self._record = Record(self._native, self._number_of, self._handle)
+        self._show(program, self._native("body", function))
+        _views[self._native, function] = self
+        self._meet_all()
+
+    def _show(self, program: Program, region: int) -> None:
+        """Be the view of one list of nodes."""
         self.program = program
         self.owning_module = None
         self._tracer_cls = self._tracer_extras = None
-        self._function = function
-        self._native: Any = program.native
-        self._handles: dict[int, Node] = {}
-        self._namespace = Namespace()
+        self._region = region
+        self._views[region] = self
         self._place: tuple[str, int | None] = ("before", None)
         self._codegen = CodeGen()
         self._root = Root(self)
-        self._record = Record(self._native, self._number_of, self._handle)
-        _views[self._native, function] = self
-        for _ in self.nodes:  # names are given in order
-            pass
+
+    def _meet_all(self) -> None:
+        """Let names be given in order."""
+        for node in self.nodes:
+            for region in node.regions:
+                region._meet_all()
+
+    def _view(self, region: int) -> Graph:
+        """The view of a region inside of a node; shares handles and names with this one."""
+        known = self._views.get(region)
+        if known is None:
+            known = type(self).__new__(type(self))
+            known._handles, known._namespace, known._views = self._handles, self._namespace, self._views
+            known._native, known._record = self._native, self._record
+            known._show(self.program, region)
+        return known
 
     # ---- handles -----------------------------------------------------------------------------------------
 
@@ -116,14 +137,14 @@ class Graph:
         label = self._native("label", number)
         call = self._record.read(number)
         name = self._namespace.create(label or name_of_target(call.target))
-        node = self._handles[number] = Node(self, number, name)
+        node = self._handles[number] = Node(self._view(self._native("parent", number)), number, name)
         return node
 
     def _handle_or_root(self, number: int | None) -> Node:
         return self._root if number is None else self._handle(number)
 
     def _number_of(self, node: Node) -> int:
-        if node.graph is not self:
+        if node.graph._handles is not self._handles:
             raise RuntimeError(
                 f"node {node.name} belongs to another graph; node_copy and graph_copy bring nodes over, with their "
                 "arguments replaced by nodes of this graph"
@@ -155,7 +176,7 @@ class Graph:
         number = self._number_of(node)
         if anchor is not self._root:
             self._native("move_before", number, self._number_of(anchor))
-        elif (last := self._native("last", self._function)) != number:
+        elif (last := self._native("last", self._region)) != number:
             self._native("move_before", number, last)
             self._native("move_before", last, number)
 
@@ -218,9 +239,9 @@ class Graph:
         written = self._record.write(Call(op, target, tuple(args or ()), dict(kwargs or {})))
         chosen = self._namespace.create(name or name_of_target(target))
         ir_op, ir_target, ir_args, ir_keywords = written
-        ends = op == "output"
+        ends = ir_op in ("return", "yield", "assert")
         number = self._native(
-            "create", self._function, ir_op, ir_target, ir_args, ir_keywords, self._insert_before(),
+            "create", self._region, ir_op, ir_target, ir_args, ir_keywords, self._insert_before(),
             None if ends else chosen, "none" if ends else None,
         )  # fmt: skip
         node = self._handles[number] = Node(self, number, chosen)
@@ -231,7 +252,7 @@ class Graph:
         side, anchor = self._place
         if side == "before" and (anchor is None or self._native("alive", anchor)):
             return anchor
-        number: int | None = self._native(*(("first", self._function) if anchor is None else ("next", anchor)))
+        number: int | None = self._native(*(("first", self._region) if anchor is None else ("next", anchor)))
         return number
 
     def placeholder(self, name: str, type_expr: Any = None, default_value: Any = _NO_DEFAULT) -> Node:
@@ -322,13 +343,7 @@ class Graph:
             >>> two.node_copy(y, lambda node: z).args
             (z,)
         """
-        call = node._call()
-        args, kwargs = map_arg(call.args, arg_transform), map_arg(dict(call.kwargs), arg_transform)
-        copied = self.create_node(call.op, call.target, args, kwargs, node.name, node.type)
-        copied.meta = dict(node.meta)
-        if (place := node.graph._native("location", node._number)) is not None:
-            self._native("set_location", copied._number, *place)
-        return copied
+        return copy_node(self, node, arg_transform)
 
     @overload
     def graph_copy(self, g: Graph, val_map: dict[Node, Node]) -> Argument: ...
@@ -356,9 +371,7 @@ class Graph:
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Graph:
         new = Graph(tracer_cls=self._tracer_cls, tracer_extras=self._tracer_extras)
         new._codegen = copy.copy(self._codegen)
-        copied: dict[Node, Node] = {}
-        for node in self.nodes:
-            copied[node] = new.node_copy(node, lambda n: copied[n])
+        copy_nodes(self, new)
         if memo is not None:
             memo[id(self)] = new
         return new
@@ -380,7 +393,7 @@ class Graph:
         names: set[str] = set()
         for node in self.nodes:
             for used in node.all_input_nodes:
-                if used not in seen:
+                if used.graph is self and used not in seen:
                     raise RuntimeError(f"node {node} uses {used}, which stands after it")
             if node.name in names:
                 raise RuntimeError(f"two nodes have the name {node.name}")
@@ -470,13 +483,6 @@ class Graph:
         """What callers get for the output's value."""
         return self._codegen.process_outputs(out)
 
-    @contextmanager
-    def _with_transform(self, outside: TransformCode | None) -> Iterator[None]:
-        try:
-            yield
-        finally:
-            self._codegen.body_transform = outside
-
     def on_generate_code(self, make_transformer: Callable[[TransformCode | None], TransformCode]) -> Any:
         """Change the lines of the code before they are used.
 
@@ -487,6 +493,4 @@ class Graph:
         Returns:
             A context manager that puts back the former one; without ``with`` the new one stays.
         """
-        outside = self._codegen.body_transform
-        self._codegen.body_transform = make_transformer(outside)
-        return self._with_transform(outside)
+        return self._codegen.transformed(make_transformer)

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from tensorwright.fx import traceback
+from tensorwright.fx._code import used_by
+from tensorwright.fx._control import ControlFlow
 from tensorwright.fx._modules import get_path
 from tensorwright.fx._tracer_base import GraphAppendingTracer
 from tensorwright.fx.graph import Graph
@@ -53,7 +55,7 @@ class Interpreter:
     def _find_last_uses(self) -> None:
         seen: set[Node] = set()
         for node in reversed(self.graph.nodes):
-            for used in node.all_input_nodes:
+            for used in used_by(node, self.graph):
                 if used not in seen:
                     seen.add(used)
                     self.user_to_last_uses.setdefault(node, []).append(used)
@@ -104,7 +106,41 @@ class Interpreter:
         """The value of one node."""
         with self._set_current_node(n):
             args, kwargs = self.fetch_args_kwargs_from_env(n)
-            return getattr(self, n.op)(n.target, args, kwargs)
+            target = n.target
+            if isinstance(target, ControlFlow):
+                return self._control(n, target, args)
+            return getattr(self, n.op)(target, args, kwargs)
+
+    # ---- control flow ------------------------------------------------------------------------------------
+
+    def _control(self, node: Node, control: ControlFlow, args: tuple[Any, ...]) -> Any:
+        if control.op == "call":
+            return node.graph.program.run(control.name or "", *args)
+        regions = node.regions
+        if control.op == "if":
+            return self._region(regions[0 if args[0] else 1], ())
+        if control.op == "for":
+            count, *rest = args
+            carried = tuple(rest)
+            for i in range(int(count)):
+                carried = self._region(regions[0], (i, *carried))
+            return carried
+        carried = args
+        while self._region(regions[0], carried)[0]:
+            carried = self._region(regions[1], carried)
+        return carried
+
+    def _region(self, region: Graph, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """What a region yields for the values of its parameters."""
+        given = iter(values)
+        for node in region.nodes:
+            if node.op == "placeholder":
+                self.env[node] = next(given)
+            elif isinstance(node.target, ControlFlow) and node.target.op == "yield":
+                return self.fetch_args_kwargs_from_env(node)[0]
+            else:
+                self.env[node] = self._run_located(node)
+        return ()
 
     # ---- kinds of nodes ----------------------------------------------------------------------------------
 

@@ -180,6 +180,13 @@ class Node:
         """Add or replace an argument by name."""
         self.kwargs = {**self.kwargs, key: arg}
 
+    @property
+    def regions(self) -> list[Graph]:
+        """The parts of control flow: both sides of ``if``, condition and body of ``while``, the body of ``for``."""
+        if self._erased:
+            return []
+        return [self.graph._view(number) for number in self.graph._native("regions", self._number)]
+
     # ---- who uses whom -----------------------------------------------------------------------------------
 
     @property
