@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import gc
+import linecache
 import math
 import operator
 import pickle
 import subprocess
 import sys
 import traceback
+import weakref
 from typing import Any
 
 import pytest
@@ -359,6 +362,24 @@ def test_transformer() -> None:
     block = traced.block
     assert same(changed(x)["y"], getattr(block, "2")(getattr(block, "0")(x).sigmoid()) * traced.scale)
     assert fx.Transformer(traced).transform().code == traced.code
+
+
+# ---- memory ----------------------------------------------------------------------------------------------------------
+
+
+def test_modules_that_are_dropped_are_gone() -> None:
+    gc.collect()
+    lines = len(linecache.cache)
+    traced = fx.symbolic_trace(Net())
+    for _ in range(5):
+        traced.recompile()
+    graph, kind = weakref.ref(traced.graph), weakref.ref(type(traced))
+    copies = [copy.deepcopy(traced) for _ in range(3)]
+    del traced, copies
+    gc.collect()
+    assert graph() is None
+    assert kind() is None
+    assert len(linecache.cache) <= lines
 
 
 # ---- without nn ------------------------------------------------------------------------------------------------------

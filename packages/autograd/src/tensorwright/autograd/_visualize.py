@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import html
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 from tensorwright import Tensor
-from tensorwright._layers import Drawing, draw
+from tensorwright._pictures import Vertex, dot_text, svg
 from tensorwright.autograd._library import op
 from tensorwright.autograd.graph import get_gradient_edge
 
 _result_shapes = op("result_shapes")
 
-_CHARACTER, _LINE, _PADDING = 7.2, 15.0, 8.0  # of the font, in pixels
-_GAP, _RISE, _MARGIN = 24.0, 36.0, 12.0
 _COLOURS = {"op": "#eef1f6", "leaf": "#d7efd9", "function": "#fbe9d0", "output": "#dbe7fb"}
 
 
@@ -51,19 +47,17 @@ class Tape:
         """The graph in the DOT language of Graphviz."""
         lines = ["digraph tape {", '  node [shape=box, style="rounded,filled", fontname="monospace"];']
         for i, vertex in enumerate(self.vertices):
-            text = "\\n".join(_dot_text(line) for line in vertex.label)
+            text = "\\n".join(dot_text(line) for line in vertex.label)
             lines.append(f'  n{i} [label="{text}", fillcolor="{_COLOURS[vertex.kind]}"];')
         for source, target, label in self.edges:
-            text = f' [label="{_dot_text(label)}"]' if label else ""
+            text = f' [label="{dot_text(label)}"]' if label else ""
             lines.append(f"  n{source} -> n{target}{text};")
         return "\n".join([*lines, "}"]) + "\n"
 
     @property
     def svg(self) -> str:
         """The graph as a picture in SVG."""
-        sizes = [_size(vertex) for vertex in self.vertices]
-        drawing = draw(sizes, [(source, target) for source, target, _ in self.edges], _GAP, _RISE)
-        return _svg(self, drawing)
+        return svg([Vertex(vertex.label, _COLOURS[vertex.kind]) for vertex in self.vertices], self.edges)
 
     def _repr_svg_(self) -> str:
         return self.svg
@@ -194,52 +188,3 @@ class _Builder:
 
 def _described(dtype: Any, shape: Iterable[int]) -> str:
     return f"{str(dtype).removeprefix('tensorwright.')} {list(shape)}"
-
-
-# ---- text -------------------------------------------------------------------------------------------------------
-
-
-def _dot_text(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
-
-
-def _size(vertex: TapeVertex) -> tuple[float, float]:
-    longest = max(len(line) for line in vertex.label)
-    return longest * _CHARACTER + 2 * _PADDING, len(vertex.label) * _LINE + 2 * _PADDING
-
-
-def _svg(tape: Tape, drawing: Drawing) -> str:
-    width, height = drawing.width + 2 * _MARGIN, drawing.height + 2 * _MARGIN
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
-        f'viewBox="{-_MARGIN:.0f} {-_MARGIN:.0f} {width:.0f} {height:.0f}" font-family="monospace" font-size="12">',
-        '<defs><marker id="head" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" '
-        'orient="auto"><path d="M0 0L10 5L0 10z" fill="#555"/></marker></defs>',
-    ]
-    for (_, _, points), (_, _, label) in zip(drawing.edges, tape.edges, strict=True):
-        lines += _edge(points, label)
-    for i, vertex in enumerate(tape.vertices):
-        box = drawing.boxes[i]
-        left, top = box.x - box.width / 2, box.y - box.height / 2
-        lines.append(
-            f'<rect x="{left:.1f}" y="{top:.1f}" width="{box.width:.1f}" height="{box.height:.1f}" rx="6" '
-            f'fill="{_COLOURS[vertex.kind]}" stroke="#555"/>'
-        )
-        for k, line in enumerate(vertex.label):
-            y = top + _PADDING + (k + 0.75) * _LINE
-            weight = ' font-weight="bold"' if k == 0 else ""
-            lines.append(f'<text x="{box.x:.1f}" y="{y:.1f}" text-anchor="middle"{weight}>{html.escape(line)}</text>')
-    return "\n".join([*lines, "</svg>"]) + "\n"
-
-
-def _edge(points: Sequence[tuple[float, float]], label: str) -> list[str]:
-    """A curve through the points that leaves and arrives upright."""
-    path = f"M{points[0][0]:.1f} {points[0][1]:.1f}"
-    for (x0, y0), (x1, y1) in pairwise(points):
-        middle = (y0 + y1) / 2
-        path += f"C{x0:.1f} {middle:.1f} {x1:.1f} {middle:.1f} {x1:.1f} {y1:.1f}"
-    lines = [f'<path d="{path}" fill="none" stroke="#555" marker-end="url(#head)"/>']
-    if label:
-        x, y = points[0][0], points[0][1] + 12
-        lines.append(f'<text x="{x + 4:.1f}" y="{y:.1f}" font-size="10" fill="#555">{html.escape(label)}</text>')
-    return lines

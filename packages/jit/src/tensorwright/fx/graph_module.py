@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import linecache
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +22,9 @@ def _compiled(code: PythonCode) -> Any:
     linecache.cache[name] = (len(code.src), None, code.src.splitlines(keepends=True), name)
     scope = dict(code.globals)
     exec(compile(code.src, name, "exec"), scope)
-    return scope["forward"]
+    forward = scope["forward"]
+    weakref.finalize(forward, linecache.cache.pop, name, None).atexit = False
+    return forward
 
 
 def _copy_paths(source: Any, graph: Graph, module: Any) -> None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import html
 import os
-from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from tensorwright._layers import Drawing, draw
+from tensorwright._pictures import Vertex, dot_text, svg
 from tensorwright.fx import _targets
 from tensorwright.fx._modules import get_path
 from tensorwright.fx.graph_module import GraphModule
@@ -20,7 +17,6 @@ _COLOURS = {
     "placeholder": "#f6e0b5", "get_attr": "#e3d4f2", "output": "#f2c6c6", "call_module": "#c9e4c5",
     "call_method": "#cfe2f3", "call_function": "#d9e8f5",
 }  # fmt: skip
-_CHARACTER, _LINE, _PADDING, _MARGIN = 7.3, 16.0, 8.0, 16.0
 _LONGEST_LINE = 60
 
 
@@ -39,9 +35,9 @@ class Picture:
     def to_string(self) -> str:
         """The picture in DOT."""
         names = {node: node.name for node in self._labels}
-        lines = [f'digraph "{_escaped(self.name)}" {{', "  rankdir=TB;", "  node [shape=box, style=filled];"]
+        lines = [f'digraph "{dot_text(self.name)}" {{', "  rankdir=TB;", "  node [shape=box, style=filled];"]
         for node, label in self._labels.items():
-            text = "\\n".join(map(_escaped, label))
+            text = "\\n".join(map(dot_text, label))
             lines.append(f'  "{names[node]}" [label="{text}", fillcolor="{_colour(node)}"];')
         lines += [f'  "{names[source]}" -> "{names[target]}";' for source, target in self._edges]
         return "\n".join([*lines, "}"]) + "\n"
@@ -49,9 +45,8 @@ class Picture:
     def svg(self) -> str:
         """The picture in SVG; no other program takes part."""
         numbers = {node: k for k, node in enumerate(self._labels)}
-        sizes = [_size(label) for label in self._labels.values()]
-        drawing = draw(sizes, [(numbers[a], numbers[b]) for a, b in self._edges], gap=24.0, rise=32.0)
-        return _svg(self._labels, drawing)
+        vertices = [Vertex(label, _colour(node)) for node, label in self._labels.items()]
+        return svg(vertices, [(numbers[a], numbers[b], "") for a, b in self._edges])
 
     def create_svg(self) -> bytes:
         """The picture in SVG, encoded."""
@@ -159,10 +154,6 @@ class FxGraphDrawer:
         return lines + [f"{name}: {tuple(value.shape)}" for name, value in parameters]
 
 
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
-
-
 def _colour(node: Node) -> str:
     """By kind; functions by name, so that equal ones look alike."""
     call = node._call()
@@ -171,38 +162,3 @@ def _colour(node: Node) -> str:
     digest = hashlib.sha256(_targets.qualified_name(call.target).encode()).digest()
     red, green, blue = (200 + byte % 48 for byte in digest[:3])
     return f"#{red:02x}{green:02x}{blue:02x}"
-
-
-def _size(label: list[str]) -> tuple[float, float]:
-    return max(map(len, label)) * _CHARACTER + 2 * _PADDING, len(label) * _LINE + 2 * _PADDING
-
-
-def _svg(labels: dict[Node, list[str]], drawing: Drawing) -> str:
-    width, height = drawing.width + 2 * _MARGIN, drawing.height + 2 * _MARGIN
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
-        f'viewBox="{-_MARGIN:.0f} {-_MARGIN:.0f} {width:.0f} {height:.0f}" font-family="monospace" font-size="12">',
-        '<defs><marker id="head" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" '
-        'orient="auto"><path d="M0 0L10 5L0 10z" fill="#555"/></marker></defs>',
-    ]
-    lines += [_curve(points) for _, _, points in drawing.edges]
-    for k, (node, label) in enumerate(labels.items()):
-        box = drawing.boxes[k]
-        left, top = box.x - box.width / 2, box.y - box.height / 2
-        lines.append(
-            f'<rect x="{left:.1f}" y="{top:.1f}" width="{box.width:.1f}" height="{box.height:.1f}" rx="6" '
-            f'fill="{_colour(node)}" stroke="#555"/>'
-        )
-        for row, line in enumerate(label):
-            y = top + _PADDING + (row + 0.75) * _LINE
-            weight = ' font-weight="bold"' if row == 0 else ""
-            lines.append(f'<text x="{box.x:.1f}" y="{y:.1f}" text-anchor="middle"{weight}>{html.escape(line)}</text>')
-    return "\n".join([*lines, "</svg>"]) + "\n"
-
-
-def _curve(points: Sequence[tuple[float, float]]) -> str:
-    path = f"M{points[0][0]:.1f} {points[0][1]:.1f}"
-    for (x0, y0), (x1, y1) in pairwise(points):
-        middle = (y0 + y1) / 2
-        path += f"C{x0:.1f} {middle:.1f} {x1:.1f} {middle:.1f} {x1:.1f} {y1:.1f}"
-    return f'<path d="{path}" fill="none" stroke="#555" marker-end="url(#head)"/>'
