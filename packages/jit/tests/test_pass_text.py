@@ -186,6 +186,23 @@ CASES: dict[str, tuple[str, str, str]] = {
         f"%0: {F} = tw::sigmoid(%x)\n%1: {F} = tw::mul(%0, %x) return(%1)",
         f"%0: {F} = tw::sigmoid(%x)\n%1: {F} = tw::silu(%x) return(%1)",
     ),
+    "what is written over others": (
+        "decompose",
+        f"%0: {F} = tw::gelu(%x)\n%1: tensor<float32, [2, 1]> = tw::mean(%0, [-1], True)\n%2: {F} = tw::pow(%x, 2) return([%1, %2])",
+        f"%0: {F} = tw::gelu_erf(%x)\n%1: tensor<float32, [2, 1]> = tw::sum(%0, [-1], True, float32)\n"
+        f"%2: tensor<float32, [2, 1]> = tw::div(%1, 3)\n%3: {F} = tw::square(%x) return([%2, %3])",
+    ),
+    "a transposed argument is copied": (
+        "decompose",
+        f"%0: {T} = tw::t(%x)\n%1: tensor<float32, [6]> = tw::reshape(%0, [6])\n%2: tensor<float32, [6]> = tw::reshape(%x, [6]) return([%1, %2])",
+        f'%0: {T} = tw::t(%x)\n%1: {T} = tw::clone(%0, "contiguous_format")\n%2: tensor<float32, [6]> = tw::view(%1, [6])\n'
+        f"%3: tensor<float32, [6]> = tw::view(%x, [6]) return([%2, %3])",
+    ),
+    "what makes a tensor stays": (
+        "decompose",
+        f"%0: {F} = tw::zeros([2, 3]) return(%0)",
+        f"%0: {F} = tw::zeros([2, 3]) return(%0)",
+    ),
     "a group": (
         "fusion",
         f"%0: {F} = tw::exp(%x)\n%1: tensor<float32, [2, 1]> = tw::sum(%0, [-1], True)\n%2: {F} = tw::div(%0, %1)\n"

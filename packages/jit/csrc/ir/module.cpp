@@ -19,6 +19,13 @@ FunctionId Module::add_function(std::string_view name) {
   return FunctionId(static_cast<uint32_t>(functions_.size() - 1));
 }
 
+void Module::drop_function(FunctionId function) {
+  if (function.index + 1 != functions_.size()) throw Error(TW_E_VALUE, "only the last function can be dropped");
+  const RegionId body = functions_.back().body;
+  while (regions_[body.index].last) erase(regions_[body.index].last);
+  functions_.pop_back();
+}
+
 std::optional<FunctionId> Module::function_named(std::string_view name) const {
   for (uint32_t i = 0; i < functions_.size(); ++i)
     if (names[functions_[i].name] == name) return FunctionId(i);

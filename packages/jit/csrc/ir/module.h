@@ -88,6 +88,8 @@ class Module {
   Constants constants;
 
   FunctionId add_function(std::string_view name);
+  // The function that was added last goes, with its nodes.
+  void drop_function(FunctionId function);
   std::optional<FunctionId> function_named(std::string_view name) const;
   const std::vector<Function>& functions() const { return functions_; }
   const Function& function(FunctionId id) const { return functions_[id.index]; }

@@ -22,11 +22,13 @@ class Aliases {
   // Whether that could not be found out: sizes are not known.
   bool uncertain(NodeId node) const { return uncertain_.count(node) != 0; }
 
+  // A tensor without data that lies in memory as the value does.
+  std::optional<Tensor> like(NodeId node);
+
  private:
   void visit(NodeId node);
   void call(NodeId node, const OpFacts& facts);
   Shared given(const ArgTree& arg, int place, std::vector<std::pair<int, Tensor>>& tensors);
-  std::optional<Tensor> like(NodeId node);
   void note_symbols(NodeId node);
 
   Editor& edit_;

@@ -431,10 +431,14 @@ class Functionaliser : private ValuesNow {
 
 }  // namespace
 
+int64_t functionalise_function(Editor& edit, FunctionId function) {
+  const Function copy = edit.module.function(function);
+  return Functionaliser(edit, copy).run();
+}
+
 int64_t functionalise(Editor& edit, const PassOptions&) {
   int64_t count = 0;
-  for (const Function& function : std::vector<Function>(edit.module.functions()))
-    count += Functionaliser(edit, function).run();
+  for (uint32_t i = 0; i < edit.module.functions().size(); ++i) count += functionalise_function(edit, FunctionId(i));
   return count;
 }
 

@@ -19,6 +19,7 @@ const std::vector<Pass>& passes() {
       {"remove_dropout", kF, kCore, kC, remove_dropout},
       {"lift", kF, kF, kC, lift},
       {"sink_transposes", kF, kCore, kC, sink_transposes},
+      {"decompose", kF, kCore, kF, decompose},
       {"fusion", kF, kCore, kC, group_fusions},
   };
   return *table;

@@ -31,6 +31,7 @@ int64_t run_pass(Program& program, const Pass& pass, const PassOptions& options,
 // ---- the passes, each in a file of its own -------------------------------------------------------------------------
 
 int64_t functionalise(Editor& edit, const PassOptions& options);
+int64_t functionalise_function(Editor& edit, FunctionId function);
 int64_t inline_calls(Editor& edit, const PassOptions& options);
 int64_t propagate_constants(Editor& edit, const PassOptions& options);
 int64_t canonicalise(Editor& edit, const PassOptions& options);
@@ -43,6 +44,7 @@ int64_t fold_batch_norm(Editor& edit, const PassOptions& options);
 int64_t remove_dropout(Editor& edit, const PassOptions& options);
 int64_t lift(Editor& edit, const PassOptions& options);
 int64_t sink_transposes(Editor& edit, const PassOptions& options);
+int64_t decompose(Editor& edit, const PassOptions& options);
 int64_t group_fusions(Editor& edit, const PassOptions& options);
 
 // An analysis: where the values of a function would lie in one block of memory.

@@ -14,6 +14,8 @@ from tensorwright.jit._trace import Captured, trace
 CLEANUP = ("inline", "constant_propagation", "canonicalise", "cse", "loop_invariants", "unroll", "dce")
 #: What inference with fixed parameters allows beside: dropout goes, normalization joins the layer before it.
 INFERENCE = ("remove_dropout", "sink_transposes", "lift", "fold_batch_norm")
+#: Ops written over others come apart, and what one kernel can compute comes together.
+FUSION = ("decompose", "shapes", "cse", "dce", "fusion")
 
 _MOST_ROUNDS = 8
 
@@ -156,7 +158,7 @@ def optimize_for_inference(
     Args:
         model: what :func:`trace` or :func:`make_graph` gave, or a module in evaluation mode.
         example_inputs: to capture a module with.
-        fuse: group pointwise ops and reductions into `fusion` regions.
+        fuse: take ops written over others apart, and group pointwise ops and reductions into `fusion` regions.
         verify: check the graph before and after every pass.
 
     Raises:
@@ -173,7 +175,7 @@ def optimize_for_inference(
     fast = freeze(model, example_inputs, verify=verify)
     _to_fixed_point(fast.program, (*INFERENCE, *CLEANUP), verify)
     if fuse:
-        run_passes(fast.program, ["shapes", "fusion"], verify=verify)
+        run_passes(fast.program, FUSION, verify=verify)
     return fast
 
 
