@@ -32,6 +32,7 @@ template <size_t N>
 void run_into(const OpHandle& op, const tw_value (&args)[N], TensorRef out) {
   const bool unlock = out.numel() >= kElementsWorthTheLock;
   const HeldTensors held(unlock, args, N);
+  const Tensor held_out = unlock ? Tensor::retain(out) : Tensor();
   const NoGil unlocked(unlock);
   op.call_into(args, out);
 }
