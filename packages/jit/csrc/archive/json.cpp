@@ -2,8 +2,9 @@
 
 #include <tensorwright/tw.hpp>
 
-#include <charconv>
 #include <unordered_set>
+
+#include "../ir/numbers.h"
 
 namespace tw::jit {
 namespace {
@@ -122,12 +123,11 @@ class JsonParser {
   }
 
   uint32_t hexadecimal() {
-    uint32_t value = 0;
-    const char* begin = text_.data() + at_;
-    if (at_ + 4 > text_.size() || std::from_chars(begin, begin + 4, value, 16).ptr != begin + 4)
-      fail("expected \\uXXXX");
+    uint64_t value = 0;
+    const std::string_view digits = text_.substr(at_, 4);
+    if (digits.size() < 4 || !read_hexadecimal(digits, value)) fail("expected \\uXXXX");
     at_ += 4;
-    return value;
+    return static_cast<uint32_t>(value);
   }
 
   static void append_utf8(std::string& out, uint32_t point) {
@@ -145,12 +145,10 @@ class JsonParser {
     const size_t begin = at_;
     while (at_ < text_.size() && std::string_view("+-.eE0123456789").find(text_[at_]) != std::string_view::npos) ++at_;
     const std::string_view digits = text_.substr(begin, at_ - begin);
-    const char* end = digits.data() + digits.size();
     if (digits.empty()) fail("expected a value");
-    if (const auto r = std::from_chars(digits.data(), end, result.integer_); r.ec == std::errc() && r.ptr == end) {
+    if (read_number(digits, result.integer_)) {
       result.kind_ = Json::Kind::kInteger;
-    } else if (const auto real = std::from_chars(digits.data(), end, result.real_);
-               real.ec == std::errc() && real.ptr == end) {
+    } else if (read_number(digits, result.real_)) {
       result.kind_ = Json::Kind::kReal;
     } else {
       fail("expected a number");

@@ -120,7 +120,7 @@ void write_safetensors(const std::string& path, const std::vector<std::pair<std:
     header += "],\"data_offsets\":[" + std::to_string(offset) + "," + std::to_string(end) + "]}";
     offset = end;
   }
-  header += "}";
+  header += '}';
   header.append((64 - (header.size() + 8) % 64) % 64, ' ');
   const std::string part = path + ".part";
   std::FILE* out = std::fopen(part.c_str(), "wb");

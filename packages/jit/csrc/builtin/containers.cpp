@@ -29,7 +29,8 @@ Shared object_of(const tw_object_type& type, T content) {
 
 template <class T>
 T* content_of(const tw_object_type& type, const tw_value& value) {
-  return value.tag == TW_OBJECT && value.u.o && value.u.o->type == &type ? static_cast<T*>(value.u.o->payload) : nullptr;
+  return value.tag == TW_OBJECT && value.u.o && value.u.o->type == &type ? static_cast<T*>(value.u.o->payload)
+                                                                         : nullptr;
 }
 
 std::string number_key(double number) {

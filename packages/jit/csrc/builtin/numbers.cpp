@@ -13,9 +13,7 @@ void raise_named(const char* exception, const std::string& message) {
 }
 
 bool is_integer(const tw_value& value) { return value.tag == TW_INT || value.tag == TW_BOOL; }
-bool is_number(const tw_value& value) {
-  return is_integer(value) || value.tag == TW_FLOAT || value.tag == TW_COMPLEX;
-}
+bool is_number(const tw_value& value) { return is_integer(value) || value.tag == TW_FLOAT || value.tag == TW_COMPLEX; }
 int64_t integer_of(const Shared& value) {
   if (!is_integer(value->get())) throw Error(TW_E_TYPE, "expected an int");
   return (*value)->u.i;
@@ -69,9 +67,7 @@ using Complex = std::complex<double>;
 [[noreturn]] void overflow(const char* op) {
   raise_named("OverflowError", std::string("an int of more than 64 bits (") + op + ")");
 }
-[[noreturn]] void no_operand(const char* op) {
-  throw Error(TW_E_TYPE, std::string("unsupported operands for ") + op);
-}
+[[noreturn]] void no_operand(const char* op) { throw Error(TW_E_TYPE, std::string("unsupported operands for ") + op); }
 
 bool both_integers(const Arguments& a) { return is_integer(a[0]->get()) && is_integer(a[1]->get()); }
 bool any_complex(const Arguments& a) { return (*a[0])->tag == TW_COMPLEX || (*a[1])->tag == TW_COMPLEX; }
@@ -158,8 +154,8 @@ Shared div(const Arguments& a) {
   if (real_of(a[1]) == 0)
     raise_named("ZeroDivisionError", both_integers(a) ? "division by zero" : "float division by zero");
   if (both_integers(a))
-    return make_float(static_cast<double>(static_cast<long double>(integer_of(a[0])) /
-                                          static_cast<long double>(integer_of(a[1]))));
+    return make_float(
+        static_cast<double>(static_cast<long double>(integer_of(a[0])) / static_cast<long double>(integer_of(a[1]))));
   return make_float(real_of(a[0]) / real_of(a[1]));
 }
 
@@ -306,11 +302,15 @@ Shared to_complex(const Arguments& a) {
   const Complex imaginary = a.size() > 1 ? complex_of(a[1]) * Complex(0, 1) : Complex();
   return give_complex(complex_of(a[0]) + imaginary);
 }
-Shared real_part(const Arguments& a) { return is_integer(a[0]->get()) ? positive(a) : make_float(complex_of(a[0]).real()); }
+Shared real_part(const Arguments& a) {
+  return is_integer(a[0]->get()) ? positive(a) : make_float(complex_of(a[0]).real());
+}
 Shared imaginary_part(const Arguments& a) {
   return is_integer(a[0]->get()) ? make_int(0) : make_float(complex_of(a[0]).imag());
 }
-Shared conjugate(const Arguments& a) { return (*a[0])->tag == TW_COMPLEX ? give_complex(std::conj(complex_of(a[0]))) : a[0]; }
+Shared conjugate(const Arguments& a) {
+  return (*a[0])->tag == TW_COMPLEX ? give_complex(std::conj(complex_of(a[0]))) : a[0];
+}
 
 }  // namespace
 

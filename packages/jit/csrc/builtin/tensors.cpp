@@ -38,8 +38,8 @@ Tensor converted(TensorRef t, tw_dtype dtype) {
 Shared item(const Arguments& a) {
   const TensorRef t = tensor_in(a[0]);
   if (t.numel() != 1)
-    throw Error(TW_E_VALUE, "item(): only tensors of one element are numbers, got " + std::to_string(t.numel()) +
-                                " elements");
+    throw Error(TW_E_VALUE,
+                "item(): only tensors of one element are numbers, got " + std::to_string(t.numel()) + " elements");
   const tw_dtype dtype = t.dtype();
   if (dtype == kBool) return make_bool(*converted(t, kBool).data<bool>());
   if (is_integral(dtype)) return make_int(*converted(t, kInt64).data<int64_t>());
@@ -62,7 +62,8 @@ void collect(const Shared& value, size_t depth, Numbers& numbers) {
     return;
   }
   const std::vector<Shared> items = items_of(value);
-  if (depth == numbers.shape.size() && numbers.flat.empty()) numbers.shape.push_back(static_cast<int64_t>(items.size()));
+  if (depth == numbers.shape.size() && numbers.flat.empty())
+    numbers.shape.push_back(static_cast<int64_t>(items.size()));
   if (depth >= numbers.shape.size() || numbers.shape[depth] != static_cast<int64_t>(items.size()))
     throw Error(TW_E_VALUE, "tensor(): lists of different lengths");
   for (const Shared& inner : items) collect(inner, depth + 1, numbers);

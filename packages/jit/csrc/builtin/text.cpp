@@ -39,8 +39,7 @@ std::string complex_repr(const Scalar& z) {
 }
 
 std::string string_repr(const std::string& text) {
-  const char quote =
-      text.find('\'') != std::string::npos && text.find('"') == std::string::npos ? '"' : '\'';
+  const char quote = text.find('\'') != std::string::npos && text.find('"') == std::string::npos ? '"' : '\'';
   std::string written(1, quote);
   for (const char c : text) {
     char escape[8];
@@ -80,8 +79,7 @@ std::string joined(const std::vector<Shared>& items) {
 
 std::string dict_repr(const DictObject& dict) {
   std::string text;
-  for (const auto& [key, value] : dict.items)
-    text += (text.empty() ? "" : ", ") + repr_of(key) + ": " + repr_of(value);
+  for (const auto& [key, value] : dict.items) text += (text.empty() ? "" : ", ") + repr_of(key) + ": " + repr_of(value);
   return "{" + text + "}";
 }
 
@@ -153,8 +151,10 @@ Specification specification(const std::string& text) {
   };
   size_t letter = 1;
   while (letter < text.size() && (static_cast<unsigned char>(text[letter]) & 0xc0) == 0x80) ++letter;
-  if (is(letter, "<>^=")) spec.fill = text.substr(0, letter), spec.align = text[letter], at = letter + 1;
-  else if (is(0, "<>^=")) spec.align = text[at++];
+  if (is(letter, "<>^="))
+    spec.fill = text.substr(0, letter), spec.align = text[letter], at = letter + 1;
+  else if (is(0, "<>^="))
+    spec.align = text[at++];
   if (is(at, "+- ")) spec.sign = text[at++];
   if (is(at, "#")) spec.alternate = true, ++at;
   if (is(at, "0")) {
@@ -297,7 +297,8 @@ Shared is_all(const Arguments& a) {
 std::string strip_text(const Arguments& a, bool left, bool right) {
   const std::string text = text_of(a[0]->get());
   const std::string set = a.size() > 1 && !a[1]->is_none() ? text_of(a[1]->get()) : " \t\n\r\f\v";
-  const size_t first = left ? text.find_first_not_of(set) : 0, last = right ? text.find_last_not_of(set) : text.size() - 1;
+  const size_t first = left ? text.find_first_not_of(set) : 0,
+               last = right ? text.find_last_not_of(set) : text.size() - 1;
   if (text.empty() || first == std::string::npos || last == std::string::npos) return "";
   return text.substr(first, last - first + 1);
 }
@@ -353,9 +354,7 @@ Shared find(const Arguments& a) {
   const size_t at = text.find(text_of(a[1]->get()));
   return make_int(at == std::string::npos ? -1 : static_cast<int64_t>(letters_in(text.substr(0, at))));
 }
-Shared startswith(const Arguments& a) {
-  return make_bool(text_of(a[0]->get()).rfind(text_of(a[1]->get()), 0) == 0);
-}
+Shared startswith(const Arguments& a) { return make_bool(text_of(a[0]->get()).rfind(text_of(a[1]->get()), 0) == 0); }
 Shared endswith(const Arguments& a) {
   const std::string text = text_of(a[0]->get()), end = text_of(a[1]->get());
   return make_bool(text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0);

@@ -244,7 +244,7 @@ std::string Dims::term_text(const Monomial& factors, int64_t coefficient) const 
   const std::string size = number[0] == '-' ? number.substr(1) : number;
   if (factors.empty() || size != "1") written = size;
   for (const Factor& factor : factors) {
-    if (!written.empty()) written += "*";
+    if (!written.empty()) written += '*';
     written += atom_text(atoms_[factor.atom]);
     if (factor.power > 1) written += "**" + std::to_string(factor.power);
   }

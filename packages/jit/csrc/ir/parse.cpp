@@ -1,9 +1,9 @@
-#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <unordered_map>
 
+#include "numbers.h"
 #include "scanner.h"
 #include "text.h"
 
@@ -97,9 +97,7 @@ class Parser {
   uint32_t small_number() {
     const std::string_view digits = scanner_.number_text();
     uint32_t value = 0;
-    const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (result.ec != std::errc() || result.ptr != digits.data() + digits.size())
-      scanner_.fail("expected a line or column");
+    if (!read_number(digits, value)) scanner_.fail("expected a line or column");
     return value;
   }
 
@@ -222,9 +220,8 @@ class Parser {
 
   double nan_of(const std::string& bits) {
     uint64_t pattern = 0;
-    const char* end = bits.data() + bits.size();
     const bool prefixed = bits.size() > 2 && bits.compare(0, 2, "0x") == 0;
-    if (!prefixed || std::from_chars(bits.data() + 2, end, pattern, 16).ptr != end)
+    if (!prefixed || !read_hexadecimal(std::string_view(bits).substr(2), pattern))
       scanner_.fail("expected 0x and hexadecimal digits");
     double value;
     std::memcpy(&value, &pattern, sizeof value);
@@ -236,9 +233,7 @@ class Parser {
     double value;
     if (special_real(&value)) return value;
     const std::string_view digits = scanner_.number_text();
-    const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (result.ec != std::errc() || result.ptr != digits.data() + digits.size())
-      scanner_.fail("expected a number in the range of float64");
+    if (!read_number(digits, value)) scanner_.fail("expected a number in the range of float64");
     return value;
   }
 
@@ -251,13 +246,10 @@ class Parser {
       scanner_ = before;
       return module_.constants.real(real());
     }
-    const char* end = digits.data() + digits.size();
     int64_t value;
-    if (const auto r = std::from_chars(digits.data(), end, value); r.ec == std::errc() && r.ptr == end)
-      return module_.constants.integer(value);
+    if (read_number(digits, value)) return module_.constants.integer(value);
     uint64_t large;
-    if (const auto r = std::from_chars(digits.data(), end, large); r.ec == std::errc() && r.ptr == end)
-      return module_.constants({ConstantKind::kUInt, static_cast<int64_t>(large)});
+    if (read_number(digits, large)) return module_.constants({ConstantKind::kUInt, static_cast<int64_t>(large)});
     scanner_.fail("expected an integer of 64 bits");
   }
 
@@ -276,9 +268,7 @@ class Parser {
   int32_t device_number() {
     const std::string_view digits = scanner_.number_text();
     int32_t value = 0;
-    const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (result.ec != std::errc() || result.ptr != digits.data() + digits.size())
-      scanner_.fail("expected a device's number");
+    if (!read_number(digits, value)) scanner_.fail("expected a device's number");
     return value;
   }
 

@@ -80,13 +80,13 @@ class Printer {
     std::string parameters;
     for (; node && in_head(node); node = module_[node].next) {
       parameters += parameters.empty() ? "" : ", ";
-      parameters += "%" + names_.at(node) + ": " + module_.types.text(module_[node].type);
+      parameters += '%' + names_.at(node) + ": " + module_.types.text(module_[node].type);
     }
     if (always_head || !parameters.empty()) text_ += (always_head ? "(" : " (") + parameters + ")";
     text_ += " {\n";
     for (; node; node = module_[node].next) line(node, depth + 1);
     text_.append(static_cast<size_t>(2 * depth), ' ');
-    text_ += "}";
+    text_ += '}';
   }
 
   void line(NodeId id, int depth) {
@@ -94,15 +94,15 @@ class Printer {
     head(id);
     for (const RegionId inner : module_[id].regions) region(inner, depth, false);
     if (module_[id].location) location(module_[module_[id].location]);
-    text_ += "\n";
+    text_ += '\n';
   }
 
   void head(NodeId id) {
     const Node& node = module_[id];
-    if (names_.count(id)) text_ += "%" + names_.at(id) + ": " + module_.types.text(node.type) + " = ";
+    if (names_.count(id)) text_ += '%' + names_.at(id) + ": " + module_.types.text(node.type) + " = ";
     text_ += module_.names[node.op];
-    if (node.target) text_ += " " + target_text(module_.names[node.target]);
-    text_ += "(";
+    if (node.target) text_ += ' ' + target_text(module_.names[node.target]);
+    text_ += '(';
     for (uint32_t i = 0; i < node.args.count; ++i) {
       if (i) text_ += ", ";
       argument(module_.item(node.args, i));
@@ -112,7 +112,7 @@ class Printer {
       text_ += module_.constants[ConstantId(module_.item(node.keywords, i).index)].text + "=";
       argument(module_.item(node.keywords, i + 1));
     }
-    text_ += ")";
+    text_ += ')';
   }
 
   void argument(const Arg& arg) {
@@ -121,7 +121,7 @@ class Printer {
         text_ += "None";
         return;
       case ArgKind::kNode:
-        text_ += "%" + names_.at(NodeId(arg.index));
+        text_ += '%' + names_.at(NodeId(arg.index));
         return;
       case ArgKind::kConstant:
         text_ += module_.constants.text(ConstantId(arg.index));
@@ -133,14 +133,14 @@ class Printer {
       case ArgKind::kSlice:
         return items(arg, "slice(", ")");
       case ArgKind::kDict:
-        text_ += "{";
+        text_ += '{';
         for (uint32_t i = 0; i + 1 < arg.count; i += 2) {
           if (i) text_ += ", ";
           argument(module_.item(arg, i));
           text_ += ": ";
           argument(module_.item(arg, i + 1));
         }
-        text_ += "}";
+        text_ += '}';
         return;
     }
   }
@@ -156,8 +156,8 @@ class Printer {
 
   void location(const Location& l) {
     text_ += " loc(" + quoted(l.file) + ":" + std::to_string(l.line) + ":" + std::to_string(l.column);
-    if (l.end_line) text_ += "-" + std::to_string(l.end_line) + ":" + std::to_string(l.end_column);
-    text_ += ")";
+    if (l.end_line) text_ += '-' + std::to_string(l.end_line) + ":" + std::to_string(l.end_column);
+    text_ += ')';
   }
 
   const Module& module_;

@@ -99,11 +99,11 @@ std::string Types::text(TypeId id) const {
   if (type.kind == TypeKind::kTensor) {
     written += std::string("<") + (type.dtype ? dtype_name(*type.dtype) : "?") + ", ";
     if (type.shape) {
-      written += "[";
+      written += '[';
       for (size_t i = 0; i < type.shape->size(); ++i) written += (i ? ", " : "") + dims_.text((*type.shape)[i]);
-      written += "]";
+      written += ']';
     } else {
-      written += "?";
+      written += '?';
     }
     if (!type.device)
       written += ", ?";
@@ -112,9 +112,9 @@ std::string Types::text(TypeId id) const {
     return written + ">";
   }
   if (type.kind == TypeKind::kTuple || !type.items.empty()) {
-    written += "<";
+    written += '<';
     for (size_t i = 0; i < type.items.size(); ++i) written += (i ? ", " : "") + text(type.items[i]);
-    written += ">";
+    written += '>';
   }
   return written;
 }

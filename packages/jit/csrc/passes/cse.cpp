@@ -24,8 +24,9 @@ std::string call_key(Editor& edit, NodeId node) {
     parts.emplace_back();
     if (const auto arg = edit.argument(node, k)) add_argument(parts.back(), *arg);
   }
+  const auto alpha = edit.argument(node, 2);
   if (op->commutes && parts.size() > 1 && parts[1] < parts[0] &&
-      (parts.size() < 3 || edit.integer(*edit.argument(node, 2)) == 1))
+      (parts.size() < 3 || (alpha && edit.integer(*alpha) == 1)))
     std::swap(parts[0], parts[1]);
   for (const std::string& part : parts) key += part + ";";
   return key;

@@ -46,7 +46,7 @@ int64_t narrow(Editor& edit, NodeId node) {
     module.set_args(module[region].last, some);
   }
   for (const NodeId user : std::vector<NodeId>(module[node].users)) {
-    const auto k = static_cast<size_t>(*edit.integer(module.args(user)[1]));
+    const auto k = static_cast<size_t>(edit.integer(module.args(user)[1]).value_or(0));
     module.set_args(user, {node, module.constants.integer(place[k])});
   }
   module.set_type(node, module.types.list(TypeKind::kTuple, kept));

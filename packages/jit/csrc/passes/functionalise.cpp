@@ -166,12 +166,14 @@ class Functionaliser : private ValuesNow {
     const auto mean = edit_.argument(node, "running_mean"), var = edit_.argument(node, "running_var");
     const auto momentum = edit_.argument(node, "momentum");
     const bool known = edit_.is(node, "tw::batch_norm") || edit_.is(node, "tw::native_batch_norm");
-    const auto x = *edit_.argument(node, 0u);
-    if (!known || !mean || !var || !momentum || !edit_.number(*momentum) || x.kind != ArgKind::kNode ||
-        !edit_.type(NodeId(x.index)).shape)
+    const ArgTree x = edit_.argument(node, 0u).value_or(ArgTree());
+    size_t rank = 0;
+    if (x.kind == ArgKind::kNode)
+      if (const auto& shape = edit_.type(NodeId(x.index)).shape) rank = shape->size();
+    if (!known || !mean || !var || !momentum || !edit_.number(*momentum) || rank == 0)
       cannot_functionalise(module_, node, "the op writes into its arguments and has no form that does not");
     std::vector<int64_t> dims;
-    for (size_t d = 0; d < edit_.type(NodeId(x.index)).shape->size(); ++d)
+    for (size_t d = 0; d < rank; ++d)
       if (d != 1) dims.push_back(static_cast<int64_t>(d));
     const ArgTree over = edit_.int_list(dims);
     const NodeId of_mean = edit_.create(node, "tw::mean", {x, over});

@@ -61,7 +61,7 @@ class PutBack {
   NodeId make(std::string_view op, std::vector<ArgTree> args) {
     const bool item = op == "tuple.get";
     const NodeId from = item ? NodeId(args[0].index) : NodeId();
-    const auto place = item ? static_cast<size_t>(*edit_.integer(args[1])) : 0;
+    const auto place = item ? static_cast<size_t>(edit_.integer(args[1]).value_or(0)) : 0;
     const NodeId node = edit_.create(anchor_, op, std::move(args));
     if (item && edit_.type(from).items.size() > place) module_.set_type(node, edit_.type(from).items[place]);
     return node;

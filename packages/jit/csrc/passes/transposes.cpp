@@ -11,7 +11,9 @@ using Order = std::vector<int64_t>;
 
 // The permutation that a node applies to the dimensions of its argument.
 std::optional<Order> order_of(Editor& edit, NodeId node) {
-  const auto rank = edit.type(node).shape ? static_cast<int64_t>(edit.type(node).shape->size()) : 0;
+  const auto shape = edit.type(node).shape;
+  const auto rank = shape ? static_cast<int64_t>(shape->size()) : 0;
+  const auto argument = [&](uint32_t k) { return edit.argument(node, k).value_or(ArgTree()); };
   if (!rank || !edit.facts(node)) return std::nullopt;
   const auto place = [&](int64_t d) { return d < 0 ? d + rank : d; };
   Order order(static_cast<size_t>(rank));
@@ -19,11 +21,11 @@ std::optional<Order> order_of(Editor& edit, NodeId node) {
   if (edit.is(node, "tw::t") && rank == 2) {
     std::swap(order[0], order[1]);
   } else if (edit.is(node, "tw::transpose")) {
-    const auto a = edit.integer(*edit.argument(node, 1)), b = edit.integer(*edit.argument(node, 2));
+    const auto a = edit.integer(argument(1)), b = edit.integer(argument(2));
     if (!a || !b) return std::nullopt;
     std::swap(order.at(static_cast<size_t>(place(*a))), order.at(static_cast<size_t>(place(*b))));
   } else if (edit.is(node, "tw::permute")) {
-    const auto given = edit.integers(*edit.argument(node, 1));
+    const auto given = edit.integers(argument(1));
     if (!given || given->size() != order.size()) return std::nullopt;
     for (size_t d = 0; d < order.size(); ++d) order[d] = place((*given)[d]);
   } else {

@@ -16,9 +16,8 @@ constexpr int kDeepestCall = 200;
 // The class of the exception decides the code; one without a code is named in front of the message.
 [[noreturn]] void stop(const std::string& message, const std::string& exception) {
   constexpr std::pair<std::string_view, tw_status> kCodes[] = {
-      {"", TW_E_UNKNOWN},           {"RuntimeError", TW_E_UNKNOWN},
-      {"ValueError", TW_E_VALUE},   {"TypeError", TW_E_TYPE},
-      {"IndexError", TW_E_INDEX},   {"NotImplementedError", TW_E_UNSUPPORTED},
+      {"", TW_E_UNKNOWN},          {"RuntimeError", TW_E_UNKNOWN}, {"ValueError", TW_E_VALUE},
+      {"TypeError", TW_E_TYPE},    {"IndexError", TW_E_INDEX},     {"NotImplementedError", TW_E_UNSUPPORTED},
       {"MemoryError", TW_E_NOMEM},
   };
   for (const auto& [name, code] : kCodes)
@@ -172,8 +171,7 @@ class Frame {
   bool calls_kept_object(const Node& node) const {
     if (!node.args.count) return false;
     const Arg& first = module_.item(node.args, 0);
-    return first.kind == ArgKind::kConstant &&
-           module_.constants[ConstantId(first.index)].kind == ConstantKind::kObject;
+    return first.kind == ArgKind::kConstant && module_.constants[ConstantId(first.index)].kind == ConstantKind::kObject;
   }
 
   Shared call_python(const Node& node) {
