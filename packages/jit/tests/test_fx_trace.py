@@ -296,6 +296,23 @@ def test_shapes_of_parameters_may_decide() -> None:
     assert len(fx.Tracer(param_shapes_constant=True).trace(Branches()).nodes) == 4
 
 
+def test_a_trace_inside_of_a_trace() -> None:
+    class Outer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = Inner()
+
+        def forward(self, x: tw.Tensor) -> tw.Tensor:
+            count = len(fx.symbolic_trace(nn.Sequential(nn.Sequential(Inner()))).graph.nodes)
+            return self.inner(x) + count
+
+    model = Outer()
+    traced = fx.symbolic_trace(model)
+    assert [n.target for n in traced.graph.nodes][1:] == ["inner.weight", F.linear, operator.add, "output"]
+    assert traced.graph.output_node().args[0].args[1] == 4
+    assert not hasattr(nn.Module.__call__, "_fx_watched_")
+
+
 def test_hooks_of_modules_stay_with_them() -> None:
     model = nn.Sequential(nn.Linear(2, 2))
     model[0].register_forward_hook(lambda module, args, output: output * 2)

@@ -19,7 +19,7 @@ import tensorwright as tw
 from tensorwright.fx import _targets
 from tensorwright.fx._control import ControlFlow
 from tensorwright.fx._names import CODE_NAMES
-from tensorwright.fx.node import Argument, Call, Node
+from tensorwright.fx.node import Argument, Call, Node, map_arg
 
 if TYPE_CHECKING:
     from tensorwright.fx.graph import Graph
@@ -252,20 +252,25 @@ class _Writer:
 # ---- functions -----------------------------------------------------------------------------------------------------
 
 
-def used_by(node: Node, graph: Graph) -> list[Node]:
+def used_by(node: Node, call: Call, graph: Graph) -> list[Node]:
     """The values of the graph that a node uses, also in its regions."""
-    inside = [used for region in node.regions for inner in region.nodes for used in used_by(inner, graph)]
-    return [used for used in (*node.all_input_nodes, *inside) if used.graph is graph]
+    found: list[Node] = []
+    map_arg((call.args, dict(call.kwargs)), found.append)
+    if isinstance(call.target, ControlFlow):
+        for region in node.regions:
+            for inner in region.nodes:
+                found += used_by(inner, inner._call(), graph)
+    return [used for used in found if used.graph is graph]
 
 
-def _dying(graph: Graph) -> dict[Node, list[Node]]:
+def _dying(graph: Graph, calls: dict[Node, Call]) -> dict[Node, list[Node]]:
     """For each node, the values that are not needed after it."""
     dying: dict[Node, list[Node]] = {}
     seen: set[Node] = set()
 
-    for node in reversed(graph.nodes):
-        values = used_by(node, graph)
-        if node.op not in ("placeholder", "output"):
+    for node, call in reversed(calls.items()):
+        values = used_by(node, call, graph)
+        if call.op not in ("placeholder", "output"):
             values.insert(0, node)
         for value in values:
             if value not in seen:
@@ -300,14 +305,14 @@ def _comment(node: Node) -> str:
 
 def python_code(graph: Graph, root: str, verbose: bool) -> PythonCode:
     """The graph as the source of a function ``forward`` whose first parameter is the module."""
-    named = {_parameter_name(node) for node in graph.nodes if node.op == "placeholder"}
+    calls = {node: node._call() for node in graph.nodes}
+    named = {_parameter_name(node) for node, call in calls.items() if call.op == "placeholder"}
     writer = _Writer(graph._namespace.used | {root, "forward"} | CODE_NAMES, named)
     parameters: list[str] = []
     body: list[Line] = []
-    dying = _dying(graph)
+    dying = _dying(graph, calls)
     returned, last_comment = "", ""
-    for node in graph.nodes:
-        call = node._call()
+    for node, call in calls.items():
         if verbose and (comment := _comment(node)) != last_comment:
             body += [(comment, node)] if comment else []
             last_comment = comment

@@ -46,6 +46,11 @@ def check_that(condition: Any, message: str) -> None:
         raise AssertionError(message)
 
 
+def erased(*args: Any, **kwargs: Any) -> NoReturn:
+    """The target of a node that a pass has erased."""
+    raise RuntimeError("a node is called that a pass has erased from the graph")
+
+
 class Unresolved:
     """The target of a call whose Python function the graph knows by name only, because it was read from text."""
 

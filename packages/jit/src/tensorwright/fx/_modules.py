@@ -17,6 +17,9 @@ else:
         from tensorwright.fx._plain_module import Module
 
 
+_ABSENT = object()
+
+
 def is_module(value: Any) -> bool:
     """Whether the value is a module, of whatever making."""
     return hasattr(value, "named_modules") and hasattr(value, "forward") and not isinstance(value, type)
@@ -35,10 +38,11 @@ def get_path(module: Any, path: str) -> Any:
     """
     value = module
     for k, atom in enumerate(filter(None, path.split("."))):
-        if not hasattr(value, atom):
+        inner = getattr(value, atom, _ABSENT)
+        if inner is _ABSENT:
             where = ".".join(path.split(".")[:k]) or type(module).__name__
             raise AttributeError(f"there is no '{path}': {where} has no attribute '{atom}'")
-        value = getattr(value, atom)
+        value = inner
     return value
 
 

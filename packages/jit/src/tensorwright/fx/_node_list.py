@@ -61,8 +61,7 @@ class Root(Node):
     def __init__(self, graph: Graph) -> None:
         super().__init__(graph, -1, "")
 
-    def _call(self) -> Call:
-        return Call("root", "", (), {})
+        self._last = Call("root", "", (), {})
 
     @property
     def next(self) -> Node:

@@ -125,10 +125,14 @@ def patch_modules(patcher: Patcher, modules: Iterable[Any]) -> None:
     for name, replacement in (("__call__", _call), ("__getattr__", _getattr)):
         for kind in {_definer(kind, name) for kind in kinds} - {None}:
             assert kind is not None
-            patcher.method(kind, name, replacement(kind.__dict__[name]))
+            original = kind.__dict__[name]
+            if not hasattr(original, "_fx_watched_"):  # by a trace that this one runs inside of
+                replaced = replacement(original)
+                replaced._fx_watched_ = True
+                patcher.method(kind, name, replaced)
 
 
-def _call(original: Callable[..., Any]) -> Callable[..., Any]:
+def _call(original: Callable[..., Any]) -> Any:
     @functools.wraps(original)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         tracer = getattr(_active, "tracer", None)
@@ -139,7 +143,7 @@ def _call(original: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _getattr(original: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
+def _getattr(original: Callable[[Any, str], Any]) -> Any:
     @functools.wraps(original)
     def get(self: Any, name: str) -> Any:
         value = original(self, name)

@@ -16,6 +16,7 @@ _FROM_IR = {
     "py.method": "call_method",
     "py.module": "call_module",
 }
+_KINDS = {**_FROM_IR, "return": "output"}
 _TO_IR = {kind: op for op, kind in _FROM_IR.items()}
 _REGIONS = frozenset({"if", "while", "for", "call", "yield"})
 
@@ -53,6 +54,10 @@ class Record:
         function, kwargs = _targets.callable_of(op, args, keywords)
         args, named = _targets.split_positional(op, args)
         return Call("call_function", function, args, {**named, **kwargs})
+
+    def kind(self, number: int) -> str:
+        """The kind of a node."""
+        return _KINDS.get(self._native("op", number), "call_function")
 
     def write(self, call: Call) -> tuple[str, str | None, tuple[Any, ...], tuple[Any, ...]]:
         """(op, target, args, keywords) of the graph."""

@@ -215,6 +215,7 @@ class Tracer(TracerBase):
 
     def _patch(self, patcher: _patches.Patcher, function: Callable[..., Any]) -> None:
         self._patcher = patcher
+        self._seen_namespaces: set[int] = set()
         for name in _LOADED_LATE:
             getattr(tensorwright, name)
         own = [sys.modules.get(f"tensorwright{path}") for path in ("", ".nn.functional")]
@@ -227,7 +228,10 @@ class Tracer(TracerBase):
 
     def _patch_globals(self, function: Any) -> None:
         namespace = getattr(getattr(function, "__func__", function), "__globals__", None)
-        if namespace is not None and not namespace.get("__name__", "").startswith("tensorwright."):
+        if namespace is None or id(namespace) in self._seen_namespaces:
+            return
+        self._seen_namespaces.add(id(namespace))
+        if not namespace.get("__name__", "").startswith("tensorwright."):
             _patches.patch_globals(self._patcher, namespace, self._known_functions)
 
     def _module_called(

@@ -8,6 +8,7 @@ from typing import Any, overload
 from weakref import WeakValueDictionary
 
 from tensorwright.fx._code import CodeGen, PythonCode, TransformCode, python_code
+from tensorwright.fx._control import erased
 from tensorwright.fx._copies import copy_node, copy_nodes
 from tensorwright.fx._names import Namespace, name_of_target
 from tensorwright.fx._node_list import InsertPoint, NodeList, Root
@@ -18,10 +19,6 @@ from tensorwright.jit import Program
 
 _views: WeakValueDictionary[tuple[Any, str], Graph] = WeakValueDictionary()
 _NO_DEFAULT = object()
-
-
-def _gone(*args: Any, **kwargs: Any) -> Any:
-    raise RuntimeError("a node is called that a pass has erased from the graph")
 
 
 class Graph:
@@ -153,6 +150,12 @@ class Graph:
             raise RuntimeError(f"node {node.name} was erased from the graph and cannot be used")
         return node._number
 
+    def _kind(self, number: int) -> str:
+        try:
+            return self._record.kind(number)
+        except ValueError:
+            return self._read(number).op
+
     def _read(self, number: int) -> Call:
         try:
             return self._record.read(number)
@@ -161,7 +164,7 @@ class Graph:
                 raise
             node = self._handles.pop(number)
             node._erased = True
-            node._last = Call("call_function", _gone, (), {})
+            node._last = Call("call_function", erased, (), {})
             return node._last
 
     def _write(self, node: Node, call: Call) -> None:

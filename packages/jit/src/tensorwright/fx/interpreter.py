@@ -55,7 +55,7 @@ class Interpreter:
     def _find_last_uses(self) -> None:
         seen: set[Node] = set()
         for node in reversed(self.graph.nodes):
-            for used in used_by(node, self.graph):
+            for used in used_by(node, node._call(), self.graph):
                 if used not in seen:
                     seen.add(used)
                     self.user_to_last_uses.setdefault(node, []).append(used)

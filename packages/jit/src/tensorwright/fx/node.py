@@ -126,7 +126,9 @@ class Node:
     @property
     def op(self) -> str:
         """``placeholder``, ``get_attr``, ``call_function``, ``call_module``, ``call_method`` or ``output``."""
-        return self._call().op
+        if self._last is not None or self._pending is not None:
+            return self._call().op
+        return self.graph._kind(self._number)
 
     @op.setter
     def op(self, op: str) -> None:
