@@ -194,18 +194,4 @@ const Json& Json::operator[](std::string_view name) const {
   throw Error(TW_E_VALUE, "JSON: there is no '" + std::string(name) + "'");
 }
 
-std::string json_quoted(std::string_view text) {
-  constexpr char kHex[] = "0123456789abcdef";
-  std::string written = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\')
-      written += '\\', written += c;
-    else if (static_cast<unsigned char>(c) < 0x20)
-      written += "\\u00", written += kHex[(c >> 4) & 15], written += kHex[c & 15];
-    else
-      written += c;
-  }
-  return written + "\"";
-}
-
 }  // namespace tw::jit

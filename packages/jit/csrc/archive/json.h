@@ -35,7 +35,4 @@ class Json {
   std::vector<std::pair<std::string, Json>> members_;
 };
 
-// A string as JSON writes it, quotes included.
-std::string json_quoted(std::string_view text);
-
 }  // namespace tw::jit

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "../ir/constants.h"
 #include "json.h"
 
 namespace tw::jit {
@@ -114,7 +115,7 @@ void write_safetensors(const std::string& path, const std::vector<std::pair<std:
   uint64_t offset = 0;
   for (const auto& [name, tensor] : tensors) {
     const uint64_t end = offset + static_cast<uint64_t>(tensor.numel() * item_size(tensor.dtype()));
-    header += (header.size() > 1 ? "," : "") + json_quoted(name) + ":{\"dtype\":\"" + format_name(tensor.dtype()) +
+    header += (header.size() > 1 ? "," : "") + quoted(name) + ":{\"dtype\":\"" + format_name(tensor.dtype()) +
               "\",\"shape\":[";
     for (int d = 0; d < tensor.ndim(); ++d) header += (d ? "," : "") + std::to_string(tensor.size(d));
     header += "],\"data_offsets\":[" + std::to_string(offset) + "," + std::to_string(end) + "]}";

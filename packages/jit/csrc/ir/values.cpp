@@ -159,6 +159,12 @@ TypeId type_of(Module& module, const tw_value& value) {
       for (tw_tensor* t : From<TensorList>::get(value)) items.push_back(type_of(module, to_value(TensorRef(t))));
       return types.list(TypeKind::kTuple, std::move(items));
     }
+    case TW_VALUES: {
+      std::vector<TypeId> items;
+      for (uint32_t i = 0; i < value.aux; ++i)
+        items.push_back(type_of(module, static_cast<const tw_value*>(value.u.p)[i]));
+      return types.list(TypeKind::kTuple, std::move(items));
+    }
     case TW_BOOL:
       return types.simple(TypeKind::kBool);
     case TW_INT:

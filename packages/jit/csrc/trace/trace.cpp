@@ -184,16 +184,8 @@ void write_node(Trace& trace, const tw_call& call, const RegistryOp& op, Pending
   tw_value all{TW_VALUES, call.nrets, {0}};
   all.u.p = call.rets;
   const tw_value& result = call.nrets == 1 ? call.rets[0] : all;
-  TypeId type;
-  if (call.nrets == 1) {
-    type = type_of(module, result);
-  } else {
-    std::vector<TypeId> items;
-    for (uint32_t i = 0; i < call.nrets; ++i) items.push_back(type_of(module, call.rets[i]));
-    type = module.types.list(TypeKind::kTuple, std::move(items));
-  }
-  const NodeId node = module.create(trace.body, NodeId(), module.names(op.name), std::move(pending.args), type,
-                                    std::move(pending.keywords));
+  const NodeId node = module.create(trace.body, NodeId(), module.names(op.name), std::move(pending.args),
+                                    type_of(module, result), std::move(pending.keywords));
   module.set_location(node, location_now(trace));
   give_nodes(trace, result, node);
   if (call.nrets == 1 && leaves_graph(result)) tell_baked(trace, op.name);
