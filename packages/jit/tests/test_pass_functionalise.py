@@ -209,13 +209,35 @@ REFUSED = {
         %z: tensor<float32, ?> = tw::reshape(%u, [-1])
         %w: tensor<float32, ?> = tw::relu(%z, into=%z)
         return(%u)""",
+    "lie in the memory that it writes": """
+        %r: tuple<tensor<float32, [2]>> = for(0, %x) (%i: int, %a: tensor<float32, [2]>) {
+          %b: tensor<float32, [2]> = tw::neg(%a)
+          yield(%b)
+        }
+        %z: tensor<float32, [2]> = tuple.get(%r, 0)
+        %w: tensor<float32, [2]> = tw::relu(%z, into=%z)
+        return(%x)""",
+    "under another name": """
+        %r: tuple<tensor<float32, [2]>> = for(2, %x) (%i: int, %a: tensor<float32, [2]>) {
+          %b: tensor<float32, [2]> = tw::neg(%x, into=%x)
+          %d: tensor<float32, [2]> = tw::neg(%a)
+          yield(%d)
+        }
+        return(%r)""",
+    "the memory that it writes": """
+        %a: tensor<float32, [2]> = tuple.get(%l, 0)
+        %b: tensor<float32, [2]> = tw::neg(%a, into=%a)
+        return(%l)""",
     "no form that does not": "%y: tensor<float32, [1]> = tw::resize_(%x, [1])\nreturn(%y)",
 }
 
 
 @pytest.mark.parametrize("sentence", REFUSED)
 def test_what_cannot_be_followed_is_refused(sentence: str) -> None:
-    head = "func @f(%x: tensor<float32, [2]>, %v: tensor<float32, [2]>, %q: tensor<float32, ?>, %c: bool) {\n"
+    head = (
+        "func @f(%x: tensor<float32, [2]>, %v: tensor<float32, [2]>, %q: tensor<float32, ?>, "
+        "%l: list<tensor<float32, [2]>>, %c: bool) {\n"
+    )
     program = tw.jit.parse(head + REFUSED[sentence] + "\n}")
     with pytest.raises(ValueError, match=f"functionalise: .*{sentence}"):
         tw.jit.run_passes(program, ["functionalise"])

@@ -73,14 +73,24 @@ class Functionaliser : private ValuesNow {
       view_of(node, NodeId(given[static_cast<size_t>(aliased)].index));
     else
       place(node);
-    if (aliasing_.uncertain(node)) share_all(node, given);
+    const bool opaque = op && (op->name == "builtin" || op->name == "call");
+    if (aliasing_.uncertain(node) || (opaque && holds_tensors(node))) share_all(node, given);
+  }
+
+  // Whether a value is a tensor or may have one in it.
+  bool holds_tensors(NodeId node) const {
+    const TypeKind kind = edit_.type(node).kind;
+    return kind == TypeKind::kTensor || kind == TypeKind::kObject || kind >= TypeKind::kList;
   }
 
   // Nothing that may lie in the memory of the value may be written from now on.
   void share_all(NodeId node, const std::vector<ArgTree>& given) {
     shared_.insert(place(node).base);
-    for (const ArgTree& arg : given)
-      if (arg.kind == ArgKind::kNode) shared_.insert(place(NodeId(arg.index)).base);
+    for (const ArgTree& arg : given) share(arg);
+  }
+  void share(const ArgTree& arg) {
+    if (arg.kind == ArgKind::kNode) shared_.insert(place(NodeId(arg.index)).base);
+    for (const ArgTree& item : arg.items) share(item);
   }
 
   void refuse_calls(NodeId node, const StructuralOp& op) {
@@ -95,8 +105,10 @@ class Functionaliser : private ValuesNow {
     const auto k = edit_.integer(module_.args(node)[1]);
     const auto parts = parts_.find(from);
     if (parts != parts_.end() && k && parts->second.count(*k)) return lies_with(node, parts->second.at(*k));
-    if (!places_.count(from) || place(from).chain.empty()) return static_cast<void>(place(node));
-    view_of(node, from);
+    if (places_.count(from) && !place(from).chain.empty()) return view_of(node, from);
+    place(node);
+    const bool given = edit_.is(from, "placeholder") || edit_.is(from, "builtin") || edit_.is(from, "call");
+    if (given || shared_.count(from)) shared_.insert(node);  // others may take the same item
   }
 
   // ---- writes -----------------------------------------------------------------------------------------------------
@@ -289,8 +301,7 @@ class Functionaliser : private ValuesNow {
     }
     for (const Place* side : {first, second})
       if (side) shared_.insert(side->base);
-    for (const NodeId user : module_[node].users)
-      if (edit_.is(user, "tuple.get") && edit_.integer(module_.args(user)[1]) == number) shared_.insert(user);
+    share_part(node, k);
   }
 
   // The place of a value that a region yields, if it is memory from outside of it, reached from outside.
@@ -327,9 +338,48 @@ class Functionaliser : private ValuesNow {
     for (const NodeId base : bases) touched_.insert(base);
     state_ = before;
     if (!bases.empty()) add_results(node, bases);
-    for (size_t k = 0; k < yields.size(); ++k)
-      if (same_tensor(yields[k], parameter(body, k + first)))
+    for (size_t k = 0; k < yields.size(); ++k) {
+      const bool same = same_tensor(yields[k], parameter(body, k + first));
+      if (same && given[k + first].kind == ArgKind::kNode)
         parts_[node][static_cast<int64_t>(k)] = place_of(given[k + first]);
+      else
+        share_carried(node, k, given, yields[k], bases);
+    }
+  }
+
+  // A result of a loop may be what it was given, where it does not run, or what its body yields from elsewhere.
+  void share_carried(NodeId node, size_t k, const std::vector<ArgTree>& given, const ArgTree& yielded,
+                     const std::vector<NodeId>& written) {
+    const size_t first = given.size() - module_[module_[module_[node].regions.back()].last].args.count + written.size();
+    std::set<NodeId> sources;
+    const auto add = [&](const ArgTree& arg) {
+      if (arg.kind == ArgKind::kNode && !of_loop_alone(NodeId(arg.index), node)) sources.insert(place_of(arg).base);
+    };
+    add(given[k + first]);
+    if (yielded.kind == ArgKind::kNode && holds_tensors(NodeId(yielded.index))) {
+      const NodeId base = place(NodeId(yielded.index)).base;
+      if (module_.dominates(base, node)) sources.insert(base);
+      if (edit_.is(base, "placeholder") && module_[module_[base].parent].owner == node)
+        std::for_each(given.begin(), given.end(), add);
+    }
+    for (const NodeId base : sources) {
+      if (std::find(written.begin(), written.end(), base) != written.end())
+        cannot_functionalise(module_, node, "a tensor that the loop writes is carried on under another name");
+      shared_.insert(base);
+    }
+    if (!sources.empty()) share_part(node, k);
+  }
+
+  // Whether nothing but the loop sees a value that it is given.
+  bool of_loop_alone(NodeId value, NodeId loop) {
+    const auto& users = module_[value].users;
+    return !holds_tensors(value) || (edit_.fresh(value) && users.size() == 1 && users[0] == loop);
+  }
+
+  void share_part(NodeId node, size_t k) {
+    for (const NodeId user : module_[node].users)
+      if (edit_.is(user, "tuple.get") && edit_.integer(module_.args(user)[1]) == static_cast<int64_t>(k))
+        shared_.insert(user);
   }
 
   Place place_of(const ArgTree& arg) { return place(NodeId(arg.index)); }
