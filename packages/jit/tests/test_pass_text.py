@@ -131,6 +131,17 @@ CASES: dict[str, tuple[str, str, str]] = {
         "%0: tensor<float32, [4096, 4096]> = tw::ones([4096, 4096])\n%1: tensor<float32, [4096, 4096]> = tw::mul(%0, 2) return(%1)",
         "%0: tensor<float32, [4096, 4096]> = tw::ones([4096, 4096])\n%1: tensor<float32, [4096, 4096]> = tw::mul(%0, 2) return(%1)",
     ),
+    "numbers of Python": (
+        "constant_propagation",
+        f"%0: int = builtin @add(2, 3)\n%1: bool = builtin @lt(%0, 4)\n%2: tuple<{F}> = if(%1) {{ yield(%x) }} {{ yield(%y) }}\n"
+        f"%3: {F} = tuple.get(%2, 0)\n%4: {F} = tw::add(%3, %0) return(%4)",
+        f"%0: {F} = tw::add(%y, 5) return(%0)",
+    ),
+    "a builtin that raises": (
+        "constant_propagation",
+        "%0: int = builtin @floordiv(2, 0) return(%0)",
+        "%0: int = builtin @floordiv(2, 0) return(%0)",
+    ),
     "an assertion that holds": ("constant_propagation", 'assert(True, "no") return(%x)', "return(%x)"),
     "invariants": (
         "loop_invariants",

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "../builtin/table.h"
 #include "../run/call.h"
 #include "pass.h"
 
@@ -32,6 +33,8 @@ class Folder {
       fold(node);
     else if (edit_.is(node, "if"))
       take_side(node);
+    else if (edit_.is(node, "builtin"))
+      fold_builtin(node);
     else if (edit_.is(node, "assert"))
       drop_true(node);
   }
@@ -106,6 +109,34 @@ class Folder {
     else
       return;
     ++count_;
+  }
+
+  // Numbers, text and tuples of them: what has no identity.
+  bool plain(const ArgTree& arg) const {
+    if (arg.kind == ArgKind::kConstant) return edit_.constant(arg)->kind != ConstantKind::kObject;
+    if (arg.kind != ArgKind::kNone && arg.kind != ArgKind::kTuple) return false;
+    return std::all_of(arg.items.begin(), arg.items.end(), [&](const ArgTree& item) { return plain(item); });
+  }
+
+  // A function of Python's numbers and text; one that raises does so when the program runs.
+  void fold_builtin(NodeId node) {
+    const std::vector<ArgTree> args = edit_.module.args(node);
+    const Builtin* found = builtin(edit_.module.names[edit_.module[node].target]);
+    const auto is_plain = [&](const ArgTree& arg) { return plain(arg); };
+    if (!found || found->effect || !std::all_of(args.begin(), args.end(), is_plain)) return;
+    try {
+      Arguments values;
+      for (const ArgTree& arg : args) values.push_back(value(arg));
+      const Shared result = found->run(values);
+      const uint32_t tag = result->get().tag;
+      if (tag != TW_BOOL && tag != TW_INT && tag != TW_FLOAT && tag != TW_STR) return;
+      edit_.substitute(node, constant_from(edit_.program, result->get()));
+      ++count_;
+    } catch (const PendingError&) {
+      tw_error* error = nullptr;
+      if (g_host->err_take(&error) == TW_OK) g_host->err_free(error);
+    } catch (const Error&) {
+    }
   }
 
   void keep(NodeId node, const Tensor& tensor) {
