@@ -25,15 +25,12 @@ class Namespace:
         """A free name like the one that is wanted, and take it."""
         name = re.sub(r"\W+", "_", wanted, flags=re.ASCII) or "_"
         name = f"_{name}" if name[0].isdigit() else name
-        if name in self.used or name in _RESERVED:
-            numbered = _NUMBERED.fullmatch(name)
-            stem, number = (numbered[1], int(numbered[2])) if numbered else (name, self._last.get(name, 0))
-            while True:
-                number += 1
-                name = f"{stem}_{number}"
-                if name not in self.used:
-                    break
-            self._last[stem] = number
+        numbered = _NUMBERED.fullmatch(name)
+        stem, number = (numbered[1], int(numbered[2])) if numbered else (name, self._last.get(name, 0))
+        while name in self.used or name in _RESERVED:
+            number += 1
+            name = f"{stem}_{number}"
+        self._last[stem] = number
         self.used.add(name)
         return name
 

@@ -390,8 +390,6 @@ def _text(arg: Argument) -> str:
         return f"[{', '.join(map(_text, arg))}]"
     if isinstance(arg, dict):
         return f"{{{', '.join(f'{key}: {_text(value)}' for key, value in arg.items())}}}"
-    if isinstance(arg, slice):
-        return f"slice({_text(arg.start)}, {_text(arg.stop)}, {_text(arg.step)})"
     if isinstance(arg, tuple) and not hasattr(arg, "_fields"):
         return f"({', '.join(map(_text, arg))}{',' if len(arg) == 1 else ''})"
     return str(arg)
