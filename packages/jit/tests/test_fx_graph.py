@@ -52,6 +52,9 @@ def test_names_as_pytorch_gives_them() -> None:
         graph.placeholder("x y"),
         graph.call_method("__getitem__", (x, 0)),
     ]
+    assert [graph.get_attr(name).name for name in ("w_4", "w_4", "w", "w", "v_2", "v", "v")] == [
+        "w_4", "w_5", "w", "w_6", "v_2", "v", "v_3"
+    ]  # fmt: skip
     assert [n.name for n in made] == [
         "relu_", "add", "add_1", "len_1", "a_b_0", "seq_1", "_3fo_o", "relu_1", "relu_2", "class_1", "_args", "print_1",
         "camel_case", "x_y", "getitem",
