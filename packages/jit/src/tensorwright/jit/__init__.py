@@ -19,6 +19,17 @@ from tensorwright.jit._passes import passes as passes
 from tensorwright.jit._passes import run_passes as run_passes
 from tensorwright.jit._program import Program as Program
 from tensorwright.jit._program import parse as parse
+from tensorwright.jit._script import Final as Final
+from tensorwright.jit._script import FrontendError as FrontendError
+from tensorwright.jit._script import ScriptFunction as ScriptFunction
+from tensorwright.jit._script import ScriptMethod as ScriptMethod
+from tensorwright.jit._script import ScriptModule as ScriptModule
+from tensorwright.jit._script import annotate as annotate
+from tensorwright.jit._script import export as export
+from tensorwright.jit._script import ignore as ignore
+from tensorwright.jit._script import is_scripting as is_scripting
+from tensorwright.jit._script import script as script
+from tensorwright.jit._script import unused as unused
 from tensorwright.jit._trace import Captured as Captured
 from tensorwright.jit._trace import TracerWarning as TracerWarning
 from tensorwright.jit._trace import TracingCheckError as TracingCheckError
@@ -26,7 +37,8 @@ from tensorwright.jit._trace import make_graph as make_graph
 from tensorwright.jit._trace import trace as trace
 
 __all__ = [
-    "Captured", "CompileWarning", "Pass", "Program", "TracerWarning", "TracingCheckError", "compile", "freeze",
-    "list_backends", "load", "make_graph", "memory_plan", "optimize_for_inference", "parse", "passes", "run_passes",
-    "save", "trace",
+    "Captured", "CompileWarning", "Final", "FrontendError", "Pass", "Program", "ScriptFunction", "ScriptMethod",
+    "ScriptModule", "TracerWarning", "TracingCheckError", "annotate", "compile", "export", "freeze", "ignore",
+    "is_scripting", "list_backends", "load", "make_graph", "memory_plan", "optimize_for_inference", "parse", "passes",
+    "run_passes", "save", "script", "trace", "unused",
 ]  # fmt: skip
