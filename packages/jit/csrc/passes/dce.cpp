@@ -10,7 +10,7 @@ int64_t sweep(Editor& edit, RegionId region) {
   int64_t count = 0;
   for (NodeId node = module[region].last; node;) {
     const NodeId previous = module[node].prev;
-    if (module[node].users.empty() && !edit.is(node, "placeholder") && edit.pure(node)) {
+    if (module[node].users.empty() && !edit.is(node, "placeholder") && (edit.pure(node) || edit.is(node, "builtin"))) {
       module.erase(node), ++count;
     } else {
       for (const RegionId inner : std::vector<RegionId>(module[node].regions)) count += sweep(edit, inner);

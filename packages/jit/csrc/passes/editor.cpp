@@ -127,6 +127,26 @@ bool Editor::region_pure(RegionId region) {
   return true;
 }
 
+// Lists and dicts have an identity, and may change between two looks at them.
+bool Editor::changeable(TypeId type) const {
+  switch (module.types[type].kind) {
+    case TypeKind::kList:
+    case TypeKind::kDict:
+    case TypeKind::kTuple:
+    case TypeKind::kOptional:
+    case TypeKind::kObject:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool Editor::timeless(NodeId node) const {
+  bool any = changeable(module[node].type);
+  module.each_operand(node, [&](NodeId operand) { any |= changeable(module[operand].type); });
+  return !any;
+}
+
 bool Editor::pure(NodeId node) {
   if (facts(node)) return !writes(node) && !draws(node);
   const StructuralOp* op = structural_op(module.op_of(node));
@@ -138,7 +158,7 @@ bool Editor::pure(NodeId node) {
     if (first) pure_calls_[target] = region_pure(module.function(*callee).body);
     return pure_calls_[target];
   }
-  if (!op || op->effect) return false;
+  if (!op || op->effect || (op->name == "builtin" && !timeless(node))) return false;
   const auto& regions = module[node].regions;
   return std::all_of(regions.begin(), regions.end(), [&](RegionId region) { return region_pure(region); });
 }

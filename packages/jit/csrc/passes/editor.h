@@ -42,6 +42,8 @@ class Editor {
   bool draws(NodeId node);
   // Whether nothing but its value matters: it may be dropped, repeated, and moved within what dominates it.
   bool pure(NodeId node);
+  // Whether a builtin gives the same wherever it stands: it neither makes nor reads a list or a dict.
+  bool timeless(NodeId node) const;
   // Whether the caller may see the value's own memory: it is returned, perhaps as a view.
   bool escapes(NodeId node);
   // Whether it makes new memory for its value.
@@ -83,6 +85,7 @@ class Editor {
   }
 
  private:
+  bool changeable(TypeId type) const;
   template <class F>
   void each_region_in(RegionId region, F&& f) {
     for (NodeId node = module.first(region); node; node = module.next(node))
