@@ -27,6 +27,7 @@ VIEWS: list[Step] = [
     lambda r, x: x.contiguous(),
     lambda r, x: x.view(x.shape),
     lambda r, x: x.detach(),
+    lambda r, x: x.float(),
 ]
 WRITES: list[Step] = [
     lambda r, x: x.add_(r.randrange(1, 4)),

@@ -51,6 +51,8 @@ class PutBack {
     std::vector<ArgTree> args = module_.args(view_);
     args[0] = numbers;
     numbers = make(module_.op_of(view_), std::move(args));
+    const Type& type = edit_.type(numbers);
+    if (type.dtype && *type.dtype != kInt64) return reshaped(part_);  // a cast that had nothing to do: the whole itself
     if (item) numbers = make("tuple.get", {numbers, module_.args(item)[1]});
     numbers = make("tw::reshape", {numbers, flat});
     const NodeId line = make("tw::reshape", {whole_, flat}), values = make("tw::reshape", {part_, flat});
