@@ -57,3 +57,34 @@ def test_graphs_print_and_read_back(name: str, case: Case) -> None:
 
 def test_the_corpus_is_large() -> None:
     assert len(CASES) >= 150
+
+
+def functional(program: tw.jit.Program) -> bool:
+    try:
+        program.verify("functional")
+    except ValueError:
+        return False
+    return True
+
+
+def run_of(program: tw.jit.Program, name: str) -> Any:
+    return lambda *args: program.run(name, *args)
+
+
+FUNCTIONAL = [row for row in CASES if functional(tw.jit.script(row[1].function).program)]
+
+
+@pytest.mark.parametrize(("name", "case"), FUNCTIONAL, ids=[name for name, _ in FUNCTIONAL])
+def test_passes_keep_what_scripts_give(name: str, case: Case) -> None:
+    script = tw.jit.script(case.function)
+    program = tw.jit.parse(script.program.text())
+    for path, tensor in script.program.attributes.items():
+        program.set_attribute(path, tensor)
+    tw.jit.run_passes(program, ["inline", "canonicalise", "cse", "loop_invariants", "dce"])
+    program.verify("functional")
+    before, after = (run_of(p, script.__name__) for p in (script.program, program))
+    arguments = list(script._compiled.parameters)
+    for seed in range(3):
+        args = case.inputs(Draw(random.Random(seed)))
+        if len(args) == len(arguments) and not any(isinstance(arg, dict) for arg in args):
+            assert same(outcome(after, args), outcome(before, args))
