@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -326,6 +327,31 @@ def test_scripts_without_changes_are_functional() -> None:
         return x
 
     tw.jit.script(branches).program.verify("functional")
+
+
+def test_archives_hold_control_flow(tmp_path: Path) -> None:
+    def halve(x: Tensor, limit: float = 1.0) -> tuple[Tensor, int]:
+        turns = 0
+        while x.max() > limit:
+            x = x / 2
+            turns += 1
+        return x, turns
+
+    path = tmp_path / "halve.twa"
+    tw.jit.save(tw.jit.script(halve), path)
+    x = tw.tensor([3.0, 9.0])
+    got, turns = tw.jit.load(path)(x, 2.0)
+    assert (got.tolist(), turns) == ([0.375, 1.125], 3)
+    model = Block(4).eval()
+    tw.jit.save(tw.jit.script(model), path)
+    x = tw.randn(2, 4)
+    assert same(tw.jit.load(path)(x), model(x))
+    with pytest.raises(ValueError, match="not list"):
+        tw.jit.save(tw.jit.script(list_of_strings_joined), path)
+
+
+def list_of_strings_joined(xs: list[str]) -> str:
+    return ",".join(xs)
 
 
 # ---- refusals ---------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from tensorwright._files import replacing
 from tensorwright._tree import LEAF, Structure
 from tensorwright.jit import _library
 from tensorwright.jit._program import Program
+from tensorwright.jit._script import ScriptFunction, ScriptModule
 from tensorwright.jit._trace import Captured
 
 _load = _library.op("load")
@@ -58,18 +59,18 @@ def _entry(archive: zipfile.ZipFile, name: str, *, large: bool = False) -> zipfi
     return info
 
 
-def save(captured: Captured, path: str | os.PathLike[str]) -> None:
+def save(captured: Captured | ScriptFunction | ScriptModule, path: str | os.PathLike[str]) -> None:
     """Write a captured function to an archive, which :func:`load` and ``libtwrt`` read.
 
     The file is a zip, nothing in it compressed: a manifest, the graph as text, the weights as safetensors. It takes the
     place of an older one only when it is complete.
 
     Args:
-        captured: from :func:`trace`, :func:`make_graph` or :func:`load`.
+        captured: from :func:`trace`, :func:`make_graph`, :func:`script` or :func:`load`.
         path: conventionally ends in ``.twa``.
 
     Raises:
-        ValueError: if the graph calls Python.
+        ValueError: if the graph calls Python, or takes or gives lists and dicts.
 
     Example:
         >>> import tempfile, os

@@ -10,9 +10,11 @@ from types import FunctionType
 from typing import Any, NoReturn, TypeVar
 
 from tensorwright import Tensor
+from tensorwright._tree import LEAF, Structure
 from tensorwright.jit import _library
 from tensorwright.jit._program import Program
 
+from . import _types as t
 from ._attributes import is_module
 from ._boundary import from_graph, to_graph
 from ._classes import compile_class
@@ -47,8 +49,22 @@ def _key(text: str) -> Any:
         return text
 
 
+def _structure(parts: list[Structure]) -> Structure:
+    return Structure(tuple, (), tuple(parts))
+
+
+def leaf_structure(kind: t.Type) -> Structure:
+    """One value; what holds several has no place in an archive's signature."""
+    inner = t.without_none(t.resolved(kind))
+    if isinstance(inner, (t.ListType, t.DictType, t.TupleType)):
+        raise ValueError(f"an archive takes and gives tensors and numbers, not {kind}: pass the parts on their own")
+    return LEAF
+
+
 class _Callable:
     """Calls one function of a program as Python calls it."""
+
+    __name__: str
 
     def __init__(self, program: Program, compiled: Compiled) -> None:
         self._program = program
@@ -61,7 +77,7 @@ class _Callable:
         bound = compiled.signature.bind(*args, **kwargs)
         bound.apply_defaults()
         values = [
-            to_graph(kind, bound.arguments[name], f"{compiled.name}(): argument '{name}'")
+            to_graph(kind, bound.arguments[name], f"{self.__name__}(): argument '{name}'")
             for name, kind in compiled.parameters.items()
         ]
         values += [to_graph(kind, getattr(owner, name), f"attribute '{name}'") for owner, name, kind in compiled.state]
@@ -88,6 +104,22 @@ class _Callable:
                     self._bound[path] = tensor
 
     @property
+    def inputs(self) -> Structure:
+        """How the arguments nest, as an archive says it."""
+        return _structure([leaf_structure(kind) for kind in self._compiled.parameters.values()])
+
+    @property
+    def output(self) -> Structure:
+        """How the result nests, as an archive says it."""
+        if self._compiled.assigned:
+            names = ", ".join(repr(name) for _, name, _ in self._compiled.assigned)
+            raise ValueError(f"an archive cannot hold a module that assigns its own attributes: {names}")
+        kind = t.resolved(self._compiled.result)
+        if isinstance(kind, t.TupleType):
+            return _structure([leaf_structure(item) for item in kind.items])
+        return leaf_structure(kind)
+
+    @property
     def graph(self) -> str:
         """The text form of the graph."""
         return self._program.text(self._compiled.name)
@@ -102,14 +134,14 @@ class ScriptFunction(_Callable):
     """A function as a graph; calling it runs the graph, without the function's own code.
 
     Attributes:
-        program: holds the graph, under the function's name.
+        program: holds the graph, as function ``forward``.
     """
 
     def __init__(self, function: FunctionType) -> None:
         """Compile the function; :class:`FrontendError` says what cannot be."""
         name = function.__name__ if function.__name__.isidentifier() else "lambda"
         self.program = Program()
-        super().__init__(self.program, compile_function(self.program, name, function))
+        super().__init__(self.program, compile_function(self.program, "forward", function))
         self.__tensorwright_original__ = function
         self.__name__, self.__doc__ = name, function.__doc__
         self.__wrapped__ = function
@@ -198,6 +230,16 @@ class ScriptModule:
     def code(self) -> str:
         """``forward`` as lines that read like Python."""
         return self._method("forward").code
+
+    @property
+    def inputs(self) -> Structure:
+        """How the arguments of ``forward`` nest, as an archive says it."""
+        return self._method("forward").inputs
+
+    @property
+    def output(self) -> Structure:
+        """How the result of ``forward`` nests, as an archive says it."""
+        return self._method("forward").output
 
     @property
     def original(self) -> Any:
