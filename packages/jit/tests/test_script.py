@@ -113,6 +113,7 @@ LAYERS: list[tuple[nn.Module, tuple[int, ...]]] = [
     (nn.GroupNorm(2, 4), (2, 4, 3)),
     (nn.LSTMCell(3, 4), (2, 3)),
     (nn.GRUCell(3, 4), (2, 3)),
+    (nn.GRU(3, 4, batch_first=True), (5, 2, 3)),
     (nn.GELU(), (3, 3)),
     (nn.Softmax(dim=-1), (3, 3)),
     (nn.PReLU(), (3, 3)),

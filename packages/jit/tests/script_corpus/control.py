@@ -290,6 +290,13 @@ def scripting_is_known(x: Tensor) -> Tensor:
     return x + 1
 
 
+@corpus(lambda d: (d.tensor(2), d.integer()))
+def isinstance_is_known(x: Tensor, n: int) -> Tensor:
+    if isinstance(n, int | float) and not isinstance(x, (int, float)):
+        return x + n
+    return x
+
+
 @corpus(lambda d: (d.tensor(2) if d.truth() else None,))
 def isinstance_of_optional(x: Tensor | None) -> int:
     if isinstance(x, Tensor):

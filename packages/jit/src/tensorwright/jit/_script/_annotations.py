@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc
 import types
 import typing
 from typing import Any
@@ -71,6 +72,8 @@ def _generic(origin: Any, args: tuple[Any, ...]) -> t.Type | None:
     known = [part for part in parts if part is not None]
     if len(known) != len(parts) or origin is None:
         return None
+    if origin is collections.abc.Sequence:
+        return t.ListType(known[0], frozen=True)
     if origin is list:
         return t.ListType(known[0])
     if origin is dict:

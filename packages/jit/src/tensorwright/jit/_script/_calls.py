@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
-from types import FunctionType, MethodType
+from types import FunctionType, MethodType, UnionType
 from typing import TYPE_CHECKING, Any
 
 from tensorwright import _C, Op, Tensor
@@ -128,6 +128,8 @@ def _call_static(c: Compiler, function: Any, args: Args, kwargs: Kwargs, node: a
     if isinstance(function, functools.partial):
         before = [c.lift(arg) for arg in function.args]
         return call_thing(c, c.lift(function.func), [*before, *args], {**_lifted(c, function.keywords), **kwargs}, node)
+    if getattr(function, "__name__", "") == "get" and isinstance(getattr(function, "__self__", None), dict):
+        return _get_known(c, function.__self__, args, node)
     if isinstance(function, MethodType):
         return call_function(c, function.__func__, [c.lift(function.__self__), *args], kwargs, node)
     original = getattr(function, "__tensorwright_original__", None)
@@ -138,6 +140,16 @@ def _call_static(c: Compiler, function: Any, args: Args, kwargs: Kwargs, node: a
     if isinstance(function, FunctionType):
         return call_function(c, function, args, kwargs, node)
     raise c.error(f"{Static(function).described()} cannot be compiled", node, _IGNORE)
+
+
+def _get_known(c: Compiler, table: dict[Any, Any], args: Args, node: ast.AST) -> Thing:
+    """``table.get(key, default)`` of a dict from outside of the script."""
+    key = c.as_value(args[0], node)
+    if not key.is_constant:
+        raise c.error("a dict from outside of the script is read with constant keys", node)
+    if key.arg in table:
+        return c.lift(table[key.arg])
+    return args[1] if len(args) > 1 else constant(None)
 
 
 _IGNORE = "call it from a function under @tw.jit.ignore, which stays Python"
@@ -337,6 +349,8 @@ def _make_named_tuple(c: Compiler, cls: Any, args: Args, kwargs: Kwargs, node: a
 
 def isinstance_of(c: Compiler, thing: Thing, cls: Thing, node: ast.AST) -> Thing:
     """``isinstance(thing, cls)``: known from the types, but for optionals."""
+    if isinstance(cls, Static) and isinstance(cls.value, UnionType):
+        cls = TupleValue([Static(part) for part in cls.value.__args__])
     if isinstance(cls, TupleValue):
         found = [isinstance_of(c, thing, item, node) for item in cls.items]
         known = [f for f in found if isinstance(f, Value) and f.is_constant]

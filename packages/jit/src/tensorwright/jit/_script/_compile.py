@@ -62,20 +62,22 @@ def _parameters(c: Compiler, source: Source, module: Any) -> dict[str, t.Type]:
     defaults = inspect.signature(source.function).parameters
     kinds = {}
     for parameter in parameters[1:] if module is not None else parameters:
-        kind = _declared(c, source, parameter)
-        kinds[parameter.arg] = kind
         default = defaults[parameter.arg].default
+        kind = _declared(c, source, parameter, default)
+        kinds[parameter.arg] = kind
         constant = default is None or isinstance(default, (bool, int, float, str))
         c.env[parameter.arg] = c.b.parameter(parameter.arg, kind, *([default] if constant else []))
     return kinds
 
 
-def _declared(c: Compiler, source: Source, parameter: ast.arg) -> t.Type:
+def _declared(c: Compiler, source: Source, parameter: ast.arg, default: Any) -> t.Type:
     if parameter.annotation is None:
         return t.TENSOR
     try:
         annotation = source.annotation(parameter.annotation)
-        kind = t.TENSOR if annotation is Any else from_annotation(annotation)
+        kind = from_annotation(annotation)
+        if annotation is Any:  # it says nothing: a tensor, or what is left out
+            kind = t.NONE if default is None else t.TENSOR
     except Exception as error:
         raise c.error(f"the annotation of '{parameter.arg}' cannot be evaluated: {error}", parameter) from None
     shown = ast.unparse(parameter.annotation)

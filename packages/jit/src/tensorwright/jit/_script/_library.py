@@ -27,6 +27,7 @@ from ._iterate import (
     reversed_of,
     zip_of,
 )
+from ._methods import product
 from ._operators import binary
 from ._tensor_functions import TENSOR_FUNCTIONS
 from ._values import MARK_LIST, ModuleThing, Static, Super, Thing, TupleValue, Value, constant
@@ -393,6 +394,15 @@ def _is_scripting(c: Compiler, args: Args, kwargs: Kwargs, node: ast.AST) -> Thi
     return constant(True)
 
 
+def _product(c: Compiler, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    (items,) = take(c, "math.prod", args, kwargs, "iterable", node, 1)
+    value = listed(c, items, node)
+    kind = t.resolved(value.type)
+    if not isinstance(kind, t.ListType) or kind.item != t.INT:
+        raise c.error(f"math.prod() of {value.type}", node, "write the loop")
+    return product(c, value)
+
+
 FUNCTIONS: dict[Any, Function] = {
     int: _number("int", t.INT),
     float: _number("float", t.FLOAT),
@@ -427,6 +437,7 @@ FUNCTIONS: dict[Any, Function] = {
     hasattr: _hasattr,
     getattr: _getattr,
     type: _type,
+    math.prod: _product,
     typing.cast: _second,
     _decorators.annotate: _second,
     _decorators.is_scripting: _is_scripting,

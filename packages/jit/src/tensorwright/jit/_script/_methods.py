@@ -284,6 +284,9 @@ _STR: dict[str, tuple[t.Type, int, int]] = {
 def _str_method(c: Compiler, x: Value, name: str, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     if kwargs:
         _no_more(c, name, [], kwargs, node)
+    known = [a.arg for a in (x, *args) if isinstance(a, Value) and a.is_constant]
+    if len(known) == 1 + len(args) and name in ("lower", "upper", "strip", "replace", "startswith", "endswith"):
+        return constant(getattr(known[0], name)(*known[1:]))
     if name == "join":
         _count(c, name, args, 1, 1, node)
         return c.b.builtin("str.join", t.STR, x, listed(c, args[0], node))

@@ -74,6 +74,8 @@ def binary(c: Compiler, kind: type[ast.operator], left: Thing, right: Thing, nod
     folded = _folded(row.fold, left, right)
     if folded is not None:
         return folded
+    if isinstance(left, Static) and isinstance(right, Static) and row.symbol == "|":
+        return Static(left.value | right.value)  # of classes
     if isinstance(left, TupleValue) and isinstance(right, TupleValue) and row.symbol == "+":
         return TupleValue([*left.items, *right.items])
     if isinstance(left, TupleValue) and isinstance(right, Value) and right.is_constant and row.symbol == "*":

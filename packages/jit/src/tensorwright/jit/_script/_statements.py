@@ -24,8 +24,6 @@ _NAMES = {
     "With": "with",
     "Global": "global",
     "Nonlocal": "nonlocal",
-    "Import": "import",
-    "ImportFrom": "import",
     "ClassDef": "a class inside of a function",
     "AsyncFunctionDef": "async",
     "Match": "match",
@@ -38,8 +36,6 @@ _HELP = {
     "With": "call the scripted function inside of the with instead",
     "Global": "pass the value in and return it",
     "Nonlocal": "pass the value in and return it",
-    "Import": "import at the head of the file",
-    "ImportFrom": "import at the head of the file",
     "ClassDef": "define the class at the head of the file, under @tw.jit.script",
     "Match": "use if and elif",
 }
@@ -208,6 +204,18 @@ def _function(c: Compiler, node: Any) -> None:
     function.names[node.name] = function
 
 
+def _import(c: Compiler, node: Any) -> None:
+    """An import inside of a function, done while it is compiled."""
+    scope: dict[str, Any] = {"__package__": c.frame.source.function.__globals__.get("__package__")}
+    try:
+        exec(ast.unparse(node), scope)
+    except ImportError as error:
+        raise c.error(str(error), node) from None
+    for alias in node.names:
+        name = alias.asname or alias.name.partition(".")[0]
+        c.env[name] = c.lift(scope[name])
+
+
 def _with(c: Compiler, node: Any) -> None:
     raise c.error("with cannot be compiled", node.items[0].context_expr, _HELP["With"])
 
@@ -225,5 +233,7 @@ _VISITS: dict[type[ast.stmt], Callable[[Compiler, Any], None]] = {
     ast.Delete: _delete,
     ast.FunctionDef: _function,
     ast.With: _with,
+    ast.Import: _import,
+    ast.ImportFrom: _import,
     ast.Pass: lambda c, node: None,
 }

@@ -6,12 +6,13 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 import tensorwright as tw
+from tensorwright import _arguments
 
 from . import _types as t
 from ._arguments import Args, Function, Kwargs, given, take
 from ._attributes import op
 from ._calls import isinstance_of
-from ._values import Static, Thing, Value
+from ._values import Static, Thing, Value, constant
 
 if TYPE_CHECKING:
     from ._compiler import Compiler
@@ -66,6 +67,11 @@ def _default_dtype(c: Compiler, args: Args, kwargs: Kwargs, node: ast.AST) -> Th
     return Value(t.DTYPE, tw.get_default_dtype())
 
 
+def _checked(c: Compiler, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    """A check of types, which the compiler does itself."""
+    return constant(None)
+
+
 TENSOR_FUNCTIONS: dict[Any, Function] = {
     tw.tensor: _tensor,
     tw.as_tensor: _as_tensor,
@@ -74,4 +80,7 @@ TENSOR_FUNCTIONS: dict[Any, Function] = {
     tw.is_floating_point: _of_tensor("is_floating_point"),
     tw.is_complex: _of_tensor("is_complex"),
     tw.get_default_dtype: _default_dtype,
+    _arguments.check_tensor: _checked,
+    _arguments.check_tensors: _checked,
+    _arguments.check_optional: _checked,
 }
