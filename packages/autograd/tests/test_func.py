@@ -395,3 +395,14 @@ def test_transforms_do_not_leak() -> None:
         step(x.reshape(4, -1))
     gc.collect()
     assert resident() - before < 8 << 20
+
+
+def test_results_that_a_closed_level_wrapped_leave_the_outer_one() -> None:
+    def function(a: tw.Tensor, b: tw.Tensor) -> tw.Tensor:
+        return b.prod() * a.sum()
+
+    a, b = tw.randn(3), tw.randn(2)
+    rows = tw.func.jacfwd(tw.func.grad(function, argnums=(0, 1)), argnums=(0, 1))(a, b)
+    assert bool(tw.allclose(rows[0][1], b.flip(0).expand(3, 2)))
+    assert rows[0][1].reshape(-1).shape == (6,)
+    assert bool((rows[0][0] == 0).all())

@@ -69,8 +69,9 @@ Tensor tangent_of(TensorRef self, int64_t level) {
 }
 
 // The value with the batch at `dim`; a tensor without batch is repeated.
-Tensor remove_batch(TensorRef self, int64_t dim, int64_t level) {
+Tensor remove_batch(TensorRef given, int64_t dim, int64_t level) {
   const LevelRef found = level_with(level);
+  const Tensor self = resolved(given);  // what a closed level inside of this one wrapped
   const Wrapped* wrapped = wrapped_for(self.get(), *found);
   const int64_t ndim = self.ndim() + 1, place = dim < 0 ? dim + ndim : dim;
   if (place < 0 || place >= ndim)
