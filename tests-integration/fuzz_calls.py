@@ -21,7 +21,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -57,6 +57,9 @@ EXPECTED = (
     TypeError, ValueError, RuntimeError, IndexError, LookupError, MemoryError, OverflowError, ArithmeticError,
 )  # fmt: skip
 MEMORY_LIMIT = 8 << 30  # bytes
+LARGE = 1 << 20  # a number in a call from which on its result may be large
+AFFORDABLE = 1 << 29  # bytes of a result: larger ones say how fast a machine gives memory, not whether a call returns
+ATTEMPTS = 20
 PATIENCE_S = 20.0
 COUNTERS = 8  # 8-byte places in shared memory: the call's number, results, refusals, wrong exceptions
 
@@ -102,6 +105,13 @@ class Generator:
     def call(self, number: int) -> Call:
         """A call of the table, about a third of them unchanged, the others with up to three mutations."""
         draw = random.Random(f"{self.seed} {number}")
+        for _ in range(ATTEMPTS):
+            call = self.drawn(draw)
+            if result_bytes(call) <= AFFORDABLE:
+                break
+        return call
+
+    def drawn(self, draw: random.Random) -> Call:
         row = draw.choice(self.rows)
         dtype = draw.choice(row.dtypes)
         key = (row.name, dtype)
@@ -114,6 +124,47 @@ class Generator:
         for _ in range(draw.choice((0, 0, 1, 1, 2, 3))):
             mutate(call, draw)
         return call
+
+
+def result_bytes(call: Call) -> int:
+    """What a call with a large number in it would have to fill, by its shape rules alone; 0 if they refuse it."""
+    values = [*call.args, *call.kwargs.values()]
+    if not any(abs(number) >= LARGE for number in numbers(values)):
+        return 0
+    args = [on_meta(value) for value in call.args]
+    kwargs = {name: on_meta(value) for name, value in call.kwargs.items()}
+    if not any(isinstance(tensor, tw.Tensor) for tensor in leaves(values)):
+        kwargs["device"] = "meta"
+    try:
+        result = function_of(call.row)(*args, **kwargs)
+    except Exception:
+        return 0
+    return sum(tensor.numel() * tensor.itemsize for tensor in leaves(result) if isinstance(tensor, tw.Tensor))
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """What lies in nested lists and tuples."""
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from leaves(item)
+    else:
+        yield value
+
+
+def numbers(values: list[Any]) -> Iterator[float]:
+    """The numbers of arguments and the elements of their small integer tensors."""
+    for value in leaves(values):
+        if isinstance(value, tw.Tensor):
+            if value.dtype in (tw.int32, tw.int64) and value.device.type == "cpu":
+                yield from map(abs, value.reshape(-1).tolist())
+        elif isinstance(value, (int, float)):
+            yield value
+
+
+def on_meta(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(on_meta, value))
+    return value.to("meta") if isinstance(value, tw.Tensor) else value
 
 
 def mutate(call: Call, draw: random.Random) -> None:
