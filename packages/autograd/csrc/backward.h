@@ -25,6 +25,8 @@ class Backward {
   // Whether the gradient of an input (of any tensor of a list) is asked for.
   bool needs(uint32_t input) const { return node_.needs(input, wanted_); }
   void give(uint32_t input, Tensor grad) { results_[node_.first_edge(input)] = std::move(grad); }
+  // For an argument whose derivative nobody has written.
+  [[noreturn]] void refuse(const char* argument) const;
   void give_list(uint32_t input, std::vector<Tensor> grads);
   // Sums a gradient over the dimensions that the forward op broadcast and casts it to the argument's dtype;
   // `save` is a kShapeIfChanged rule.

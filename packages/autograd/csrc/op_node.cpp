@@ -233,6 +233,12 @@ TensorList Backward::tensors(uint32_t save) {
   return list_pointers_;
 }
 
+void Backward::refuse(const char* argument) const {
+  const std::string_view op = short_name(derivative().op);
+  throw Error(TW_E_UNSUPPORTED,
+              text(op, ": the derivative by ", argument, " is not implemented; call it on ", argument, ".detach()"));
+}
+
 void Backward::give_list(uint32_t input, std::vector<Tensor> grads) {
   Tensor* target = results_ + node_.first_edge(input);
   for (size_t i = 0; i < grads.size(); ++i) target[i] = std::move(grads[i]);

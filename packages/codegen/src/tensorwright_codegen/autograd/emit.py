@@ -43,7 +43,7 @@ def autograd_output(
     """All generated files of the autograd package."""
     ops = load_ops(ops_paths)
     facets = load_derivatives(derivative_paths, ops)
-    compiled = [compile_facet(facet, ops) for facet in facets.values()]
+    compiled = [compile_facet(facet, ops) for facet in facets.values() if not facet.refused]  # the fallback refuses
     output = Output()
     for file in sorted({one.facet.file for one in compiled}):
         body = "".join(one.function + one.tables for one in compiled if one.facet.file == file)
@@ -104,6 +104,8 @@ def differentiable_results(facet: DerivativeFacet, op: Op) -> list[int]:
 
 
 def _block(facet: DerivativeFacet, op: Op, formula: Formula, inputs: dict[str, int], saves: Saves, ops: OpSet) -> str:
+    if formula.is_refused:
+        return "".join(f'  if (b.needs({inputs[name]})) b.refuse("{name}");\n' for name in formula.inputs)
     compiler = Compiler(op, formula, inputs, saves, ops)
     compiler.several_results = len(differentiable_results(facet, op)) > 1
     compiler.unchecked = facet.unchecked

@@ -9,6 +9,7 @@ from ..facets.errors import UNKNOWN
 
 AUTO = "auto"  # a formula: the op's expression is differentiated
 ZERO = "zero"  # a formula: no gradient flows to the argument, which counts as differentiable all the same
+REFUSED = "refused"  # a formula: a backward pass that needs the gradient raises NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,10 @@ class Formula:
     def is_zero(self) -> bool:
         return self.text == ZERO
 
+    @property
+    def is_refused(self) -> bool:
+        return self.text == REFUSED
+
 
 @dataclass(frozen=True)
 class DerivativeFacet:
@@ -32,6 +37,7 @@ class DerivativeFacet:
     is all of them. `unchecked` names saved arguments that may be written before backward (running statistics).
     `holomorphic` formulas give f'(z) grad for complex numbers and are wrapped in conjugates: conj(f'(z)) grad.
     A `linear` op is linear in all its differentiable arguments together, so forward mode applies it to their tangents.
+    Calls of a `refused` op that would need a derivative are refused themselves.
     `samples` are calls for the generated gradient check; `domain` is where pointwise ops are checked.
     """
 
@@ -39,6 +45,7 @@ class DerivativeFacet:
     formulas: tuple[Formula, ...] = ()
     not_differentiable: bool = False
     detaches: bool = False
+    refused: bool = False
     holomorphic: bool = False
     linear: bool = False
     results: tuple[str, ...] | None = None

@@ -11,7 +11,7 @@ from .model import DerivativeFacet, Formula
 _KEYS = frozenset(
     {
         "op", "not_differentiable", "detaches", "results", "broadcast", "unchecked", "samples", "domain", "holomorphic",
-        "linear",
+        "linear", "refused",
     }
 )  # fmt: skip
 TENSOR_TYPES = frozenset({Type.TENSOR, Type.OPERAND, Type.TENSORS})
@@ -51,6 +51,7 @@ def _read_facet(node: Node, op: Op, file: str) -> DerivativeFacet:
         formulas=tuple(_formula(key, value, op) for key, value in node.pairs() if key.text() not in _KEYS),
         not_differentiable=_flag(node, "not_differentiable"),
         detaches=_flag(node, "detaches"),
+        refused=_flag(node, "refused"),
         holomorphic=_flag(node, "holomorphic"),
         linear=_flag(node, "linear"),
         results=_names(node, "results"),
@@ -104,8 +105,10 @@ def _sample(node: Node, op: Op) -> tuple[tuple[str, str], ...]:
 
 
 def _check(facet: DerivativeFacet, op: Op, node: Node) -> None:
-    if sum((bool(facet.formulas), facet.not_differentiable, facet.detaches)) != 1:
-        raise node.error(f"{op.name}: expected formulas, or `not_differentiable: true`, or `detaches: true`")
+    if sum((bool(facet.formulas), facet.not_differentiable, facet.detaches, facet.refused)) != 1:
+        raise node.error(
+            f"{op.name}: expected formulas, or one of `not_differentiable: true`, `detaches: true`, `refused: true`"
+        )
     names = [name for formula in facet.formulas for name in formula.inputs]
     if facet.linear and (not facet.formulas or facet.results is not None):
         raise node.get("linear").error(f"{op.name}: all results of a linear op have a gradient, given by formulas")
