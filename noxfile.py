@@ -335,9 +335,10 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(name="coverage-of-ops", default=False)
 def coverage_of_ops(session: nox.Session) -> None:
-    """Print which op lacks which facet."""
-    session.install(*others(runtime("codegen")))
-    session.run("python", "-m", "tensorwright_codegen", "coverage", *session.posargs, env=CODEGEN)
+    """Print which op lacks which facet; an op without doc, shape rule, sample or derivative is an error."""
+    session.install(*others(runtime("codegen")), *others(group(WORKSPACE, "integration")))
+    command = ("python", "-m", "tensorwright_codegen", "coverage", "--samples", str(ROOT / "tests-integration"))
+    session.run(*command, *session.posargs, env=CODEGEN)
 
 
 @nox.session(default=False)

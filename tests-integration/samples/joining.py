@@ -18,13 +18,22 @@ def joined(make: Make) -> Iterator[Case]:
     yield case([make(2, 3), make(4, 3)])
     yield case([make(2, 1), make(2, 3), make(2, 0)], 1)
     yield case([make(2, 3)], -1)
+    yield case([make(0), make(2, 3), make(2, 2), make(0)], -1)  # empty vectors fit beside any shape
+    yield case([make(0), make(0)])
+    yield refused([make(2, 3), make(0, 2)], error=ValueError, match="same shape")
     yield refused([make(2, 3), make(4, 2)], error=ValueError, match="same shape")
     yield refused([make(), make()], error=ValueError, match="zero-dimensional")
     yield refused([], error=ValueError, match="nothing to join")
 
 
+def concatenated(arrays: Sequence[Array], dim: int = 0) -> Array:
+    """NumPy takes no empty vectors beside others, but their dtypes count."""
+    filled = [array for array in arrays if array.shape != (0,)] or arrays
+    return np.concatenate(filled, dim).astype(np.result_type(*arrays))
+
+
 for name in ("cat", "concat", "concatenate"):
-    row(name, dtypes=ALL, reference=np.concatenate)(joined)
+    row(name, dtypes=ALL, reference=concatenated)(joined)
 
 
 @row("stack", dtypes=ALL, reference=np.stack)

@@ -256,6 +256,10 @@ std::vector<Tensor> cat_backward(TensorRef grad, const SavedShapes& shapes, int6
   std::vector<Tensor> parts;
   int64_t start = 0;
   for (size_t i = 0; i < shapes.size(); ++i) {
+    if (shapes.shape(i).size() != static_cast<size_t>(grad.ndim())) {  // an empty vector beside others
+      parts.push_back(cast(ops::new_zeros(grad, shapes.shape(i)), shapes.dtype(i)));
+      continue;
+    }
     const int64_t length = item(shapes.shape(i), dim);
     parts.push_back(cast(ops::narrow(grad, dim, start, length), shapes.dtype(i)));
     start += length;

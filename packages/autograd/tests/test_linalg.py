@@ -109,3 +109,24 @@ def test_what_has_no_gradient_says_so() -> None:
         tw.linalg.qr(x, mode="complete").Q.sum().backward()
     with pytest.raises(NotImplementedError, match="mode='r'"):
         tw.linalg.qr(x, mode="r").R.sum().backward()
+
+
+@pytest.mark.parametrize("factor", [tw.geqrf, tw.linalg.ldl_factor, tw.linalg.ldl_factor_ex])
+def test_factors_without_derivative_say_so_when_it_is_needed(factor) -> None:
+    A = tw.tensor([[2.0, 1.0], [1.0, 3.0]], requires_grad=True)
+    result = factor(A)[0]
+    assert result.requires_grad
+    with pytest.raises(NotImplementedError, match="derivative by self is not implemented"):
+        result.sum().backward()
+
+
+def test_the_order_of_an_incomplete_gamma_function_has_a_first_derivative_only() -> None:
+    a = tw.tensor([1.5, 2.5], dtype=tw.float64, requires_grad=True)
+    x = tw.tensor([0.5, 2.0], dtype=tw.float64, requires_grad=True)
+    (by_a,) = tw.autograd.grad(tw.special.gammainc(a, x).sum(), a, create_graph=True)
+    (by_a_x,) = tw.autograd.grad(by_a.sum(), x, retain_graph=True)
+    (by_x,) = tw.autograd.grad(tw.special.gammainc(a, x).sum(), x, create_graph=True)
+    (by_x_a,) = tw.autograd.grad(by_x.sum(), a)
+    tw.testing.assert_close(by_a_x, by_x_a, rtol=1e-9, atol=1e-12)
+    with pytest.raises(NotImplementedError, match="igamma_grad_self"):
+        tw.autograd.grad(by_a.sum(), a)

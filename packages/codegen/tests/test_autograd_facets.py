@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tensorwright_codegen.autograd import load_derivatives
-from tensorwright_codegen.autograd.emit import compile_facet, node_name
+from tensorwright_codegen.autograd.emit import autograd_output, compile_facet, node_name
 from tensorwright_codegen.autograd.symbolic import NotDifferentiableError, gradient_formula
 from tensorwright_codegen.facets import FacetError, OpSet, load_ops
 
@@ -182,6 +182,19 @@ def test_results_without_gradient(ops: OpSet, tmp_path: Path) -> None:
     assert node_name(one.op) == "MaxDimBackward"
 
 
+def test_a_refused_gradient_raises_where_it_is_needed(ops: OpSet, tmp_path: Path) -> None:
+    one = compiled("- op: mul\n  self: refused\n  other: grad * self\n", ops, tmp_path)
+    assert 'if (b.needs(0)) b.refuse("self");' in one.function
+
+
+def test_a_refused_op_has_no_table(ops: OpSet, tmp_path: Path) -> None:
+    (tmp_path / "ops.yaml").write_text(OPS_TEXT)
+    (tmp_path / "derivatives.yaml").write_text("- op: mul\n  refused: true\n")
+    assert load_derivatives([tmp_path / "derivatives.yaml"], ops)["mul"].refused
+    output = autograd_output([tmp_path / "ops.yaml"], [tmp_path / "derivatives.yaml"])
+    assert "mul" not in output.files["derivatives.cpp"]
+
+
 def test_linear_ops_are_marked(ops: OpSet, tmp_path: Path) -> None:
     one = compiled("- op: sum\n  linear: true\n  self: expand_reduced(grad, self.shape, dim, keepdim)\n", ops, tmp_path)
     assert "kLinear" in one.row
@@ -201,7 +214,7 @@ def test_linear_ops_are_marked(ops: OpSet, tmp_path: Path) -> None:
             "yaml:3: mul has no argument 'third'; its tensors are self, other",
         ),
         ("- op: sum\n  dim: grad\n", "'dim' of sum is int[1]?; only tensors have a gradient"),
-        ("- op: mul\n", "expected formulas, or `not_differentiable: true`"),
+        ("- op: mul\n", "expected formulas, or one of `not_differentiable: true`"),
         ("- op: mul\n  self: grad *\n", "derivatives.yaml:2: derivative of mul: not an expression"),
         ("- op: mul\n  self: grad * nothing\n", "unknown name 'nothing' in `grad * nothing`"),
         ("- op: mul\n  self: cosh(grad)\n", "there is no op or helper 'cosh'"),

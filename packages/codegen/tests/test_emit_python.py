@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tensorwright_codegen.__main__ import main
-from tensorwright_codegen.emit.coverage import coverage_table
+from tensorwright_codegen.emit.coverage import coverage, coverage_table, is_complete
 from tensorwright_codegen.emit.reference import reference_output
 from tensorwright_codegen.emit.stubs import stubs_output
 from tensorwright_codegen.facets import OpSet, load_ops
@@ -94,9 +94,11 @@ def test_coverage_counts_what_is_missing(ops: OpSet, tmp_path: Path) -> None:
     derivatives = tmp_path / "autograd" / "derivatives"
     derivatives.mkdir(parents=True)
     (derivatives / "few.yaml").write_text("- op: [add, max]\n  self: grad\n")
-    rows = [line.split() for line in coverage_table(ops, tmp_path).splitlines()]
-    assert rows[0] == ["op", "schema", "rules", "computation", "example", "derivative"]
-    assert rows[1] == ["max", "yes", "-", "composite", "MISSING", "yes"]
-    assert rows[3] == ["add", "yes", "yes", "expression", "yes", "yes"]
-    assert rows[4] == ["view", "yes", "-", "view", "MISSING", "MISSING"]
-    assert rows[5] == ["4", "ops", "complete", "complete", "complete", "3", "missing", "1", "missing"]
+    lines = coverage(ops, tmp_path, {"nn.functional.add", "view"})
+    assert lines[0] == ["op", "kind", "doc", "example", "shape rule", "sample", "derivative"]
+    assert lines[1][:2] == ["max", "composite"]
+    assert lines[1][3:] == ["MISSING", "-", "MISSING", "yes"]
+    assert lines[3] == ["add", "expression", "yes", "yes", "-", "yes", "yes"]
+    assert lines[4] == ["view", "view", "yes", "MISSING", "-", "yes", "MISSING"]
+    assert coverage_table(lines).splitlines()[-1].split()[:2] == ["4", "ops"]
+    assert not is_complete(lines)

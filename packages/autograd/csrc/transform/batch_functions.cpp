@@ -4,6 +4,7 @@
 #include <tensorwright/ops/creation.hpp>
 #include <tensorwright/ops/embedding.hpp>
 #include <tensorwright/ops/indexing.hpp>
+#include <tensorwright/ops/joining.hpp>
 #include <tensorwright/ops/linear_algebra.hpp>
 #include <tensorwright/ops/ordering.hpp>
 #include <tensorwright/ops/pointwise.hpp>
@@ -59,6 +60,25 @@ void batch_roll(BatchCall& batch) {
   if (!dims.empty()) return batch.give_batched(0, ops::roll(physical, shifts, behind_batch(dims)));
   const Tensor flat = ops::roll(ops::reshape(physical, {physical.size(0), -1}), shifts, {1});
   batch.give_batched(0, ops::reshape(flat, physical.shape()));
+}
+
+// An empty vector fits beside any shape, which it no longer would with the batch in front: it gets that shape.
+void batch_cat(BatchCall& batch) {
+  const TensorList tensors = batch.get<TensorList>(0);
+  const int64_t dim = behind_batch(batch.get<int64_t>(1));
+  TensorRef model = tensors[0];
+  for (tw_tensor* t : tensors)
+    if (TensorRef(t).ndim() > model.ndim()) model = t;
+  std::vector<int64_t> nothing = batch.repeated(model).shape().vec();
+  nothing[dim < 0 ? nothing.size() + dim : dim] = 0;
+  std::vector<Tensor> parts;
+  for (tw_tensor* t : tensors)
+    parts.push_back(TensorRef(t).ndim() == model.ndim()
+                        ? batch.repeated(t)
+                        : ops::empty(nothing, TensorRef(t).dtype(), TensorRef(t).device()));
+  std::vector<tw_tensor*> pointers;
+  for (const Tensor& part : parts) pointers.push_back(part.get());
+  batch.give_batched(0, ops::cat(pointers, dim));
 }
 
 // ---- products of matrices
@@ -328,6 +348,7 @@ const Row kFunctions[] = {
     {"tw::squeeze", batch_squeeze},
     {"tw::as_strided", batch_as_strided},
     {"tw::roll", batch_roll},
+    {"tw::cat", batch_cat},
     {"tw::mm", batch_mm},
     {"tw::bmm", batch_bmm},
     {"tw::addmm", batch_addmm},

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from pathlib import Path
 
 from .autograd import autograd_output
 from .emit.core import core_output
-from .emit.coverage import coverage_table
+from .emit.coverage import coverage, coverage_table, is_complete
 from .emit.reference import reference_output
 from .emit.stubs import stubs_output
 from .expression import ExpressionError
@@ -49,8 +50,18 @@ def _reference(args: argparse.Namespace) -> int:
 
 
 def _coverage(args: argparse.Namespace) -> int:
-    print(coverage_table(load_ops([args.packages / "tensor-core" / "ops"]), args.packages))
-    return 0
+    lines = coverage(load_ops([args.packages / "tensor-core" / "ops"]), args.packages, _sampled(args.samples))
+    print(coverage_table(lines))
+    return 0 if is_complete(lines) else 1
+
+
+def _sampled(folder: Path | None) -> set[str] | None:
+    """The names in the package `samples` of a folder: rows, and what is tested elsewhere."""
+    if folder is None:
+        return None
+    sys.path.insert(0, str(folder))
+    rows = importlib.import_module("samples").all_rows()
+    return {row.name for row in rows} | set(importlib.import_module("samples.elsewhere").ELSEWHERE)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -76,9 +87,10 @@ def _parser() -> argparse.ArgumentParser:
     reference.add_argument("--ops", type=Path, default=Path("packages/tensor-core/ops"))
     reference.add_argument("--out", type=Path, required=True)
     reference.set_defaults(run=_reference)
-    coverage = commands.add_parser("coverage", help="which op lacks which facet")
-    coverage.add_argument("--packages", type=Path, default=Path("packages"))
-    coverage.set_defaults(run=_coverage)
+    facets = commands.add_parser("coverage", help="which op lacks which facet")
+    facets.add_argument("--packages", type=Path, default=Path("packages"))
+    facets.add_argument("--samples", type=Path, help="folder of the package `samples`, whose rows are counted too")
+    facets.set_defaults(run=_coverage)
     return parser
 
 

@@ -27,6 +27,12 @@ void out_of_range(int64_t index, size_t size, const char* term) {
                   text(term, ": index ", index, " is out of range for ", static_cast<int64_t>(size), " elements"));
 }
 
+Dims joint_shape(TensorList list) {
+  for (tw_tensor* t : list)
+    if (TensorRef(t).ndim() != 1 || TensorRef(t).numel() != 0) return TensorRef(t).shape();
+  return TensorRef(at(list, 0, "joint_shape")).shape();
+}
+
 bool distinct(IntList list) {
   for (size_t i = 0; i < list.size(); ++i)
     for (size_t j = i + 1; j < list.size(); ++j)

@@ -62,6 +62,7 @@ inline IntList slice(IntList list, int64_t start, int64_t stop) {
 inline bool equal(IntList a, IntList b) { return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin()); }
 inline bool contains(IntList list, int64_t value) { return std::find(list.begin(), list.end(), value) != list.end(); }
 bool distinct(IntList list);
+Dims joint_shape(TensorList list);  // that of the first tensor that is not an empty vector, or of the first
 Dims concat(IntList a, IntList b);
 Dims repeated(IntList list, int64_t times);
 Dims without(IntList list, int64_t index);

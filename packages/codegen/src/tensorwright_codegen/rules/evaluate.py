@@ -132,6 +132,11 @@ def _promote(*operands: Any) -> str:
     return promotion.result_type(tensors, [d for d in dtypes if not isinstance(d, str)])
 
 
+def _joint_shape(tensors: Sequence[TensorMeta]) -> list[int]:
+    shapes = [list(tensor.shape) for tensor in tensors]
+    return next((shape for shape in shapes if shape != [0]), shapes[0])
+
+
 FUNCTION_VALUES: dict[str, Callable[..., Any]] = {
     "len": len,
     "abs": abs,
@@ -143,6 +148,7 @@ FUNCTION_VALUES: dict[str, Callable[..., Any]] = {
     "all": all,
     "any": any,
     "distinct": lambda items: len(set(items)) == len(items),
+    "joint_shape": _joint_shape,
     "broadcast": broadcast,
     "broadcasts": broadcasts,
     "reduced": reduced,

@@ -33,6 +33,9 @@ FUNCTIONS: dict[str, Function] = {
     "sum": Function((_INTS,), T.INT),
     "prod": Function((_INTS,), T.INT, doc="product; refused when it overflows"),
     "distinct": Function((_INTS,), T.BOOL, doc="no value twice"),
+    "joint_shape": Function(
+        (frozenset({T.TENSORS}),), T.INTS, doc="shape of the first tensor that is not an empty vector, or of the first"
+    ),
     "broadcast": Function((_INTS, _INTS), T.INTS, variadic=True, doc="the shape that all broadcast to, or an error"),
     "broadcasts": Function((_INTS, _INTS), T.BOOL, doc="whether the first shape broadcasts to the second"),
     "reduced": Function((_INTS, _DIMS, _INT), T.INTS, optional=(1,), doc="shape after reduction; no dims: all of them"),
