@@ -274,9 +274,10 @@ def test_together(session: nox.Session) -> None:
 
 @nox.session(requires=["wheels"])
 def lint(session: nox.Session) -> None:
-    """Check style: ruff, clang-format, clang-tidy; `-- --fix` formats instead of complaining."""
+    """Check sources: unchecked arithmetic, ruff, clang-format, clang-tidy; `-- --fix` formats instead."""
     fix = "--fix" in session.posargs
-    session.install(*group(WORKSPACE, "lint"))
+    session.install(*group(WORKSPACE, "lint"), *others(runtime("codegen")))
+    session.run("python", "-m", "tensorwright_codegen", "arithmetic", env=CODEGEN)
     session.run("ruff", "check", *(["--fix"] if fix else []), ".")
     session.run("ruff", "format", *([] if fix else ["--check"]), ".")
     files = [path for folder in PROJECTS for path in sources(folder) if path.suffix in {".cpp", ".h", ".c"}]

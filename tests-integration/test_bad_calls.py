@@ -48,3 +48,28 @@ def test_what_is_no_tensor_is_refused_as_such(row: Row) -> None:
             for args, kwargs in with_each_replaced(case):
                 with contextlib.suppress(*EXPECTED):
                     function_of(row)(*args, **kwargs)
+
+
+LARGE = 2**62
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: tw.nn.functional.conv1d(tw.ones(1, 1, 4), tw.ones(1, 1, 3), padding="same", dilation=LARGE),
+        lambda: tw.nn.functional.conv_transpose1d(tw.ones(1, 1, 4), tw.ones(1, 1, 3), stride=LARGE),
+        lambda: tw.nn.functional.conv_transpose1d(tw.ones(1, 1, 4), tw.ones(1, 1, 3), padding=LARGE),
+        lambda: tw.nn.functional.fold(tw.ones(1, 1, 1), (1, 1), (1, 1), padding=LARGE),
+        lambda: tw.istft(tw.ones(3, 4, dtype=tw.complex64), 4, length=2**63 - 1),
+        lambda: tw.histogram(tw.ones(3), 2**63 - 1),
+        lambda: tw.segment_reduce(tw.ones(2), "sum", offsets=tw.tensor([-(2**63), 2**63 - 1])),
+    ],
+)
+def test_sizes_that_leave_64_bits_are_refused(call: Any) -> None:
+    with pytest.raises(ValueError, match=r"overflows|does not lie"):
+        call()
+
+
+@pytest.mark.parametrize("offset", [-(2**63), 2**63 - 1])
+def test_a_diagonal_beyond_all_numbers_is_empty(offset: int) -> None:
+    assert tw.diagonal(tw.ones(2, 3), offset).shape == (0,)

@@ -1,4 +1,5 @@
 // Gradients of Fourier transforms between real and complex tensors.
+#include <tensorwright/checked.hpp>
 #include <tensorwright/ops/complex_numbers.hpp>
 #include <tensorwright/ops/creation.hpp>
 #include <tensorwright/ops/fft.hpp>
@@ -15,7 +16,7 @@ namespace {
 
 int64_t last_of(IntList dim, int ndim) {
   const int64_t last = dim[dim.size() - 1];
-  return last < 0 ? last + ndim : last;
+  return last < 0 ? checked::add(last, ndim) : last;
 }
 
 }  // namespace
@@ -26,7 +27,7 @@ Tensor fft_r2c_backward(TensorRef grad, IntList shape, IntList dim, int64_t norm
   if (onesided) {
     const int64_t last = last_of(dim, grad.ndim());
     std::vector<int64_t> pad(static_cast<size_t>(2 * (grad.ndim() - last)), 0);
-    pad.back() = shape[static_cast<size_t>(last)] - grad.size(static_cast<int>(last));
+    pad.back() = checked::sub(shape[static_cast<size_t>(last)], grad.size(static_cast<int>(last)));
     whole = ops::constant_pad_nd(grad, pad);
   }
   return ops::real(ops::fft_c2c(whole, dim, normalization, false));

@@ -1,5 +1,6 @@
 #include "formulas.h"
 
+#include <tensorwright/checked.hpp>
 #include <tensorwright/ops/activation_backward.hpp>
 #include <tensorwright/ops/comparison.hpp>
 #include <tensorwright/ops/complex_numbers.hpp>
@@ -33,7 +34,7 @@ Tensor zeros_like(TensorRef grad) { return zeros(grad.shape(), grad.dtype(), gra
 Tensor sum_to_shape(TensorRef grad, IntList shape) { return sum_to(grad, shape, grad.dtype()); }
 
 Tensor sum_over_all_but(TensorRef grad, int64_t dim) {
-  const int kept = static_cast<int>(dim < 0 ? dim + grad.ndim() : dim);
+  const int kept = static_cast<int>(dim < 0 ? checked::add(dim, grad.ndim()) : dim);
   std::vector<int64_t> dims;
   for (int d = 0; d < grad.ndim(); ++d)
     if (d != kept) dims.push_back(d);
@@ -50,24 +51,25 @@ Tensor rows(TensorRef t) {
 std::vector<int64_t> inverse_permutation(IntList dims) {
   const auto ndim = static_cast<int64_t>(dims.size());
   std::vector<int64_t> inverse(dims.size());
-  for (int64_t i = 0; i < ndim; ++i) inverse[static_cast<size_t>(dims[i] < 0 ? dims[i] + ndim : dims[i])] = i;
+  for (int64_t i = 0; i < ndim; ++i)
+    inverse[static_cast<size_t>(dims[i] < 0 ? checked::add(dims[i], ndim) : dims[i])] = i;
   return inverse;
 }
 
 std::vector<int64_t> negated(IntList values) {
   std::vector<int64_t> result;
-  for (const int64_t value : values) result.push_back(-value);
+  for (const int64_t value : values) result.push_back(checked::neg(value));
   return result;
 }
 
 int64_t product(IntList shape) {
   int64_t n = 1;
-  for (const int64_t size : shape) n *= size;
+  for (const int64_t size : shape) n = checked::mul(n, size);
   return n;
 }
 
 int64_t item(IntList list, int64_t index) {
-  return list[static_cast<size_t>(index < 0 ? index + static_cast<int64_t>(list.size()) : index)];
+  return list[static_cast<size_t>(index < 0 ? checked::add(index, static_cast<int64_t>(list.size())) : index)];
 }
 
 // ---- reductions and scans -------------------------------------------------------------------------------------
@@ -78,7 +80,8 @@ namespace {
 std::vector<bool> reduced_dims(size_t ndim, const std::optional<IntList>& dim) {
   std::vector<bool> reduced(ndim, !dim || dim->empty());
   if (dim)
-    for (const int64_t d : *dim) reduced[static_cast<size_t>(d < 0 ? d + static_cast<int64_t>(ndim) : d)] = true;
+    for (const int64_t d : *dim)
+      reduced[static_cast<size_t>(d < 0 ? checked::add(d, static_cast<int64_t>(ndim)) : d)] = true;
   return reduced;
 }
 
@@ -224,7 +227,7 @@ Tensor split_backward(TensorList grads, IntList shape, IntList sizes, int64_t di
   std::vector<tw_tensor*> pointers;
   for (size_t i = 0; i < grads.size(); ++i) {
     std::vector<int64_t> part = shape.vec();
-    part[static_cast<size_t>(dim < 0 ? dim + static_cast<int64_t>(shape.size()) : dim)] = sizes[i];
+    part[static_cast<size_t>(dim < 0 ? checked::add(dim, static_cast<int64_t>(shape.size())) : dim)] = sizes[i];
     parts.push_back(grads[i] ? Tensor::retain(grads[i]) : zeros_for(some, part));
     pointers.push_back(parts.back().get());
   }
@@ -235,14 +238,14 @@ Tensor split_backward(TensorList grads, IntList shape, int64_t split_size, int64
   const int64_t total = item(shape, dim);
   std::vector<int64_t> sizes;
   for (size_t i = 0; i < grads.size(); ++i)
-    sizes.push_back(std::min(split_size, total - static_cast<int64_t>(i) * split_size));
+    sizes.push_back(std::min(split_size, checked::sub(total, checked::mul(static_cast<int64_t>(i), split_size))));
   return split_backward(grads, shape, IntList(sizes), dim);
 }
 
 Tensor unbind_backward(TensorList grads, IntList shape, int64_t dim) {
   const TensorRef some = any_of(grads);
   std::vector<int64_t> part = shape.vec();
-  part.erase(part.begin() + (dim < 0 ? dim + static_cast<int64_t>(shape.size()) : dim));
+  part.erase(part.begin() + (dim < 0 ? checked::add(dim, static_cast<int64_t>(shape.size())) : dim));
   std::vector<Tensor> parts;
   std::vector<tw_tensor*> pointers;
   for (const TensorRef grad : grads) {

@@ -1,3 +1,4 @@
+#include <tensorwright/checked.hpp>
 #include <tensorwright/ops/comparison.hpp>
 #include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/creation.hpp>
@@ -14,7 +15,7 @@ namespace tw::autograd {
 namespace {
 
 int64_t padding_row(std::optional<int64_t> padding_idx, int64_t rows) {
-  return !padding_idx ? -1 : *padding_idx < 0 ? *padding_idx + rows : *padding_idx;
+  return !padding_idx ? -1 : *padding_idx < 0 ? checked::add(*padding_idx, rows) : *padding_idx;
 }
 
 // Each element of a bag's gradient goes to the row that it was taken from; an empty bag's go nowhere.

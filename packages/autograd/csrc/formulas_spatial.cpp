@@ -1,4 +1,5 @@
 // Formulas of images and volumes.
+#include <tensorwright/checked.hpp>
 #include <tensorwright/ops/indexing.hpp>
 #include <tensorwright/ops/pooling.hpp>
 #include <tensorwright/ops/views.hpp>
@@ -8,8 +9,9 @@
 namespace tw::autograd {
 
 Tensor gather_in_volumes(TensorRef grad, TensorRef indices, int64_t dims) {
-  const Tensor places = ops::flatten(indices, -dims);
-  return ops::reshape(ops::gather(ops::flatten(grad, -dims), -1, places), indices.shape());
+  const int64_t first = checked::neg(dims);
+  const Tensor places = ops::flatten(indices, first);
+  return ops::reshape(ops::gather(ops::flatten(grad, first), -1, places), indices.shape());
 }
 
 Tensor avg_pool(TensorRef self, IntList kernel_size, std::optional<IntList> stride, IntList padding, bool ceil_mode,

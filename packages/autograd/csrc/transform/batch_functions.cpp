@@ -1,4 +1,5 @@
 // Rules of single ops. "Logical" ones are written in ops on the wrapped arguments, which have rules themselves.
+#include <tensorwright/checked.hpp>
 #include <tensorwright/ops/comparison.hpp>
 #include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/creation.hpp>
@@ -133,7 +134,7 @@ void batch_index_select(BatchCall& batch) {
   if (!batch.is_batched(index))
     return batch.give_batched(0, ops::index_select(batch.front(self), behind_batch(dim), index));
   // A gather whose index is the same along all other dimensions; logical.
-  const int64_t place = dim < 0 ? dim + self.ndim() : dim;
+  const int64_t place = dim < 0 ? checked::add(dim, self.ndim()) : dim;
   std::vector<int64_t> shape(static_cast<size_t>(self.ndim()), 1), wide = self.shape().vec();
   shape[place] = wide[place] = index.numel();
   batch.give_logical(0, ops::gather(self, dim, ops::expand(ops::reshape(index, shape), wide)));
@@ -261,7 +262,7 @@ void batch_embedding_backward(BatchCall& batch) {
     grad = ops::mul(grad, ops::_to_copy(ops::unsqueeze(used, -1), grad.dtype()));
   }
   const Tensor moved = ops::add(batch.repeated(indices), ops::mul(batch_positions(batch, indices.ndim()), rows));
-  const Tensor flat = ops::embedding_backward(grad, moved, rows * size);
+  const Tensor flat = ops::embedding_backward(grad, moved, checked::mul(rows, size));
   batch.give_batched(0, ops::reshape(flat, {size, rows, flat.size(1)}));
 }
 

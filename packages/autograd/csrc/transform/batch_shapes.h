@@ -1,6 +1,8 @@
 // Shapes with a batch dimension in front, and what becomes of it.
 #pragma once
 
+#include <tensorwright/checked.hpp>
+
 #include <tensorwright/tw.hpp>
 
 #include <vector>
@@ -8,7 +10,7 @@
 namespace tw::autograd {
 
 // A dimension that an argument counts, when the batch stands in front.
-inline int64_t behind_batch(int64_t dim) { return dim < 0 ? dim : dim + 1; }
+inline int64_t behind_batch(int64_t dim) { return dim < 0 ? dim : checked::add(dim, 1); }
 std::vector<int64_t> behind_batch(IntList dims);
 
 // shape[dim] *= factor; throws where that is too large for a size.

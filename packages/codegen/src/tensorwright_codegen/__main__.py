@@ -14,6 +14,7 @@ from .emit.reference import reference_output
 from .emit.stubs import stubs_output
 from .expression import ExpressionError
 from .facets import FacetError, load_ops
+from .lint.arithmetic import check_packages
 
 
 def _core(args: argparse.Namespace) -> int:
@@ -55,6 +56,13 @@ def _coverage(args: argparse.Namespace) -> int:
     return 0 if is_complete(lines) else 1
 
 
+def _arithmetic(args: argparse.Namespace) -> int:
+    findings = check_packages(args.packages, load_ops([args.packages / "tensor-core" / "ops"]))
+    for finding in findings:
+        print(finding, file=sys.stderr)
+    return 1 if findings else 0
+
+
 def _sampled(folder: Path | None) -> set[str] | None:
     """The names in the package `samples` of a folder: rows, and what is tested elsewhere."""
     if folder is None:
@@ -87,6 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     reference.add_argument("--ops", type=Path, default=Path("packages/tensor-core/ops"))
     reference.add_argument("--out", type=Path, required=True)
     reference.set_defaults(run=_reference)
+    arithmetic = commands.add_parser("arithmetic", help="finds unchecked arithmetic on callers' numbers in C++")
+    arithmetic.add_argument("--packages", type=Path, default=Path("packages"))
+    arithmetic.set_defaults(run=_arithmetic)
     facets = commands.add_parser("coverage", help="which op lacks which facet")
     facets.add_argument("--packages", type=Path, default=Path("packages"))
     facets.add_argument("--samples", type=Path, help="folder of the package `samples`, whose rows are counted too")

@@ -1,4 +1,5 @@
 // Ops of ops/assembling.yaml: dimensions promoted, then joined.
+#include <tensorwright/checked.hpp>
 #include <tensorwright/ops/assembling.hpp>
 #include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/creation.hpp>
@@ -110,10 +111,11 @@ namespace {
 // n choose k; -1 if it overflows.
 int64_t binomial(int64_t n, int64_t k) {
   if (k > n) return 0;
-  k = std::min(k, n - k);
+  k = std::min(k, checked::sub(n, k));
+  const __int128 rest = checked::sub(n, k);
   __int128 count = 1;
   for (int64_t i = 1; i <= k; ++i) {
-    count = count * (n - k + i) / i;
+    count = count * (rest + i) / i;
     if (count > INT64_MAX) return -1;
   }
   return static_cast<int64_t>(count);
@@ -145,7 +147,7 @@ Tensor combinations(TensorRef self, int64_t r, bool with_replacement) {
     throw fail(TW_E_VALUE, "combinations: the choices of ", r, " out of ", n, " are too many to count");
   if (count == 0) return tw::empty({0, r}, self.dtype(), self.device());
   Tensor index = tw::empty({total}, kInt64);
-  write_combinations(n, r, with_replacement, count, index.data<int64_t>());
+  write_combinations(n, checked::within(r, 0, total), with_replacement, count, index.data<int64_t>());
   if (self.device() != index.device()) index = ops::to_device(index, self.device());
   return ops::reshape(ops::index_select(self, 0, index), {count, r});
 }

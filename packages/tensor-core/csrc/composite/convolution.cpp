@@ -1,4 +1,5 @@
 // Convolutions in one dimension, with padding by name, transposed, and in as many dimensions as the weight has.
+#include <tensorwright/checked.hpp>
 #include <tensorwright/ops/convolution.hpp>
 #include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/creation.hpp>
@@ -14,12 +15,14 @@ namespace tw::composite {
 namespace {
 
 // Zeros that 'same' adds at each end; where the total is odd, one more at the end.
+int64_t reach(TensorRef weight, size_t d, int64_t dilation) {
+  return checked::mul(dilation, weight.size(2 + static_cast<int>(d)) - 1);
+}
 int64_t same_padding(TensorRef weight, size_t d, int64_t dilation) {
-  return (dilation * (weight.size(2 + static_cast<int>(d)) - 1) + 1) / 2;
+  const int64_t total = reach(weight, d, dilation);
+  return total / 2 + total % 2;
 }
-bool is_lopsided(TensorRef weight, size_t d, int64_t dilation) {
-  return dilation * (weight.size(2 + static_cast<int>(d)) - 1) % 2 != 0;
-}
+bool is_lopsided(TensorRef weight, size_t d, int64_t dilation) { return reach(weight, d, dilation) % 2 != 0; }
 
 using Convolution = Tensor (*)(TensorRef, TensorRef, TensorRef, IntList, IntList, IntList, int64_t);
 
@@ -56,10 +59,12 @@ Tensor transposed(TensorRef self, TensorRef weight, TensorRef bias, IntList stri
   const size_t count = stride.size();
   std::vector<int64_t> shape = self.shape().vec(), per_channel(count + 1, 1);
   const size_t first = shape.size() - count;
-  per_channel[0] = shape[first - 1] = weight.size(1) * groups;
-  for (size_t d = 0; d < count; ++d)
-    shape[first + d] = (shape[first + d] - 1) * stride[d] - 2 * padding[d] +
-                       dilation[d] * (weight.size(2 + static_cast<int>(d)) - 1) + output_padding[d] + 1;
+  per_channel[0] = shape[first - 1] = checked::mul(weight.size(1), groups);
+  for (size_t d = 0; d < count; ++d) {
+    const int64_t between = checked::mul(shape[first + d] - 1, stride[d]), zeros = checked::mul(2, padding[d]);
+    const int64_t window = checked::add(reach(weight, d, dilation[d]), checked::add(output_padding[d], 1));
+    shape[first + d] = checked::add(checked::sub(between, zeros), window);
+  }
   if (bias && self.dtype().bits == 16) {  // so that the sum is rounded once
     const auto wide = [](TensorRef t) { return ops::_to_copy(t, kFloat32); };
     const Tensor result =

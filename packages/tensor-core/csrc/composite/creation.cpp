@@ -1,4 +1,5 @@
 // New tensors filled with numbers.
+#include <tensorwright/checked.hpp>
 #include <tensorwright/ops/copy.hpp>
 
 #include <algorithm>
@@ -198,7 +199,7 @@ template <class F>
 Tensor spaced(const Scalar& start, const Scalar& end, int64_t steps, tw_dtype dtype, const Device& device, F&& f) {
   const double a = start.real(), b = end.real(), step = steps > 1 ? (b - a) / static_cast<double>(steps - 1) : 0.0;
   return sequence<double>(steps, dtype, device, [&](int64_t i) {
-    const bool near_start = i < (steps + 1) / 2;
+    const bool near_start = i < steps / 2 + steps % 2;
     return f(near_start ? a + static_cast<double>(i) * step : b - static_cast<double>(steps - 1 - i) * step);
   });
 }
@@ -224,7 +225,7 @@ Tensor eye(int64_t n, std::optional<int64_t> m, Dtype dtype, Device device) {
   alignas(16) char one[16];
   cpu::scalar_bytes("eye", 1, type, one);
   const int64_t length = std::min(n, cols);
-  cpu::fill_elements(tw::as_strided(out, {length}, {cols + 1}, 0), one);
+  cpu::fill_elements(tw::as_strided(out, {length}, {checked::add(cols, 1)}, 0), one);
   return on_device(out, device);
 }
 

@@ -1,4 +1,5 @@
 // Fourier transforms in all their spellings over three primitives, and short-time transforms.
+#include <tensorwright/checked.hpp>
 #include <tensorwright/ops/comparison.hpp>
 #include <tensorwright/ops/complex_numbers.hpp>
 #include <tensorwright/ops/copy.hpp>
@@ -235,7 +236,7 @@ Tensor times_frequency(TensorRef counts, int64_t n, double d) {
 Tensor fft_fftfreq(int64_t n, double d, std::optional<tw_dtype> dtype, std::optional<tw_device> device) {
   const tw_dtype type = dtype.value_or(default_dtype());
   const Tensor counts = ops::arange(0, n, 1, type, device);
-  const Tensor wrapped = ops::where(ops::ge(counts, (n + 1) / 2), ops::sub(counts, n), Operand(counts));
+  const Tensor wrapped = ops::where(ops::ge(counts, n / 2 + n % 2), ops::sub(counts, n), Operand(counts));
   return times_frequency(wrapped, n, d);
 }
 
@@ -272,7 +273,7 @@ Tensor full_window(TensorRef window, int64_t n_fft, int64_t length, tw_dtype dty
   Tensor inner = window ? Tensor::retain(window) : ops::ones(IntList({length}), dtype, device);
   if (length == n_fft) return inner;
   const int64_t left = (n_fft - length) / 2;
-  return ops::constant_pad_nd(inner, IntList({left, n_fft - length - left}));
+  return ops::constant_pad_nd(inner, IntList({left, checked::sub(n_fft - length, left)}));
 }
 
 }  // namespace
@@ -297,7 +298,7 @@ Tensor stft(TensorRef self, int64_t n_fft, std::optional<int64_t> hop_length, st
   if (signal.size(-1) < span)
     throw fail(TW_E_SHAPE, "stft: n_fft is ", n_fft, ", but the signal has ", signal.size(-1), " elements",
                center ? " with its padding" : "");
-  if (offset > 0) signal = ops::constant_pad_nd(signal, IntList({offset, n_fft - length - offset}));
+  if (offset > 0) signal = ops::constant_pad_nd(signal, IntList({offset, checked::sub(n_fft - length, offset)}));
   const Tensor frames = ops::mul(ops::unfold(signal, -1, n_fft, hop), weights);
   const int64_t mode = normalized ? 1 : 0;
   const bool half = onesided.value_or(!complex_input);
@@ -357,12 +358,14 @@ Tensor istft(TensorRef self, int64_t n_fft, std::optional<int64_t> hop_length, s
   const Tensor squares = ops::mul(weights, ops::conj(weights));
   const Tensor envelope = overlap_add(ops::expand(squares, IntList({1, batch.size(2), n_fft})), hop);
   const int64_t start = center ? n_fft / 2 : 0, whole = sum.size(1);
-  const int64_t end = std::min(whole, length ? start + *length : center ? whole - n_fft / 2 : whole);
+  const int64_t end = std::min(whole, length   ? checked::add(start, *length)
+                                      : center ? checked::sub(whole, n_fft / 2)
+                                               : whole);
   const int64_t count = std::max<int64_t>(end - start, 0);
   const Tensor divisor = ops::narrow(envelope, 1, std::min(start, whole), count);
   check_envelope(divisor);
   Tensor signal = ops::div(ops::narrow(sum, 1, std::min(start, whole), count), divisor);
-  if (length && *length > count) signal = ops::constant_pad_nd(signal, IntList({0, *length - count}));
+  if (length && *length > count) signal = ops::constant_pad_nd(signal, IntList({0, checked::sub(*length, count)}));
   return self.ndim() == 2 ? ops::squeeze(signal, IntList({0})) : signal;
 }
 

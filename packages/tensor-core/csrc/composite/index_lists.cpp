@@ -1,4 +1,5 @@
 // Indices written on the CPU, then moved to where they were asked for.
+#include <tensorwright/checked.hpp>
 #include <tensorwright/ops/comparison.hpp>
 #include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/creation.hpp>
@@ -48,14 +49,15 @@ bool sum_of_ramp(int64_t start, int64_t n, int64_t most, int64_t* sum) {
   const __int128 zeros = std::clamp<__int128>(-static_cast<__int128>(start), 0, n);
   const __int128 rising_end = std::clamp<__int128>(static_cast<__int128>(most) - start, zeros, n);
   const __int128 rising = rising_end - zeros, first = start + zeros;
-  const __int128 total = rising * first + rising * (rising - 1) / 2 + (n - rising_end) * most;
+  const __int128 total = rising * first + rising * (rising - 1) / 2 +
+                         (static_cast<__int128>(n) - rising_end) * static_cast<__int128>(most);
   *sum = static_cast<int64_t>(total);
   return total <= INT64_MAX / 16;
 }
 
 Tensor triangle(const char* op, bool lower, int64_t row, int64_t col, int64_t offset, Dtype dtype, Device device) {
   // Beyond the corners of the matrix the offset makes no difference.
-  const int64_t shift = std::clamp<int64_t>(offset, -row - 1, col + 1);
+  const int64_t shift = std::clamp<int64_t>(offset, checked::sub(checked::neg(row), 1), checked::add(col, 1));
   int64_t below = 0;
   int64_t whole = 0;
   const bool fits =

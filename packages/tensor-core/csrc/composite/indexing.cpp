@@ -1,4 +1,5 @@
 // Indexing and rearranging written over gather, index, index_put, index_select and views.
+#include <tensorwright/checked.hpp>
 #include <tensorwright/ops/comparison.hpp>
 #include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/creation.hpp>
@@ -21,7 +22,7 @@ namespace {
 
 Tensor flat(TensorRef t) { return ops::reshape(t, {t.numel()}); }
 
-size_t position(int64_t dim, int64_t ndim) { return static_cast<size_t>(dim < 0 ? dim + ndim : dim); }
+size_t position(int64_t dim, int64_t ndim) { return static_cast<size_t>(dim < 0 ? checked::add(dim, ndim) : dim); }
 
 // Indices of one dimension: None for those before it.
 std::vector<tw_tensor*> index_of_dim(TensorRef index, int64_t dim, int64_t ndim) {

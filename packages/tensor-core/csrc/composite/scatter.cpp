@@ -1,4 +1,5 @@
 // Writing by index over scatter_reduce and index_put.
+#include <tensorwright/checked.hpp>
 #include <tensorwright/ops/comparison.hpp>
 #include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/creation.hpp>
@@ -19,7 +20,7 @@ namespace {
 
 std::string_view reduction_named(std::string_view reduce) { return reduce == "add" ? "sum" : "prod"; }
 
-size_t position(int64_t dim, int64_t ndim) { return static_cast<size_t>(dim < 0 ? dim + ndim : dim); }
+size_t position(int64_t dim, int64_t ndim) { return static_cast<size_t>(dim < 0 ? checked::add(dim, ndim) : dim); }
 
 }  // namespace
 

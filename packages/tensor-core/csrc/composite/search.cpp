@@ -1,4 +1,5 @@
 // Searching numbers, and histograms over the kernel that counts.
+#include <tensorwright/checked.hpp>
 #include <tensorwright/ops/comparison.hpp>
 #include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/creation.hpp>
@@ -79,7 +80,7 @@ Tensor even_edges(const char* op, TensorRef values, int64_t bins, const double* 
     throw fail(TW_E_VALUE, op, ": the range from ", low, " to ", high, " is not finite");
   if (low > high) throw fail(TW_E_VALUE, op, ": the range from ", low, " to ", high, " is empty");
   if (low == high) low -= 0.5, high += 0.5;
-  return ops::linspace(low, high, bins + 1, values.dtype(), values.device());
+  return ops::linspace(low, high, checked::add(bins, 1), values.dtype(), values.device());
 }
 
 void check_ascending(const char* op, TensorRef edges) {

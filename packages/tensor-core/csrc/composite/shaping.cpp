@@ -1,4 +1,5 @@
 // Ops over views: reshaping, splitting, expanding.
+#include <tensorwright/checked.hpp>
 #include <tensorwright/ops/complex_numbers.hpp>
 #include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/views.hpp>
@@ -83,7 +84,7 @@ std::vector<Tensor> split_sizes(TensorRef self, IntList split_sizes, int64_t dim
   int64_t start = 0;
   for (int64_t size : split_sizes) {
     parts.push_back(ops::narrow(self, dim, start, size));
-    start += size;
+    start = checked::add(start, size);
   }
   return parts;
 }
@@ -92,7 +93,8 @@ std::vector<Tensor> split(TensorRef self, int64_t split_size, int64_t dim) {
   const int64_t size = self.size(normalize_dim("split", dim, self.ndim()));
   std::vector<Tensor> parts;
   int64_t start = 0;
-  for (; size - start > split_size; start += split_size) parts.push_back(ops::narrow(self, dim, start, split_size));
+  for (; size - start > split_size; start = checked::add(start, split_size))
+    parts.push_back(ops::narrow(self, dim, start, split_size));
   parts.push_back(ops::narrow(self, dim, start, size - start));
   return parts;
 }

@@ -1,5 +1,6 @@
 // Patches of images as columns, and back.
 #include <algorithm>
+#include <tensorwright/checked.hpp>
 
 #include "cpu/element_types.h"
 #include "cpu/staging.h"
@@ -33,7 +34,9 @@ struct Patches {
 Patches patches_of(int64_t channels, IntList image, IntList kernel, IntList dilation, IntList padding, IntList stride) {
   const auto axis = [&](size_t d) {
     const int64_t size = image[image.size() - 2 + d];
-    const int64_t out = (size + 2 * padding[d] - dilation[d] * (kernel[d] - 1) - 1) / stride[d] + 1;
+    const int64_t padded = checked::add(size, checked::mul(2, padding[d]));
+    const int64_t reach = checked::mul(dilation[d], checked::sub(kernel[d], 1));
+    const int64_t out = checked::sub(checked::sub(padded, reach), 1) / stride[d] + 1;
     return PatchAxis{size, out, stride[d], padding[d], dilation[d]};
   };
   return {channels, {kernel[0], kernel[1]}, axis(0), axis(1)};

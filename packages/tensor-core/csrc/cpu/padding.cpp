@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <tensorwright/checked.hpp>
 
 #include "cpu/copy.h"
 #include "declarations/padding.h"
@@ -16,8 +17,11 @@ void constant_pad_nd(TensorRef self, IntList pad, const Scalar& value, TensorRef
   for (size_t i = 0; i < pad.size() / 2; ++i) {
     const int d = self.ndim() - 1 - static_cast<int>(i);
     const int64_t before = pad[2 * i], after = pad[2 * i + 1];
-    shape[static_cast<size_t>(d)] += std::min<int64_t>(before, 0) + std::min<int64_t>(after, 0);
-    (before < 0 ? from : to) += before < 0 ? -before * self.stride(d) : before * out.stride(d);
+    shape[static_cast<size_t>(d)] += checked::add(std::min<int64_t>(before, 0), std::min<int64_t>(after, 0));
+    if (before < 0)
+      from += checked::mul(checked::neg(before), self.stride(d));
+    else
+      to += checked::mul(before, out.stride(d));
   }
   for (int64_t size : shape)
     if (size == 0) return;

@@ -2,6 +2,7 @@
 // applies its transpose.
 #include <algorithm>
 #include <cmath>
+#include <tensorwright/checked.hpp>
 
 #include "cpu/element_types.h"
 #include "cpu/staging.h"
@@ -20,7 +21,7 @@ struct SparseRows {
 
   SparseRows transposed(int64_t columns) const {
     SparseRows t;
-    t.begin.assign(static_cast<size_t>(columns) + 1, 0);
+    t.begin.assign(static_cast<size_t>(checked::add(columns, 1)), 0);
     for (int64_t c : column) ++t.begin[static_cast<size_t>(c) + 1];
     for (size_t c = 0; c < static_cast<size_t>(columns); ++c) t.begin[c + 1] += t.begin[c];
     std::vector<int64_t> next(t.begin.begin(), t.begin.end() - 1);

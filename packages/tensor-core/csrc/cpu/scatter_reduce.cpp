@@ -186,8 +186,9 @@ void segment_indices(TensorRef bounds, int64_t size, bool are_offsets, TensorRef
     int64_t* to = out.data<int64_t>() + r * size;
     int64_t covered = are_offsets ? row[0] : 0;
     for (int64_t s = 0; s + are_offsets < n; ++s) {
-      const int64_t length = are_offsets ? row[s + 1] - row[s] : row[s];
-      if (length < 0 || covered < 0 || length > size - covered)
+      int64_t length = row[s];
+      const bool fits = !are_offsets || !__builtin_sub_overflow(row[s + 1], row[s], &length);
+      if (!fits || length < 0 || covered < 0 || length > size - covered)
         throw fail(TW_E_VALUE, "segment_reduce: segment ", s, " of length ", length, " at ", covered,
                    " does not lie in a dimension of size ", size);
       std::fill_n(to + covered, length, s);

@@ -189,7 +189,7 @@ int64_t max_of(const L& list, F element, C condition = {}) {
 }
 template <class L, class F, class C = Always>
 int64_t min_of(const L& list, F element, C condition = {}) {
-  return -max_of(list, [&](auto item) { return -element(item); }, condition);
+  return sub(0, max_of(list, [&](auto item) { return sub(0, element(item)); }, condition));
 }
 
 // ---- shapes --------------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 #include "view/geometry.h"
+#include <tensorwright/checked.hpp>
 
 #include <algorithm>
 
@@ -41,8 +42,9 @@ Sizes complete_shape(const char* op, TensorRef self, IntList shape) {
   }
   if (unknown >= 0) {
     if (known == 0) throw fail(TW_E_SHAPE, op, ": shape ", shape, ": with a size of 0 the -1 could be any size");
-    sizes[unknown] = self.numel() / known;
-    known *= sizes[unknown];
+    const int64_t fitting = self.numel() / known;
+    sizes[unknown] = fitting;
+    known *= fitting;
   }
   if (known != self.numel()) wrong_shape(op, self, shape);
   return sizes;
@@ -90,7 +92,7 @@ int64_t storage_offset(TensorRef self) { return byte_offset(self.get()) / item_s
 
 Tensor retyped(TensorRef self, IntList shape, IntList strides, tw_dtype dtype, int64_t offset) {
   tw_tensor* out;
-  void* data = advanced(self.data<void>(), offset * item_size(self.dtype()));
+  void* data = advanced(self.data<void>(), checked::mul(offset, item_size(self.dtype())));
   check(tensor_view(self.get(), shape.data(), strides.data(), static_cast<int32_t>(shape.size()), data, dtype, &out));
   return Tensor::steal(out);
 }

@@ -1,5 +1,6 @@
 // The view ops of ops/views.yaml: new sizes and strides over the same memory.
 #include <algorithm>
+#include <tensorwright/checked.hpp>
 
 #include "declarations/views.h"
 #include "runtime/tensor.h"
@@ -176,16 +177,16 @@ Tensor slice(TensorRef self, int64_t dim, std::optional<int64_t> start, std::opt
   Layout layout(self);
   layout.shape[d] = to > from ? (to - from - 1) / step + 1 : 0;
   const int64_t offset = layout.shape[d] ? from * layout.strides[d] : 0;
-  if (layout.shape[d] > 1) layout.strides[d] *= step;
+  if (layout.shape[d] > 1) layout.strides[d] = checked::mul(layout.strides[d], step);
   return apply(self, layout, offset);
 }
 
 Tensor diagonal(TensorRef self, int64_t offset, int64_t dim1, int64_t dim2) {
   const int a = normalize_dim("diagonal", dim1, self.ndim()), b = normalize_dim("diagonal", dim2, self.ndim());
   const int64_t rows = self.size(a), cols = self.size(b);
-  const int64_t length = offset >= 0 ? std::min(rows, std::max<int64_t>(cols - offset, 0))
-                                     : std::min(cols, offset < -rows ? 0 : rows + offset);
-  const int64_t start = length == 0 ? 0 : offset >= 0 ? offset * self.stride(b) : -offset * self.stride(a);
+  const int64_t shift = std::clamp<int64_t>(offset, -rows, cols);  // those further away are empty as well
+  const int64_t length = shift >= 0 ? std::min(rows, cols - shift) : std::min(cols, rows + shift);
+  const int64_t start = length == 0 ? 0 : shift >= 0 ? shift * self.stride(b) : -shift * self.stride(a);
   Layout layout(self);
   const int64_t stride = self.stride(a) + self.stride(b);
   layout.erase(std::max(a, b));

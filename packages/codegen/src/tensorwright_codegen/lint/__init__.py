@@ -1,0 +1,1 @@
+"""Checks of the C++ sources that no compiler makes."""
