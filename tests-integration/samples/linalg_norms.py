@@ -157,7 +157,12 @@ def cdist(make: Make) -> Iterator[Case]:
     yield refused(make(4, 3), make(2, 2), error=ValueError, match="columns")
 
 
-@row("pdist", dtypes=FLOAT, reference=lambda a, p=2.0: cdist_reference(a, a, p)[np.triu_indices(len(a), 1)])
+def pdist_reference(a: Any, p: float = 2.0) -> Any:
+    return cdist_reference(a, a, p)[np.triu_indices(len(a), 1)]
+
+
+@row("nn.functional.pdist", dtypes=FLOAT, reference=pdist_reference)
+@row("pdist", dtypes=FLOAT, reference=pdist_reference)
 def pdist(make: Make) -> Iterator[Case]:
     for p in (2.0, 1.0, 3.0, np.inf):
         yield case(make(4, 3), p)

@@ -77,6 +77,7 @@ from tensorwright.nn.functional.margin_loss import multi_margin_loss as multi_ma
 from tensorwright.nn.functional.margin_loss import multilabel_margin_loss as multilabel_margin_loss
 from tensorwright.nn.functional.margin_loss import multilabel_soft_margin_loss as multilabel_soft_margin_loss
 from tensorwright.nn.functional.margin_loss import pairwise_distance as pairwise_distance
+from tensorwright.nn.functional.margin_loss import pdist as pdist
 from tensorwright.nn.functional.margin_loss import soft_margin_loss as soft_margin_loss
 from tensorwright.nn.functional.margin_loss import triplet_margin_loss as triplet_margin_loss
 from tensorwright.nn.functional.margin_loss import (
