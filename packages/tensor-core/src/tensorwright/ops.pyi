@@ -1639,13 +1639,13 @@ def bincount(self: Tensor, weights: Tensor | None = ..., minlength: builtins.int
     """How often each integer from 0 occurs, or the sum of its weights; at least `minlength` bins."""
 
 def cat(tensors: Sequence[Tensor], dim: builtins.int = ..., *, out: Tensor | None = ...) -> Tensor:
-    """Joins tensors along an existing dimension; their dtypes are promoted."""
+    """Joins tensors along an existing dimension; their dtypes are promoted. Empty vectors fit beside any shape."""
 
 def concat(tensors: Sequence[Tensor], dim: builtins.int = ..., *, out: Tensor | None = ...) -> Tensor:
-    """Joins tensors along an existing dimension; their dtypes are promoted."""
+    """Joins tensors along an existing dimension; their dtypes are promoted. Empty vectors fit beside any shape."""
 
 def concatenate(tensors: Sequence[Tensor], dim: builtins.int = ..., *, out: Tensor | None = ...) -> Tensor:
-    """Joins tensors along an existing dimension; their dtypes are promoted."""
+    """Joins tensors along an existing dimension; their dtypes are promoted. Empty vectors fit beside any shape."""
 
 def stack(tensors: Sequence[Tensor], dim: builtins.int = ..., *, out: Tensor | None = ...) -> Tensor:
     """Joins tensors of one shape along a new dimension."""
