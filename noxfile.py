@@ -266,7 +266,9 @@ def test_together(session: nox.Session) -> None:
         TENSORWRIGHT_BUILD=str(build_folder(session, "tensor-core")),
     )
     if not session.posargs:
-        session.run("pytest", "--doctest-modules", "--pyargs", "tensorwright", "tensorwright_codegen")
+        # Each module is imported as users import it: by its package.
+        mode = "--import-mode=prepend"
+        session.run("pytest", mode, "--doctest-modules", "--pyargs", "tensorwright", "tensorwright_codegen")
 
 
 # --- what reads the sources ----------------------------------------------------------------------------------------

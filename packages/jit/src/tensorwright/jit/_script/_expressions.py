@@ -6,10 +6,10 @@ import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from . import _comprehensions as comprehensions
 from . import _types as t
 from ._attributes import attribute, set_attribute
 from ._calls import call
-from ._comprehensions import dict_comprehension, list_comprehension
 from ._conditions import condition, truth
 from ._iterate import iteration_of, new_list
 from ._operators import binary, compare, unary
@@ -322,9 +322,9 @@ _VISITS: dict[type[ast.expr], Callable[[Compiler, Any], Thing]] = {
     ast.Compare: _compare,
     ast.IfExp: _if_expression,
     ast.Lambda: _lambda,
-    ast.ListComp: list_comprehension,
-    ast.GeneratorExp: list_comprehension,
-    ast.DictComp: dict_comprehension,
+    ast.ListComp: lambda c, node: comprehensions.list_comprehension(c, node),
+    ast.GeneratorExp: lambda c, node: comprehensions.list_comprehension(c, node),
+    ast.DictComp: lambda c, node: comprehensions.dict_comprehension(c, node),
     ast.JoinedStr: _joined_text,
     ast.NamedExpr: _named,
     ast.Call: lambda c, node: call(c, node),
