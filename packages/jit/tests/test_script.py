@@ -501,3 +501,14 @@ def test_what_has_no_source_is_refused() -> None:
         tw.jit.script(scope["made"])
     with pytest.raises(TypeError, match="expected a function, a module or a class, got int"):
         tw.jit.script(3)
+
+
+def test_shifts_to_the_end_of_64_bits() -> None:
+    @tw.jit.script
+    def shifted(x: int, by: int) -> int:
+        return x << by
+
+    assert [shifted(-1, 63), shifted(-5, 2), shifted(0, 500), shifted(1, 62)] == [-(2**63), -20, 0, 2**62]
+    for x, by in ((1, 63), (-2, 63), (1, 64)):
+        with pytest.raises(OverflowError):
+            shifted(x, by)

@@ -128,7 +128,8 @@ std::string key_text(const tw_value& key) {
       return "0";
     case TW_BOOL:
     case TW_INT:
-      if (key.u.i == static_cast<int64_t>(static_cast<double>(key.u.i)) && std::abs(key.u.i) < (int64_t{1} << 62))
+      if (key.u.i == static_cast<int64_t>(static_cast<double>(key.u.i)) && key.u.i < (int64_t{1} << 62) &&
+          key.u.i > -(int64_t{1} << 62))
         return number_key(static_cast<double>(key.u.i));
       return "i" + std::to_string(key.u.i);
     case TW_FLOAT:

@@ -247,8 +247,10 @@ Shared shift_left(const Arguments& a) {
   const int64_t x = integer_of(a[0]), by = integer_of(a[1]);
   if (by < 0) throw Error(TW_E_VALUE, "negative shift count");
   if (x == 0) return make_int(0);
-  if (by > 62 || (x << by) >> by != x) overflow("<<");
-  return make_int(x << by);
+  if (by > 63) overflow("<<");
+  const auto shifted = static_cast<int64_t>(static_cast<uint64_t>(x) << by);
+  if (shifted >> by != x) overflow("<<");
+  return make_int(shifted);
 }
 
 Shared shift_right(const Arguments& a) {
