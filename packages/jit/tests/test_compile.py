@@ -282,3 +282,40 @@ def test_threads_call_one_function() -> None:
         thread.join()
     assert not failures
     assert len(function.graphs) == 3
+
+
+def test_compiled_functions_call_each_other() -> None:
+    inner = tw.compile(lambda x: x * 2)
+    outer = tw.compile(lambda x: inner(x) + 1)
+    assert [outer(tw.full((1,), k)).item() for k in (1.0, 5.0)] == [3.0, 11.0]
+    assert "tw::mul" in outer.graphs[0]
+    assert inner.graphs == []
+
+
+def halved_history(x: tw.Tensor) -> tw.Tensor:
+    with tw.no_grad():
+        y = x * 3
+    return y * x
+
+
+def lowered(x: tw.Tensor) -> tw.Tensor:
+    with tw.autocast("cpu", dtype=tw.bfloat16):
+        return x @ x
+
+
+def test_modes_that_the_function_switches_are_not_lost() -> None:
+    compiled = tw.compile(halved_history)
+    x = tw.ones(1, requires_grad=True)
+    with pytest.warns(CompileWarning, match="gradients or autocast are switched inside of it"):
+        compiled(x)
+    compiled(x).backward()
+    assert x.grad is not None
+    assert x.grad.item() == 3.0
+    compiled = tw.compile(lowered)
+    with pytest.warns(CompileWarning, match="gradients or autocast"):
+        compiled(tw.ones(2, 2))
+    assert compiled(tw.ones(2, 2)).dtype == tw.bfloat16
+    with tw.no_grad():  # nothing is switched
+        compiled = tw.compile(halved_history)
+        assert [compiled(x).item() for _ in range(2)] == [3.0, 3.0]
+        assert len(compiled.graphs) == 1

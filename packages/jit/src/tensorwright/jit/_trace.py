@@ -40,6 +40,8 @@ def location() -> tuple[str, int] | None:
 
 
 def _warn_baked(op: str) -> None:
+    if op == "modes":  # what a trace is for, inference, has the same values without them
+        return
     place = location() or ("<unknown>", 0)
     warnings.warn_explicit(
         f"{op.removeprefix('tw::')}: a Python value was taken from a tensor; the graph keeps it as a constant, and "
@@ -136,7 +138,8 @@ def trace(
     """Capture a function or module by running it once on example inputs.
 
     Control flow is followed as the example inputs take it: what Python decides is a constant of the graph. Where a
-    number is taken from a tensor a :class:`TracerWarning` names the line.
+    number is taken from a tensor a :class:`TracerWarning` names the line. `no_grad` and `autocast` inside of the
+    function are no part of the graph: put them around its calls.
 
     Args:
         func: takes and returns tensors, or tuples, lists and dicts of them. The parameters and buffers of a module are

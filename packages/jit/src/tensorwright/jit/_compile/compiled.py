@@ -21,6 +21,9 @@ MOST_VARIANTS = 16
 _CONSTANTS = (bool, int, float, complex, str, bytes, type(None), tensorwright.dtype, tensorwright.device, slice)
 
 
+_recording = threading.local()  # what a function that is recorded calls runs as a part of it
+
+
 class CompileWarning(UserWarning):
     """A function runs without its graph; the sentence says why and where."""
 
@@ -46,13 +49,12 @@ class Compiled:
         self._variants: dict[Any, list[Variant]] = {}
         self._eager: set[Any] = set()  # keys whose run cannot be replayed
         self._lock = threading.RLock()
-        self._recording = threading.local()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         leaves, structure = flatten((args, kwargs))
         tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
         key = self._key(leaves, structure)
-        if key is None or key in self._eager or getattr(self._recording, "on", False):
+        if key is None or key in self._eager or getattr(_recording, "on", False):
             return self._function(*args, **kwargs)
         for variant in self._variants.get(key, ()):
             if variant.environment.changed() is None:
@@ -97,12 +99,12 @@ class Compiled:
             if sum(map(len, self._variants.values())) >= MOST_VARIANTS:
                 self._fall_back(key, f"it was recorded {MOST_VARIANTS} times; {self._why_again(variants)}")
                 return self._function(*args, **kwargs)
-            self._recording.on = True
+            _recording.on = True
             try:
                 recording = Recording(self._function, tensors)
                 result = recording.run(args, kwargs)
             finally:
-                self._recording.on = False
+                _recording.on = False
             reason = recording.reason()
             if reason is not None:
                 self._fall_back(key, reason)
@@ -172,7 +174,9 @@ class Recording:
         return Captured(self._program, inputs, Structure(list, (), (LEAF,) * _leaf_count(self.output)))
 
     def _baked(self, op: str) -> None:
-        self.environment.note_effect(f"{op.removeprefix('tw::')} takes a Python value from a tensor", caller())
+        switched = "gradients or autocast are switched inside of it"
+        taken = f"{op.removeprefix('tw::')} takes a Python value from a tensor"
+        self.environment.note_effect(switched if op == "modes" else taken, caller())
 
 
 def _leaf_count(structure: Structure) -> int:
