@@ -306,15 +306,17 @@ def lowered(x: tw.Tensor) -> tw.Tensor:
 def test_modes_that_the_function_switches_are_not_lost() -> None:
     compiled = tw.compile(halved_history)
     x = tw.ones(1, requires_grad=True)
-    with pytest.warns(CompileWarning, match="gradients or autocast are switched inside of it"):
+    with pytest.warns(CompileWarning, match="gradients are switched inside of it"):
         compiled(x)
     compiled(x).backward()
     assert x.grad is not None
     assert x.grad.item() == 3.0
     compiled = tw.compile(lowered)
-    with pytest.warns(CompileWarning, match="gradients or autocast"):
+    with pytest.warns(CompileWarning, match="autocast is switched inside of it"):
         compiled(tw.ones(2, 2))
     assert compiled(tw.ones(2, 2)).dtype == tw.bfloat16
+    with pytest.warns(tw.jit.TracerWarning, match="autocast: it is switched"):
+        tw.jit.trace(lowered, tw.ones(2, 2), check_trace=False)
     with tw.no_grad():  # nothing is switched
         compiled = tw.compile(halved_history)
         assert [compiled(x).item() for _ in range(2)] == [3.0, 3.0]

@@ -191,12 +191,13 @@ void write_node(Trace& trace, const tw_call& call, const RegistryOp& op, Pending
   if (call.nrets == 1 && leaves_graph(result)) tell_baked(trace, op.name);
 }
 
-// Whether the caller switched gradients or autocast since the trace was opened: the graph of calls does not hold that.
-bool modes_changed(const Trace& trace) {
-  constexpr uint64_t kModes = uint64_t{1} << TW_L_AUTOGRAD | uint64_t{1} << TW_L_AUTOCAST;
+// Says which mode was switched since the trace was opened: the graph of calls does not hold that.
+void tell_modes(Trace& trace) {
   uint64_t now[2];
   check(g_host->tls_get_mask(g_host->tls(), now));
-  return ((now[0] ^ trace.outside[0]) | (now[1] ^ trace.outside[1])) & kModes;
+  const uint64_t changed = (now[0] ^ trace.outside[0]) | (now[1] ^ trace.outside[1]);
+  if (changed >> TW_L_AUTOCAST & 1) tell_baked(trace, "autocast");
+  if (changed >> TW_L_AUTOGRAD & 1) tell_baked(trace, "gradients");
 }
 
 void record_call(tw_call& call, Depth depth) {
@@ -209,7 +210,7 @@ void record_call(tw_call& call, Depth depth) {
   if (!open || is_plumbing(op.name) || (depth == Depth::kPrimitives && op.composite))
     return check(g_host->redispatch(&call));
   Trace& trace = *traces.back();
-  if (depth == Depth::kCalls && modes_changed(trace)) tell_baked(trace, "modes");
+  if (depth == Depth::kCalls) tell_modes(trace);
   Pending pending = read_call(trace, call);
   {
     const LayerScope inside = LayerScope::without(bit_of(depth));

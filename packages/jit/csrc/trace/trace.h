@@ -12,7 +12,7 @@ enum class Depth : uint8_t { kCalls, kPrimitives };
 
 // Opens a trace on this thread, inside of the ones that are open. `location`, if given, is called for each node and
 // returns (file, line) or None; `baked`, if given, is called with the op's name where a value leaves the graph, and
-// with "modes" where gradients or autocast are switched since the trace was opened, which the graph does not hold.
+// with "autocast" or "gradients" where these are switched since the trace was opened, which the graph does not hold.
 void begin_trace(ProgramRef program, FunctionId function, Depth depth, tw_object* location, tw_object* baked);
 // Makes the tensor a parameter of the function being traced.
 NodeId trace_input(TensorRef tensor, std::string_view name);

@@ -40,12 +40,16 @@ def location() -> tuple[str, int] | None:
 
 
 def _warn_baked(op: str) -> None:
-    if op == "modes":  # what a trace is for, inference, has the same values without them
+    if op == "gradients":  # what a trace is for, inference, gives the same without them
         return
     place = location() or ("<unknown>", 0)
+    taken = (
+        f"{op.removeprefix('tw::')}: a Python value was taken from a tensor; the graph keeps it as a constant, and does "
+        "not follow other inputs that would give another value"
+    )
+    lost = "autocast: it is switched inside of the traced function; the graph does not hold it: put it around the calls"
     warnings.warn_explicit(
-        f"{op.removeprefix('tw::')}: a Python value was taken from a tensor; the graph keeps it as a constant, and "
-        "does not follow other inputs that would give another value",
+        lost if op == "autocast" else taken,
         TracerWarning,
         place[0],
         place[1],

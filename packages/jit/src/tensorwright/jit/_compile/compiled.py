@@ -174,9 +174,9 @@ class Recording:
         return Captured(self._program, inputs, Structure(list, (), (LEAF,) * _leaf_count(self.output)))
 
     def _baked(self, op: str) -> None:
-        switched = "gradients or autocast are switched inside of it"
+        switched = f"{op} are switched inside of it" if op == "gradients" else "autocast is switched inside of it"
         taken = f"{op.removeprefix('tw::')} takes a Python value from a tensor"
-        self.environment.note_effect(switched if op == "modes" else taken, caller())
+        self.environment.note_effect(switched if op in ("gradients", "autocast") else taken, caller())
 
 
 def _leaf_count(structure: Structure) -> int:
