@@ -44,8 +44,8 @@ def _warn_baked(op: str) -> None:
         return
     place = location() or ("<unknown>", 0)
     taken = (
-        f"{op.removeprefix('tw::')}: a Python value was taken from a tensor; the graph keeps it as a constant, and does "
-        "not follow other inputs that would give another value"
+        f"{op.removeprefix('tw::')}: a Python value was taken from a tensor; the graph keeps it as a constant, and "
+        "does not follow other inputs that would give another value"
     )
     lost = "autocast: it is switched inside of the traced function; the graph does not hold it: put it around the calls"
     warnings.warn_explicit(
