@@ -393,6 +393,13 @@ def oracle(session: nox.Session) -> None:
     session.run("python", str(ROOT / "benchmarks" / "oracle.py"), *session.posargs)
 
 
+@nox.session(requires=["wheels"], default=False, venv_backend="virtualenv")
+def exchange(session: nox.Session) -> None:
+    """Hand tensors to JAX and torch and take theirs, without copying: DLPack, its C functions, ml_dtypes."""
+    install(session, PROJECTS, *group(WORKSPACE, "exchange"))
+    pytest(session, str(ROOT / "tests-exchange"))
+
+
 @nox.session(requires=["wheels"], default=False)
 def fuzz(session: nox.Session) -> None:
     """Make a million calls with bad arguments; `-- --calls N --seed S` makes others."""

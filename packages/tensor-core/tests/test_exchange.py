@@ -172,6 +172,23 @@ def test_unversioned_capsules() -> None:
     assert tw.from_dlpack(tw.arange(3).__dlpack__()).tolist() == [0, 1, 2]
 
 
+def test_exporters_that_cannot_say_whether_their_memory_may_be_written() -> None:
+    class Exporter:
+        def __init__(self) -> None:
+            self.memory = tw.zeros(3)
+
+        def __dlpack__(self, *, max_version: Any = None, copy: Any = None) -> Any:
+            return self.memory.__dlpack__(copy=copy)  # of before version 1, whatever was asked for
+
+    there = Exporter()
+    here = tw.from_dlpack(there)
+    assert here.data_ptr() == there.memory.data_ptr()
+    with pytest.raises(ValueError, match="read-only"):
+        here.add_(1)
+    assert tw.from_dlpack(there, copy=True).add_(1).tolist() == [1, 1, 1]
+    assert there.memory.tolist() == [0, 0, 0]
+
+
 def test_unused_capsules_free_their_tensor() -> None:
     x = tw.zeros(1000)
     view = x.__dlpack__(max_version=(1, 0))

@@ -145,3 +145,14 @@ def test_refusals() -> None:
         tw.max_pool2d(tw.ones(1, 2, 4), 3)
     with pytest.raises((ValueError, TypeError), match="average pooling needs a floating dtype"):
         tw.avg_pool2d(tw.ones(1, 4, 4).to(tw.int64), 2)
+
+
+@pytest.mark.parametrize("reach", [2**31, 2**40, 2**60])
+def test_windows_that_are_mostly_padding(reach: int) -> None:
+    """What is done for a window depends on the input in it, not on its size."""
+    x = tw.tensor([[[3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0]]])
+    values, indices = tw.max_pool1d_with_indices(x, 2 * reach, 2, reach, ceil_mode=True)
+    assert values.tolist() == [[[9.0] * 5]]
+    assert indices.tolist() == [[[5] * 5]]
+    assert tw.max_pool1d(x, 2 * reach - 1, 1, reach - 1, 1).tolist() == [[[9.0] * 7]]
+    assert tw.avg_pool1d(x, 2 * reach, 2, reach, ceil_mode=True, count_include_pad=False).shape == (1, 1, 5)

@@ -78,9 +78,13 @@ void max_of_row(const WindowPlan& w, const WindowRange& zs, const WindowRange& y
     row.values[static_cast<size_t>(i)] = kLeast<T>;
     row.places[static_cast<size_t>(i)] = static_cast<int32_t>(std::min(corner, w.in_volume() - 1));
   }
+  // Taps that no window of the row has inside of the input are left out: there may be any number of them.
+  const int64_t before = steps.padding - (w.x.out - 1) * steps.stride;
+  const int64_t first_tap = before > 0 ? (before - 1) / steps.dilation + 1 : 0;
+  const int64_t end_tap = std::min(steps.kernel, (w.x.size - 1 + steps.padding) / steps.dilation + 1);
   for (int64_t z = zs.first; z < zs.last; z += zs.step)
     for (int64_t y = ys.first; y < ys.last; y += ys.step)
-      for (int64_t k = 0; k < steps.kernel; ++k) {
+      for (int64_t k = first_tap; k < end_tap; ++k) {
         const int64_t start = k * steps.dilation - steps.padding, room = w.x.size - 1 - start;
         const int64_t first = start < 0 ? (-start + steps.stride - 1) / steps.stride : 0;
         const int64_t last = room < 0 ? 0 : std::min(room / steps.stride + 1, w.x.out);

@@ -57,7 +57,9 @@ PyObject* versioned_capsule(Tensor handle, bool copied) {
 
 PyObject* unversioned_capsule(Tensor handle) {
   if (handle.get()->flags & TW_F_READONLY)
-    return buffer_error("__dlpack__(): read-only memory needs a consumer that asks for DLPack version 1 or later");
+    return buffer_error(
+        "__dlpack__(): read-only memory needs a consumer that asks for DLPack version 1 or later; clone() is not "
+        "read-only");
   auto* managed = new_export<DLManagedTensor>(std::move(handle));
   PyObject* capsule = PyCapsule_New(managed, kCapsule, delete_unversioned);
   if (!capsule) managed->deleter(managed);
@@ -154,9 +156,9 @@ Tensor adopt(Managed* managed, uint32_t flags) {
 }
 
 // Takes over what the capsule holds, so that its own destructor leaves it alone.
-PyObject* from_unversioned(PyObject* capsule) {
+PyObject* from_unversioned(PyObject* capsule, uint32_t flags) {
   auto* managed = static_cast<DLManagedTensor*>(PyCapsule_GetPointer(capsule, kCapsule));
-  PyObject* tensor = translate([&] { return wrap(adopt(managed, 0)); });
+  PyObject* tensor = translate([&] { return wrap(adopt(managed, flags)); });
   if (tensor) PyCapsule_SetName(capsule, "used_dltensor");
   return tensor;
 }
@@ -168,9 +170,12 @@ PyObject* from_versioned(PyObject* capsule) {
   return tensor;
 }
 
-PyObject* from_capsule(PyObject*, PyObject* capsule) {
+PyObject* from_capsule(PyObject*, PyObject* args) {
+  PyObject* capsule = nullptr;
+  int readonly = 0;
+  if (!PyArg_ParseTuple(args, "O|p:from_dlpack_capsule", &capsule, &readonly)) return nullptr;
   if (PyCapsule_IsValid(capsule, kVersionedCapsule)) return from_versioned(capsule);
-  if (PyCapsule_IsValid(capsule, kCapsule)) return from_unversioned(capsule);
+  if (PyCapsule_IsValid(capsule, kCapsule)) return from_unversioned(capsule, readonly ? TW_F_READONLY : 0);
   const char* name = PyCapsule_CheckExact(capsule) ? PyCapsule_GetName(capsule) : nullptr;
   if (name && std::string_view(name).substr(0, 5) == "used_")
     return value_error("from_dlpack(): the capsule was consumed before");
@@ -212,7 +217,8 @@ PyMethodDef kDlpackMethods[] = {
 
 extern PyMethodDef kDlpackFunctions[];
 PyMethodDef kDlpackFunctions[] = {
-    {"from_dlpack_capsule", from_capsule, METH_O, "from_dlpack_capsule(capsule): shares memory."},
+    {"from_dlpack_capsule", from_capsule, METH_VARARGS,
+     "from_dlpack_capsule(capsule, readonly=False): shares memory; `readonly` is for capsules that cannot say it."},
     {},
 };
 

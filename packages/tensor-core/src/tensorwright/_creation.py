@@ -172,15 +172,19 @@ def from_dlpack(x: Any, *, device: DeviceLike | None = None, copy: bool | None =
 
 
 def _import(export: Any, copy: bool | None) -> Tensor:
-    """What ``__dlpack__`` gives, asked for in the ways of newer and older versions of the protocol."""
+    """What ``__dlpack__`` gives, asked for in the ways of newer and older versions of the protocol.
+
+    An exporter that is asked for version 1 and gives an older capsule cannot say whether its memory may be written:
+    that of JAX may not.
+    """
     if copy is not None:
         try:
-            return _C.from_dlpack_capsule(export(max_version=(1, 3), copy=copy))
+            return _C.from_dlpack_capsule(export(max_version=(1, 3), copy=copy), not copy)
         except TypeError as error:
             if "copy" not in str(error) and "max_version" not in str(error):
                 raise
     try:
-        shared = _C.from_dlpack_capsule(export(max_version=(1, 3)))
+        shared = _C.from_dlpack_capsule(export(max_version=(1, 3)), True)
     except TypeError as error:  # exporters from before DLPack 1.0 take no arguments
         if "max_version" not in str(error):
             raise
