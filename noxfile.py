@@ -386,6 +386,13 @@ def bench(session: nox.Session) -> None:
     session.run("python", str(ROOT / "benchmarks" / "run.py"), *session.posargs)
 
 
+@nox.session(default=False)
+def bench_plot(session: nox.Session) -> None:
+    """Draw a saved result as SVG: `-- benchmarks.json benchmarks.svg`."""
+    session.install(*group(WORKSPACE, "plot"))
+    session.run("python", str(ROOT / "benchmarks" / "plot.py"), *session.posargs)
+
+
 @nox.session(requires=["wheels"], default=False, venv_backend="virtualenv")
 def oracle(session: nox.Session) -> None:
     """Compare every row of the table of samples with torch: results, dtypes, gradients, refusals, time."""

@@ -22,8 +22,11 @@ def process_seconds(code: str) -> float:
 
 
 def installed_bytes(distribution: str) -> int:
-    """Bytes of the files that `distribution` installed, compiled caches left out."""
-    files = importlib.metadata.files(distribution) or []
+    """Bytes of the files that `distribution` installed, compiled caches left out; 0 if it runs from a checkout."""
+    try:
+        files = importlib.metadata.files(distribution) or []
+    except importlib.metadata.PackageNotFoundError:
+        return 0
     paths = [file.locate() for file in files if "__pycache__" not in str(file)]
     return sum(path.stat().st_size for path in map(_as_path, paths) if path.is_file())
 
@@ -55,5 +58,5 @@ def text(result: dict[str, Any]) -> str:
         return ""
     numpy = result["import"]["numpy"]
     lines = [f"import {module:14} {s * 1e3:8.1f} ms {s / numpy:7.2f} x numpy" for module, s in result["import"].items()]
-    lines += [f"installed {name:26} {size / 1e6:8.2f} MB" for name, size in result["bytes"].items()]
+    lines += [f"installed {name:26} {size / 1e6:8.2f} MB" for name, size in result["bytes"].items() if size]
     return "\n" + "\n".join(lines)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-Library = Any  # the module tensorwright, or torch
+from case import Case, Family, Library, Run
 
 
 def network(lib: Library) -> tuple[Any, Any]:
@@ -32,7 +31,7 @@ def is_ours(lib: Library) -> bool:
     return str(lib.__name__) == "tensorwright"
 
 
-def capture_primitives(lib: Library) -> Callable[[], object]:
+def capture_primitives(lib: Library) -> Run:
     """The primitive ops below autograd."""
     model, x = network(lib)
     if is_ours(lib):
@@ -42,13 +41,13 @@ def capture_primitives(lib: Library) -> Callable[[], object]:
     return lambda: make_fx(model)(x)
 
 
-def capture_calls(lib: Library) -> Callable[[], object]:
+def capture_calls(lib: Library) -> Run:
     """The ops as they are called, by example inputs."""
     model, x = network(lib)
     return lambda: lib.jit.trace(model, x, check_trace=False)
 
 
-def save(lib: Library) -> Callable[[], object]:
+def save(lib: Library) -> Run:
     """To a file with the weights."""
     model, x = network(lib)
     traced = lib.jit.trace(model, x, check_trace=False)
@@ -56,7 +55,7 @@ def save(lib: Library) -> Callable[[], object]:
     return lambda: lib.jit.save(traced, str(path))
 
 
-def load(lib: Library) -> Callable[[], object]:
+def load(lib: Library) -> Run:
     """From that file."""
     save(lib)  # warms up what the first save loads
     model, x = network(lib)
@@ -65,7 +64,7 @@ def load(lib: Library) -> Callable[[], object]:
     return lambda: lib.jit.load(str(path))
 
 
-def exported_load(lib: Library) -> Callable[[], object]:
+def exported_load(lib: Library) -> Run:
     """The same against PyTorch's exported programs."""
     if is_ours(lib):
         return load(lib)
@@ -80,7 +79,7 @@ def exported_load(lib: Library) -> Callable[[], object]:
     return run
 
 
-def run_captured(lib: Library) -> Callable[[], object]:
+def run_captured(lib: Library) -> Run:
     """Inference on the captured graph; PyTorch's is frozen."""
     model, x = network(lib)
     with lib.no_grad():
@@ -93,3 +92,17 @@ def run_captured(lib: Library) -> Callable[[], object]:
             return traced(x)
 
     return run
+
+
+FAMILY = Family(
+    "graphs of 24 blocks",
+    (
+        Case("capture of primitive ops", capture_primitives, bar=0.02),
+        Case("capture by example", capture_calls, bar=1.0),
+        Case("save", save, bar=1.0),
+        Case("load", load, bar=1.0),
+        Case("load, against exported programs", exported_load, bar=0.06),
+        Case("inference of the captured graph", run_captured, bar=0.8),
+    ),
+    parallel=False,
+)

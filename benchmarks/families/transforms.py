@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-Library = Any  # the module tensorwright, or torch
+from case import Case, Family, Library, Run
 
 
-def per_sample_gradients(lib: Library) -> Callable[[], object]:
+def per_sample_gradients(lib: Library) -> Run:
     """Gradients of a small CNN's loss for each of 32 images."""
     nn, func = lib.nn, lib.func
     lib.manual_seed(0)
@@ -31,7 +30,7 @@ def per_sample_gradients(lib: Library) -> Callable[[], object]:
     return lambda: gradients(params, images, labels)
 
 
-def mlp_hessian(lib: Library) -> Callable[[], object]:
+def mlp_hessian(lib: Library) -> Run:
     """The matrix of second derivatives of an MLP with 64 parameters, over a batch of 32."""
     lib.manual_seed(0)
     x, y = lib.randn(32, 5), lib.randn(32, 2)
@@ -44,9 +43,19 @@ def mlp_hessian(lib: Library) -> Callable[[], object]:
     return lambda: hessian(*params)
 
 
-def jacobian_of_256(lib: Library) -> Callable[[], object]:
+def jacobian_of_256(lib: Library) -> Run:
     """The Jacobian of 256 outputs by 64 inputs, row by row at once."""
     lib.manual_seed(0)
     first, second, x = lib.randn(128, 64), lib.randn(256, 128), lib.randn(64)
     jacobian = lib.func.jacrev(lambda v: lib.tanh(second @ lib.tanh(first @ v)))
     return lambda: jacobian(x)
+
+
+FAMILY = Family(
+    "function transforms",
+    (
+        Case("gradients per sample of a CNN, 32 images", per_sample_gradients, bar=0.5),
+        Case("hessian of an MLP with 64 parameters", mlp_hessian, bar=0.5),
+        Case("jacrev of 256 outputs by 64 inputs", jacobian_of_256, bar=0.5),
+    ),
+)

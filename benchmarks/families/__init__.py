@@ -1,0 +1,32 @@
+"""One file per family of cases."""
+
+from case import Family
+
+from . import (
+    attention,
+    convolution,
+    elementwise,
+    graphs,
+    index_and_sort,
+    matmul,
+    reductions,
+    small_calls,
+    steps,
+    tape,
+    transforms,
+)
+
+FAMILIES: tuple[Family, ...] = (
+    small_calls.FAMILY,
+    elementwise.FAMILY,
+    reductions.FAMILY,
+    matmul.FAMILY,
+    matmul.SIXTEEN_BITS,
+    convolution.FAMILY,
+    attention.FAMILY,
+    index_and_sort.FAMILY,
+    steps.FAMILY,
+    tape.FAMILY,
+    transforms.FAMILY,
+    graphs.FAMILY,
+)
