@@ -38,15 +38,15 @@ from tensorwright_codegen.expression.semantics import DTYPES
 
 Array = npt.NDArray[Any]
 
-CSRC = Path(__file__).parents[2] / "tensor-core" / "csrc"
-FUNCTION_FILES = sorted((CSRC.parent / "ops" / "functions").glob("*.expr"))
+INCLUDE = Path(__file__).parents[2] / "tensor-core" / "include"
+FUNCTION_FILES = sorted((INCLUDE.parent / "ops" / "functions").glob("*.expr"))
 COMPILER = shutil.which("g++") or ""
 NUMBERS = (ScalarType.F32, ScalarType.F64, ScalarType.I32, ScalarType.I64, ScalarType.U64)
 COMPLEX = (ScalarType.C32, ScalarType.C64)
 BLOCK = 1024
 
 pytestmark = pytest.mark.skipif(
-    not COMPILER or not (CSRC / "simd" / "vec.h").exists(),
+    not COMPILER or not (INCLUDE / "tensorwright" / "simd" / "vec.h").exists(),
     reason="needs g++ and tensor-core's sources beside codegen",
 )
 
@@ -225,7 +225,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Suite:
 
 @pytest.fixture(scope="module", params=available_instruction_sets(), ids=lambda item: item.name)
 def compiled(request: pytest.FixtureRequest, suite: Suite) -> CompiledKernels:
-    return compile_kernels(suite.folder, request.param, suite.pointwise, suite.reductions, CSRC, COMPILER)
+    return compile_kernels(suite.folder, request.param, suite.pointwise, suite.reductions, INCLUDE, COMPILER)
 
 
 # -- pointwise kernels

@@ -1,4 +1,4 @@
-"""Command line: `core` and `autograd` write what those builds need, `stubs`, `reference` and `coverage` the rest."""
+"""Command line: `core`, `autograd` and `updates` write what builds need, `stubs`, `reference`, `coverage` the rest."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from .emit.stubs import stubs_output
 from .expression import ExpressionError
 from .facets import FacetError, load_ops
 from .lint.arithmetic import check_packages
+from .updates import updates_output
 
 
 def _core(args: argparse.Namespace) -> int:
@@ -29,6 +30,13 @@ def _core(args: argparse.Namespace) -> int:
 
 def _autograd(args: argparse.Namespace) -> int:
     output = autograd_output([args.ops], [args.derivatives], [args.batching])
+    touched = output.write(args.out)
+    print(f"codegen: {len(output.files)} files, {len(touched)} changed")
+    return 0
+
+
+def _updates(args: argparse.Namespace) -> int:
+    output = updates_output(args.rules, args.ops)
     touched = output.write(args.out)
     print(f"codegen: {len(output.files)} files, {len(touched)} changed")
     return 0
@@ -86,6 +94,11 @@ def _parser() -> argparse.ArgumentParser:
     autograd.add_argument("--batching", type=Path, required=True, help="folder of batching facets")
     autograd.add_argument("--out", type=Path, required=True, help="folder to write to; only changed files are touched")
     autograd.set_defaults(run=_autograd)
+    updates = commands.add_parser("updates", help="generated C++ of optim: kernels of the optimizers' update rules")
+    updates.add_argument("--rules", type=Path, required=True, help="folder of update rules")
+    updates.add_argument("--ops", type=Path, required=True, help="folder of op facets, for their scalar functions")
+    updates.add_argument("--out", type=Path, required=True, help="folder to write to; only changed files are touched")
+    updates.set_defaults(run=_updates)
     stubs = commands.add_parser("stubs", help=".pyi stubs of the ops and of Tensor")
     stubs.add_argument("--ops", type=Path, default=Path("packages/tensor-core/ops"))
     stubs.add_argument("--out", type=Path, default=Path("packages/tensor-core/src/tensorwright"))

@@ -177,17 +177,36 @@ tw_status run_structured(const KernelRecord* kernel, tw_call* call, const Place&
   return status;
 }
 
+// f(tensor, argument) for each tensor that the op writes, also those of lists; until f is false.
+template <class F>
+bool each_mutated(const tw_call* call, F f) {
+  for (uint32_t i = 0; i < call->nargs; ++i) {
+    const tw_value& v = call->args[i];
+    if (!(call->op->spec->mutated >> i & 1)) continue;
+    if (v.tag == TW_TENSOR && !f(v.u.t, i)) return false;
+    if (v.tag != TW_TENSORS) continue;
+    for (tw_tensor* t : From<TensorList>::get(v))
+      if (t && !f(t, i)) return false;
+  }
+  return true;
+}
+
 tw_status check_writable(const tw_call* call) {
   const OpSpec& spec = *call->op->spec;
-  for (uint32_t i = 0; i < call->nargs; ++i)
-    if ((spec.mutated >> i & 1) && call->args[i].tag == TW_TENSOR && (call->args[i].u.t->flags & TW_F_READONLY))
-      return set_error_text(TW_E_VALUE, display_name(spec), ": ", spec.args[i].name, " is read-only memory");
-  return TW_OK;
+  uint32_t refused = 0;
+  const bool writable = each_mutated(call, [&](tw_tensor* t, uint32_t i) {
+    refused = i;
+    return !(t->flags & TW_F_READONLY);
+  });
+  if (writable) return TW_OK;
+  return set_error_text(TW_E_VALUE, display_name(spec), ": ", spec.args[refused].name, " is read-only memory");
 }
 
 void bump_mutated(const tw_call* call) {
-  for (uint32_t i = 0; i < call->nargs; ++i)
-    if ((call->op->spec->mutated >> i & 1) && call->args[i].tag == TW_TENSOR) bump_version(call->args[i].u.t);
+  each_mutated(call, [](tw_tensor* t, uint32_t) {
+    bump_version(t);
+    return true;
+  });
 }
 
 std::atomic<uint64_t> view_layers{0};

@@ -154,15 +154,16 @@ def compile_kernels(
     isa: InstructionSet,
     pointwise: Sequence[PointwiseKernel],
     reductions: Sequence[ReductionKernel],
-    simd_include: Path,
+    include: Path,
     compiler: str = "g++",
 ) -> CompiledKernels:
     """Compiles and loads what `write_sources` wrote of these kernels.
 
-    `simd_include` is the folder that holds `simd/vec.h`. RuntimeError with the compiler's words if it does not compile.
+    `include` is the folder that holds `tensorwright/simd/vec.h`. RuntimeError with the compiler's words if it does not
+    compile.
     """
     target = folder / f"{isa.name}.so"
-    define = [f"-DTW_ISA_NS={isa.name}", f"-DTW_VBYTES={isa.vector_bytes}", f"-I{simd_include}", f"-I{folder}"]
+    define = [f"-DTW_ISA_NS={isa.name}", f"-DTW_VBYTES={isa.vector_bytes}", f"-I{include}", f"-I{folder}"]
     sources = sorted(folder.glob("*.cpp"), key=lambda path: -path.stat().st_size)  # the longest first
     objects = [folder / f"{isa.name}_{path.stem}.o" for path in sources]
 

@@ -1,4 +1,4 @@
-"""C++ of programs: one statement an instruction, over the vectors of `simd/vec.h`."""
+"""C++ of programs: one statement an instruction, over the vectors of `tensorwright/simd/vec.h`."""
 
 from __future__ import annotations
 

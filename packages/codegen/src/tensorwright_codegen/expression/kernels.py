@@ -20,11 +20,15 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True)
 class PointwiseKernel:
-    """One op computed in one type. Results of type mask are stored as bytes."""
+    """One op computed in one type. Results of type mask are stored as bytes.
+
+    The last `splats` operands are the same for all elements whatever their step, and are read once.
+    """
 
     op: str
     compute: ScalarType
     program: Program
+    splats: int = 0
 
     @property
     def symbol(self) -> str:
@@ -59,17 +63,17 @@ def emit_functions_header(library: Library) -> str:
     """
     forms = [(item, name, width) for item in library.instances() for name, width in _forms(item)]
     parts = [library_function(name, item.program, width) for item, name, width in forms if not _is_complex(item)]
-    return _file(["#pragma once", "", '#include "simd/vec.h"'], parts)
+    return _file(["#pragma once", "", "#include <tensorwright/simd/vec.h>"], parts)
 
 
 def emit_pointwise_unit(kernels: Sequence[PointwiseKernel]) -> str:
     """`pointwise_<family>.cpp`: the kernels of some ops."""
-    return _file(['#include "simd/pointwise_loop.h"'], [*_functions(kernels), *map(_pointwise, kernels)])
+    return _file(["#include <tensorwright/simd/pointwise_loop.h>"], [*_functions(kernels), *map(_pointwise, kernels)])
 
 
 def emit_reduction_unit(kernels: Sequence[ReductionKernel]) -> str:
     """`reduction_<family>.cpp`: the row, column and combine kernels of some reductions."""
-    return _file(['#include "simd/reduction_loop.h"'], [*_functions(kernels), *map(_reduction, kernels)])
+    return _file(["#include <tensorwright/simd/reduction_loop.h>"], [*_functions(kernels), *map(_reduction, kernels)])
 
 
 def _functions(kernels: Iterable[PointwiseKernel | ReductionKernel]) -> list[str]:
@@ -114,10 +118,7 @@ def _pointwise(kernel: PointwiseKernel) -> str:
     name = f"eval_{_checked(kernel.op)}_{kernel.compute.compute_name}"
     unroll = _unroll(program)
     body = [
-        *(
-            f"Input<{width.vector(operand.type)}> in{k}(in[{k}], in_step[{k}]);"
-            for k, operand in enumerate(program.operands)
-        ),
+        *(_operand(k, width.vector(operand.type), kernel) for k, operand in enumerate(program.operands)),
         *(f"Output<{width.vector(kind)}> to{k}(out[{k}]);" for k, kind in enumerate(program.result_types)),
         f"constexpr int lanes = lanes_of<{width.vector(kernel.compute)}>;",
     ]
@@ -128,15 +129,31 @@ def _pointwise(kernel: PointwiseKernel) -> str:
     return function(name, program, width) + _definition(pointwise_signature(kernel), body)
 
 
+def _operand(k: int, vector: str, kernel: PointwiseKernel) -> str:
+    if k < _streamed(kernel):
+        return f"Input<{vector}> in{k}(in[{k}], in_step[{k}]);"
+    return f"const {vector} in{k} = load<{vector}>(in[{k}]);"
+
+
+def _streamed(kernel: PointwiseKernel) -> int:
+    """How many operands are read element by element."""
+    return len(kernel.program.operands) - kernel.splats
+
+
+def _loads(kernel: PointwiseKernel, call: str) -> list[str]:
+    """The operands of one vector, of which `call` reads those that are streams."""
+    return [f"in{k}.{call}" if k < _streamed(kernel) else f"in{k}" for k in range(len(kernel.program.operands))]
+
+
 def _full_steps(name: str, kernel: PointwiseKernel, unroll: int) -> list[str]:
     """The loop over whole groups of vectors, for programs so short that the loop itself costs."""
     width, program = LaneWidth.of(kernel.compute), kernel.program
-    inputs, outputs = _streams(program)
+    inputs, outputs = _streams(kernel)
     return [
         f"constexpr int step = {unroll};",
         "for (; n >= step * lanes; n -= step * lanes) {",
         *(f"  {width.vector(kind)} result{k}[step];" for k, kind in enumerate(program.result_types)),
-        _unrolled(_apply(name, program, [f"{item}.load(k)" for item in inputs], "[k]")),
+        _unrolled(_apply(name, program, _loads(kernel, "load(k)"), "[k]")),
         _unrolled(" ".join(f"to{k}.store(k, result{k}[k]);" for k in range(len(outputs)))),
         f"  {' '.join(f'{item}.advance(step);' for item in (*inputs, *outputs))}",
         "}",
@@ -146,20 +163,20 @@ def _full_steps(name: str, kernel: PointwiseKernel, unroll: int) -> list[str]:
 def _single_vectors(name: str, kernel: PointwiseKernel, load: str, store: str) -> list[str]:
     """The loop over one vector at a time, the last of them in part."""
     width, program = LaneWidth.of(kernel.compute), kernel.program
-    inputs, outputs = _streams(program)
+    inputs, outputs = _streams(kernel)
     return [
         "for (; n > 0; n -= lanes) {",
         "  const int count = n < lanes ? int(n) : lanes;",
         *(f"  {width.vector(kind)} result{k};" for k, kind in enumerate(program.result_types)),
-        f"  {_apply(name, program, [f'{item}.{load}(count)' for item in inputs], '')}",
+        f"  {_apply(name, program, _loads(kernel, f'{load}(count)'), '')}",
         *(f"  to{k}.{store}(result{k}, count);" for k in range(len(outputs))),
         f"  {' '.join(f'{item}.advance(1);' for item in (*inputs, *outputs))}",
         "}",
     ]
 
 
-def _streams(program: Program) -> tuple[list[str], list[str]]:
-    return [f"in{k}" for k in range(len(program.operands))], [f"to{k}" for k in range(len(program.results))]
+def _streams(kernel: PointwiseKernel) -> tuple[list[str], list[str]]:
+    return [f"in{k}" for k in range(_streamed(kernel))], [f"to{k}" for k in range(len(kernel.program.results))]
 
 
 def _unrolled(statement: str) -> str:

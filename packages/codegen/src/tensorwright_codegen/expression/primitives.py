@@ -1,6 +1,6 @@
 """The scalar primitive table: one row an operation.
 
-A row gives the name (also the name of its C++ function in `simd/vec.h` and of its NumPy evaluation in
+A row gives the name (also the name of its C++ function in `tensorwright/simd/vec.h` and of its NumPy evaluation in
 `semantics.py`), the types it takes, and how the documentation prints it. Exact semantics are specified in
 docs/expression-language.md.
 """

@@ -6,12 +6,28 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from tensorwright import Tensor, ops, zeros_like
+from tensorwright import Tensor, zeros_like
 
-from ._optimizer import Optimizer, Params, execution_options
+from ._elementwise import ElementwiseOptimizer, Members, advance
+from ._library import update
+from ._optimizer import Params, execution_options
+
+_ADAM, _AMSGRAD = update("adam"), update("amsgrad")
 
 
-class Adam(Optimizer):
+def moments(options: Mapping[str, Any]) -> tuple[float, float, float, float, float]:
+    """What of the old moments is kept and what of the new gradient is taken, and eps."""
+    beta1, beta2 = options["betas"]
+    return beta1, 1.0 - beta1, beta2, 1.0 - beta2, options["eps"]
+
+
+def decay(options: Mapping[str, Any]) -> tuple[float, float]:
+    """What is added to the gradient, and what the parameter is multiplied by."""
+    weight_decay = options["weight_decay"]
+    return (0.0, 1.0 - options["lr"] * weight_decay) if options["decoupled_weight_decay"] else (weight_decay, 1.0)
+
+
+class Adam(ElementwiseOptimizer):
     """Steps scaled by running moments of the gradient (Kingma and Ba 2015).
 
     Args:
@@ -63,30 +79,24 @@ class Adam(Optimizer):
             if not 0.0 <= beta < 1.0:
                 raise ValueError(f"{type(self).__name__}: betas[{position}] must be in [0, 1), got {beta}")
 
-    def _update(self, parameter: Tensor, gradient: Tensor, options: Mapping[str, Any], state: dict[str, Any]) -> None:
-        if not state:
-            state.update(step=0, exp_avg=zeros_like(parameter), exp_avg_sq=zeros_like(parameter))
-            if options["amsgrad"]:
-                state["max_exp_avg_sq"] = zeros_like(parameter)
-        state["step"] += 1
+    def _start(self, parameter: Tensor, options: dict[str, Any]) -> dict[str, Any]:
+        state = {"step": 0, "exp_avg": zeros_like(parameter), "exp_avg_sq": zeros_like(parameter)}
+        return {**state, "max_exp_avg_sq": zeros_like(parameter)} if options["amsgrad"] else state
+
+    def _step_alike(self, members: Members, options: dict[str, Any]) -> None:
+        step = advance(members)
         beta1, beta2 = options["betas"]
-        lr, weight_decay, decoupled = options["lr"], options["weight_decay"], options["decoupled_weight_decay"]
         scalars = (
-            -1.0 if options["maximize"] else 1.0,
-            beta1,
-            beta2,
-            options["eps"],
-            lr / (1.0 - beta1 ** state["step"]),  # step size with the first moment's bias removed
-            1.0 / math.sqrt(1.0 - beta2 ** state["step"]),  # the same for the root of the second moment
-            0.0 if decoupled else weight_decay,
-            1.0 - lr * weight_decay if decoupled else 1.0,
+            *moments(options),
+            options["lr"] / (1.0 - beta1**step),  # step size with the first moment's bias removed
+            1.0 / math.sqrt(1.0 - beta2**step),  # the same for the root of the second moment
+            *decay(options),
+            self._sign(options),
         )
-        p, mean, square = parameter, state["exp_avg"], state["exp_avg_sq"]
         if options["amsgrad"]:
-            largest = state["max_exp_avg_sq"]
-            ops.amsgrad_step(p, gradient, mean, square, largest, *scalars, out=(p, mean, square, largest))
+            self._call(_AMSGRAD, members, ("exp_avg", "exp_avg_sq", "max_exp_avg_sq"), scalars)
         else:
-            ops.adam_step(p, gradient, mean, square, *scalars, out=(p, mean, square))
+            self._call(_ADAM, members, ("exp_avg", "exp_avg_sq"), scalars)
 
 
 class AdamW(Adam):

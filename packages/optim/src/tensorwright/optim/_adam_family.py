@@ -6,12 +6,17 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from tensorwright import Tensor, ops, zeros_like
+from tensorwright import Tensor, zeros_like
 
-from ._optimizer import Optimizer, Params, execution_options
+from ._adam import decay, moments
+from ._elementwise import ElementwiseOptimizer, Members, advance
+from ._library import update
+from ._optimizer import Params, execution_options
+
+_ADAMAX, _NADAM, _RADAM = update("adamax"), update("nadam"), update("radam")
 
 
-class _Moments(Optimizer):
+class _Moments(ElementwiseOptimizer):
     """Options and state of two moments."""
 
     second = "exp_avg_sq"
@@ -22,16 +27,8 @@ class _Moments(Optimizer):
             if not 0.0 <= beta < 1.0:
                 raise ValueError(f"{type(self).__name__}: betas[{position}] must be in [0, 1), got {beta}")
 
-    def _start(self, parameter: Tensor, state: dict[str, Any], **further: Any) -> None:
-        if not state:
-            state.update({"step": 0, **further, "exp_avg": zeros_like(parameter), self.second: zeros_like(parameter)})
-        state["step"] += 1
-
-    @staticmethod
-    def _decay(options: Mapping[str, Any]) -> tuple[float, float]:
-        """What is added to the gradient, and what the parameter is multiplied by."""
-        decay = options["weight_decay"]
-        return (0.0, 1.0 - options["lr"] * decay) if options["decoupled_weight_decay"] else (decay, 1.0)
+    def _start(self, parameter: Tensor, options: dict[str, Any]) -> dict[str, Any]:
+        return {"step": 0, "exp_avg": zeros_like(parameter), self.second: zeros_like(parameter)}
 
 
 class Adamax(_Moments):
@@ -65,13 +62,11 @@ class Adamax(_Moments):
         options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}
         super().__init__(params, options | execution_options(self, foreach, capturable, differentiable))
 
-    def _update(self, parameter: Tensor, gradient: Tensor, options: Mapping[str, Any], state: dict[str, Any]) -> None:
-        self._start(parameter, state)
-        beta1, beta2 = options["betas"]
-        step_size = options["lr"] / (1.0 - beta1 ** state["step"])
-        mean, largest = state["exp_avg"], state["exp_inf"]
-        scalars = (beta1, beta2, options["eps"], step_size, options["weight_decay"], self._sign(options))
-        ops.adamax_step(parameter, gradient, mean, largest, *scalars, out=(parameter, mean, largest))
+    def _step_alike(self, members: Members, options: dict[str, Any]) -> None:
+        beta1, fresh1, beta2, _, eps = moments(options)
+        step_size = options["lr"] / (1.0 - beta1 ** advance(members))
+        scalars = (beta1, fresh1, beta2, eps, step_size, options["weight_decay"], self._sign(options))
+        self._call(_ADAMAX, members, ("exp_avg", "exp_inf"), scalars)
 
 
 class NAdam(_Moments):
@@ -88,6 +83,8 @@ class NAdam(_Moments):
         maximize: ascend.
         foreach, capturable, differentiable: as of ``Optimizer``.
     """
+
+    _counters = ("step", "mu_product")
 
     def __init__(
         self,
@@ -113,25 +110,27 @@ class NAdam(_Moments):
         super()._check_options(options)
         self._check_not_negative(options, "momentum_decay")
 
-    def _update(self, parameter: Tensor, gradient: Tensor, options: Mapping[str, Any], state: dict[str, Any]) -> None:
-        self._start(parameter, state, mu_product=1.0)
+    def _start(self, parameter: Tensor, options: dict[str, Any]) -> dict[str, Any]:
+        return {"mu_product": 1.0, **super()._start(parameter, options)}
+
+    def _step_alike(self, members: Members, options: dict[str, Any]) -> None:
+        step, lr = advance(members), options["lr"]
         beta1, beta2 = options["betas"]
-        step, lr = state["step"], options["lr"]
 
         def momentum(t: int) -> float:
             return float(beta1 * (1.0 - 0.5 * 0.96 ** (t * options["momentum_decay"])))
 
         now, following = momentum(step), momentum(step + 1)
-        state["mu_product"] *= now
-        product = state["mu_product"]
+        product = members.states[0]["mu_product"] * now
+        for state in members.states:
+            state["mu_product"] = product
         scales = (
             lr * (1.0 - now) / (1.0 - product),
             lr * following / (1.0 - product * following),
             1.0 / math.sqrt(1.0 - beta2**step),
         )
-        mean, square = state["exp_avg"], state["exp_avg_sq"]
-        scalars = (beta1, beta2, options["eps"], *scales, *self._decay(options), self._sign(options))
-        ops.nadam_step(parameter, gradient, mean, square, *scalars, out=(parameter, mean, square))
+        scalars = (*moments(options), *scales, *decay(options), self._sign(options))
+        self._call(_NADAM, members, ("exp_avg", "exp_avg_sq"), scalars)
 
 
 class RAdam(_Moments):
@@ -166,19 +165,19 @@ class RAdam(_Moments):
         options |= {"maximize": maximize, "decoupled_weight_decay": decoupled_weight_decay}
         super().__init__(params, options | execution_options(self, foreach, capturable, differentiable))
 
-    def _update(self, parameter: Tensor, gradient: Tensor, options: Mapping[str, Any], state: dict[str, Any]) -> None:
-        self._start(parameter, state)
-        beta1, beta2 = options["betas"]
-        step = state["step"]
-        kept = 1.0 - beta2**step
-        longest = 2.0 / (1.0 - beta2) - 1.0  # of the average that an exponential one stands for
-        length = longest - 2.0 * step * beta2**step / kept
-        rectification = 0.0
-        if length > 5.0:
-            variances = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
-            rectification = math.sqrt(variances) * math.sqrt(kept)
-        step_size = options["lr"] / (1.0 - beta1**step)
-        mean, square = state["exp_avg"], state["exp_avg_sq"]
-        decay = self._decay(options)
-        scalars = (beta1, beta2, options["eps"], step_size, rectification, *decay, self._sign(options))
-        ops.radam_step(parameter, gradient, mean, square, *scalars, out=(parameter, mean, square))
+    def _step_alike(self, members: Members, options: dict[str, Any]) -> None:
+        step = advance(members)
+        step_size = options["lr"] / (1.0 - options["betas"][0] ** step)
+        scalars = (*moments(options), step_size, _rectification(options["betas"][1], step))
+        self._call(_RADAM, members, ("exp_avg", "exp_avg_sq"), (*scalars, *decay(options), self._sign(options)))
+
+
+def _rectification(beta2: float, step: int) -> float:
+    """Of the variance of the second moment, times the root of its bias; 0 as long as the variance is infinite."""
+    kept = 1.0 - beta2**step
+    longest = 2.0 / (1.0 - beta2) - 1.0  # of the average that an exponential one stands for
+    length = longest - 2.0 * step * beta2**step / kept
+    if length <= 5.0:
+        return 0.0
+    variances = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
+    return math.sqrt(variances) * math.sqrt(kept)

@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tensorwright import Tensor, full_like, ops, zeros_like
+from tensorwright import Tensor, zeros_like
 
-from ._optimizer import Optimizer, Params, execution_options
+from ._elementwise import ElementwiseOptimizer, Members, advance, filled_like
+from ._library import update
+from ._optimizer import Params, execution_options
+
+_ADAGRAD, _ADADELTA = update("adagrad"), update("adadelta")
+_RMSPROP = {  # by what is kept beside the mean of the squares
+    (): update("rmsprop"),
+    ("momentum_buffer",): update("rmsprop_momentum"),
+    ("grad_avg",): update("rmsprop_centered"),
+    ("grad_avg", "momentum_buffer"): update("rmsprop_centered_momentum"),
+}
 
 
-class Adagrad(Optimizer):
+class Adagrad(ElementwiseOptimizer):
     """Steps divided by the root of the sum of squared gradients (Duchi et al. 2011).
 
     Args:
@@ -46,16 +56,16 @@ class Adagrad(Optimizer):
         super()._check_options(options)
         self._check_not_negative(options, "lr_decay", "initial_accumulator_value")
 
-    def _update(self, parameter: Tensor, gradient: Tensor, options: Mapping[str, Any], state: dict[str, Any]) -> None:
-        if not state:
-            state.update(step=0, sum=full_like(parameter, options["initial_accumulator_value"]))
-        state["step"] += 1
-        lr = options["lr"] / (1 + (state["step"] - 1) * options["lr_decay"])
+    def _start(self, parameter: Tensor, options: dict[str, Any]) -> dict[str, Any]:
+        return {"step": 0, "sum": filled_like(parameter, options["initial_accumulator_value"])}
+
+    def _step_alike(self, members: Members, options: dict[str, Any]) -> None:
+        lr = options["lr"] / (1 + (advance(members) - 1) * options["lr_decay"])
         scalars = (lr, options["eps"], options["weight_decay"], self._sign(options))
-        ops.adagrad_step(parameter, gradient, state["sum"], *scalars, out=(parameter, state["sum"]))
+        self._call(_ADAGRAD, members, ("sum",), scalars)
 
 
-class Adadelta(Optimizer):
+class Adadelta(ElementwiseOptimizer):
     """Steps whose size follows that of earlier steps (Zeiler 2012).
 
     Args:
@@ -89,16 +99,17 @@ class Adadelta(Optimizer):
         if not 0.0 <= options["rho"] <= 1.0:
             raise ValueError(f"Adadelta: rho must be in [0, 1], got {options['rho']}")
 
-    def _update(self, parameter: Tensor, gradient: Tensor, options: Mapping[str, Any], state: dict[str, Any]) -> None:
-        if not state:
-            state.update(step=0, square_avg=zeros_like(parameter), acc_delta=zeros_like(parameter))
-        state["step"] += 1
-        square, delta = state["square_avg"], state["acc_delta"]
-        scalars = (options["lr"], options["rho"], options["eps"], options["weight_decay"], self._sign(options))
-        ops.adadelta_step(parameter, gradient, square, delta, *scalars, out=(parameter, square, delta))
+    def _start(self, parameter: Tensor, options: dict[str, Any]) -> dict[str, Any]:
+        return {"step": 0, "square_avg": zeros_like(parameter), "acc_delta": zeros_like(parameter)}
+
+    def _step_alike(self, members: Members, options: dict[str, Any]) -> None:
+        advance(members)
+        rho = options["rho"]
+        scalars = (options["lr"], rho, 1.0 - rho, options["eps"], options["weight_decay"], self._sign(options))
+        self._call(_ADADELTA, members, ("square_avg", "acc_delta"), scalars)
 
 
-class RMSprop(Optimizer):
+class RMSprop(ElementwiseOptimizer):
     """Steps divided by the root of the running mean of squared gradients (Tieleman and Hinton 2012).
 
     Args:
@@ -135,23 +146,27 @@ class RMSprop(Optimizer):
         super()._check_options(options)
         self._check_not_negative(options, "momentum", "alpha")
 
-    def _update(self, parameter: Tensor, gradient: Tensor, options: Mapping[str, Any], state: dict[str, Any]) -> None:
-        momentum, centered = options["momentum"], options["centered"]
-        if not state:
-            state.update(step=0, square_avg=zeros_like(parameter))
-            if momentum > 0:
-                state["momentum_buffer"] = zeros_like(parameter)
-            if centered:
-                state["grad_avg"] = zeros_like(parameter)
-        state["step"] += 1
-        square = state["square_avg"]
-        scalars = (options["lr"], options["alpha"], options["eps"], options["weight_decay"])
-        if momentum <= 0 and not centered:
-            ops.rmsprop_step(parameter, gradient, square, *scalars, self._sign(options), out=(parameter, square))
-            return
-        mean = state["grad_avg"] if centered else zeros_like(parameter)
-        buffer = state["momentum_buffer"] if momentum > 0 else zeros_like(parameter)
-        further = (momentum, float(centered), self._sign(options))
-        ops.rmsprop_full_step(
-            parameter, gradient, square, mean, buffer, *scalars, *further, out=(parameter, square, mean, buffer)
+    @staticmethod
+    def _further(options: Mapping[str, Any]) -> tuple[str, ...]:
+        """What is kept beside the mean of the squares."""
+        centered = ("grad_avg",) if options["centered"] else ()
+        return (*centered, "momentum_buffer") if options["momentum"] > 0 else centered
+
+    def _start(self, parameter: Tensor, options: dict[str, Any]) -> dict[str, Any]:
+        kept = {name: zeros_like(parameter) for name in self._further(options)}
+        return {"step": 0, "square_avg": zeros_like(parameter), **kept}
+
+    def _step_alike(self, members: Members, options: dict[str, Any]) -> None:
+        advance(members)
+        further, alpha = self._further(options), options["alpha"]
+        scalars: tuple[float, ...] = (
+            options["lr"],
+            alpha,
+            1.0 - alpha,
+            options["eps"],
+            options["weight_decay"],
+            self._sign(options),
         )
+        if "momentum_buffer" in further:
+            scalars += (options["momentum"],)
+        self._call(_RMSPROP[further], members, ("square_avg", *further), scalars)

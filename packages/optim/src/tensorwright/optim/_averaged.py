@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tensorwright import Tensor, full_like, ops, zeros_like
+from tensorwright import Tensor, zeros_like
 
-from ._optimizer import Optimizer, Params, execution_options
+from ._elementwise import ElementwiseOptimizer, Members, advance, filled_like
+from ._library import update
+from ._optimizer import Params, execution_options
+
+_ASGD, _RPROP = update("asgd"), update("rprop")
 
 
-class ASGD(Optimizer):
+class ASGD(ElementwiseOptimizer):
     """Gradient descent that also keeps the mean of the parameters, in ``state[p]["ax"]`` (Polyak and Juditsky 1992).
 
     Args:
@@ -23,6 +27,8 @@ class ASGD(Optimizer):
         maximize: ascend.
         foreach, differentiable, capturable: as of ``Optimizer``.
     """
+
+    _counters = ("step", "eta", "mu")
 
     def __init__(
         self,
@@ -41,19 +47,23 @@ class ASGD(Optimizer):
         options |= {"maximize": maximize}
         super().__init__(params, options | execution_options(self, foreach, capturable, differentiable))
 
-    def _update(self, parameter: Tensor, gradient: Tensor, options: Mapping[str, Any], state: dict[str, Any]) -> None:
-        lr, lambd = options["lr"], options["lambd"]
-        if not state:
-            state.update(step=0, eta=lr, mu=1.0, ax=zeros_like(parameter))
-        state["step"] += 1
-        mean, eta = state["ax"], state["eta"]
-        scalars = (eta, 1.0 - lambd * eta, state["mu"], options["weight_decay"], self._sign(options))
-        ops.asgd_step(parameter, gradient, mean, *scalars, out=(parameter, mean))
-        state["eta"] = lr / (1.0 + lambd * lr * state["step"]) ** options["alpha"]
-        state["mu"] = 1.0 / max(1.0, state["step"] - options["t0"])
+    def _start(self, parameter: Tensor, options: dict[str, Any]) -> dict[str, Any]:
+        return {"step": 0, "eta": float(options["lr"]), "mu": 1.0, "ax": zeros_like(parameter)}
+
+    def _step_alike(self, members: Members, options: dict[str, Any]) -> None:
+        step, lr, lambd = advance(members), options["lr"], options["lambd"]
+        eta, mu = members.states[0]["eta"], members.states[0]["mu"]
+        scalars = (eta, 1.0 - lambd * eta, mu, options["weight_decay"], self._sign(options))
+        self._call(_ASGD, members, ("ax",), scalars)
+        following = {
+            "eta": lr / (1.0 + lambd * lr * step) ** options["alpha"],
+            "mu": 1.0 / max(1.0, step - options["t0"]),
+        }
+        for state in members.states:
+            state.update(following)
 
 
-class Rprop(Optimizer):
+class Rprop(ElementwiseOptimizer):
     """Steps whose sizes grow while the gradient keeps its sign and shrink when it changes (Riedmiller and Braun 1993).
 
     Args:
@@ -85,10 +95,10 @@ class Rprop(Optimizer):
         if not 0.0 < options["etas"][0] < 1.0 < options["etas"][1]:
             raise ValueError(f"Rprop: etas must be below and above 1, got {options['etas']}")
 
-    def _update(self, parameter: Tensor, gradient: Tensor, options: Mapping[str, Any], state: dict[str, Any]) -> None:
-        if not state:
-            state.update(step=0, prev=zeros_like(parameter), step_size=full_like(parameter, options["lr"]))
-        state["step"] += 1
-        previous, size = state["prev"], state["step_size"]
+    def _start(self, parameter: Tensor, options: dict[str, Any]) -> dict[str, Any]:
+        return {"step": 0, "prev": zeros_like(parameter), "step_size": filled_like(parameter, options["lr"])}
+
+    def _step_alike(self, members: Members, options: dict[str, Any]) -> None:
+        advance(members)
         scalars = (*options["etas"], *options["step_sizes"], self._sign(options))
-        ops.rprop_step(parameter, gradient, previous, size, *scalars, out=(parameter, previous, size))
+        self._call(_RPROP, members, ("prev", "step_size"), scalars)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -38,6 +39,8 @@ class Optimizer:
     Optimizers take ``foreach``, ``capturable`` and ``fused``, which have no effect, and refuse ``differentiable``.
     """
 
+    _counters: tuple[str, ...] = ("step",)  # entries of a parameter's state that are numbers
+
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
             raise TypeError(
@@ -45,7 +48,7 @@ class Optimizer:
             )
         self.defaults = defaults
         self._stepped = False  # for the schedules of learning rates, whose steps come second
-        self.state: dict[Tensor, dict[str, Any]] = {}
+        self.state: dict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
         entries: list[Any] = list(params)
         if not entries:
@@ -126,11 +129,14 @@ class Optimizer:
                 loss = closure()
         with tw.no_grad():
             for group in self.param_groups:
-                for parameter in group["params"]:
-                    gradient = parameter.grad
-                    if gradient is not None:
-                        self._update(parameter, gradient, group, self.state.setdefault(parameter, {}))
+                self._update_group(group)
         return loss
+
+    def _update_group(self, group: dict[str, Any]) -> None:
+        for parameter in group["params"]:
+            gradient = parameter.grad
+            if gradient is not None:
+                self._update(parameter, gradient, group, self.state[parameter])
 
     def _update(self, parameter: Tensor, gradient: Tensor, options: Mapping[str, Any], state: dict[str, Any]) -> None:
         raise NotImplementedError(f"{type(self).__name__} defines no _update()")
@@ -146,7 +152,8 @@ class Optimizer:
                 numbers[id(parameter)] = len(numbers)
             packed = {key: value for key, value in group.items() if key != "params"}
             groups.append({**packed, "params": [numbers[id(parameter)] for parameter in group["params"]]})
-        return {"state": {numbers[id(p)]: dict(state) for p, state in self.state.items()}, "param_groups": groups}
+        state = {numbers[id(parameter)]: dict(kept) for parameter, kept in self.state.items() if kept}
+        return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over what ``state_dict`` of the same kind of optimizer returned.
@@ -164,12 +171,20 @@ class Optimizer:
         parameters = [p for group in self.param_groups for p in group["params"]]
         numbers = [number for group in saved for number in group["params"]]
         by_number = dict(zip(numbers, parameters, strict=True))
-        self.state = {
-            by_number[number]: {key: _adopt(by_number[number], key, value) for key, value in state.items()}
-            for number, state in state_dict["state"].items()
-        }
+        self.state = defaultdict(dict)
+        for number, state in state_dict["state"].items():
+            parameter = by_number[number]
+            self.state[parameter] = {key: self._adopted(parameter, key, value) for key, value in state.items()}
         for group, saved_group in zip(self.param_groups, saved, strict=True):
             group.update({key: value for key, value in saved_group.items() if key != "params"})
+
+    def _adopted(self, parameter: Tensor, key: str, value: Any) -> Any:
+        """A copy of a saved value. Counters become numbers; tensors take the parameter's dtype."""
+        if not isinstance(value, Tensor):
+            return value
+        if key in self._counters:
+            return int(value.item()) if key == "step" else float(value.item())
+        return value.detach().to(dtype=parameter.dtype).clone()
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
@@ -177,12 +192,3 @@ class Optimizer:
             lines.append(f"Parameter Group {number}")
             lines += [f"    {key}: {value}" for key, value in sorted(group.items()) if key != "params"]
         return "\n".join([*lines, ")"])
-
-
-def _adopt(parameter: Tensor, key: str, value: Any) -> Any:
-    """A copy of a saved value; tensors other than the step count take the parameter's dtype."""
-    if not isinstance(value, Tensor):
-        return value
-    if key == "step":
-        return int(value.item())
-    return value.detach().to(dtype=parameter.dtype).clone()

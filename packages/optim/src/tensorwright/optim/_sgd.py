@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tensorwright import Tensor, ops, zeros_like
+from tensorwright import Tensor, zeros_like
 
-from ._optimizer import Optimizer, Params, execution_options
+from ._elementwise import ElementwiseOptimizer, Members
+from ._library import update
+from ._optimizer import Params, execution_options
+
+_SGD, _SGD_MOMENTUM = update("sgd"), update("sgd_momentum")
 
 
-class SGD(Optimizer):
+class SGD(ElementwiseOptimizer):
     """Gradient descent with momentum (Sutskever et al. 2013).
 
     Args:
@@ -63,25 +67,20 @@ class SGD(Optimizer):
                 f"momentum={options['momentum']}, dampening={options['dampening']}"
             )
 
-    def _update(self, parameter: Tensor, gradient: Tensor, options: Mapping[str, Any], state: dict[str, Any]) -> None:
-        sign = -1.0 if options["maximize"] else 1.0
-        momentum, dampening = options["momentum"], options["dampening"]
+    def _start(self, parameter: Tensor, options: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
+    def _progress(self, state: dict[str, Any]) -> object:
+        return state.get("momentum_buffer") is not None
+
+    def _step_alike(self, members: Members, options: dict[str, Any]) -> None:
+        sign, momentum, fresh = self._sign(options), float(options["momentum"]), 1.0 - options["dampening"]
         if momentum == 0.0:
-            ops.sgd_step_(parameter, gradient, options["lr"], options["weight_decay"], sign)
+            self._call(_SGD, members, (), (options["lr"], options["weight_decay"], sign))
             return
-        if state.get("momentum_buffer") is None:
-            state["momentum_buffer"] = zeros_like(parameter)
-            dampening = 0.0  # the first buffer is the gradient itself
-        buffer = state["momentum_buffer"]
-        ops.sgd_momentum_step(
-            parameter,
-            gradient,
-            buffer,
-            options["lr"],
-            momentum,
-            dampening,
-            options["weight_decay"],
-            float(options["nesterov"]),
-            sign,
-            out=(parameter, buffer),
-        )
+        if not self._progress(members.states[0]):
+            fresh = 1.0  # the first buffer is the gradient itself
+            for parameter, state in zip(members.parameters, members.states, strict=True):
+                state["momentum_buffer"] = zeros_like(parameter)
+        scalars = (options["lr"], momentum, fresh, float(options["nesterov"]), options["weight_decay"], sign)
+        self._call(_SGD_MOMENTUM, members, ("momentum_buffer",), scalars)

@@ -2,9 +2,9 @@
 // one whatever the length, and each line gets the same bits however many there are.
 #include <utility>
 
+#include <tensorwright/simd/vec.h>
 #include "cpu/fft_kernels.h"
 #include "cpu/isa/transpose.h"
-#include "simd/vec.h"
 
 namespace tw {
 namespace TW_ISA_NS {

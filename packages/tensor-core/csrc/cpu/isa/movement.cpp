@@ -1,7 +1,7 @@
 #include "cpu/movement.h"
 
+#include <tensorwright/simd/vec.h>
 #include "cpu/isa/transpose.h"
-#include "simd/vec.h"
 
 namespace tw {
 namespace TW_ISA_NS {

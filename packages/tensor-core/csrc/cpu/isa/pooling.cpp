@@ -1,6 +1,6 @@
 // Maxima of windows of 2 x 2, the usual ones, a vector of windows at a time.
+#include <tensorwright/simd/reduction_loop.h>
 #include "cpu/isa_kernels.h"
-#include "simd/reduction_loop.h"
 
 namespace tw {
 namespace TW_ISA_NS {

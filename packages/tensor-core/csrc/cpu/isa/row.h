@@ -1,7 +1,7 @@
 // Loops over rows of memory in vectors, and sums over them in the reduction tree: 16 virtual lanes, blocks of 1024.
 #pragma once
 
-#include "simd/reduction_loop.h"
+#include <tensorwright/simd/reduction_loop.h>
 
 #define TW_INLINE_LAMBDA __attribute__((always_inline))
 

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "simd/vec.h"
+#include <tensorwright/simd/vec.h>
 
 namespace tw {
 namespace TW_ISA_NS {
