@@ -6,6 +6,7 @@
 #include "archive/archive.h"
 #include "builtin/table.h"
 #include "ir/text.h"
+#include "kernels/fused_group.h"
 #include "program_object.h"
 #include "trace/trace.h"
 
@@ -38,6 +39,7 @@ const tw_op_def kOps[] = {
     op("jit::program() -> Object", boxed<new_program>),
     op("jit::parse(str text) -> Object", boxed<parse_program>),
     op("jit::load(str path) -> Object", boxed<load_program>),
+    op("jit::fusion_runs() -> int[]", boxed<fusion_runs>),
     op("jit::use_host_text(Object show_tensor, Object print) -> ()", boxed<use_host_text>),
 };
 

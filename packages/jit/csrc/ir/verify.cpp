@@ -1,6 +1,7 @@
 #include "verify.h"
 
 #include "../builtin/table.h"
+#include "../kernels/expansions.h"
 #include "registry.h"
 #include "structure.h"
 #include "text.h"
@@ -142,7 +143,9 @@ class Verifier {
       });
       if (inner == module_[region].last) continue;
       const RegistryOp* op = registry_op(module_.op_of(inner));
-      if (!op || !(op->pointwise || op->reduction)) fail(inner, "a fusion holds pointwise ops and reductions only");
+      const bool fits = op ? op->pointwise || op->reduction || is_expanded(op->name) || is_cast(op->name)
+                           : module_.op_of(inner) == "tuple.get";
+      if (!fits) fail(inner, "a fusion holds pointwise ops and reductions only");
     }
   }
 

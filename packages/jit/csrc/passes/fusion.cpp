@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "../kernels/expansions.h"
 #include "pass.h"
 
 namespace tw::jit {
@@ -14,8 +15,17 @@ using Shape = std::vector<Dim>;
 struct Group {
   std::set<std::pair<uint64_t, NodeId>> members;  // in program order
   Shape full;                                     // what the pointwise part sweeps
-  std::vector<ArgTree> reduction;                 // (dim, keepdim) of its reductions, or empty
-  Shape reduced;
+  std::optional<uint64_t> dims;                   // those that its reductions fold, as bits
+
+  // What reductions give, with the folded dimensions as 1 and without them.
+  Shape reduced(Dim one, bool keepdim) const {
+    Shape shape;
+    for (size_t d = 0; d < full.size(); ++d) {
+      const bool folded = *dims >> d & 1;
+      if (!folded || keepdim) shape.push_back(folded ? one : full[d]);
+    }
+    return shape;
+  }
 };
 
 class Grouper {
@@ -32,7 +42,7 @@ class Grouper {
     for (const std::vector<NodeId>& unit : units) {
       for (const NodeId node : unit)
         if (node != end) module_.move_before(node, end);
-      if (unit.size() > 1) emit(unit), ++count;
+      if (ops(unit) > 1) emit(unit), ++count;
     }
     return count;
   }
@@ -99,42 +109,114 @@ class Grouper {
   // A group of its own, if the op is one of those that groups are made of.
   bool alone(NodeId node, Group& group) {
     const OpFacts* op = edit_.facts(node);
-    if (!op || !(op->op->pointwise || op->op->reduction) || !edit_.pure(node) || !shape(node)) return false;
+    const bool expanded = op && is_expanded(op->op->name);
+    const bool pointwise = op && (op->op->pointwise || casts(node, *op->op));
+    if (!op || !(pointwise || op->op->reduction || expanded) || !edit_.pure(node)) return false;
     bool known = true;
     module_.each_operand(node, [&](NodeId operand) { known &= shape(operand) != nullptr; });
-    if (!known || op->op->nrets != 1) return false;
+    if (!known || (op->op->nrets != 1 && !expanded)) return false;
     group.members.insert({module_[node].order, node});
-    group.full = *shape(node);
-    if (!op->op->reduction) return true;
-    const auto input = edit_.argument(node, 0), dim = edit_.argument(node, "dim"),
-               keep = edit_.argument(node, "keepdim");
-    if (!input || input->kind != ArgKind::kNode || !dim || !keep) return false;
+    if (!expanded && !op->op->reduction) {
+      if (shape(node)) group.full = *shape(node);
+      return shape(node) != nullptr;
+    }
+    const auto input = edit_.argument(node, 0);
+    if (!input || input->kind != ArgKind::kNode) return false;
     group.full = *shape(NodeId(input->index));
-    group.reduction = {*dim, *keep}, group.reduced = *shape(node);
-    return true;
+    group.dims = expanded && op->op->name == "tw::native_layer_norm" ? last_dims(node, group.full.size())
+                                                                     : named_dims(node, group.full.size());
+    return group.dims.has_value();
   }
 
-  static bool fits(const Group& a, const Group& b) {
-    const bool both = !a.reduction.empty() && !b.reduction.empty();
-    if (both) return a.full == b.full && a.reduced == b.reduced && same_argument(a.reduction[0], b.reduction[0]);
-    if (a.full == b.full) return true;
-    return (!a.reduction.empty() && b.full == a.reduced) || (!b.reduction.empty() && a.full == b.reduced);
+  // Whether it copies into another dtype, and does nothing else.
+  bool casts(NodeId node, const RegistryOp& op) {
+    if (!is_cast(op.name)) return false;
+    const auto format = edit_.argument(node, "memory_format"), device = edit_.argument(node, "device");
+    const Constant* where = device ? edit_.constant(*device) : nullptr;
+    const bool here = !device || device->kind == ArgKind::kNone ||
+                      (where && where->kind == ConstantKind::kDevice && where->device.type == TW_DEVICE_CPU);
+    return here && (!format || format->kind == ArgKind::kNone);
+  }
+
+  std::optional<uint64_t> named_dims(NodeId node, size_t rank) {
+    const auto dim = edit_.argument(node, "dim");
+    if (!dim || rank >= 64) return std::nullopt;
+    const uint64_t all = (uint64_t{1} << rank) - 1;
+    if (dim->kind == ArgKind::kNone) return all;
+    std::vector<int64_t> named;
+    if (const auto one = edit_.integer(*dim))
+      named = {*one};
+    else if (const auto list = edit_.integers(*dim))
+      named = *list;
+    else
+      return std::nullopt;
+    uint64_t dims = 0;
+    for (const int64_t d : named) {
+      const int64_t place = d < 0 ? d + static_cast<int64_t>(rank) : d;
+      if (place < 0 || place >= static_cast<int64_t>(rank))
+        return rank == 0 ? std::optional<uint64_t>(0) : std::nullopt;
+      dims |= uint64_t{1} << place;
+    }
+    return named.empty() ? all : dims;
+  }
+
+  std::optional<uint64_t> last_dims(NodeId node, size_t rank) {
+    const auto sizes = edit_.argument(node, 1);
+    if (!sizes || rank >= 64 || sizes->items.size() > rank) return std::nullopt;
+    uint64_t dims = 0;
+    for (size_t d = rank - sizes->items.size(); d < rank; ++d) dims |= uint64_t{1} << d;
+    return dims;
+  }
+
+  // Whether what goes over `of_rows` fits the values of the other group's rows.
+  bool by_rows(const Group& other, const Shape& of_rows) {
+    const Dim one = module_.dims.constant(1);
+    return other.dims && (of_rows == other.reduced(one, true) || of_rows == other.reduced(one, false));
+  }
+
+  bool fits(const Group& a, const Group& b) {
+    if (a.dims && b.dims) return a.full == b.full && *a.dims == *b.dims;
+    return a.full == b.full || by_rows(a, b.full) || by_rows(b, a.full);
+  }
+
+  // Whether the op takes values of rows only where they stand for their rows: with the folded dimensions as 1, or if
+  // these are the first ones.
+  bool lines_up(NodeId node, const Group& group) {
+    if (!group.dims || (*group.dims & (*group.dims + 1)) == 0 || !shape(node) || *shape(node) != group.full)
+      return true;
+    const Shape dropped = group.reduced(module_.dims.constant(1), false);
+    bool fine = true;
+    module_.each_operand(node, [&](NodeId operand) {
+      if (group.members.count({module_[operand].order, operand}))
+        fine &= *shape(operand) != dropped || dropped == group.full;
+    });
+    return fine;
   }
 
   static Group united(Group a, const Group& b) {
     a.members.insert(b.members.begin(), b.members.end());
-    if (a.reduction.empty() && !b.reduction.empty()) a.reduction = b.reduction, a.reduced = b.reduced, a.full = b.full;
+    if (!a.dims && b.dims) a.dims = b.dims, a.full = b.full;
     return a;
+  }
+
+  // The parts of what an op of several results gives go where it goes.
+  bool joins_whole(NodeId node) {
+    if (!edit_.is(node, "tuple.get")) return false;
+    const auto found = group_of_.find(needs_[node].empty() ? NodeId() : needs_[node][0]);
+    if (found == group_of_.end()) return false;
+    groups_[found->second].members.insert({module_[node].order, node});
+    group_of_[node] = found->second;
+    return true;
   }
 
   void join(NodeId node) {
     Group group;
-    if (!alone(node, group)) return;
+    if (joins_whole(node) || !alone(node, group)) return;
     std::set<size_t> taken;
     for (const NodeId operand : needs_[node])
       if (const auto found = group_of_.find(operand); found != group_of_.end()) taken.insert(found->second);
     for (const size_t other : taken) {
-      if (!fits(groups_[other], group)) continue;
+      if (!fits(groups_[other], group) || !lines_up(node, groups_[other])) continue;
       Group both = united(groups_[other], group);
       std::set<NodeId> together;
       for (const auto& member : both.members) together.insert(member.second);
@@ -167,6 +249,10 @@ class Grouper {
     for (const NodeId part : unit)
       for (const NodeId operand : needs_[part]) place(operand, done, units);
     units.push_back(std::move(unit));
+  }
+
+  int64_t ops(const std::vector<NodeId>& unit) const {
+    return std::count_if(unit.begin(), unit.end(), [&](NodeId node) { return !edit_.is(node, "tuple.get"); });
   }
 
   // ---- the region -------------------------------------------------------------------------------------------------

@@ -3,21 +3,22 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "../kernels/fused_group.h"
+#include "plan_file.h"
+
 namespace tw::jit {
 
 // ---- making a plan --------------------------------------------------------------------------------------------------
 
 class Planner {
  public:
-  Planner(Program& program, FunctionId function)
-      : program_(program),
-        module_(program.module),
-        function_(module_.function(function)),
-        plan_(std::make_shared<Plan>()) {}
+  Planner(Program& program, RegionId region, std::string name)
+      : program_(program), module_(program.module), region_(region), plan_(std::make_shared<Plan>()) {
+    plan_->name_ = std::move(name);
+  }
 
   std::shared_ptr<const Plan> plan() {
-    plan_->name_ = module_.names[function_.name];
-    for (NodeId node = module_.first(function_.body); node; node = module_[node].next)
+    for (NodeId node = module_.first(region_); node; node = module_[node].next)
       if (!add(node)) return nullptr;
     mark_dead();
     return plan_;
@@ -32,6 +33,8 @@ class Planner {
     if (op == "get_attr") return attribute(node);
     if (op == "tuple.get") return places_.count(node) || item(node);
     if (op == "return") return updates(node) && source(module_.item(module_[node].args, 0), "", plan_->result_);
+    if (op == "yield") return yields(node);
+    if (op == "fusion") return fusion(node);
     const RegistryOp* registered = registry_op(op);
     return registered && call(node, *registered);
   }
@@ -87,6 +90,31 @@ class Planner {
     return true;
   }
 
+  bool yields(NodeId node) {
+    const Arg& args = module_[node].args;
+    Plan::List list{TW_VALUES, std::vector<Source>(args.count)};
+    for (uint32_t i = 0; i < args.count; ++i)
+      if (!source(module_.item(args, i), "", list.items[i])) return false;
+    plan_->lists_.push_back(std::move(list));
+    plan_->result_ = {Source::kList, static_cast<uint32_t>(plan_->lists_.size() - 1)};
+    return true;
+  }
+
+  bool fusion(NodeId node) {
+    const Arg& args = module_[node].args;
+    auto region = Plan::of_fusion(program_, node);
+    if (!region || region->parameters_.size() != args.count) return false;
+    Plan::Instruction instruction{};
+    instruction.args.resize(args.count);
+    for (uint32_t i = 0; i < args.count; ++i)
+      if (!source(module_.item(args, i), "", instruction.args[i])) return false;
+    const auto count = static_cast<uint32_t>(region->lists_[region->result_.index].items.size());
+    instruction.fused = std::make_shared<const FusedGroup>(std::move(region));
+    if (!parts(node, count, instruction)) return false;
+    plan_->instructions_.push_back(std::move(instruction));
+    return true;
+  }
+
   bool keyword(const RegistryOp& op, const std::string& name, const Arg& arg, Plan::Instruction& instruction) {
     if (name == "into") return targets(arg, instruction);
     const int place = op.argument(name);
@@ -138,18 +166,20 @@ class Planner {
     return true;
   }
 
-  // The parts of several results go straight to the nodes that take them.
   bool results(NodeId node, const RegistryOp& op, Plan::Instruction& instruction) {
-    instruction.results.assign(op.nrets, Plan::kNowhere);
-    if (op.nrets == 1) {
-      places_[node] = {Source::kSlot, new_slot()};
-      instruction.results[0] = places_[node].index;
-      return true;
-    }
+    if (op.nrets != 1) return parts(node, op.nrets, instruction);
+    places_[node] = {Source::kSlot, new_slot()};
+    instruction.results = {places_[node].index};
+    return true;
+  }
+
+  // The parts of several results go straight to the nodes that take them.
+  bool parts(NodeId node, uint32_t count, Plan::Instruction& instruction) {
+    instruction.results.assign(count, Plan::kNowhere);
     for (const NodeId user : module_[node].users) {
       if (module_.op_of(user) != "tuple.get") return false;
       const int64_t k = module_.constants[ConstantId(module_.item(module_[user].args, 1).index)].integer;
-      if (k < 0 || k >= op.nrets) return false;
+      if (k < 0 || k >= count) return false;
       uint32_t& place = instruction.results[static_cast<size_t>(k)];
       if (place == Plan::kNowhere) place = new_slot();
       places_[user] = {Source::kSlot, place};
@@ -222,13 +252,22 @@ class Planner {
 
   Program& program_;
   const Module& module_;
-  const Function& function_;
+  RegionId region_;
   std::shared_ptr<Plan> plan_;
   std::unordered_map<NodeId, Source> places_;
 };
 
 std::shared_ptr<const Plan> Plan::make(Program& program, FunctionId function) {
-  return Planner(program, function).plan();
+  const Function& f = program.module.function(function);
+  return Planner(program, f.body, program.module.names[f.name]).plan();
+}
+
+std::shared_ptr<const Plan> Plan::of_fusion(Program& program, NodeId fusion) {
+  const RegionId region = program.module[fusion].regions.at(0);
+  for (NodeId node = program.module.first(region); node; node = program.module[node].next)
+    if (!program.module[node].regions.empty() || program.module.op_of(node) == "return") return nullptr;
+  auto plan = Planner(program, region, "fusion").plan();
+  return plan && plan->result_.kind == Source::kList ? plan : nullptr;
 }
 
 std::shared_ptr<const Plan> PlanCache::get(Program& program, FunctionId function) {
@@ -241,99 +280,6 @@ std::shared_ptr<const Plan> PlanCache::get(Program& program, FunctionId function
 }
 
 // ---- running --------------------------------------------------------------------------------------------------------
-
-// The values of one run.
-class Plan::File {
- public:
-  explicit File(const Plan& plan) : plan_(plan), slots_(plan.slots_, value_none()) {}
-  File(const File&) = delete;
-  ~File() {
-    for (tw_value& value : slots_) clear(value);
-  }
-
-  void run(const Instruction& instruction) {
-    check(g_host->poll());
-    if (instruction.op)
-      call(instruction);
-    else
-      take_item(instruction);
-    for (const uint32_t place : instruction.dead) clear(slots_[place]);
-    scratch_.clear();
-  }
-
-  tw_value& operator[](uint32_t slot) { return slots_[slot]; }
-
-  // Borrowed from the file, the plan, or the scratch memory of this instruction.
-  tw_value read(const Source& source) {
-    switch (source.kind) {
-      case Source::kSlot:
-        return slots_[source.index];
-      case Source::kConstant:
-        return plan_.constants_[source.index].get();
-      default:
-        return read_list(plan_.lists_[source.index]);
-    }
-  }
-
- private:
-  static void clear(tw_value& value) {
-    if (value.tag == TW_TENSOR)
-      g_host->release(value.u.t), value = value_none();
-    else if (value.tag != TW_NONE)
-      g_host->value_clear(&value);
-  }
-
-  tw_value read_list(const List& list) {
-    // Eight bytes an item for tensors, ints and floats, sixteen for values.
-    auto& memory = scratch_.emplace_back(list.items.size() * (list.tag == TW_VALUES ? 2 : 1));
-    for (size_t i = 0; i < list.items.size(); ++i) {
-      const tw_value item = read(list.items[i]);
-      if (list.tag == TW_TENSORS)
-        reinterpret_cast<tw_tensor**>(memory.data())[i] = From<TensorRef>::get(item).get();
-      else if (list.tag == TW_INTS)
-        memory[i] = Scalar(item).integer();
-      else if (list.tag == TW_FLOATS)
-        reinterpret_cast<double*>(memory.data())[i] = Scalar(item).real();
-      else
-        reinterpret_cast<tw_value*>(memory.data())[i] = item;
-    }
-    tw_value value{list.tag, static_cast<uint32_t>(list.items.size()), {0}};
-    value.u.p = memory.data();
-    return value;
-  }
-
-  void call(const Instruction& instruction) {
-    constexpr size_t kMost = 64;
-    tw_value args[kMost], rets[kMost];
-    const size_t nargs = instruction.args.size(), nrets = instruction.results.size();
-    if (nargs > kMost || nrets > kMost) throw Error(TW_E_UNSUPPORTED, "an op of the graph has more than 64 arguments");
-    for (size_t i = 0; i < nargs; ++i) args[i] = read(instruction.args[i]);
-    for (size_t k = 0; k < nrets; ++k) rets[k] = value_none();
-    for (const auto& [k, source] : instruction.targets) rets[k] = read(source);
-    check(g_host->call(instruction.op, args, static_cast<uint32_t>(nargs), rets, static_cast<uint32_t>(nrets)));
-    for (size_t k = 0; k < nrets; ++k) {
-      if (instruction.results[k] == kNowhere)
-        clear(rets[k]);
-      else
-        slots_[instruction.results[k]] = rets[k];
-    }
-  }
-
-  void take_item(const Instruction& instruction) {
-    const tw_value list = read(instruction.args[0]);
-    tw_value& place = slots_[instruction.results[0]];
-    if (instruction.item < 0 || instruction.item >= list.aux || (list.tag != TW_TENSORS && list.tag != TW_VALUES))
-      throw Error(TW_E_INDEX, "tuple.get: there is no item " + std::to_string(instruction.item));
-    if (list.tag == TW_TENSORS)
-      give(&place, Tensor::retain(static_cast<tw_tensor**>(list.u.p)[instruction.item]));
-    else
-      retain_into(static_cast<tw_value*>(list.u.p)[instruction.item], &place);
-  }
-
-  const Plan& plan_;
-  std::vector<tw_value> slots_;
-  std::deque<std::vector<int64_t>> scratch_;
-};
 
 void Plan::run(const tw_value* args, uint32_t nargs, tw_value* result) const {
   if (nargs > parameters_.size())

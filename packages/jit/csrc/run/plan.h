@@ -8,15 +8,20 @@
 
 namespace tw::jit {
 
+class FusedGroup;
+
 class Plan {
  public:
   // Null where the function does more than call ops of the registry one after the other; the interpreter runs that.
   static std::shared_ptr<const Plan> make(Program& program, FunctionId function);
+  // Of a fusion's region: takes its arguments and gives what it yields, as a list.
+  static std::shared_ptr<const Plan> of_fusion(Program& program, NodeId fusion);
   // Throws what the ops throw, and TW_E_TYPE for a wrong number of arguments. `result` is owned by the caller.
   void run(const tw_value* args, uint32_t nargs, tw_value* result) const;
 
  private:
   friend class Planner;
+  friend class Describer;
 
   // Where an argument comes from: a place of the file, a constant of the plan, or a list that is put together anew.
   struct Source {
@@ -28,8 +33,9 @@ class Plan {
     std::vector<Source> items;
   };
   struct Instruction {
-    const tw_op* op;  // null: takes item number `item` of the list in args[0]
+    const tw_op* op;  // null: `fused`, or it takes item number `item` of the list in args[0]
     int64_t item;
+    std::shared_ptr<const FusedGroup> fused;
     std::vector<Source> args;
     std::vector<std::pair<uint32_t, Source>> targets;  // results that are written into given tensors
     std::vector<uint32_t> results;                     // places, kNowhere for those that nothing uses

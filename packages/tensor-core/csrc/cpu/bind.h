@@ -28,6 +28,9 @@ struct BoundReduction {  // `self` of reduction_run
 // Takes the simplest calls of a bound op without the general machinery; TW_DECLINE, with nothing done, for others.
 tw_status pointwise_quick(void* self, tw_call* call);
 
+// The type that a call of a pointwise op is computed in; refuses dtypes that it has no kernel for.
+tw_status pointwise_compute_type(const BoundPointwise& bound, const tw_call* call, ComputeType* type);
+
 // Gives the record of a generated op its kernels; leaves records of other ops alone.
 void bind_kernels(const OpSpec& spec, KernelRecord* record);
 

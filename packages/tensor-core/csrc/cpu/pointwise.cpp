@@ -186,15 +186,21 @@ tw_status computed_dtype(const BoundPointwise& bound, const tw_call* call, tw_dt
 
 }  // namespace
 
+tw_status pointwise_compute_type(const BoundPointwise& bound, const tw_call* call, ComputeType* type) {
+  tw_dtype dtype;
+  if (const tw_status status = computed_dtype(bound, call, &dtype)) return status;
+  const int found = compute_type(dtype, bound.op->compute_types);
+  if (__builtin_expect(found < 0 || !bound.kernels[found], 0))
+    return set_error_text(TW_E_TYPE, display_name(*bound.spec), ": ", dtype, " is not supported");
+  *type = static_cast<ComputeType>(found);
+  return TW_OK;
+}
+
 tw_status pointwise_run(void* self, tw_call* call) {
   const BoundPointwise& bound = *static_cast<const BoundPointwise*>(self);
   if (__builtin_expect(call->rets[0].u.t->numel == 0, 0)) return TW_OK;
-  tw_dtype dtype;
-  if (const tw_status status = computed_dtype(bound, call, &dtype)) return status;
-  const int type = compute_type(dtype, bound.op->compute_types);
-  if (__builtin_expect(type < 0 || !bound.kernels[type], 0))
-    return set_error_text(TW_E_TYPE, display_name(*bound.spec), ": ", dtype, " is not supported");
-  const auto compute = static_cast<ComputeType>(type);
+  ComputeType compute;
+  if (const tw_status status = pointwise_compute_type(bound, call, &compute)) return status;
   const tw_status status = run_simple(bound, call, compute);
   if (status != TW_DECLINE) return status;
   if (!any_transposed(bound, call)) return run_general(bound, call, compute);

@@ -4,6 +4,7 @@
 
 #include <mutex>
 
+#include "cpu/kernel_interface.h"
 #include "dispatch/broker.h"
 #include "dispatch/call.h"
 #include "dispatch/layers.h"
@@ -210,6 +211,7 @@ void start_core() {
   std::call_once(once, [] {
     register_builtin_ops();
     publish_profiler();
+    cpu::publish_kernels();
   });
 }
 

@@ -11,8 +11,11 @@ from tensorwright.jit._archive import save as save
 from tensorwright.jit._compile.backends import list_backends as list_backends
 from tensorwright.jit._compile.compiled import CompileWarning as CompileWarning
 from tensorwright.jit._compile.compiled import compile as compile
+from tensorwright.jit._passes import FUSION as FUSION
+from tensorwright.jit._passes import FusionRuns as FusionRuns
 from tensorwright.jit._passes import Pass as Pass
 from tensorwright.jit._passes import freeze as freeze
+from tensorwright.jit._passes import fusion_runs as fusion_runs
 from tensorwright.jit._passes import memory_plan as memory_plan
 from tensorwright.jit._passes import optimize_for_inference as optimize_for_inference
 from tensorwright.jit._passes import passes as passes
@@ -37,8 +40,8 @@ from tensorwright.jit._trace import make_graph as make_graph
 from tensorwright.jit._trace import trace as trace
 
 __all__ = [
-    "Captured", "CompileWarning", "Final", "FrontendError", "Pass", "Program", "ScriptFunction", "ScriptMethod",
-    "ScriptModule", "TracerWarning", "TracingCheckError", "annotate", "compile", "export", "freeze", "ignore",
-    "is_scripting", "list_backends", "load", "make_graph", "memory_plan", "optimize_for_inference", "parse", "passes",
-    "run_passes", "save", "script", "trace", "unused",
+    "FUSION", "Captured", "CompileWarning", "Final", "FrontendError", "FusionRuns", "Pass", "Program",
+    "ScriptFunction", "ScriptMethod", "ScriptModule", "TracerWarning", "TracingCheckError", "annotate", "compile",
+    "export", "freeze", "fusion_runs", "ignore", "is_scripting", "list_backends", "load", "make_graph", "memory_plan",
+    "optimize_for_inference", "parse", "passes", "run_passes", "save", "script", "trace", "unused",
 ]  # fmt: skip

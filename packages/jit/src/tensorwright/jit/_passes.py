@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from tensorwright import no_grad
+from tensorwright.jit import _library
 from tensorwright.jit._program import LEVELS, Program
 from tensorwright.jit._trace import Captured, trace
 
@@ -18,6 +19,7 @@ INFERENCE = ("remove_dropout", "sink_transposes", "lift", "fold_batch_norm")
 FUSION = ("decompose", "shapes", "cse", "dce", "fusion")
 
 _MOST_ROUNDS = 8
+_fusion_runs = _library.op("fusion_runs")
 
 
 @dataclass(frozen=True)
@@ -148,17 +150,18 @@ def freeze(model: Any, example_inputs: Any = None, *, verify: bool = False) -> C
 
 
 def optimize_for_inference(
-    model: Any, example_inputs: Any = None, *, fuse: bool = False, verify: bool = False
+    model: Any, example_inputs: Any = None, *, fuse: bool = True, verify: bool = False
 ) -> Captured:
     """:func:`freeze`, and what inference allows where results may differ by rounding.
 
     Dropout goes, batch normalization joins the convolution or linear layer before it, and layers written out in
-    primitive ops become the ops that compute them at once.
+    primitive ops become the ops that compute them at once. Pointwise ops around a set of reductions become one kernel.
 
     Args:
         model: what :func:`trace` or :func:`make_graph` gave, or a module in evaluation mode.
         example_inputs: to capture a module with.
-        fuse: take ops written over others apart, and group pointwise ops and reductions into `fusion` regions.
+        fuse: take ops written over others apart, and group pointwise ops and reductions into `fusion` regions; that
+            alone changes no bit.
         verify: check the graph before and after every pass.
 
     Raises:
@@ -186,3 +189,19 @@ def memory_plan(program: Program, function: str = "forward") -> str:
     argument that ends with it.
     """
     return str(program.native("memory_plan", function))
+
+
+class FusionRuns(NamedTuple):
+    """How often fused groups ran in this process: by one kernel, and op by op."""
+
+    by_kernel: int
+    apart: int
+
+
+def fusion_runs() -> FusionRuns:
+    """How often fused groups ran by a kernel and how often op by op, since the process began.
+
+    A group runs op by op where some layer wants to see the ops (gradients are recorded, a profiler is on), for empty
+    tensors, and for rows that lie across memory. Its results have the same bits either way.
+    """
+    return FusionRuns(*_fusion_runs())

@@ -63,12 +63,14 @@ class Captured:
         program: holds the graph, as function ``forward``.
         inputs: how the arguments are nested.
         output: how the result is nested.
+        plain_inputs: whether it is meant for inputs that lie row by row and need no gradient.
     """
 
-    def __init__(self, program: Program, inputs: Structure, output: Structure) -> None:
+    def __init__(self, program: Program, inputs: Structure, output: Structure, plain_inputs: bool = False) -> None:
         self.program = program
         self.inputs = inputs
         self.output = output
+        self.plain_inputs = plain_inputs
 
     def __call__(self, *args: Any) -> Any:
         leaves, structure = flatten(args)

@@ -6,11 +6,14 @@ one recorded run and returns what takes the same tensors, one by one, and gives 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import metadata
 from typing import Any
 
+import tensorwright
 from tensorwright import Tensor
+from tensorwright.jit._passes import FUSION, run_passes
+from tensorwright.jit._program import Program
 from tensorwright.jit._trace import Captured
 
 Runner = Callable[..., Any]
@@ -20,13 +23,43 @@ GROUP = "tensorwright.compilers"
 
 
 def run_graph(captured: Captured) -> Runner:
-    """Node by node through the dispatcher, without Python between the ops."""
-    native = captured.program.native
+    """By its plan: one kernel for what can be fused, the rest op by op, without Python in between."""
+    native = fused(captured).native
 
     def run(*tensors: Tensor) -> Any:
         return native("run", "forward", tensors)
 
     return run
+
+
+def fused(captured: Captured) -> Program:
+    """The program with fused groups, where the same bits allow that; else as it is.
+
+    What autograd is to record runs op by op, and so does what writes into tensors. Groups are found for tensors that
+    lie row by row.
+    """
+    program = captured.program
+    if not captured.plain_inputs or not is_plain(program.attributes.values()) or not _is_functional(program):
+        return program
+    copy = Program(program.native("copy"))
+    for path, tensor in program.attributes.items():
+        copy.set_attribute(path, tensor)
+    run_passes(copy, FUSION)
+    return copy
+
+
+def is_plain(tensors: Iterable[Tensor]) -> bool:
+    """Whether all lie row by row, and no gradient is recorded of any."""
+    recorded = tensorwright.is_grad_enabled()
+    return all(t.is_contiguous() and not (recorded and getattr(t, "requires_grad", False)) for t in tensors)
+
+
+def _is_functional(program: Program) -> bool:
+    try:
+        program.verify("functional")
+    except ValueError:
+        return False
+    return True
 
 
 _BUILTIN: dict[str, Backend] = {"graph": run_graph}

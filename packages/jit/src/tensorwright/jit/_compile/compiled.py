@@ -12,7 +12,7 @@ from typing import Any
 import tensorwright
 from tensorwright import Tensor
 from tensorwright._tree import LEAF, Structure, flatten
-from tensorwright.jit._compile.backends import Backend, Runner, find_backend
+from tensorwright.jit._compile.backends import Backend, Runner, find_backend, is_plain
 from tensorwright.jit._compile.environment import Environment
 from tensorwright.jit._program import Program
 from tensorwright.jit._trace import Captured, caller, location, named_tensors
@@ -171,7 +171,8 @@ class Recording:
     def captured(self) -> Captured:
         """The graph of the run."""
         inputs = Structure(tuple, (), (LEAF,) * len(self._tensors))
-        return Captured(self._program, inputs, Structure(list, (), (LEAF,) * _leaf_count(self.output)))
+        output = Structure(list, (), (LEAF,) * _leaf_count(self.output))
+        return Captured(self._program, inputs, output, is_plain(self._tensors))
 
     def _baked(self, op: str) -> None:
         switched = f"{op} are switched inside of it" if op == "gradients" else "autocast is switched inside of it"

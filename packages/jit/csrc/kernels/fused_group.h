@@ -1,0 +1,41 @@
+// A fusion as it runs: by one kernel over tiles where it can, else op by op, with the same bits.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include <tensorwright/tw.hpp>
+
+namespace tw::jit {
+
+class Plan;
+class TileKernel;
+
+// How often groups ran by a kernel, and op by op, in this process.
+std::vector<int64_t> fusion_runs();
+
+class FusedGroup {
+ public:
+  explicit FusedGroup(std::shared_ptr<const Plan> region) : region_(std::move(region)) {}
+  // What the region yields, owned by the caller. Throws what the ops throw.
+  void run(const std::vector<tw_value>& args, tw_value* results) const;
+
+ private:
+  // The kernel for tensors that lie in memory like these; null: there is none.
+  struct Entry {
+    std::vector<int64_t> geometry;
+    std::shared_ptr<const TileKernel> kernel;
+  };
+
+  bool plain(const std::vector<tw_value>& args) const;
+  std::shared_ptr<const TileKernel> kernel_for(const std::vector<tw_value>& args) const;
+  std::shared_ptr<const TileKernel> make(const std::vector<tw_value>& args) const;
+  void run_apart(const std::vector<tw_value>& args, tw_value* results) const;
+
+  std::shared_ptr<const Plan> region_;
+  mutable std::mutex mutex_;
+  mutable std::vector<Entry> entries_;
+};
+
+}  // namespace tw::jit

@@ -1,0 +1,52 @@
+// Runs a group over tensors.
+#pragma once
+
+#include "schedule.h"
+
+namespace tw::jit {
+
+// A group with all that does not change from run to run.
+class TileKernel {
+ public:
+  explicit TileKernel(TileGroup group);
+
+  const TileGroup& group() const { return group_; }
+  bool across() const;
+  // inputs[k] is the data of input k, outputs[k] the memory of output k, laid out as the group says.
+  void run(const void* const* inputs, void* const* outputs) const;
+
+ private:
+  friend class Sweeper;
+
+  // A full value in memory: an input, a result.
+  struct Stream {
+    int64_t item;
+    std::vector<int64_t> kept, reduced;  // strides in bytes, over the merged dimensions
+    enum Mode : uint8_t { kDirect, kSplat, kPacked } mode;
+  };
+  struct alignas(64) Repeated {
+    unsigned char bytes[64];
+  };
+
+  void run_long_rows(const void* const* inputs, void* const* outputs) const;
+  void merge();
+  void merge_dims(std::vector<int64_t>& sizes, std::vector<int64_t> Stream::* strides);
+  void order_by_result();
+  void choose_modes();
+
+  TileGroup group_;
+  Schedule schedule_;
+  bool folds_ = false;
+  bool by_row_ = false;  // tiles end where the last dimension does
+  int64_t tile_ = TW_KERNEL_BLOCK;
+  std::vector<int64_t> kept_, reduced_;  // merged sizes
+  std::vector<Stream> streams_;          // of the inputs' values, by `stream_of_`, then of the outputs
+  std::vector<uint32_t> stream_of_;      // by value
+  std::vector<uint32_t> row_index_;      // by value: which of the repeated values it is
+  std::vector<Repeated> rows_;           // constants in their places
+  std::vector<ValueId> row_loads_;       // inputs that are values of a row
+  uint32_t fold_count_ = 0;
+  std::vector<uint32_t> fold_of_step_;
+};
+
+}  // namespace tw::jit

@@ -1,0 +1,225 @@
+"""Fused groups run by one kernel, and give eager's bits: all dtypes, special values, layouts, sizes, thread counts."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorwright as tw
+
+FLOATS = (tw.float32, tw.float64, tw.float16, tw.bfloat16)
+INTEGERS = (tw.int8, tw.int16, tw.int32, tw.int64, tw.uint8)
+
+
+def values(*shape: int, dtype: Any = tw.float32, special: bool = False, seed: int = 0) -> tw.Tensor:
+    random = np.random.default_rng(seed)
+    array = random.uniform(-3, 3, shape)
+    if special and array.size:
+        flat = array.reshape(-1)
+        for k, value in enumerate((np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-40, 3e38)):
+            flat[(k * 5) % array.size] = value
+    if dtype in INTEGERS or dtype is tw.bool:
+        array = np.nan_to_num(array, posinf=100, neginf=-100).clip(0, 100)
+    return tw.tensor(array).to(dtype)
+
+
+def bits(t: tw.Tensor) -> bytes:
+    kind = {1: tw.uint8, 2: tw.int16, 4: tw.int32, 8: tw.int64}
+    if t.is_complex():
+        t = tw.view_as_real(t)
+    array = t.contiguous().view(kind[t.element_size()]).numpy().copy()
+    if t.is_floating_point():  # which NaN it is is no part of a result
+        array[tw.isnan(t).numpy()] = -1
+    return bytes(array.tobytes())
+
+
+def fused(function: Callable[..., Any], *args: tw.Tensor) -> tuple[Any, list[str]]:
+    captured = tw.jit.freeze(tw.jit.trace(function, args, check_trace=False))
+    tw.jit.run_passes(captured.program, tw.jit.FUSION, verify=True)
+    return captured, [line for line in captured.graph.splitlines() if "= fusion(" in line]
+
+
+def same_as_eager(
+    function: Callable[..., Any], *args: tw.Tensor, kernels: int | None = 1, groups: int | None = 1
+) -> None:
+    captured, found = fused(function, *args)
+    if groups is not None:
+        assert len(found) == groups, captured.graph
+    before = tw.jit.fusion_runs()
+    got = captured(*args)
+    after = tw.jit.fusion_runs()
+    if kernels is not None:
+        assert (after.by_kernel - before.by_kernel, after.apart - before.apart) == (kernels, len(found) - kernels)
+    want = function(*args)
+    for one, other in zip(*(r if isinstance(r, (tuple, list)) else (r,) for r in (got, want)), strict=True):
+        assert (one.dtype, one.shape, one.stride()) == (other.dtype, other.shape, other.stride())
+        assert bits(one) == bits(other)
+
+
+def chain(x: tw.Tensor, y: tw.Tensor) -> tw.Tensor:
+    return tw.where(x > y, tw.nn.functional.gelu(x * y + 1), y - x).abs()
+
+
+def softmax(x: tw.Tensor) -> tw.Tensor:
+    e = (x - x.amax(-1, keepdim=True)).exp()
+    return e / e.sum(-1, keepdim=True)
+
+
+def layer_norm(x: tw.Tensor, w: tw.Tensor, b: tw.Tensor) -> tw.Tensor:
+    centred = x - x.mean(-1, keepdim=True)
+    return centred / ((centred * centred).mean(-1, keepdim=True) + 1e-5).sqrt() * w + b
+
+
+def cross_entropy(x: tw.Tensor, target: tw.Tensor) -> tw.Tensor:
+    return -(tw.log_softmax(x * 2, -1) * target).sum(-1)
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+@pytest.mark.parametrize("shape", [(), (1,), (7,), (3, 5), (2, 3, 70), (5, 1024), (3, 1025), (1, 5000), (40000,)])
+def test_chains(dtype: Any, shape: tuple[int, ...]) -> None:
+    same_as_eager(chain, values(*shape, dtype=dtype, special=True), values(*shape, dtype=dtype, special=True, seed=1))
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+@pytest.mark.parametrize("special", [False, True])
+@pytest.mark.parametrize("shape", [(1,), (3, 5), (2, 3, 70), (5, 1024), (3, 1025), (2, 40000), (70000,), (9, 20000)])
+def test_rows(dtype: Any, shape: tuple[int, ...], special: bool) -> None:
+    x, w, b = (values(*s, dtype=dtype, special=special, seed=k) for k, s in enumerate((shape, shape[-1:], shape[-1:])))
+    same_as_eager(softmax, x)
+    same_as_eager(layer_norm, x, w, b)
+    same_as_eager(cross_entropy, x, values(*shape, dtype=dtype, seed=5))
+
+
+@pytest.mark.parametrize("dtype", INTEGERS + (tw.bool,), ids=str)
+def test_integers(dtype: Any) -> None:
+    def function(x: tw.Tensor, y: tw.Tensor) -> tuple[tw.Tensor, ...]:
+        z = (x + y) * y
+        return z, z.sum(-1), (z > 2).any(-1), z == x
+
+    same_as_eager(function, values(4, 1500, dtype=dtype), values(4, 1500, dtype=dtype, seed=1), groups=None)
+
+
+@pytest.mark.parametrize("dtype", [tw.complex64, tw.complex128], ids=str)
+def test_complex_numbers(dtype: Any) -> None:
+    def function(x: tw.Tensor, y: tw.Tensor) -> tuple[tw.Tensor, ...]:
+        z = tw.exp(x) * y + x
+        return z, z.sum(-1), z.abs()
+
+    x, y = (tw.complex(values(3, 1200, seed=k), values(3, 1200, seed=k + 2)).to(dtype) for k in (0, 1))
+    same_as_eager(function, x, y)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), list(itertools.permutations((tw.float16, tw.float32, tw.float64, tw.int32), 2))
+)
+def test_mixed_dtypes(first: Any, second: Any) -> None:
+    def function(x: tw.Tensor, y: tw.Tensor) -> tw.Tensor:
+        return ((x + y) * x - 1).sum(-1, keepdim=True) + x
+
+    same_as_eager(
+        function, values(3, 130, dtype=first), values(3, 130, dtype=second, seed=1), groups=None, kernels=None
+    )
+
+
+LAYOUTS: dict[str, Callable[[tw.Tensor], tw.Tensor]] = {
+    "as it is": lambda t: t,
+    "every second": lambda t: tw.cat([t, t], -1)[..., ::2],
+    "transposed": lambda t: t.transpose(0, 1).contiguous().transpose(0, 1),
+    "flipped memory": lambda t: t.permute(2, 1, 0).contiguous().permute(2, 1, 0),
+    "one row": lambda t: t[:1],
+    "one column": lambda t: t[..., :1],
+    "expanded": lambda t: t[:, :1].expand(*t.shape),
+}
+
+
+@pytest.mark.parametrize("function", [chain, lambda x, y: softmax(x * y), lambda x, y: (x * y).sum((0, 2)) + 1])
+@pytest.mark.parametrize("second", LAYOUTS)
+@pytest.mark.parametrize("first", LAYOUTS)
+def test_layouts(first: str, second: str, function: Callable[..., Any]) -> None:
+    x, y = LAYOUTS[first](values(6, 5, 80)), LAYOUTS[second](values(6, 5, 80, seed=1))
+    same_as_eager(function, x, y, kernels=None, groups=None)
+
+
+@pytest.mark.parametrize("shape", [(0,), (3, 0), (0, 3)])
+def test_empty(shape: tuple[int, ...]) -> None:
+    same_as_eager(chain, values(*shape), values(*shape), kernels=0)
+    same_as_eager(lambda x: (x.exp() * 2).sum(-1) + 1, values(*shape), kernels=0)
+
+
+def test_sums_over_all() -> None:
+    same_as_eager(lambda x, y: ((x - y) * (x - y)).mean(), values(300, 700), values(300, 700, seed=1))
+    same_as_eager(lambda x: (x.exp().sum() + 1) * x, values(90000))
+
+
+def test_values_of_rows_without_their_dimension() -> None:
+    """A sum of [n, n] over its last dimension is [n], and does not stand for its rows."""
+    same_as_eager(lambda x: (x.exp().sum(-1) + 1) * 2, values(70, 70))
+    same_as_eager(lambda x: x.exp() - x.exp().sum(-1), values(70, 70), kernels=None, groups=None)
+    same_as_eager(lambda x: x.exp() - x.exp().sum(0), values(70, 70), kernels=None, groups=None)
+
+
+def test_whole_ops_within_a_group() -> None:
+    w, b = values(90, seed=1), values(90, seed=2)
+    same_as_eager(lambda x: tw.softmax(x * 0.5, -1) + 1, values(33, 90, special=True))
+    same_as_eager(lambda x: tw.layer_norm(x.relu(), [90], w, b) * 2, values(33, 90))
+    same_as_eager(lambda x: tw.layer_norm(x.relu(), [3, 90]) * 2, values(11, 3, 90, dtype=tw.float16))
+    same_as_eager(lambda x: tw.log_softmax(x * 0.5, -1).exp(), values(33, 90, dtype=tw.bfloat16))
+
+
+def test_any_number_of_threads() -> None:
+    x, threads = values(64, 3000), tw.get_num_threads()
+    captured, _ = fused(softmax, x)
+    whole, _ = fused(lambda x: (x * x).sum() * x, x)
+    results = set()
+    try:
+        for count in (1, 2, 3):
+            tw.set_num_threads(count)
+            results.add(bits(captured(x)) + bits(whole(x)))
+    finally:
+        tw.set_num_threads(threads)
+    assert len(results) == 1
+
+
+def test_other_inputs_than_those_it_was_captured_with() -> None:
+    captured, _ = fused(softmax, values(4, 20))
+    for x in (values(9, 33), values(2, 3, 20), values(4, 20, dtype=tw.float64), values(4, 40)[:, ::2]):
+        assert bits(captured(x)) == bits(softmax(x))
+
+
+def test_gradients_are_recorded() -> None:
+    x = values(4, 20).requires_grad_()
+    captured, _ = fused(softmax, values(4, 20))
+    weights = values(4, 20, seed=3)
+    (captured(x) * weights).sum().backward()
+    got, x.grad = x.grad, None
+    (softmax(x) * weights).sum().backward()
+    assert x.grad is not None
+    assert got is not None
+    assert bits(got) == bits(x.grad)
+
+
+def test_errors_are_those_of_the_ops() -> None:
+    captured, _ = fused(lambda x, y: (x + y) * 2, values(4, 20), values(4, 20))
+    with pytest.raises(ValueError, match="do not broadcast"):
+        captured(values(4, 20), values(4, 21))
+
+
+def test_compiled_functions_run_fused() -> None:
+    x = values(16, 300)
+    compiled = tw.compile(softmax)
+    compiled(x)
+    before = tw.jit.fusion_runs().by_kernel
+    assert bits(compiled(x)) == bits(softmax(x))
+    assert tw.jit.fusion_runs().by_kernel == before + 1
+
+
+def test_compiled_functions_with_gradients_are_not_fused() -> None:
+    x = values(16, 300).requires_grad_()
+    compiled = tw.compile(softmax)
+    compiled(x)
+    before = tw.jit.fusion_runs()
+    compiled(x).sum().backward()
+    assert tw.jit.fusion_runs() == before
