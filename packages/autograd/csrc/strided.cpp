@@ -34,20 +34,6 @@ int64_t extent_of(IntList shape, IntList strides) {
   return last + 1;
 }
 
-// Whether two indices may mean the same element: true unless each stride clears all that smaller ones reach.
-bool may_coincide(const std::vector<int64_t>& shape, const std::vector<int64_t>& strides) {
-  std::vector<std::pair<int64_t, int64_t>> dims;
-  for (size_t d = 0; d < shape.size(); ++d)
-    if (shape[d] > 1) dims.emplace_back(strides[d], shape[d]);
-  std::sort(dims.begin(), dims.end());
-  int64_t reach = 0;
-  for (const auto& [stride, size] : dims) {
-    if (stride <= reach) return true;
-    reach += stride * (size - 1);
-  }
-  return false;
-}
-
 // Zeros laid out like the storage that base and view share.
 struct SharedZeros {
   SharedZeros(const StridedPart& part, TensorRef grad)
@@ -154,6 +140,20 @@ void as_pairs(std::vector<int64_t>& shape, std::vector<int64_t>& strides) {
 
 }  // namespace
 
+// True unless each stride clears all that smaller ones reach.
+bool may_coincide(const std::vector<int64_t>& shape, const std::vector<int64_t>& strides) {
+  std::vector<std::pair<int64_t, int64_t>> dims;
+  for (size_t d = 0; d < shape.size(); ++d)
+    if (shape[d] > 1) dims.emplace_back(strides[d], shape[d]);
+  std::sort(dims.begin(), dims.end());
+  int64_t reach = 0;
+  for (const auto& [stride, size] : dims) {
+    if (stride <= reach) return true;
+    reach += stride * (size - 1);
+  }
+  return false;
+}
+
 StridedPart part_of(const SavedGeometry& view, const SavedGeometry& base) {
   const char* first = std::min(view.data, base.data);
   const bool mixed = is_complex(view.dtype) != is_complex(base.dtype);
@@ -178,6 +178,11 @@ StridedPart part_of(TensorRef view, TensorRef base) {
     return SavedGeometry{t.shape(), t.strides(), t.data<char>(), t.dtype(), t.device()};
   };
   return part_of(geometry(view), geometry(base));
+}
+
+Tensor zeros_laid_out(TensorRef t, TensorRef like) {
+  const StridedPart part = part_of(t, t);
+  return SharedZeros(part, like).as_base(part);
 }
 
 Tensor scatter_part(TensorRef given_grad, const StridedPart& given) {

@@ -29,6 +29,11 @@ struct StridedPart {
 StridedPart part_of(TensorRef view, TensorRef base);
 StridedPart part_of(const SavedGeometry& view, const SavedGeometry& base);
 
+// Whether two indices may mean the same element.
+bool may_coincide(const std::vector<int64_t>& shape, const std::vector<int64_t>& strides);
+// Zeros that lie in memory as `t` does, from its storage's first element on; of the levels that `like` belongs to.
+Tensor zeros_laid_out(TensorRef t, TensorRef like);
+
 // The gradient of the base from that of the view: zero outside of it, summed where elements of the view coincide.
 Tensor scatter_part(TensorRef grad, const StridedPart& part);
 

@@ -406,3 +406,33 @@ def test_results_that_a_closed_level_wrapped_leave_the_outer_one() -> None:
     assert bool(tw.allclose(rows[0][1], b.flip(0).expand(3, 2)))
     assert rows[0][1].reshape(-1).shape == (6,)
     assert bool((rows[0][0] == 0).all())
+
+
+LINEARIZED: dict[str, Callable[[tw.Tensor], tw.Tensor]] = {
+    "matmul": lambda x: x @ x.T,
+    "softmax": lambda x: x.softmax(0),
+    "inv": lambda x: tw.linalg.inv(x + 3 * tw.eye(3, dtype=x.dtype)),
+    "prod": lambda x: x.prod(1),
+    "complex mul": lambda x: tw.view_as_real(tw.complex(x, x * x) * (2 - 1j)),
+    "complex exp": lambda x: tw.complex(x, x * x).exp().abs(),
+    "conj": lambda x: tw.complex(x, x * x).conj().imag,
+}
+
+
+@pytest.mark.parametrize("name", LINEARIZED)
+def test_products_are_differentiable_by_their_tangents(x: tw.Tensor, name: str) -> None:
+    function = LINEARIZED[name]
+
+    def push(direction: tw.Tensor) -> tw.Tensor:
+        return jvp(function, (x,), (direction,))[1]
+
+    expected = jacrev(function)(x)
+    close(jacrev(push)(x), expected)
+    close(jacfwd(push)(x), expected)
+    leaf = x.clone().requires_grad_()
+    (on_the_tape,) = tw.autograd.grad((push(leaf) ** 2).sum(), leaf)
+    close(on_the_tape, jacfwd(lambda v: (push(v) ** 2).sum())(x))
+    with tw.no_grad():
+        assert not push(leaf).requires_grad
+    second = jacrev(jacfwd(lambda v: (function(v) ** 3).sum()))(x)
+    close(second, hessian(lambda v: (function(v) ** 3).sum())(x))

@@ -283,6 +283,14 @@ void batch_arg_extreme(BatchCall& batch) {
   batch.run(batch.op().op, args);
 }
 
+// The result has the shape of self, whatever it is overwritten with.
+void batch_copy(BatchCall& batch) {
+  Arguments args(batch.call());
+  args.set(0, batch.repeated(batch.tensor(0)));
+  if (batch.is_batched(1u)) args.set(1, padded(batch.front(batch.tensor(1)), batch.logical_ndim(0)));
+  batch.run(batch.op().op, args);
+}
+
 void batch_fill(BatchCall& batch) {
   const Operand value = batch.get<Operand>(1);
   Arguments args(batch.call());
@@ -363,6 +371,7 @@ const Row kFunctions[] = {
     {"tw::embedding_backward", batch_embedding_backward},
     {"tw::argmax", batch_arg_extreme},
     {"tw::argmin", batch_arg_extreme},
+    {"tw::copy", batch_copy},
     {"tw::fill", batch_fill},
     {"tw::nll_loss_forward", batch_nll_loss},
     {"tw::nll_loss_backward", batch_nll_loss_backward},

@@ -219,7 +219,8 @@ void transpose_backward(const ForwardCall& call, Tangents& out) {
     tangents.push_back(cast(recording.tangents[i], backward.back().dtype()));
   }
   if (backward.empty()) return;
-  std::vector<Tensor> products = gradients(backward, tangents, recording.seeds, false);
+  const bool recorded_outside = !(level->outside[1] & kLayerBit);
+  std::vector<Tensor> products = gradients(backward, tangents, recording.seeds, recorded_outside);
   for (size_t i = 0; i < products.size(); ++i) {
     auto& slot = out[recording.places[i].first];
     slot.resize(std::max<size_t>(slot.size(), recording.places[i].second + 1));

@@ -54,6 +54,16 @@ void unwrap_call(tw_call& call) {
       });
 }
 
+// A tensor from outside may be written with what does not depend on the level's inputs: running statistics.
+void refuse_dependent_write(const Level& level, const tw_call& call) {
+  bool outside = false, dependent = false;
+  for (uint32_t i = 0; i < call.nrets; ++i)
+    outside |= call.rets[i].tag == TW_TENSOR && !wraps_for(call.rets[i].u.t, level);
+  if (!outside) return;
+  each_tensor(call, [&](tw_tensor* t) { dependent = dependent || (wraps_for(t, level) && requires_grad(t)); });
+  if (dependent) refuse_outside_write(traits_of(call.op), "grad");
+}
+
 }  // namespace
 
 tw_status TW_CALL unwrap(void*, tw_call* call) {
@@ -61,9 +71,7 @@ tw_status TW_CALL unwrap(void*, tw_call* call) {
 }
 
 void interpret_grad(const LevelRef& level, tw_call& call) {
-  for (uint32_t i = 0; i < call.nrets; ++i)
-    if (call.rets[i].tag == TW_TENSOR && !wraps_for(call.rets[i].u.t, *level))
-      refuse_outside_write(traits_of(call.op), "grad");
+  refuse_dependent_write(*level, call);
   Arguments args(call);
   uint64_t layers = 0;
   args.replace([&](TensorRef t, uint32_t) {

@@ -15,11 +15,11 @@ tw_status TW_CALL unwrap(void*, tw_call* call);
 void interpret_grad(const LevelRef& level, tw_call& call);
 void interpret_forward(const LevelRef& level, const OpTraits& op, tw_call& call);
 void interpret_batch(const LevelRef& level, const OpTraits& op, tw_call& call);
-// An op without wrapped arguments: random ones follow vmap's randomness mode; a new tensor is wrapped for the levels
-// that follow writes into it.
+// An op without wrapped arguments: random ones follow vmap's randomness mode.
 void interpret_unwrapped(const OpTraits& op, tw_call& call);
-// A new tensor as grad and jvp levels need it.
-Tensor wrap_fresh(const LevelRef& level, Tensor value);
+// Wraps new tensors among the results for the levels inside of those that their arguments belong to, so that what
+// depends on these may be written into them. `targets` has the bits of the results that the caller gave.
+void adopt_results(const OpTraits& op, tw_call& call, uint64_t targets);
 
 // Refuses a write of a result that depends on the level into a tensor that does not.
 [[noreturn]] void refuse_outside_write(const OpTraits& op, const char* transform);

@@ -7,7 +7,6 @@ namespace {
 
 std::atomic<uint64_t> next_id{1};
 thread_local std::vector<LevelRef> levels;
-thread_local uint64_t limit = ~uint64_t{0};  // levels from this number on are not visible
 
 }  // namespace
 
@@ -16,18 +15,22 @@ const std::vector<LevelRef>& open_levels() { return levels; }
 std::vector<LevelRef> visible_levels() {
   std::vector<LevelRef> found;
   for (const LevelRef& level : levels)
-    if (level->id < limit) found.push_back(level);
+    if (level->hidden == 0) found.push_back(level);
   return found;
 }
 
-OutsideScope::OutsideScope(const Level& level) : before_(limit) { limit = level.id; }
-OutsideScope::~OutsideScope() { limit = before_; }
+OutsideScope::OutsideScope(const Level& level) : first_(level.id), last_(levels.empty() ? 0 : levels.back()->id) {
+  for (auto found = levels.rbegin(); found != levels.rend() && (*found)->id >= first_; ++found) ++(*found)->hidden;
+}
+OutsideScope::~OutsideScope() {
+  for (auto found = levels.rbegin(); found != levels.rend() && (*found)->id >= first_; ++found)
+    if ((*found)->id <= last_) --(*found)->hidden;  // the others were opened since, and left open by an error
+}
 
 LevelRef open_level(LevelKind kind, int64_t batch_size, Randomness randomness) {
   auto level = std::make_shared<Level>();
   level->kind = kind, level->batch_size = batch_size, level->randomness = randomness;
   level->id = next_id.fetch_add(1, std::memory_order_relaxed);
-  level->visible_outside = std::exchange(limit, ~uint64_t{0});
   levels.push_back(level);
   tw_tls* tls = g_host->tls();
   check(g_host->tls_get_mask(tls, level->outside));
@@ -43,7 +46,6 @@ void close_level(const LevelRef& level) {
     const LevelRef last = std::move(levels.back());
     levels.pop_back();
     last->alive = false;
-    limit = last->visible_outside;
     g_host->tls_mask(g_host->tls(), last->outside[0], last->outside[1], nullptr);
     if (last == level) return;
   }

@@ -23,10 +23,10 @@ enum class Randomness : uint8_t { kError, kDifferent, kSame };
 struct Level {
   LevelKind kind;
   Randomness randomness = Randomness::kError;
-  uint64_t id;                   // grows with every level of the process
-  int64_t batch_size = 0;        // of kBatch
-  uint64_t outside[2];           // the thread's layer masks where the level was opened
-  uint64_t visible_outside = 0;  // the limit of visible_levels() there
+  uint64_t id;             // grows with every level of the process
+  int64_t batch_size = 0;  // of kBatch
+  uint64_t outside[2];     // the thread's layer masks where the level was opened
+  int hidden = 0;          // how many OutsideScopes of it, or of levels outside of it, are open
   bool alive = true;
 };
 using LevelRef = std::shared_ptr<Level>;
@@ -37,7 +37,8 @@ LevelRef open_level(LevelKind kind, int64_t batch_size = 0, Randomness randomnes
 void close_level(const LevelRef& level);
 // The open levels of this thread, outermost first.
 const std::vector<LevelRef>& open_levels();
-// Those to which a new tensor belongs: while a level interprets a call, the levels outside of it.
+// Those to which a new tensor belongs: while a level interprets a call, the levels outside of it, and such as the
+// interpreter has opened.
 std::vector<LevelRef> visible_levels();
 
 // What runs in this scope runs on behalf of the levels outside of `level`.
@@ -48,7 +49,8 @@ class OutsideScope {
   ~OutsideScope();
 
  private:
-  uint64_t before_;
+  uint64_t first_;  // of the levels that this scope hides
+  uint64_t last_;
 };
 
 // A level that C++ opens for a scope.

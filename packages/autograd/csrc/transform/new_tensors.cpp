@@ -1,4 +1,7 @@
 // Ops without wrapped arguments: what they give is new to the levels.
+#include <algorithm>
+
+#include "../meta.h"
 #include "../tensor_ops.h"
 #include "../text.h"
 #include "batch_call.h"
@@ -28,47 +31,54 @@ bool draw_inside_batch(const OpTraits& op, tw_call& call) {
   return true;
 }
 
-bool makes_new_tensor(const OpTraits& op, const tw_call& call) {
-  if (op.view || call.nrets != 1 || call.rets[0].tag != TW_NONE) return false;
-  bool has_tensor = false;
-  each_tensor(call, [&](tw_tensor*) { has_tensor = true; });
-  return !has_tensor || op.special == Special::kClone;
+// Those that dependent values are written on; a tensor without a batch stays so.
+std::vector<LevelRef> adopting_levels() {
+  std::vector<LevelRef> levels = visible_levels();
+  levels.erase(std::remove_if(levels.begin(), levels.end(),
+                              [](const LevelRef& level) { return level->kind == LevelKind::kBatch; }),
+               levels.end());
+  return levels;
 }
 
-// A tangent of zeros with every batch that is open outside of `level`: tangents may differ over batches that the values
-// do not see, as in jacfwd.
-Tensor fresh_tangent(const Level& level, TensorRef value) {
-  std::vector<int64_t> shape;
-  for (const LevelRef& outer : visible_levels())
-    if (outer->kind == LevelKind::kBatch && outer->id < level.id) shape.push_back(outer->batch_size);
-  shape.insert(shape.end(), value.shape().begin(), value.shape().end());
-  Tensor tangent = zeros(shape, value.dtype(), value.device());
-  for (const LevelRef& outer : visible_levels())
-    if (outer->kind == LevelKind::kBatch && outer->id < level.id) tangent = wrap_batch(outer, std::move(tangent), 0);
-  return tangent;
+bool shows_argument(const tw_call& call, const tw_tensor* result) {
+  bool shown = false;
+  each_tensor(call, [&](tw_tensor* t) { shown = shown || t == result || share_storage(t, result); });
+  return shown;
+}
+
+Tensor adopted(const std::vector<LevelRef>& levels, const tw_call& call, Tensor value) {
+  if (!carries_gradient(value.dtype()) || shows_argument(call, value.get())) return value;
+  const Wrapped* wrapped = wrapped_of(value.get());
+  const uint64_t own = wrapped && wrapped->level->alive ? wrapped->level->id : 0;
+  for (const LevelRef& level : levels) {
+    if (level->id <= own) continue;
+    value =
+        level->kind == LevelKind::kGrad ? wrap(level, std::move(value)) : wrap_dual(level, std::move(value), Tensor());
+  }
+  return value;
 }
 
 }  // namespace
 
-Tensor wrap_fresh(const LevelRef& level, Tensor value) {
-  if (level->kind == LevelKind::kGrad) return wrap(level, std::move(value));
-  Tensor tangent;
-  if (is_floating(value.dtype()) || is_complex(value.dtype())) tangent = fresh_tangent(*level, value);
-  return wrap_dual(level, std::move(value), std::move(tangent));
+void adopt_results(const OpTraits& op, tw_call& call, uint64_t targets) {
+  if (op.view) return;
+  const std::vector<LevelRef> levels = adopting_levels();
+  if (levels.empty()) return;
+  for (uint32_t i = 0; i < call.nrets; ++i) {
+    if (targets >> i & 1) continue;
+    tw_value& value = call.rets[i];
+    if (value.tag == TW_TENSOR) {
+      give(&value, adopted(levels, call, Tensor::steal(value.u.t)));
+    } else if (value.tag == TW_TENSORS) {
+      std::vector<Tensor> fresh;
+      for (Tensor& t : take_tensors(&value)) fresh.push_back(t ? adopted(levels, call, std::move(t)) : Tensor());
+      give(&value, std::move(fresh));
+    }
+  }
 }
 
 void interpret_unwrapped(const OpTraits& op, tw_call& call) {
-  if (draw_inside_batch(op, call)) return;
-  const bool fresh = makes_new_tensor(op, call);
-  check(g_host->redispatch(&call));
-  // The parts of a composite may have wrapped it already.
-  if (!fresh || call.rets[0].tag != TW_TENSOR || wrapped_of(call.rets[0].u.t)) return;
-  const std::vector<LevelRef> levels = visible_levels();
-  size_t first = levels.size();  // the innermost levels up to a batch, which refuses writes of batched values anyway
-  while (first > 0 && levels[first - 1]->kind != LevelKind::kBatch) --first;
-  Tensor value = Tensor::steal(call.rets[0].u.t);
-  for (size_t i = first; i < levels.size(); ++i) value = wrap_fresh(levels[i], std::move(value));
-  give(&call.rets[0], std::move(value));
+  if (!draw_inside_batch(op, call)) check(g_host->redispatch(&call));
 }
 
 }  // namespace tw::autograd

@@ -28,9 +28,9 @@ bool counts_dimensions(const DeclaredArgument& argument) {
   return false;
 }
 
-Special special_kind(std::string_view op) {
-  if (op == "tw::contents") return Special::kContents;
-  return op == "tw::clone" ? Special::kClone : Special::kNone;
+LayoutUse layout_use(std::string_view op) {
+  if (op == "tw::as_strided") return LayoutUse::kStrides;
+  return op == "tw::view" || op == "tw::view_as_complex" ? LayoutUse::kSizes : LayoutUse::kNone;
 }
 
 const OpTraits* describe(const tw_op* op, const tw_op_info& info) {
@@ -45,7 +45,8 @@ const OpTraits* describe(const tw_op* op, const tw_op_info& info) {
     traits->batch_function = find_batch_function(info.name);
   for (const DeclaredArgument& argument : traits->arguments)
     traits->names_dimensions.push_back(counts_dimensions(argument));
-  traits->special = special_kind(info.name);
+  traits->reads_elements = traits->name == "tw::contents";
+  traits->layout = layout_use(info.name);
   traits->composite = has_tag(info.tags, "composite") && !traits->derivative;
   traits->pointwise = has_tag(info.tags, "pointwise");
   traits->reduction = has_tag(info.tags, "reduction");

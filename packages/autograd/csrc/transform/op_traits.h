@@ -14,11 +14,11 @@ namespace tw::autograd {
 class BatchCall;
 using BatchFunction = void (*)(BatchCall& call);
 
-// The few ops that levels treat apart from all others.
-enum class Special : uint8_t {
+// What a view's result depends on besides the elements of its argument.
+enum class LayoutUse : uint8_t {
   kNone,
-  kContents,  // tw::contents: what elements are read from
-  kClone,     // tw::clone: gives a new tensor although it has an argument
+  kSizes,    // whether the strides let it be a view at all
+  kStrides,  // where in memory the elements lie
 };
 
 struct OpTraits {
@@ -29,9 +29,10 @@ struct OpTraits {
   const BatchingRule* batching = nullptr;
   BatchFunction batch_function = nullptr;  // of a custom batching rule
   std::vector<bool> names_dimensions;      // by argument: whether it counts dimensions
-  Special special = Special::kNone;
-  bool introspective = false;  // of this library: asks for what hangs on the tensors themselves
-  bool composite = false;      // without a derivative of its own: the ops it calls are transformed
+  LayoutUse layout = LayoutUse::kNone;
+  bool reads_elements = false;  // tw::contents: what elements are read from
+  bool introspective = false;   // of this library: asks for what hangs on the tensors themselves
+  bool composite = false;       // without a derivative of its own: the ops it calls are transformed
   bool pointwise = false, reduction = false, view = false, random = false, dynamic = false;
 
   int argument(std::string_view wanted) const;  // its position, or -1

@@ -5,7 +5,7 @@
 #include <tensorwright/boxed.hpp>
 #include "../meta.h"
 #include "../text.h"
-#include "forward_rule.h"
+#include "dual.h"
 #include "warn.h"
 #include "wrapped.h"
 
@@ -64,8 +64,9 @@ Tensor lower(TensorRef self, int64_t level) {
 
 Tensor tangent_of(TensorRef self, int64_t level) {
   const LevelRef found = level_with(level);
-  const Wrapped* wrapped = wrapped_for(self.get(), *found);
-  return wrapped ? Tensor(wrapped->tangent) : Tensor();
+  Wrapped* wrapped = wrapped_for(self.get(), *found);
+  const OutsideScope outside(*found);
+  return wrapped ? current_tangent(*wrapped) : Tensor();
 }
 
 // The value with the batch at `dim`; a tensor without batch is repeated.

@@ -40,9 +40,10 @@ Tensor wrap(const LevelRef& level, Tensor value) {
   return hang(shell(value, -1), std::move(wrapped), kTransformBit | unwrap_bit());
 }
 
-Tensor wrap_dual(const LevelRef& level, Tensor value, Tensor tangent) {
+Tensor wrap_dual(const LevelRef& level, Tensor value, Tensor tangent, Tensor base) {
   auto wrapped = std::make_unique<Wrapped>();
-  wrapped->level = level, wrapped->value = value, wrapped->tangent = std::move(tangent);
+  wrapped->level = level, wrapped->value = value;
+  wrapped->tangent = std::move(tangent), wrapped->base = std::move(base);
   return hang(shell(value, -1), std::move(wrapped), kTransformBit);
 }
 
@@ -56,7 +57,8 @@ Tensor alias_of(TensorRef t) {
   const Wrapped* wrapped = wrapped_of(t.get());
   if (!wrapped) return as_strided(t, t.shape(), t.strides(), 0);
   if (wrapped->level->kind == LevelKind::kGrad) return wrap(wrapped->level, wrapped->value);
-  if (wrapped->level->kind == LevelKind::kForward) return wrap_dual(wrapped->level, wrapped->value, wrapped->tangent);
+  if (wrapped->level->kind == LevelKind::kForward)
+    return wrap_dual(wrapped->level, wrapped->value, wrapped->tangent, wrapped->base);
   return wrap_batch(wrapped->level, wrapped->value, wrapped->batch_dim);
 }
 

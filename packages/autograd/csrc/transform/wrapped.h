@@ -10,8 +10,11 @@ namespace tw::autograd {
 struct Wrapped : Pooled {
   LevelRef level;
   Tensor value;
-  Tensor tangent;          // of kForward; null: zero
   int64_t batch_dim = -1;  // of kBatch
+  // Of kForward; see dual.h.
+  Tensor tangent;
+  Tensor base;
+  bool viewed = false, laid_out = false;
 };
 
 // What the transform layer hangs on the tensor, or null.
@@ -19,7 +22,7 @@ Wrapped* wrapped_of(const tw_tensor* t);
 void TW_CALL destroy_wrapped(void* wrapped);
 
 Tensor wrap(const LevelRef& level, Tensor value);
-Tensor wrap_dual(const LevelRef& level, Tensor value, Tensor tangent);
+Tensor wrap_dual(const LevelRef& level, Tensor value, Tensor tangent, Tensor base = Tensor());
 Tensor wrap_batch(const LevelRef& level, Tensor value, int64_t batch_dim);
 
 // Another tensor on the same memory, without history; wrapped for the same levels.
