@@ -414,6 +414,13 @@ def fuzz(session: nox.Session) -> None:
     session.run("python", str(ROOT / "tests-integration" / "fuzz_calls.py"), *session.posargs)
 
 
+@nox.session(requires=["wheels"], default=False)
+def endurance(session: nox.Session) -> None:
+    """Kill processes that save checkpoints, flip bits, stop and resume runs; `-- --kills N --flips N --resumes N`."""
+    install(session, PROJECTS, *group(WORKSPACE, "integration"))
+    session.run("python", str(ROOT / "tests-integration" / "checkpoint_endurance.py"), *session.posargs)
+
+
 @nox.session(default=False)
 def sanitize(session: nox.Session) -> None:
     """Run the C++ tests and the Python suites under AddressSanitizer and UndefinedBehaviorSanitizer."""

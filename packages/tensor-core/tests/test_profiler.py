@@ -16,6 +16,7 @@ from tensorwright.profiler import (
     ProfilerAction,
     ProfilerActivity,
     memory_in_use,
+    observe,
     profile,
     record_function,
     schedule,
@@ -291,3 +292,68 @@ def test_refusals() -> None:
     assert supported_activities() == {ProfilerActivity.CPU}
     with profile(activities=[ProfilerActivity.CPU]):
         pass
+
+
+# ---- observers -------------------------------------------------------------------------------------------
+
+
+def test_an_observer_sees_each_op_when_it_has_ended() -> None:
+    seen: list[tuple[str, int]] = []
+    with observe(lambda name, args, results, depth: seen.append((name, depth))):
+        tw.ones(4, 4) @ tw.ones(4, 4)
+    tw.ones(2)
+    assert seen == [("tw::ones", 0), ("tw::ones", 0), ("tw::mm", 1), ("tw::matmul", 0)]
+    assert _C.get_layer_masks() == (0, 0)
+
+
+def test_an_observer_gets_arguments_and_results() -> None:
+    x, seen = tw.ones(2), []
+    with observe(lambda name, args, results, depth: seen.append((args, results))):
+        x.add_(1, alpha=3)
+        tw.cat([x, x])
+    (self, other, alpha), (result,) = seen[0]
+    assert self is x
+    assert result is x
+    assert (other, alpha) == (1, 3)
+    assert seen[1][0][0] == (x, x)
+
+
+def test_what_an_observer_computes_is_neither_observed_nor_recorded() -> None:
+    totals = []
+    with profile() as prof, observe(lambda name, args, results, depth: totals.append(results[0].sum().item())):
+        tw.ones(3)
+    assert totals == [3.0]
+    assert names(prof) == ["tw::ones"]
+
+
+def test_an_error_of_an_observer_is_that_of_the_op() -> None:
+    def refuse(name: str, args: object, results: object, depth: int) -> None:
+        if depth == 1:
+            raise KeyError(name)
+
+    x = tw.ones(4, 4)
+    with pytest.raises(KeyError, match="tw::mm"), observe(refuse):
+        x @ x
+    assert (x @ x).sum().item() == 64
+    with observe(refuse):
+        x.exp()
+
+
+def test_observers_do_not_nest() -> None:
+    seen: list[str] = []
+    with observe(lambda name, args, results, depth: seen.append(name)):
+        with pytest.raises(RuntimeError, match="observed already"), observe(print):
+            pass
+        tw.ones(1)
+    assert seen == ["tw::ones"]
+
+
+def test_results_of_ops_that_observers_refuse_are_freed() -> None:
+    def refuse(name: str, args: object, results: object, depth: int) -> None:
+        raise ValueError(name)
+
+    before = memory_in_use()
+    for _ in range(3):
+        with pytest.raises(ValueError, match="tw::ones"), observe(refuse):
+            tw.ones(1000)
+    assert memory_in_use() == before

@@ -7,6 +7,7 @@
 #include "dispatch/broker.h"
 #include "dispatch/call.h"
 #include "dispatch/layers.h"
+#include "dispatch/observe.h"
 #include "dispatch/op.h"
 #include "dispatch/registry.h"
 #include "runtime/error.h"
@@ -85,9 +86,9 @@ bool is_bookkeeping(const OpSpec& spec) {
   return of_layers && tags.find("blocking") == std::string_view::npos;
 }
 
-tw_status run(void*, tw_call* call) {
+tw_status run_recorded(tw_call* call) {
   Recorder* const mine = recorder;
-  if (!mine || is_bookkeeping(*call->op->spec)) return redispatch(call);
+  if (!mine) return redispatch(call);
   const tw_status begun = guard([&] {
     ProfileEvent& event = begin_event(call->op->spec->name, TW_PROFILE_OP);
     if (mine->options.shapes)
@@ -99,6 +100,11 @@ tw_status run(void*, tw_call* call) {
   return status;
 }
 
+tw_status run(void*, tw_call* call) {
+  if (is_bookkeeping(*call->op->spec)) return redispatch(call);
+  return observing() ? run_observed(call, run_recorded) : run_recorded(call);
+}
+
 tw_status TW_CALL begin_by_interface(const char* name, uint32_t kind) {
   return guard([&] { begin_span(name, kind); });
 }
@@ -107,12 +113,12 @@ tw_status TW_CALL end_by_interface() {
 }
 const tw_profile_if kInterface = {sizeof(tw_profile_if), 0, nullptr, begin_by_interface, end_by_interface};
 
-void include_layer(bool on) {
-  tw_tls* tls = thread_state();
-  tls->include = on ? tls->include | kBit : tls->include & ~kBit;
-}
-
 }  // namespace
+
+void include_profile_layer() {
+  tw_tls* tls = thread_state();
+  tls->include = recorder || observing() ? tls->include | kBit : tls->include & ~kBit;
+}
 
 void set_stack_source(std::string (*source)()) { stack_source = source; }
 
@@ -124,13 +130,13 @@ void start_profile(const ProfileOptions& options) {
   fresh->options = options;
   fresh->held_at_start = allocated() - freed();
   recorder = fresh.release();
-  include_layer(true);
+  include_profile_layer();
 }
 
 std::vector<ProfileEvent> stop_profile() {
   if (!recorder) throw Error(TW_E_UNKNOWN, "profile: this thread has no profiler to stop");
-  include_layer(false);
   const std::unique_ptr<Recorder> finished(std::exchange(recorder, nullptr));
+  include_profile_layer();
   while (!finished->open.empty()) end_event(*finished);
   return std::move(finished->events);
 }

@@ -37,6 +37,9 @@ TW_EXPORT bool profiling();
 TW_EXPORT void begin_span(const char* name, uint32_t kind);
 TW_EXPORT void end_span();
 
+// Switches the layer on for this thread while it has a recorder or an observer (dispatch/observe.h).
+void include_profile_layer();
+
 // Where Python stands: asked for each event if `stack` is set.
 TW_EXPORT void set_stack_source(std::string (*source)());
 

@@ -9,6 +9,7 @@
 #include "python/errors.h"
 #include "python/layer_mask.h"
 #include "python/object_bridge.h"
+#include "python/observing.h"
 #include "python/op_object.h"
 #include "python/op_traits.h"
 #include "python/profiling.h"
@@ -63,8 +64,8 @@ bool add_module_functions(PyObject* module) {
 }
 
 bool add_functions(PyObject* module) {
-  for (PyMethodDef* methods :
-       {kConstructFunctions, kBufferFunctions, kDlpackFunctions, kLayerFunctions, kOpObjectFunctions})
+  for (PyMethodDef* methods : {kConstructFunctions, kBufferFunctions, kDlpackFunctions, kLayerFunctions,
+                               kObserverFunctions, kOpObjectFunctions})
     if (PyModule_AddFunctions(module, methods) < 0) return false;
   return true;
 }

@@ -96,6 +96,7 @@ if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
     from tensorwright import amp as amp
     from tensorwright import array_api as array_api
     from tensorwright import autograd as autograd
+    from tensorwright import checkpoint as checkpoint
     from tensorwright import data as data
     from tensorwright import distributions as distributions
     from tensorwright import extend as extend
@@ -103,6 +104,7 @@ if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
     from tensorwright import func as func
     from tensorwright import jit as jit
     from tensorwright import linalg as linalg
+    from tensorwright import metrics as metrics
     from tensorwright import nn as nn
     from tensorwright import ops as ops
     from tensorwright import optim as optim
@@ -195,8 +197,8 @@ _LAZY = {
     "UntypedStorage": "_storage",
 }
 _LAZY_MODULES = (
-    "amp", "array_api", "distributions", "extend", "fft", "linalg", "ops", "profiler", "signal", "special", "testing",
-    "utils",
+    "amp", "array_api", "checkpoint", "distributions", "extend", "fft", "linalg", "metrics", "ops", "profiler",
+    "signal", "special", "testing", "utils",
 )  # fmt: skip
 
 

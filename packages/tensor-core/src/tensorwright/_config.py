@@ -50,7 +50,8 @@ def blas_library() -> str:
     raise ImportError(f"no OpenBLAS library in {folder}; pip install --force-reinstall scipy-openblas64")
 
 
-def _version_of(distribution: str) -> str | None:
+def version_of(distribution: str) -> str | None:
+    """Of an installed distribution; None if it is absent."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
@@ -58,8 +59,8 @@ def _version_of(distribution: str) -> str | None:
 
 
 def _config_lines() -> list[tuple[str, str]]:
-    lines = [("tensorwright-tensor-core", _version_of("tensorwright-tensor-core") or "not installed as a distribution")]
-    lines += [(name, _version_of(name) or "not installed") for name in _siblings.DISTRIBUTIONS.values()]
+    lines = [("tensorwright-tensor-core", version_of("tensorwright-tensor-core") or "not installed as a distribution")]
+    lines += [(name, version_of(name) or "not installed") for name in _siblings.DISTRIBUTIONS.values()]
     lines += [
         ("python", f"{platform.python_version()} ({platform.machine()}, {sys.platform})"),
         ("C ABI", ".".join(str(part) for part in _C.ABI_VERSION)),

@@ -44,7 +44,7 @@ def _mode(filename: str | os.PathLike[str], shared: bool) -> str:
     return "r+b" if os.path.exists(filename) else "w+b"
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename durable; not every system lets folders be opened."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)
@@ -69,4 +69,4 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)

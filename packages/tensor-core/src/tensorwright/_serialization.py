@@ -123,7 +123,7 @@ def _read(source: Any, mmap: bool) -> Any:
         return content
 
 
-def _tensor(content: Any, entry: Entry, data_start: int) -> Tensor:
+def tensor_of_entry(content: Any, entry: Entry, data_start: int) -> Tensor:
     if entry.begin == entry.end:
         return from_raw_bytes(b"", entry.dtype, entry.shape).clone()
     start = data_start + entry.begin
@@ -190,7 +190,7 @@ class TensorFile(Mapping[str, Tensor]):
 
     def __getitem__(self, name: str) -> Tensor:
         if name in self._entries:
-            return _tensor(self._content, self._entries[name], self._data_start)
+            return tensor_of_entry(self._content, self._entries[name], self._data_start)
         shard = self._shard_of.get(name)
         if shard is None:
             raise KeyError(name)

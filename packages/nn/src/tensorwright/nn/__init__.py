@@ -1,5 +1,7 @@
 """Neural-network modules: ``tw.nn``; their functions: ``tw.nn.functional``; initial values: ``tw.nn.init``."""
 
+from typing import TYPE_CHECKING
+
 from tensorwright.nn import functional as functional
 from tensorwright.nn import init as init
 from tensorwright.nn import parameter as parameter
@@ -172,3 +174,22 @@ from tensorwright.nn._vision import Upsample as Upsample
 from tensorwright.nn._vision import UpsamplingBilinear2d as UpsamplingBilinear2d
 from tensorwright.nn._vision import UpsamplingNearest2d as UpsamplingNearest2d
 from tensorwright.nn.functional._chunked_loss import LinearCrossEntropyOptions as LinearCrossEntropyOptions
+
+if TYPE_CHECKING:  # what loads on first use, since it needs more of the standard library than all of nn
+    from tensorwright.nn._summary import LayerSummary as LayerSummary
+    from tensorwright.nn._summary import Summary as Summary
+    from tensorwright.nn._summary import summary as summary
+
+_SUMMARY = ("LayerSummary", "Summary", "summary")
+
+
+def __getattr__(name: str) -> object:
+    if name not in _SUMMARY:
+        raise AttributeError(f"module 'tensorwright.nn' has no attribute {name!r}")
+    from tensorwright.nn import _summary
+
+    return getattr(_summary, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_SUMMARY})

@@ -15,6 +15,7 @@ Example:
 from tensorwright.profiler._events import EventList as EventList
 from tensorwright.profiler._events import FunctionEvent as FunctionEvent
 from tensorwright.profiler._events import FunctionEventAvg as FunctionEventAvg
+from tensorwright.profiler._observe import observe as observe
 from tensorwright.profiler._profile import ProfilerAction as ProfilerAction
 from tensorwright.profiler._profile import ProfilerActivity as ProfilerActivity
 from tensorwright.profiler._profile import memory_in_use as memory_in_use
@@ -25,6 +26,6 @@ from tensorwright.profiler._profile import supported_activities as supported_act
 from tensorwright.profiler._profile import tensorboard_trace_handler as tensorboard_trace_handler
 
 __all__ = [
-    "EventList", "FunctionEvent", "FunctionEventAvg", "ProfilerAction", "ProfilerActivity", "memory_in_use", "profile",
-    "record_function", "schedule", "supported_activities", "tensorboard_trace_handler",
+    "EventList", "FunctionEvent", "FunctionEventAvg", "ProfilerAction", "ProfilerActivity", "memory_in_use", "observe",
+    "profile", "record_function", "schedule", "supported_activities", "tensorboard_trace_handler",
 ]  # fmt: skip

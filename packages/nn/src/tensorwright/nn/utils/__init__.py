@@ -20,3 +20,5 @@ from tensorwright.nn.utils.fusion import fuse_conv_bn_eval as fuse_conv_bn_eval
 from tensorwright.nn.utils.fusion import fuse_conv_bn_weights as fuse_conv_bn_weights
 from tensorwright.nn.utils.fusion import fuse_linear_bn_eval as fuse_linear_bn_eval
 from tensorwright.nn.utils.fusion import fuse_linear_bn_weights as fuse_linear_bn_weights
+from tensorwright.nn.utils.nan import NanError as NanError
+from tensorwright.nn.utils.nan import stop_on_nan as stop_on_nan

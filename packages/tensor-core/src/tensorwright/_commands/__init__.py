@@ -1,0 +1,1 @@
+"""The commands of ``python -m tensorwright``: each module adds one, and says what runs it."""
