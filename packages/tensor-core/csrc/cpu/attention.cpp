@@ -49,13 +49,12 @@ void attend(const Attention<T>& a, int64_t index, int64_t first, int64_t rows, T
 void attention(TensorRef query, TensorRef key, TensorRef value, TensorRef attn_mask, bool is_causal, double scale,
                TensorRef out, TensorRef logsumexp) {
   const tw_dtype dtype = compute_dtype(query.dtype());
-  const Tensor q = rows_for_blas(query, dtype), k = rows_for_blas(key, dtype), v = rows_for_blas(value, dtype),
-               mask = dense_optional(attn_mask, dtype);
+  const Tensor q = rows_for_products(query, dtype), k = rows_for_products(key, dtype),
+               v = rows_for_products(value, dtype), mask = dense_optional(attn_mask, dtype);
   StagedResult result(out, dtype);
   visit_floating("attention", dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     const Attention<T> a(q, k, v, mask, is_causal, scale);
-    prepare_products(a);
     const int64_t tiles = (a.q.rows + kQueryTile - 1) / kQueryTile;
     const int64_t work = std::min(a.q.rows, kQueryTile) * a.k.rows * (a.q.cols + a.v.cols) / 8;
     parallel_for(0, a.count() * tiles, grain_for(work), [&](int64_t begin, int64_t end) {

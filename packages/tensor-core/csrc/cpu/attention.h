@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "cpu/blas.h"
 #include "cpu/element_types.h"
 #include "cpu/gemm.h"
 #include "cpu/isa_kernels.h"
@@ -39,8 +38,8 @@ struct Matrices {
   MatrixView view(const T* matrix, int64_t row) const { return {matrix + row * row_stride, row_stride, 1}; }
 };
 
-// A copy only if rows are not as BLAS wants them.
-inline Tensor rows_for_blas(TensorRef t, tw_dtype dtype) {
+// A copy only if rows overlap or their elements are apart.
+inline Tensor rows_for_products(TensorRef t, tw_dtype dtype) {
   const bool fits = t.dtype() == dtype && t.stride(-1) == 1 && t.stride(-2) >= t.size(-1);
   return fits ? Tensor::retain(t) : dense(t, dtype);
 }
@@ -88,15 +87,6 @@ struct Attention {
     return buffer;
   }
 };
-
-// Opens the BLAS library on the calling thread, before others need it: it is found by Python, whose lock this thread
-// may hold while it waits for the others.
-template <class T>
-void prepare_products(const Attention<T>& a) {
-  constexpr int64_t kTiny = 512;
-  const int64_t widest = std::max({a.q.cols, a.v.cols, a.k.rows});
-  if (std::min(a.q.rows, kQueryTile) * std::min(a.k.rows, kKeyTile) > kTiny / std::max<int64_t>(widest, 1)) blas();
-}
 
 // result = alpha left right + beta result, row-major.
 template <class T>

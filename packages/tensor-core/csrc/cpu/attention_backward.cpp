@@ -76,14 +76,13 @@ void attention_backward(TensorRef grad, TensorRef query, TensorRef key, TensorRe
                         TensorRef logsumexp, TensorRef attn_mask, bool is_causal, double scale, TensorRef grad_query,
                         TensorRef grad_key, TensorRef grad_value) {
   const tw_dtype dtype = compute_dtype(query.dtype());
-  const Tensor q = rows_for_blas(query, dtype), k = rows_for_blas(key, dtype), v = rows_for_blas(value, dtype),
-               mask = dense_optional(attn_mask, dtype), grads = dense(grad, dtype), values = dense(result, dtype),
-               sums = dense(logsumexp, dtype);
+  const Tensor q = rows_for_products(query, dtype), k = rows_for_products(key, dtype),
+               v = rows_for_products(value, dtype), mask = dense_optional(attn_mask, dtype), grads = dense(grad, dtype),
+               values = dense(result, dtype), sums = dense(logsumexp, dtype);
   StagedResult to_query(grad_query, dtype), to_key(grad_key, dtype), to_value(grad_value, dtype);
   visit_floating("attention_backward", dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     const Attention<T> a(q, k, v, mask, is_causal, scale);
-    prepare_products(a);
     const Gradients<T> g{grads.data<T>(),    values.data<T>(), sums.data<T>(),
                          to_query.data<T>(), to_key.data<T>(), to_value.data<T>()};
     std::fill_n(g.query, grad_query.numel(), T(0));

@@ -42,8 +42,6 @@ const Blas* open_library(const std::string& path) {
   void* library = open_with_settings(path);
   if (!library) refuse(dlerror());
   auto* result = new Blas();
-  result->sgemm = symbol<SgemmFn>(library, path, "scipy_cblas_sgemm64_");
-  result->dgemm = symbol<DgemmFn>(library, path, "scipy_cblas_dgemm64_");
   result->cgemm = symbol<ComplexGemmFn>(library, path, "scipy_cblas_cgemm64_");
   result->zgemm = symbol<ComplexGemmFn>(library, path, "scipy_cblas_zgemm64_");
   symbol<void (*)(int)>(library, path, "scipy_openblas_set_num_threads64_")(1);

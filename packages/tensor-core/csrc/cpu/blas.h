@@ -1,5 +1,5 @@
-// The BLAS library: found by Python, opened at the first matrix product, kept for the life of the process. It runs
-// single-threaded; work is split over our own thread pool by the callers.
+// The BLAS library: found by Python, opened at the first complex product or decomposition, kept for the life of the
+// process. It runs single-threaded; work is split over our own thread pool by the callers.
 #pragma once
 
 #include <tensorwright/tw_abi.h>
@@ -9,20 +9,12 @@
 
 namespace tw::cpu {
 
-// The interface of cblas_?gemm with 64-bit integers; scalars are passed by value for real types and by address for
-// complex ones.
-using SgemmFn = void (*)(int order, int trans_a, int trans_b, int64_t m, int64_t n, int64_t k, float alpha,
-                         const float* a, int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc);
-using DgemmFn = void (*)(int order, int trans_a, int trans_b, int64_t m, int64_t n, int64_t k, double alpha,
-                         const double* a, int64_t lda, const double* b, int64_t ldb, double beta, double* c,
-                         int64_t ldc);
+// The interface of cblas_?gemm with 64-bit integers for complex types, whose scalars are passed by address.
 using ComplexGemmFn = void (*)(int order, int trans_a, int trans_b, int64_t m, int64_t n, int64_t k, const void* alpha,
                                const void* a, int64_t lda, const void* b, int64_t ldb, const void* beta, void* c,
                                int64_t ldc);
 
 struct Blas {
-  SgemmFn sgemm;
-  DgemmFn dgemm;
   ComplexGemmFn cgemm;
   ComplexGemmFn zgemm;
   std::string description;  // "OpenBLAS 0.3.30 ..., SkylakeX"

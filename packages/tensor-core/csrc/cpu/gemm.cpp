@@ -54,13 +54,11 @@ template <class T>
 T scalar_as(const Scalar& s) {
   if constexpr (std::is_integral_v<T>)
     return static_cast<T>(s.integer());
-  else if constexpr (std::is_floating_point_v<T>)
-    return static_cast<T>(s.real());
   else
     return T(static_cast<typename T::value_type>(s.real()), static_cast<typename T::value_type>(s.imag()));
 }
 
-// Row by row, adding multiples of rows of `right`: good for small matrices and for types that BLAS does not know.
+// Row by row, adding multiples of rows of `right`: for integers, and for small complex matrices.
 template <class T>
 void plain_block(const Gemm& p, const Block& b) {
   const T* left = left_of<T>(p, b);
@@ -101,21 +99,13 @@ void blas_block(const Gemm& p, const Block& b, Fn fn) {
   const BlasOperand left = blas_operand(p.left, b.rows, p.depth), right = blas_operand(p.right, p.depth, b.cols);
   const T alpha = scalar_as<T>(p.alpha), beta = scalar_as<T>(p.beta);
   const int64_t ld = std::max(p.result_row_stride, b.cols);
-  if constexpr (std::is_floating_point_v<T>)
-    fn(kCblasRowMajor, left.transposed, right.transposed, b.rows, b.cols, p.depth, alpha, left_of<T>(p, b),
-       left.leading, right_of<T>(p, b), right.leading, beta, result_of<T>(p, b), ld);
-  else
-    fn(kCblasRowMajor, left.transposed, right.transposed, b.rows, b.cols, p.depth, &alpha, left_of<T>(p, b),
-       left.leading, right_of<T>(p, b), right.leading, &beta, result_of<T>(p, b), ld);
+  fn(kCblasRowMajor, left.transposed, right.transposed, b.rows, b.cols, p.depth, &alpha, left_of<T>(p, b), left.leading,
+     right_of<T>(p, b), right.leading, &beta, result_of<T>(p, b), ld);
 }
 
 void compute_block(const Gemm& p, const Block& b) {
   const bool tiny = p.depth == 0 || b.rows * b.cols * p.depth <= kTinyProduct;
   switch (dtype_id(p.dtype)) {
-    case DtypeId::kFloat32:
-      return tiny ? plain_block<float>(p, b) : blas_block<float>(p, b, blas().sgemm);
-    case DtypeId::kFloat64:
-      return tiny ? plain_block<double>(p, b) : blas_block<double>(p, b, blas().dgemm);
     case DtypeId::kComplex64:
       return tiny ? plain_block<std::complex<float>>(p, b) : blas_block<std::complex<float>>(p, b, blas().cgemm);
     case DtypeId::kComplex128:
@@ -123,7 +113,10 @@ void compute_block(const Gemm& p, const Block& b) {
     default:
       break;
   }
-  visit_arithmetic("matrix product", p.dtype, [&](auto type) { plain_block<typename decltype(type)::type>(p, b); });
+  visit_arithmetic("matrix product", p.dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    if constexpr (std::is_integral_v<T>) plain_block<T>(p, b);
+  });
 }
 
 // One stride is 1 and the other at least the row's length, wherever the size is not 1.
@@ -139,6 +132,8 @@ bool is_blas_layout(int64_t rows, int64_t cols, int64_t row_stride, int64_t col_
 
 void gemm(const Gemm& p) {
   if (p.rows == 0 || p.cols == 0 || p.batch == 0) return;
+  if (p.dtype == kFloat32) return packed_gemm<float>(p);
+  if (p.dtype == kFloat64) return packed_gemm<double>(p);
   const Blocking blocking = choose_blocking(p.rows, p.cols, p.depth);
   const int64_t tasks = p.batch * blocking.count();
   const int64_t block_work = blocking.row_block * blocking.col_block * std::max<int64_t>(p.depth, 1);

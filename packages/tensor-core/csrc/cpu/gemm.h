@@ -1,21 +1,23 @@
-// Matrix products of any dtype, split into blocks that depend on the problem alone.
+// Matrix products of any dtype. Sums of float32 and float64 add their products in order, in blocks of 256 of them: the
+// same bits for any layout of the operands, any number of threads, and on every instruction set.
 #pragma once
 
 #include <tensorwright/tw.hpp>
 
 namespace tw::cpu {
 
-// A matrix in memory; strides in elements. For BLAS one of them must be 1 and the other at least the row's length.
+// A matrix in memory; strides in elements.
 struct MatrixView {
   const void* data;
   int64_t row_stride;
   int64_t col_stride;
   MatrixView transposed() const { return {data, col_stride, row_stride}; }
 };
+// One stride is 1 and the other at least the row's length: what BLAS reads, and what is read fastest.
 bool is_blas_layout(int64_t rows, int64_t cols, int64_t row_stride, int64_t col_stride);
 
 // result[b] = alpha * left[b] * right[b] + beta * result[b], for b < batch. Results are row-major with `row_stride`.
-// dtype: float32, float64, complex, or an integer type (any strides; alpha and beta are integers there).
+// dtype: float32, float64, complex (operands in BLAS layouts), or an integer type (alpha and beta are integers there).
 struct Gemm {
   explicit Gemm(tw_dtype type) : dtype(type) {}
   tw_dtype dtype;
@@ -26,7 +28,12 @@ struct Gemm {
   int64_t result_row_stride = 0, result_batch_stride = 0;
   Scalar alpha = 1;
   Scalar beta = 0;
+  const void* bias = nullptr;  // float32 and float64: one value for each column, added instead of beta * result
 };
 void gemm(const Gemm& problem);
+
+// Those of float and double; csrc/cpu/packed_gemm.cpp.
+template <class T>
+void packed_gemm(const Gemm& problem);
 
 }  // namespace tw::cpu

@@ -33,6 +33,8 @@ namespace tw {
   extern const cpu::PhiloxKernel kPhilox;                          \
   extern const cpu::DistributionKernels<float> kDistributionsF32;  \
   extern const cpu::DistributionKernels<double> kDistributionsF64; \
+  extern const cpu::ProductKernels<float> kProductF32;             \
+  extern const cpu::ProductKernels<double> kProductF64;            \
   }
 TW_FOR_EACH_ISA(TW_DECLARE_TABLES)
 
@@ -70,6 +72,8 @@ TW_DEFINE_TABLE(DropoutKernels<double>, kDropoutF64)
 TW_DEFINE_TABLE(PhiloxKernel, kPhilox)
 TW_DEFINE_TABLE(DistributionKernels<float>, kDistributionsF32)
 TW_DEFINE_TABLE(DistributionKernels<double>, kDistributionsF64)
+TW_DEFINE_TABLE(ProductKernels<float>, kProductF32)
+TW_DEFINE_TABLE(ProductKernels<double>, kProductF64)
 
 }  // namespace cpu
 }  // namespace tw

@@ -120,6 +120,35 @@ struct ConvolutionKernels {
   void (*row_gradient)(const ConvolutionPass& pass, const T* source, const T* grad, T* sums);
 };
 
+// A tile of a matrix product: out = alpha * the sums of left[i * left_row + k * left_step] * right[k * right_step + j]
+// over k, plus beta * add unless `add` is null.
+template <class T>
+struct ProductTile {
+  int64_t depth;
+  const T* left;
+  int64_t left_row, left_step;
+  const T* right;
+  int64_t right_step;
+  const T* add;
+  int64_t add_row;
+  T alpha, beta;
+  T* out;
+  int64_t out_row;
+};
+constexpr int64_t kProductRow = 1024;  // columns of a single row whose sums are kept at a time
+template <class T>
+struct ProductKernels {
+  int64_t rows, lanes;  // of a tile: most rows, and half of the most columns
+  // to[k * width + i] = from[i * line + k * step] for i < count; `width` is a multiple of `lanes`. What lies between
+  // is anything.
+  void (*pack)(const T* from, int64_t line, int64_t step, int64_t count, int64_t depth, int64_t width, T* to);
+  // `right` has rows of as many columns as there are in whole vectors; those over `cols` are anything.
+  void (*tile)(const ProductTile<T>& tile, int64_t rows, int64_t cols);
+  // One row of any number of columns; `row_of_lines` with right[k + j * right_step] and left_step 1.
+  void (*row)(const ProductTile<T>& tile, int64_t cols);
+  void (*row_of_lines)(const ProductTile<T>& tile, int64_t cols);
+};
+
 // Random numbers come in groups of 16 Philox counters: 64 words of 32 bits, ordered by word, then by counter.
 constexpr int64_t kGroupCounters = 16;
 constexpr int64_t kGroupWords = 64;

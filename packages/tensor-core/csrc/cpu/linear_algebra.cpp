@@ -63,17 +63,19 @@ void baddbmm(TensorRef self, TensorRef batch1, TensorRef batch2, const Scalar& b
 
 void linear(TensorRef self, TensorRef weight, TensorRef bias, TensorRef out) {
   const tw_dtype dtype = compute_dtype(out.dtype());
-  const Tensor input = dense(self, dtype);
+  const Tensor input = dense(self, dtype), biases = dense_optional(bias, dtype);
   const Operand3d w = matrix_operand(weight, dtype);
   StagedResult result(out, dtype);
-  if (bias) copy_elements(result.tensor(), bias);
+  const bool adds_bias = is_floating(dtype);  // while it multiplies
+  if (biases && !adds_bias) copy_elements(result.tensor(), biases);
   Gemm p(dtype);
   p.depth = weight.size(1), p.cols = weight.size(0);
   p.rows = p.cols > 0 ? out.numel() / p.cols : 0;
   p.left = {input.data<void>(), p.depth, 1};
   p.right = w.view.transposed();
   p.result = result.data<void>(), p.result_row_stride = p.cols;
-  p.beta = bias ? 1 : 0;
+  p.beta = biases && !adds_bias ? 1 : 0;
+  p.bias = biases && adds_bias ? biases.data<void>() : nullptr;
   gemm(p);
   result.commit();
 }
