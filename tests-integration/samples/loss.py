@@ -125,7 +125,8 @@ def poisson_samples(make: Make) -> Iterator[Case]:
     yield from all_reductions(make(3, 4), counts)
     yield from all_reductions(make(3, 4, low=0.1), counts, log_input=False, full=True)
     yield case(make(3, 4, low=0.1), counts, log_input=True, full=True, eps=1e-3)
-    yield case(make(3, 4), counts[0])
+    yield case(make(3, 4), counts[:1])
+    yield refused(make(3, 4), counts[0], error=ValueError, match="different numbers of dimensions")
     yield unknown_reduction(make(3), make(3))
 
 
@@ -340,7 +341,8 @@ def hinge(x: Array, t: Array, margin: float = 1.0, reduction: str = "mean") -> A
 
 def hinge_samples(make: Make) -> Iterator[Case]:
     yield from all_reductions(make(3, 4), signs(make, 3, 4), margin=0.7)
-    yield case(make(3, 4), signs(make, 4))
+    yield case(make(3, 4), signs(make, 1, 4))
+    yield refused(make(3, 4), signs(make, 4), error=ValueError, match="different numbers of dimensions")
     yield unknown_reduction(make(3), signs(make, 3))
 
 

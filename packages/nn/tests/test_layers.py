@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorwright as tw
 from tensorwright import nn
+from tensorwright.nn import functional as F
 
 RNG = np.random.default_rng(0)
 
@@ -252,3 +253,31 @@ def test_elementwise_losses():
 def test_losses_refuse_an_unknown_reduction():
     with pytest.raises(ValueError, match="reduction must be 'mean', 'sum' or 'none', got 'avg'"):
         nn.MSELoss(reduction="avg")
+
+
+PAIR_LOSSES: dict[str, dict[str, float]] = {
+    "mse_loss": {},
+    "l1_loss": {},
+    "smooth_l1_loss": {},
+    "huber_loss": {},
+    "kl_div": {},
+    "poisson_nll_loss": {},
+    "hinge_embedding_loss": {},
+    "soft_margin_loss": {},
+    "gaussian_nll_loss": {"var": 1.0},
+}
+
+
+@pytest.mark.parametrize("name", PAIR_LOSSES)
+def test_losses_refuse_targets_with_another_number_of_dimensions(name: str) -> None:
+    loss, options = getattr(F, name), PAIR_LOSSES[name]
+    column, row = tw.ones(3, 1), tw.ones(3)
+    for input, target in ((column, row), (row, column), (tw.ones(2, 3), row), (tw.tensor(1.0), row)):
+        with pytest.raises(tw.ShapeError, match=rf"^{name}: .*different numbers of dimensions.*target.unsqueeze\(-1\)"):
+            loss(input, target, **options)
+    assert loss(column, row.unsqueeze(-1), **options).ndim == 0
+
+
+def test_one_number_may_be_the_target_of_all() -> None:
+    with pytest.warns(UserWarning, match="broadcast"):
+        assert F.mse_loss(tw.ones(2, 3), tw.tensor(3.0)).item() == 4.0

@@ -3,6 +3,7 @@
 # ruff: noqa: E501 (one case a line)
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -130,3 +131,58 @@ def test_nothing_is_lost_after_an_error() -> None:
         with pytest.raises(Exception):  # noqa: B017, PT011 (which ones is the other test's business)
             act()
     assert (x + 1).tolist() == [2, 2, 2]
+
+
+# (what is done, the op, the axes that are blamed by argument)
+BLAMED: dict[str, tuple[Callable[[], Any], str, dict[str, list[int]]]] = {
+    "two axes": (lambda: tw.mm(x23, tw.zeros(2, 5)), "mm", {"self": [1], "mat2": [0]}),
+    "counted from the end": (lambda: x23 @ tw.zeros(7, 2, 5), "matmul", {"self": [1], "other": [1]}),
+    "computed axes": (lambda: tw.conv2d(tw.zeros(1, 3, 8, 8), tw.zeros(2, 4, 5, 5)), "conv2d", {"self": [1], "weight": [1]}),
+    "of sizes that come twice": (lambda: x4 @ tw.zeros(7, 3, 3), "matmul", {"self": [0], "other": []}),
+    "broadcast": (lambda: tw.zeros(5, 2, 3) + tw.zeros(2, 4), "add", {"self": [2], "other": [1]}),
+    "in place": (lambda: tw.zeros(3).mul_(tw.zeros(4)), "mul", {"self": [0], "other": [0]}),
+    "into out": (lambda: tw.mm(x23, x23, out=x4), "mm", {"self": [1], "mat2": [0]}),
+    "another op inside": (lambda: tw.cross_entropy(x23, tw.tensor([0, 7])), "cross_entropy", {"self": [], "target": []}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BLAMED)
+def test_an_error_knows_its_call(name: str) -> None:
+    act, op, axes = BLAMED[name]
+    with pytest.raises((tw.ShapeError, IndexError)) as raised:
+        act()
+    call = raised.value.failed_call  # type: ignore[union-attr]
+    assert call.op == op
+    assert {argument: call.axes(argument) for argument in axes} == axes
+    assert call.message == str(raised.value)
+
+
+def test_the_operands_are_the_tensors_given() -> None:
+    with pytest.raises(tw.ShapeError) as raised:
+        tw.cat([x23, x4])
+    call = raised.value.failed_call
+    assert list(call.operands) == ["tensors"]
+    assert call.operands["tensors"][0] is x23
+    assert call.operands["tensors"][1] is x4
+    assert call.axes("tensors") == []
+    assert call.axes("no such argument") == []
+
+
+def test_errors_of_python_inside_an_op_are_left_as_they_are() -> None:
+    class Refuses:
+        @classmethod
+        def __tensor_function__(cls, *call: Any) -> Any:
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError) as raised:
+        tw.add(x4, Refuses())  # type: ignore[arg-type]
+    assert not hasattr(raised.value, "failed_call")
+
+
+def test_a_pickled_error_leaves_the_tensors_behind() -> None:
+    with pytest.raises(tw.ShapeError) as raised:
+        tw.mm(x23, x23)
+    sent = pickle.loads(pickle.dumps(raised.value))
+    assert str(sent) == str(raised.value)
+    assert (sent.failed_call.op, sent.failed_call.operands) == ("mm", {})
+    assert sent.failed_call.axes("self") == []

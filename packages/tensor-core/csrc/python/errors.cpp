@@ -40,7 +40,26 @@ void drop_exception(void* exception) {
   Py_DECREF(static_cast<PyObject*>(exception));
 }
 
-// The pending exception as one object, with its traceback attached.
+}  // namespace
+
+bool add_exceptions(PyObject* module) {
+  g_shape_error = PyErr_NewExceptionWithDoc("tensorwright.ShapeError",
+                                            "The shapes of the arguments do not fit together or are impossible.",
+                                            PyExc_ValueError, nullptr);
+  g_abi_error = PyErr_NewExceptionWithDoc("tensorwright.AbiError",
+                                          "A plugin and this core do not speak the same version of the C ABI.",
+                                          PyExc_ImportError, nullptr);
+  g_linalg_error =
+      PyErr_NewExceptionWithDoc("tensorwright.linalg.LinAlgError",
+                                "A matrix is singular, or an algorithm did not converge.", PyExc_RuntimeError, nullptr);
+  return g_shape_error && g_abi_error && g_linalg_error &&
+         PyModule_AddObjectRef(module, "LinAlgError", g_linalg_error) == 0 &&
+         PyModule_AddObjectRef(module, "ShapeError", g_shape_error) == 0 &&
+         PyModule_AddObjectRef(module, "AbiError", g_abi_error) == 0;
+}
+
+PyObject* shape_error_type() { return g_shape_error; }
+
 PyObject* take_exception() {
 #if PY_VERSION_HEX >= 0x030C0000
   return PyErr_GetRaisedException();
@@ -63,26 +82,6 @@ void restore_exception(PyObject* exception) {
                 PyException_GetTraceback(exception));
 #endif
 }
-
-}  // namespace
-
-bool add_exceptions(PyObject* module) {
-  g_shape_error = PyErr_NewExceptionWithDoc("tensorwright.ShapeError",
-                                            "The shapes of the arguments do not fit together or are impossible.",
-                                            PyExc_ValueError, nullptr);
-  g_abi_error = PyErr_NewExceptionWithDoc("tensorwright.AbiError",
-                                          "A plugin and this core do not speak the same version of the C ABI.",
-                                          PyExc_ImportError, nullptr);
-  g_linalg_error =
-      PyErr_NewExceptionWithDoc("tensorwright.linalg.LinAlgError",
-                                "A matrix is singular, or an algorithm did not converge.", PyExc_RuntimeError, nullptr);
-  return g_shape_error && g_abi_error && g_linalg_error &&
-         PyModule_AddObjectRef(module, "LinAlgError", g_linalg_error) == 0 &&
-         PyModule_AddObjectRef(module, "ShapeError", g_shape_error) == 0 &&
-         PyModule_AddObjectRef(module, "AbiError", g_abi_error) == 0;
-}
-
-PyObject* shape_error_type() { return g_shape_error; }
 
 PyObject* raise(tw_status status) {
   if (void* exception = take_foreign()) {

@@ -14,6 +14,9 @@ PyObject* shape_error_type();
 
 // Raises what the error slot holds; a parked Python exception comes out as the same object. Always null.
 PyObject* raise(tw_status status);
+// The pending exception as one object, with its traceback attached; and back. Both pass on ownership.
+PyObject* take_exception();
+void restore_exception(PyObject* exception);
 // Moves the pending Python exception into the slot.
 tw_status park_exception();
 

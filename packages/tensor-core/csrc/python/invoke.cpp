@@ -2,6 +2,7 @@
 
 #include "python/collect.h"
 #include "python/dtype_object.h"
+#include "python/failed_call.h"
 #include "python/lazy.h"
 #include "python/object_bridge.h"
 #include "python/override.h"
@@ -60,7 +61,7 @@ bool preset(const Signature& s, PyObject* out, tw_value* rets) {
 PyObject* invoke_out(const Signature& s, ParsedCall* call) {
   tw_value rets[kMaxResults] = {};
   if (!preset(s, call->out, rets)) return nullptr;
-  if (tw_status status = run(*s.traits, call->args, rets)) return raise(status);
+  if (tw_status status = run(*s.traits, call->args, rets)) return raise_call(*s.traits, call->args, status);
   for (uint32_t i = 0; i < s.traits->spec->nrets; ++i) g_host->value_clear(rets + i);
   return Py_NewRef(call->out);
 }
@@ -110,7 +111,7 @@ bool take_operand(const BoundOp& op, const ArgSpec& arg, PyObject* o, Scratch& s
 PyObject* run_operator(const BoundOp& op, const OpTraits& traits, const tw_value* args, PyObject* left) {
   if (op.inplace) return invoke_inplace(traits, args, left);
   tw_value ret = value_none();
-  if (tw_status status = run(traits, args, &ret)) return raise(status);
+  if (tw_status status = run(traits, args, &ret)) return raise_call(traits, args, status);
   return take_result(&ret);
 }
 
@@ -167,7 +168,7 @@ PyObject* invoke(const Signature& s, ParsedCall* call) {
   if (call->out) return invoke_out(s, call);
   tw_value rets[kMaxResults];
   for (uint32_t i = 0; i < s.traits->spec->nrets; ++i) rets[i] = value_none();
-  if (tw_status status = run(*s.traits, call->args, rets)) return raise(status);
+  if (tw_status status = run(*s.traits, call->args, rets)) return raise_call(*s.traits, call->args, status);
   PyObject* result = results_to_python(*s.traits, rets);
   if (!call->requires_grad || !result) return result;
   Ref held(result);
@@ -176,7 +177,7 @@ PyObject* invoke(const Signature& s, ParsedCall* call) {
 
 PyObject* invoke_inplace(const OpTraits& traits, const tw_value* args, PyObject* self) {
   tw_value ret = args[0];
-  if (tw_status status = run(traits, args, &ret)) return raise(status);
+  if (tw_status status = run(traits, args, &ret)) return raise_call(traits, args, status);
   g_host->value_clear(&ret);
   return Py_NewRef(self);
 }

@@ -2,6 +2,7 @@
 #include "dispatch/host.h"
 #include "python/bind.h"
 #include "python/buffer.h"
+#include "python/calls_forward.h"
 #include "python/config.h"
 #include "python/construct.h"
 #include "python/device_object.h"
@@ -81,8 +82,9 @@ PyObject* make_module() {
   PyObject* m = module.get();
   const bool complete = m && intern_common_names() && add_exceptions(m) && add_size_type(m) && add_dtypes(m) &&
                         add_device_type(m) && add_object_type(m) && add_tensor_type(m) && add_dlpack_exchange(m) &&
-                        add_op_types(m) && add_layer_mask_type(m) && add_functions(m) && add_op_functions(m) &&
-                        add_module_functions(m) && add_public_names(m) && add_config(m) && add_profiler(m);
+                        add_op_types(m) && add_calls_forward_type(m) && add_layer_mask_type(m) && add_functions(m) &&
+                        add_op_functions(m) && add_module_functions(m) && add_public_names(m) && add_config(m) &&
+                        add_profiler(m);
   return complete ? module.release() : nullptr;
 }
 

@@ -7,6 +7,7 @@ from types import EllipsisType, ModuleType
 from typing import Any, Final, NoReturn, SupportsIndex, TypeAlias, TypeVar, final, overload
 
 import numpy as np
+from tensorwright._failed_call import FailedCall
 from tensorwright._layout import layout as _layout
 from tensorwright._storage import TypedStorage, UntypedStorage
 from tensorwright._tensor_ops import TensorOps
@@ -26,7 +27,9 @@ DeviceLike: TypeAlias = device | str
 _Index: TypeAlias = SupportsIndex | slice | EllipsisType | Tensor | Sequence[Any] | np.ndarray[Any, Any] | None
 _TensorT = TypeVar("_TensorT", bound=Tensor)
 
-class ShapeError(ValueError): ...
+class ShapeError(ValueError):
+    failed_call: FailedCall  # of those that an op raised
+
 class AbiError(ImportError): ...
 class LinAlgError(RuntimeError): ...
 
@@ -98,6 +101,9 @@ class iinfo:
     def max(self) -> builtins.int: ...
     @property
     def min(self) -> builtins.int: ...
+
+class CallsForward:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 
 @final
 class Op:

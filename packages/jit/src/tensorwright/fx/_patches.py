@@ -9,7 +9,7 @@ import functools
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from types import FunctionType, ModuleType
+from types import FunctionType, ModuleType, WrapperDescriptorType
 from typing import Any
 
 from tensorwright.fx.proxy import find_proxy
@@ -114,9 +114,10 @@ def patch_globals(patcher: Patcher, namespace: dict[str, Any], functions: set[in
 
 
 def _definer(kind: type, name: str) -> type | None:
-    """The class that defines a method for `kind`, if Python defines it."""
+    """The class that defines a method for `kind`, if it can be replaced there."""
     found = next((base for base in kind.__mro__ if name in base.__dict__), None)
-    return found if found is not None and isinstance(found.__dict__[name], FunctionType) else None
+    replaceable = (FunctionType, WrapperDescriptorType)
+    return found if found is not None and isinstance(found.__dict__[name], replaceable) else None
 
 
 def patch_modules(patcher: Patcher, modules: Iterable[Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import tensorwright as tw
 from tensorwright import Tensor
+from tensorwright.extend import check_tensor
 
 from ._batch_norm import (
     BatchNorm1d,
@@ -64,15 +65,19 @@ class LazyModule(Module):
         self._become_ordinary()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            self._take_shapes_from(args, kwargs)
+        except Exception as error:
+            self._call_failed(error, args, kwargs)
+            raise
+        return self(*args, **kwargs)
+
+    def _take_shapes_from(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self._lacks_shapes():
-            first = args[0] if args else next(iter(kwargs.values()), None)
-            if not isinstance(first, Tensor):
-                raise TypeError(
-                    f"{type(self).__name__}: the first argument must be a Tensor, got {type(first).__name__}"
-                )
+            first: Any = args[0] if args else next(iter(kwargs.values()), None)
+            check_tensor(type(self).__name__, "input", first)
             self.initialize_parameters(first)
         self._become_ordinary()
-        return self(*args, **kwargs)
 
 
 class LazyLinear(LazyModule, Linear):

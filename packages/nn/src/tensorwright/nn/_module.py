@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import tensorwright as tw
 from tensorwright import Tensor
+from tensorwright.extend import CallsForward
 
 from . import _hooks, _state
 from ._hooks import Hook, RemovableHandle
@@ -19,7 +20,7 @@ Self = TypeVar("Self", bound="Module")
 Member = TypeVar("Member")
 
 
-class Module:
+class Module(CallsForward):
     """A layer, or a network made of layers.
 
     Subclasses assign parameters, buffers and child modules as attributes in ``__init__`` (after
@@ -67,10 +68,13 @@ class Module:
         """Compute the module's value; each subclass defines it."""
         raise NotImplementedError(f"{type(self).__name__} defines no forward(); add `def forward(self, ...)` to it")
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not (self._forward_hooks or self._forward_pre_hooks):
-            return self.forward(*args, **kwargs)
-        return self._call_with_hooks(args, kwargs)
+    __call__ = CallsForward.__call__  # runs forward, or _call_with_hooks where there are hooks
+
+    def _call_failed(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> None:
+        """Let the exception that a call has raised say where in the model it was."""
+        from ._places import note  # nothing of it is needed until something fails
+
+        note(error, self, args, kwargs or {})
 
     def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         for pre_hook, with_kwargs in list(self._forward_pre_hooks.values()):

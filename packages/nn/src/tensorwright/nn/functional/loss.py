@@ -120,7 +120,7 @@ def ctc_loss(
 def _warn_of_broadcasting(name: str, input: Tensor, target: Tensor) -> None:
     check_tensor(name, "input", input)
     check_tensor(name, "target", target)
-    if input.shape != target.shape:
+    if input.shape != target.shape and (input.ndim == target.ndim or target.ndim == 0):  # the op refuses all others
         warnings.warn(
             f"{name}: target has shape {list(target.shape)}, the input {list(input.shape)}; they are broadcast, which "
             "is rarely meant",
