@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+import subprocess
+import sys
 
 import pytest
 import tensorwright as tw
@@ -230,3 +232,25 @@ def test_parameters_of_an_inference_host_are_inert():
     assert layer.weight.requires_grad is False
     assert layer.weight.grad is None
     layer.zero_grad()
+
+
+# ---- public names ----------------------------------------------------------------------------------------
+
+
+def test_every_name_of_the_stub_is_there() -> None:
+    assert len(nn.__all__) > 170
+    for name in nn.__all__:
+        assert getattr(nn, name).__name__.endswith(name), name
+    assert {"Linear", "functional", "summary"} <= set(dir(nn))
+
+
+def test_names_load_when_they_are_first_used() -> None:
+    code = "import sys, tensorwright.nn as nn; print('tensorwright.nn._conv' in sys.modules); nn.Conv2d; "
+    code += "print('tensorwright.nn._conv' in sys.modules, nn.Conv2d is nn._conv.Conv2d)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.split() == ["False", "True", "True"]
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(AttributeError, match=r"module 'tensorwright\.nn' has no attribute 'Linera'"):
+        nn.Linera  # noqa: B018

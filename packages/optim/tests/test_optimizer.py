@@ -126,3 +126,11 @@ def test_a_group_can_be_added_later():
 def test_misuse_is_told(call, error, words):
     with pytest.raises(error, match=words):
         call(parameter(1.0))
+
+
+def test_every_name_of_the_stub_is_there() -> None:
+    assert {"Adam", "Optimizer", "lr_scheduler", "swa_utils"} <= set(optim.__all__)
+    for name in set(optim.__all__) - {"swa_utils"}:  # which needs tensorwright-nn
+        assert getattr(optim, name).__name__.endswith(name), name
+    with pytest.raises(AttributeError, match="has no attribute 'Adamn'"):
+        optim.Adamn  # noqa: B018

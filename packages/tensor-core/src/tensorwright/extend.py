@@ -12,12 +12,13 @@ from tensorwright._arguments import check_optional as check_optional
 from tensorwright._arguments import check_tensor as check_tensor
 from tensorwright._arguments import check_tensors as check_tensors
 from tensorwright._C import CallsForward as CallsForward
+from tensorwright._exports import lazy_exports as lazy_exports
 from tensorwright._failed_call import FailedCall as FailedCall
 from tensorwright._grad_mode import LayerMask as LayerMask
 
 __all__ = [
     "CallsForward", "FailedCall", "LayerMask", "attribute", "check_optional", "check_tensor", "check_tensors",
-    "load_library", "load_plugin", "method", "property",
+    "lazy_exports", "load_library", "load_plugin", "method", "property",
 ]  # fmt: skip
 
 
