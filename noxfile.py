@@ -407,6 +407,16 @@ def exchange(session: nox.Session) -> None:
     pytest(session, str(ROOT / "tests-exchange"))
 
 
+@nox.session(requires=["wheels"], default=False, venv_backend="virtualenv")
+def models(session: nox.Session) -> None:
+    """Train others' programs with only the import changed, beside torch; TENSORWRIGHT_MODELS names their checkouts."""
+    checkouts = Path(os.environ.get("TENSORWRIGHT_MODELS", ""))
+    if not (checkouts / "nanoGPT" / "model.py").is_file() or not (checkouts / "examples" / "mnist").is_dir():
+        session.error("TENSORWRIGHT_MODELS must name a folder with karpathy/nanoGPT and pytorch/examples in it")
+    install(session, PROJECTS, *group(WORKSPACE, "bench"))
+    session.run("python", str(ROOT / "benchmarks" / "models.py"), *session.posargs)
+
+
 @nox.session(requires=["wheels"], default=False)
 def fuzz(session: nox.Session) -> None:
     """Make a million calls with bad arguments; `-- --calls N --seed S` makes others."""

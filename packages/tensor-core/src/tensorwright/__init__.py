@@ -93,10 +93,14 @@ from tensorwright._tensor_properties import is_signed as is_signed
 from tensorwright._tensor_properties import resize_as_ as resize_as_
 
 if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
+    from tensorwright import accelerator as accelerator
     from tensorwright import amp as amp
     from tensorwright import array_api as array_api
     from tensorwright import autograd as autograd
+    from tensorwright import backends as backends
     from tensorwright import checkpoint as checkpoint
+    from tensorwright import compat as compat
+    from tensorwright import cuda as cuda
     from tensorwright import data as data
     from tensorwright import distributions as distributions
     from tensorwright import extend as extend
@@ -197,8 +201,8 @@ _LAZY = {
     "UntypedStorage": "_storage",
 }
 _LAZY_MODULES = (
-    "amp", "array_api", "checkpoint", "distributions", "extend", "fft", "linalg", "metrics", "ops", "profiler",
-    "signal", "special", "testing", "utils",
+    "accelerator", "amp", "array_api", "backends", "checkpoint", "compat", "cuda", "distributions", "extend", "fft",
+    "linalg", "metrics", "ops", "profiler", "signal", "special", "testing", "utils",
 )  # fmt: skip
 
 
