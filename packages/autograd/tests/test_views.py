@@ -297,6 +297,47 @@ def test_detached_view_keeps_its_own_history() -> None:
     assert grad_of(x, y) == [1.0, 1.0]
 
 
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda t: t[0],
+        lambda t: t.unbind(0)[1],
+        lambda t: t.narrow(0, 0, 1),
+        lambda t: t.split(1)[0],
+        lambda t: t.view(-1),
+        lambda t: t.t(),
+        lambda t: t.detach(),
+    ],
+)
+@pytest.mark.parametrize("detached", [lambda t: t.detach(), lambda t: t.data, lambda t: t[:2].detach()])
+def test_views_of_what_was_detached_have_no_history(view, detached) -> None:
+    w = tw.ones(2, 2, requires_grad=True)
+    y = tw.cat([w * 2, w * 3])
+    alone = view(detached(y))
+    assert not alone.requires_grad
+    assert alone.grad_fn is None
+
+
+def test_what_was_detached_may_begin_a_history_of_its_own() -> None:
+    w = tw.ones(3, requires_grad=True)
+    y = w * 2
+    leaf = y.detach().requires_grad_()
+    (leaf[:2] * 5).sum().backward()
+    assert leaf.grad.tolist() == [5.0, 5.0, 0.0]
+    assert w.grad is None
+
+
+def test_a_state_that_is_detached_between_pieces() -> None:
+    """Truncated backpropagation through time: the second pass must not reach into the first."""
+    w = tw.full((1,), 0.5, requires_grad=True)
+    state = tw.ones(2, 1)
+    for _ in range(3):
+        state = tw.stack([state[0] * w, state[1] + w])
+        state.sum().backward()
+        state = state.detach()
+    assert w.grad.item() == 1.0 + 0.5 + 0.25 + 3.0
+
+
 def test_detach_in_place_of_a_view_is_refused() -> None:
     y = leaf(1, 2) * 1
     with pytest.raises(RuntimeError, match=r"detach_: self is a view"):

@@ -212,9 +212,16 @@ void bump_mutated(const tw_call* call) {
 std::atomic<uint64_t> view_layers{0};
 const tw_op* detach_op = nullptr;
 
+// The layers that a view has let go of, as detach() does: views of it are not followed either.
+uint64_t layers_left(const tw_call* call) {
+  for (uint32_t i = 0; i < call->nargs; ++i)
+    if (call->args[i].tag == TW_TENSOR && (call->args[i].u.t->flags & TW_F_VIEW)) return ~call->args[i].u.t->layers;
+  return 0;
+}
+
 // A layer that follows writes through views must see every view, and the owner for as long as the view lives.
 void mark_views(const tw_call* call) {
-  const uint64_t layers = view_layers.load(std::memory_order_relaxed) & ~call->tls->exclude;
+  const uint64_t layers = view_layers.load(std::memory_order_relaxed) & ~call->tls->exclude & ~layers_left(call);
   if (layers == 0 || call->op == detach_op) return;
   for (uint32_t i = 0; i < call->nrets; ++i) {
     if (call->rets[i].tag != TW_TENSOR || !(call->rets[i].u.t->flags & TW_F_VIEW)) continue;
