@@ -9,6 +9,8 @@ import sys
 import time
 from typing import Any
 
+WITH_NUMPY = "numpy, tensorwright.nn, tensorwright.optim"
+
 
 def import_seconds(module: str) -> float:
     """Wall time of a fresh interpreter that imports `module`, without that of one that imports nothing."""
@@ -39,8 +41,8 @@ def _as_path(path: Any) -> Any:
 
 def report(rounds: int) -> dict[str, Any]:
     """Medians over interleaved rounds, in seconds, and sizes in bytes."""
-    modules = ("numpy", "tensorwright", "torch")
-    process_seconds("import numpy, tensorwright, torch")  # warms the page cache
+    modules = ("numpy", "tensorwright", WITH_NUMPY, "torch")
+    process_seconds(f"import {', '.join(modules)}")  # warms the page cache
     times: dict[str, list[float]] = {module: [] for module in modules}
     for _ in range(rounds):
         for module in modules:
@@ -57,6 +59,8 @@ def text(result: dict[str, Any]) -> str:
     if not result:
         return ""
     numpy = result["import"]["numpy"]
-    lines = [f"import {module:14} {s * 1e3:8.1f} ms {s / numpy:7.2f} x numpy" for module, s in result["import"].items()]
+    lines = [f"import {module:44} {s * 1e3:8.1f} ms {s / numpy:7.2f} x numpy" for module, s in result["import"].items()]
+    beyond = 1e3 * (result["import"][WITH_NUMPY] - numpy)
+    lines.append(f"tensorwright.nn and tensorwright.optim beyond numpy: {beyond:.1f} ms")
     lines += [f"installed {name:26} {size / 1e6:8.2f} MB" for name, size in result["bytes"].items() if size]
     return "\n" + "\n".join(lines)

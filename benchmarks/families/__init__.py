@@ -9,6 +9,7 @@ from . import (
     graphs,
     index_and_sort,
     matmul,
+    module_calls,
     optimizers,
     reductions,
     small_calls,
@@ -19,6 +20,7 @@ from . import (
 
 FAMILIES: tuple[Family, ...] = (
     small_calls.FAMILY,
+    module_calls.FAMILY,
     elementwise.FAMILY,
     reductions.FAMILY,
     matmul.FAMILY,

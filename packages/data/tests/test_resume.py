@@ -315,3 +315,21 @@ def test_a_place_that_is_known_is_not_read_up_to() -> None:
     again.load_state_dict(state)
     assert next(iter(again))[0].tolist() == [20, 21, 22, 23, 24]
     assert Remembered.asked == [20, 21, 22, 23, 24]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_iterator_that_is_dropped_takes_nothing_away(workers: int) -> None:
+    """Progress bars ask for one when they are made, and for another when they are used."""
+    loader = made("shuffled", workers)
+    batches = iter(loader)
+    for _ in range(3):
+        next(batches)
+    state = loader.state_dict()
+    rest = [plain(batch) for batch in batches]
+    loader = made("shuffled", workers)
+    loader.load_state_dict(state)
+    dropped = iter(loader)
+    assert loader.state_dict() == state
+    assert [plain(batch) for batch in loader] == rest
+    del dropped
+    assert len(list(loader)) == 7

@@ -75,7 +75,7 @@ def _chain(sampler: Any) -> Iterator[Any]:
 class KeyedEpoch:
     """Over a dataset with keys: batches are numbered as the sampler gives them."""
 
-    finished = False
+    begun = finished = False
 
     def __init__(self, sampler: Iterable[Any], generator: tw.Generator | None, state: State | None) -> None:
         randomness = Randomness(sampler, generator)
@@ -119,6 +119,7 @@ class KeyedEpoch:
         raise AssertionError("a dataset with keys has no streams")
 
     def delivered(self, task: Task, place: Any = None) -> None:
+        self.begun = True
         self._ahead.add(task.ordinal)
         while self._delivered in self._ahead:
             self._ahead.remove(self._delivered)
@@ -132,7 +133,7 @@ class KeyedEpoch:
 class StreamedEpoch:
     """Over an iterable dataset: its streams give batches in turn, until each has ended."""
 
-    finished = False
+    begun = finished = False
 
     def __init__(self, streams: int | None, workers: int, generator: tw.Generator | None, state: State | None) -> None:
         if state is None:
@@ -180,6 +181,7 @@ class StreamedEpoch:
         self._live[task.request[0]] = False
 
     def delivered(self, task: Task, place: Any = None) -> None:
+        self.begun = True
         stream, number = task.request
         self._places[stream] = place
         self._delivered[stream] = number + 1

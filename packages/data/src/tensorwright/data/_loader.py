@@ -221,7 +221,7 @@ class DataLoader(Generic[T_co]):
     # --- iterating ------------------------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Any]:
-        state, self._resumed = self._resumed, None
+        state = self._waiting_state()
         recipe = Recipe(self.dataset, self.collate_fn, self._iterable, self.batch_size, self._batched, self.drop_last)
         epoch = self._epoch = self._new_epoch(state)
         iterator = self._with_workers(epoch, recipe) if self.num_workers else LocalIterator(epoch, recipe)
@@ -273,6 +273,12 @@ class DataLoader(Generic[T_co]):
         """Without what belongs to this process."""
         return self.__dict__ | {"_pool": None, "_end": None, "_latest": None, "_epoch": None}
 
+    def _waiting_state(self) -> State | None:
+        """The state to go on from, until a batch was delivered: some programs make an iterator and drop it."""
+        if self._epoch is not None and (self._epoch.begun or self._epoch.finished):
+            self._resumed = None
+        return self._resumed
+
     # --- state ----------------------------------------------------------------------------------------------------
 
     def state_dict(self) -> State:
@@ -290,8 +296,9 @@ class DataLoader(Generic[T_co]):
             True
         """
         kind = "streams" if self._iterable else "keys"
-        if self._resumed is not None:
-            return dict(self._resumed)
+        waiting = self._waiting_state()
+        if waiting is not None:
+            return dict(waiting)
         if self._epoch is None or self._epoch.finished:
             return {"version": VERSION, "kind": kind, "open": False}
         return self._epoch.state()

@@ -26,7 +26,7 @@ def progress(iterable: Iterable[Any], description: str = "", *, total: int | Non
         (6, True)
     """
     try:
-        from tqdm.auto import tqdm
+        from tqdm import tqdm
     except ModuleNotFoundError as error:
         if error.name != "tqdm":
             raise
