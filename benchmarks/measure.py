@@ -43,15 +43,22 @@ def calls_in(run: Run, seconds: float) -> int:
         count *= 4
 
 
-def interleave(ours: Run, theirs: Run, effort: Effort) -> dict[str, float]:
-    """Median seconds per call of both, and the median of the ratios of neighbouring runs."""
+def interleave(ours: Run, theirs: Run, effort: Effort, rest: float) -> dict[str, float]:
+    """Median seconds per call of both, and the median of the ratios of neighbouring runs.
+
+    Before each run the process sleeps `rest` seconds: threads of OpenMP hold their processors for a while after their
+    work, and are to be gone when the other library's turn comes.
+    """
     counts = calls_in(ours, effort.slice), calls_in(theirs, effort.slice)
     pairs: list[tuple[float, float]] = []
     gc.collect()
     gc.disable()
     start = time.perf_counter()
     while len(pairs) < effort.fewest or (len(pairs) < effort.most and time.perf_counter() - start < effort.seconds):
-        pairs.append((time_of(ours, counts[0]), time_of(theirs, counts[1])))
+        time.sleep(rest)
+        mine = time_of(ours, counts[0])
+        time.sleep(rest)
+        pairs.append((mine, time_of(theirs, counts[1])))
     gc.enable()
     return {
         "ours": statistics.median(a for a, _ in pairs),

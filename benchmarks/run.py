@@ -31,6 +31,7 @@ from measure import FULL, QUICK, Effort, interleave
 
 Row = dict[str, Any]
 LIBRARIES = (tw, torch)
+REST = 0.015  # seconds
 
 
 def chosen(options: argparse.Namespace) -> Iterator[tuple[Family, Case]]:
@@ -56,7 +57,7 @@ def compare(family: Family, case: Case, threads: int, effort: Effort) -> Row:
     least = least_time(case, threads)
     for lib in LIBRARIES:
         lib.set_num_threads(threads)
-    result = interleave(case.build(tw), case.build(torch), effort)
+    result = interleave(case.build(tw), case.build(torch), effort, rest=0.0 if threads == 1 else REST)
     limit = least / result["ours"] if least else None
     return {"family": family.name, "name": case.name, "threads": threads, "bar": case.bar, "limit": limit, **result}
 

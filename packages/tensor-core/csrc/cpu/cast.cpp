@@ -6,6 +6,7 @@
 
 #include "cpu/half.h"
 #include "cpu/movement.h"
+#include "cpu/truncation.h"
 
 namespace tw::cpu {
 
@@ -34,24 +35,6 @@ inline float number(Half h) { return to_float(h); }
 inline float number(BFloat b) { return to_float(b); }
 inline float number(Float8E4M3 b) { return to_float(b); }
 inline float number(Float8E5M2 b) { return to_float(b); }
-
-template <class F>
-int64_t truncated(F x) {
-  constexpr F kLimit = static_cast<F>(9223372036854775808.0);
-  if (!(x == x)) return 0;
-  if (x >= kLimit) return INT64_MAX;
-  if (x <= -kLimit) return INT64_MIN;
-  return static_cast<int64_t>(x);
-}
-
-template <class To, class F>
-To truncated_to(F x) {
-  if constexpr (std::is_same_v<To, uint64_t>) {
-    if (x >= static_cast<F>(18446744073709551616.0)) return UINT64_MAX;
-    if (x >= static_cast<F>(9223372036854775808.0)) return static_cast<uint64_t>(x);
-  }
-  return static_cast<To>(truncated(x));
-}
 
 template <class To>
 struct Convert {
@@ -112,8 +95,32 @@ ConvertKernel vector_kernel() {
     return movement_kernels().bfloat_to_float;
   else if constexpr (std::is_same_v<From, float> && std::is_same_v<To, BFloat>)
     return movement_kernels().float_to_bfloat;
+  else if constexpr (std::is_same_v<From, float> && std::is_same_v<To, int32_t>)
+    return conversion_kernels().float_to_int32;
+  else if constexpr (std::is_same_v<From, float> && std::is_same_v<To, uint8_t>)
+    return conversion_kernels().float_to_uint8;
+  else if constexpr (std::is_same_v<From, float> && std::is_same_v<To, Bool>)
+    return conversion_kernels().float_to_bool;
+  else if constexpr (std::is_same_v<From, uint8_t> && std::is_same_v<To, float>)
+    return conversion_kernels().uint8_to_float;
+  else if constexpr (std::is_same_v<From, int64_t> && std::is_same_v<To, float>)
+    return conversion_kernels().int64_to_float;
+  else if constexpr (std::is_same_v<From, int32_t> && std::is_same_v<To, float>)
+    return conversion_kernels().int32_to_float;
   else
     return nullptr;
+}
+
+// A copy of every second element, or backwards, to a dense run; null for others.
+template <class To, class From>
+ConvertKernel strided_kernel(int64_t from_step) {
+  if constexpr (std::is_same_v<To, From> && (sizeof(To) == 4 || sizeof(To) == 8)) {
+    const ConversionKernels& kernels = conversion_kernels();
+    if (from_step == 2 * int64_t{sizeof(To)})
+      return sizeof(To) == 4 ? kernels.every_second_32 : kernels.every_second_64;
+    if (from_step == -int64_t{sizeof(To)}) return sizeof(To) == 4 ? kernels.reverse_32 : kernels.reverse_64;
+  }
+  return nullptr;
 }
 
 template <class To, class From>
@@ -132,6 +139,8 @@ void cast_run(int64_t n, const char* from, int64_t from_step, char* to, int64_t 
     }
     return;
   }
+  if (to_step == sizeof(To))
+    if (const ConvertKernel kernel = strided_kernel<To, From>(from_step)) return kernel(n, from, to);
   for (int64_t i = 0; i < n; ++i) {
     From x;
     std::memcpy(&x, from + i * from_step, sizeof x);

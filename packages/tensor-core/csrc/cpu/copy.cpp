@@ -6,6 +6,7 @@
 
 #include "cpu/cast.h"
 #include "cpu/movement.h"
+#include "cpu/plane.h"
 #include "cpu/space.h"
 #include "runtime/dtype.h"
 #include "threads/pool.h"
@@ -15,7 +16,6 @@ namespace tw::cpu {
 namespace {
 
 constexpr int64_t kChunk = 32768;  // elements of one chunk of a parallel loop
-constexpr int64_t kShortRow = 8;   // elements of a row that is not worth a loop of its own
 constexpr int64_t kTile = 64;      // rows and columns of a transposed tile: its cache lines fit the first level
 
 // Exchanges dimensions so that the one along which the source is dense comes right before the last (along which
@@ -78,6 +78,7 @@ struct CopyPlan {
   const Space& space;
   Tiling tiling;
   CastFn cast;
+  int64_t item;               // 0 if the dtypes differ
   TransposeKernel transpose;  // or null
   char* dst;
   const char* src;
@@ -92,11 +93,7 @@ struct CopyPlan {
     char* to = dst + outer_offset(space, 0, outer) + row * dr + col * dc;
     const char* from = src + outer_offset(space, 1, outer) + row * sr + col * sc;
     if (transpose) return transpose(cols, rows, from, sc, to, dr);
-    if (cols < rows && cols < kShortRow) {  // few long columns rather than many short rows
-      for (int64_t j = 0; j < cols; ++j) cast(rows, from + j * sc, sr, to + j * dc, dr);
-      return;
-    }
-    for (int64_t i = 0; i < rows; ++i) cast(cols, from + i * sr, sc, to + i * dr, dc);
+    copy_plane(cast, item, rows, cols, from, {sr, sc}, to, {dr, dc});
   }
 };
 
@@ -118,6 +115,7 @@ void copy_elements(TensorRef dst, TensorRef src) {
   const CopyPlan plan{space,
                       Tiling(space, transposed),
                       cast_function(dtype_id(src.dtype()), dtype_id(dst.dtype())),
+                      src.dtype() == dst.dtype() ? item : 0,
                       transpose_kernel(space, transposed, src.dtype(), dst.dtype()),
                       dst.data<char>(),
                       src.data<char>()};

@@ -1,5 +1,9 @@
 #include "declarations/joining.h"
+
+#include <algorithm>
+
 #include "cpu/element_types.h"
+#include "cpu/plane.h"
 #include "cpu/staging.h"
 
 namespace tw::cpu {
@@ -17,12 +21,34 @@ int64_t length_along(TensorRef t, int64_t dim, TensorRef out) {
   return t.ndim() == out.ndim() ? t.size(static_cast<int>(dim)) : 0;
 }
 
+constexpr int64_t kShortRow = 64;          // bytes that each tensor gives to a row of the result
+constexpr int64_t kSerialBytes = 1 << 17;  // of a row that is not worth being shared by threads
+
+// Rows to which each tensor gives a few bytes: some hundred rows of one tensor after another, while they are in cache.
+void join_short_rows(TensorList tensors, int64_t dim, TensorRef out) {
+  const DimSplit split(out.shape(), dim);
+  const int64_t item = item_size(out.dtype()), out_row = split.size * split.inner * item;
+  const CastFn copy = cast_function(dtype_id(out.dtype()), dtype_id(out.dtype()));
+  parallel_for(0, split.outer, std::max<int64_t>(1, kChunkWork / out_row), [&](int64_t begin, int64_t end) {
+    char* to = out.data<char>() + begin * out_row;
+    for (tw_tensor* t : tensors) {
+      const int64_t cols = length_along(t, dim, out) * split.inner, row = cols * item;
+      if (cols == 0) continue;
+      copy_plane(copy, item, end - begin, cols, TensorRef(t).data<char>() + begin * row, {row, item}, to,
+                 {out_row, item});
+      to += row;
+    }
+  });
+}
+
 // Contiguous parts of the result's dtype: rows of bytes.
 bool join_rows(TensorList tensors, int64_t dim, TensorRef out) {
   for (tw_tensor* t : tensors)
     if (!TensorRef(t).is_contiguous() || TensorRef(t).dtype() != out.dtype()) return false;
   const DimSplit split(out.shape(), dim);
-  const int64_t unit = split.inner * item_size(out.dtype()), out_row = split.size * unit;
+  const int64_t item = item_size(out.dtype()), unit = split.inner * item, out_row = split.size * unit;
+  if (split.outer == 1 && out_row > kSerialBytes) return false;  // one after another, each by all threads
+  if (out_row <= kShortRow * static_cast<int64_t>(tensors.size())) return join_short_rows(tensors, dim, out), true;
   parallel_for(0, split.outer, grain_for(out_row / 8), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       char* to = out.data<char>() + row * out_row;

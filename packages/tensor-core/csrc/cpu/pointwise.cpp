@@ -7,6 +7,7 @@
 #include "cpu/copy.h"
 #include "dispatch/registry.h"
 #include "runtime/error.h"
+#include "runtime/layout.h"
 #include "threads/pool.h"
 
 namespace tw::cpu {
@@ -136,27 +137,30 @@ __attribute__((noinline)) tw_status run_general(const BoundPointwise& bound, con
   return threads::parallel_for(0, space.numel, kGrain, [&](int64_t b, int64_t e) { run_pointwise(plan, space, b, e); });
 }
 
-// Reading a transposed operand along the result's rows touches a cache line per element; large ones are copied first,
-// tile by tile.
+// Whether the operand is dense along another dimension than the result. Reading it in the result's order touches a
+// cache line per element; large ones are copied first, tile by tile.
 bool is_transposed(const tw_tensor* t, const tw_tensor* out) {
   constexpr int64_t kWorthCopying = 4096;
-  if ((t->flags & TW_F_CONTIGUOUS) || t->numel != out->numel || t->numel < kWorthCopying || t->dl.ndim < 2)
-    return false;
-  if (!(out->flags & TW_F_CONTIGUOUS) || t->dl.strides[t->dl.ndim - 1] == 1) return false;
-  for (int d = 0; d < t->dl.ndim; ++d)
-    if (t->dl.strides[d] == 1 && t->dl.shape[d] > 1) return true;
-  return false;
+  if (t->numel != out->numel || t->numel < kWorthCopying || t->dl.ndim != out->dl.ndim || !is_dense(out)) return false;
+  bool dense_elsewhere = false;
+  for (int d = 0; d < t->dl.ndim; ++d) {
+    if (t->dl.shape[d] == 1) continue;
+    if (out->dl.strides[d] == 1 && (t->dl.strides[d] == 1 || t->dl.strides[d] == 0)) return false;
+    dense_elsewhere |= t->dl.strides[d] == 1;
+  }
+  return dense_elsewhere;
 }
 
-// Runs the call with its transposed operands laid straight.
+// Runs the call with its transposed operands laid as the result is.
 tw_status run_straightened(const BoundPointwise& bound, const tw_call* call, ComputeType type) {
+  const TensorRef out(call->rets[0].u.t);
   Tensor copies[kMaxOperands];
   tw_value args[64];
   std::copy_n(call->args, call->nargs, args);
   for (int k = 0; k < bound.op->operand_count; ++k) {
     tw_value& v = args[bound.op->operand_args[k]];
-    if (v.tag != TW_TENSOR || !is_transposed(v.u.t, call->rets[0].u.t)) continue;
-    copies[k] = empty(TensorRef(v.u.t).shape(), v.u.t->dl.dtype);
+    if (v.tag != TW_TENSOR || !is_transposed(v.u.t, out.get())) continue;
+    copies[k] = empty_strided(out.shape(), out.strides(), v.u.t->dl.dtype, out.device());
     copy_elements(copies[k], v.u.t);
     v = to_value(copies[k]);
   }

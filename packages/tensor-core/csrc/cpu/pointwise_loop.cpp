@@ -1,6 +1,7 @@
 // The general pointwise loop: any strides, any dtypes.
 #include <algorithm>
 
+#include "cpu/plane.h"
 #include "cpu/pointwise.h"
 
 namespace tw::cpu {
@@ -10,26 +11,42 @@ namespace {
 constexpr int64_t kBlock = 1024;  // elements packed at a time, half of them if they are wide: first-level cache
 constexpr int64_t kLongRun = 64;  // from here on rows are worth a kernel call of their own
 
-// Brings elements of one operand, from a linear index on, to a contiguous block of the kernel's type.
-void pack(const PointwisePlan::Operand& operand, const Space& space, int stream, int64_t index, int64_t n, char* to) {
+// Elements of a stream from a linear index on, and a contiguous block of the kernel's type: calls
+// copy(rows, elements, of the stream, of the block) for as many whole rows at once as there are.
+template <class Copy>
+void walk_planes(const Space& space, int stream, int64_t index, int64_t n, char* block, int64_t item, Copy copy) {
   for (Walker walk(space, index); n > 0;) {
-    const int64_t run = std::min(n, walk.left_in_run());
-    operand.cast(run, operand.data + walk.offset(stream), space.last_stride(stream), to, operand.item);
-    to += run * operand.item;
-    n -= run;
-    walk.advance(run);
+    const int64_t run = std::min(n, walk.left_in_run()), rows = std::min(walk.left_rows(), n / run);
+    const int64_t count = std::max<int64_t>(1, rows) * run;
+    copy(count / run, run, walk.offset(stream), block);
+    if (rows > 0)
+      walk.advance_rows(rows);
+    else
+      walk.advance(run);
+    block += count * item;
+    n -= count;
   }
 }
 
-void unpack(const PointwisePlan::Result& result, const Space& space, int stream, int64_t index, int64_t n,
-            const char* from) {
-  for (Walker walk(space, index); n > 0;) {
-    const int64_t run = std::min(n, walk.left_in_run());
-    result.cast(run, from, result.item, result.data + walk.offset(stream), space.last_stride(stream));
-    from += run * result.item;
-    n -= run;
-    walk.advance(run);
-  }
+PlaneSteps steps_of(const Space& space, int stream) {
+  const int n = space.ndim;
+  return {n > 1 ? space.strides[stream][n - 2] : 0, space.last_stride(stream)};
+}
+
+void pack(const PointwisePlan::Operand& operand, const Space& space, int stream, int64_t index, int64_t n, char* to) {
+  const PlaneSteps steps = steps_of(space, stream);
+  const int64_t item = operand.item, same = operand.plain ? item : 0;
+  walk_planes(space, stream, index, n, to, item, [&](int64_t rows, int64_t cols, int64_t offset, char* block) {
+    copy_plane(operand.cast, same, rows, cols, operand.data + offset, steps, block, {cols * item, item});
+  });
+}
+
+void unpack(const PointwisePlan::Result& result, const Space& space, int stream, int64_t index, int64_t n, char* from) {
+  const PlaneSteps steps = steps_of(space, stream);
+  const int64_t item = result.item, same = result.plain ? item : 0;
+  walk_planes(space, stream, index, n, from, item, [&](int64_t rows, int64_t cols, int64_t offset, char* block) {
+    copy_plane(result.cast, same, rows, cols, block, {cols * item, item}, result.data + offset, steps);
+  });
 }
 
 // Computes a range piece by piece: a piece is a row of the last dimension where rows are long, else the
@@ -45,11 +62,12 @@ class PointwiseLoop {
   }
 
   void run(int64_t begin, int64_t end) {
-    const int64_t row = by_row_ ? space_.shape[space_.ndim - 1] : space_.numel;
+    Walker walk(space_, begin);
     while (begin < end) {
-      const int64_t n = std::min(end, begin - begin % row + row) - begin;
-      run_piece(begin, n);
+      const int64_t n = by_row_ ? std::min(end - begin, walk.left_in_run()) : end - begin;
+      run_piece(walk, begin, n);
       begin += n;
+      if (by_row_) walk.advance(n);
     }
   }
 
@@ -59,8 +77,7 @@ class PointwiseLoop {
   }
   int64_t step_of(int stream, int64_t run_stride) const { return by_row_ ? space_.last_stride(stream) : run_stride; }
 
-  void run_piece(int64_t begin, int64_t n) {
-    const Walker start(space_, begin);
+  void run_piece(const Walker& start, int64_t begin, int64_t n) {
     bool buffered = false;
     for (int r = 0; r < plan_.results; ++r) {
       const auto& result = plan_.result[r];
@@ -129,7 +146,8 @@ class PointwiseLoop {
   const void* in_[kMaxOperands];
   uint8_t step_[kMaxOperands];
   Splat splat_[kMaxOperands];
-  alignas(64) char buffer_[kMaxOperands + kMaxResults][kBlock * 8];
+  // Not a multiple of 4096 bytes apart, lest loads of one wait for stores to another.
+  alignas(64) char buffer_[kMaxOperands + kMaxResults][kBlock * 8 + 320];
 };
 
 }  // namespace

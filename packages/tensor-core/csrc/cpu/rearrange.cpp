@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "cpu/element_types.h"
+#include "cpu/movement.h"
 #include "cpu/staging.h"
 #include "declarations/indexing.h"
 
@@ -45,7 +46,12 @@ class RowOrder {
 template <class T>
 void copy_row(const T* from, T* to, int64_t length, bool reversed, int64_t shift) {
   if (reversed) {
-    for (int64_t k = 0; k < length; ++k) to[k] = from[length - 1 - k];
+    if constexpr (sizeof(T) == 4)
+      conversion_kernels().reverse_32(length, from + length - 1, to);
+    else if constexpr (sizeof(T) == 8)
+      conversion_kernels().reverse_64(length, from + length - 1, to);
+    else
+      for (int64_t k = 0; k < length; ++k) to[k] = from[length - 1 - k];
     return;
   }
   std::memcpy(to + shift, from, static_cast<size_t>(length - shift) * sizeof(T));

@@ -80,8 +80,12 @@ int64_t Walker::offset(int stream) const {
 }
 
 void Walker::advance(int64_t n) {
-  int i = space_.ndim - 1;
-  if (i < 0) return;
+  if (space_.ndim) advance_along(space_.ndim - 1, n);
+}
+
+void Walker::advance_rows(int64_t n) { advance_along(space_.ndim - 2, n); }
+
+void Walker::advance_along(int i, int64_t n) {
   coords_[i] += n;
   for (; i > 0 && coords_[i] == space_.shape[i]; --i) {
     coords_[i] = 0;

@@ -40,7 +40,16 @@ class Walker {
   int64_t left_in_run() const { return space_.ndim ? space_.shape[space_.ndim - 1] - coords_[space_.ndim - 1] : 1; }
   void advance(int64_t n);  // n <= left_in_run()
 
+  // Whole runs ahead, neighbours along the dimension before the last; 0 in the middle of a run.
+  int64_t left_rows() const {
+    const int n = space_.ndim;
+    return n < 2 || coords_[n - 1] ? 0 : space_.shape[n - 2] - coords_[n - 2];
+  }
+  void advance_rows(int64_t n);  // n <= left_rows()
+
  private:
+  void advance_along(int dim, int64_t n);
+
   const Space& space_;
   int64_t coords_[TW_MAX_NDIM];
 };

@@ -61,13 +61,51 @@ TW_INLINE U32 choose(U32 mask, U32 yes, U32 no) { return (mask & yes) | (~mask &
 TW_INLINE F32 as_float(U32 bits) { return reinterpret_cast<F32>(bits); }
 TW_INLINE U32 bits_of(F32 value) { return reinterpret_cast<U32>(value); }
 
-TW_INLINE U32 bfloat_to_float_bits(U32 b) { return b << 16; }
-
-TW_INLINE U32 float_to_bfloat_bits(U32 u) {
-  const U32 is_nan = U32((u & 0x7FFFFFFFu) > 0x7F800000u);
-  return choose(is_nan, (u >> 16) | 0x40u, (u + 0x7FFFu + ((u >> 16) & 1u)) >> 16);
+// The result is the upper half of each lane.
+TW_INLINE U32 rounded_to_bfloat(U32 u) {
+  const U32 rounded = u + 0x7FFFu + ((u >> 16) & 1u);
+  const M32 is_number = eq(as_float(u), as_float(u));
+  return __builtin_expect(any(not_(is_number)), 0) ? U32(select(is_number, I32(rounded), I32(u | 0x400000u))) : rounded;
 }
 
+typedef uint16_t U16 __attribute__((vector_size(TW_VBYTES)));
+template <int... i>
+TW_INLINE U16 upper_halves(U32 a, U32 b, std::integer_sequence<int, i...>) {
+  return __builtin_shufflevector(U16(a), U16(b), (2 * i + 1)...);
+}
+
+void float_to_bfloat(int64_t n, const void* from, void* to) {
+  const char* in = static_cast<const char*>(from);
+  char* out = static_cast<char*>(to);
+  const auto convert = [](const char* x, char* y) TW_INLINE_LAMBDA {
+    const U32 a = rounded_to_bfloat(load<U32>(x)), b = rounded_to_bfloat(load<U32>(x + TW_VBYTES));
+    const U16 halves = upper_halves(a, b, std::make_integer_sequence<int, 2 * kLanes>());
+    std::memcpy(y, &halves, sizeof halves);
+  };
+  for (; n >= 2 * kLanes; n -= 2 * kLanes, in += 2 * TW_VBYTES, out += TW_VBYTES) convert(in, out);
+  char rest[2 * TW_VBYTES] = {}, converted[TW_VBYTES];
+  std::memcpy(rest, in, n * sizeof(float));
+  convert(rest, converted);
+  std::memcpy(out, converted, n * sizeof(uint16_t));
+}
+
+#if defined(__F16C__) && TW_VBYTES == 64
+// The processor's own conversions; they differ from the twins only in which NaN a NaN is.
+TW_INLINE U32 widened_half(const uint16_t* from) {
+  return U32(_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from))));
+}
+TW_INLINE void store_half(uint16_t* to, U32 bits) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
+                      _mm512_cvtps_ph((__m512)bits, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+#elif defined(__F16C__) && TW_VBYTES == 32
+TW_INLINE U32 widened_half(const uint16_t* from) {
+  return U32(_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from))));
+}
+TW_INLINE void store_half(uint16_t* to, U32 bits) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_cvtps_ph((__m256)bits, _MM_FROUND_TO_NEAREST_INT));
+}
+#else
 TW_INLINE U32 half_to_float_bits(U32 h) {
   const U32 sign = (h & 0x8000u) << 16, rest = h & 0x7FFFu;
   const U32 finite = bits_of(as_float(rest << 13) * 0x1p112f);  // the multiplication normalises subnormals
@@ -83,38 +121,36 @@ TW_INLINE U32 float_to_half_bits(U32 u) {
   return sign | choose(U32(rest >= 0x477FF000u), large, finite);
 }
 
+TW_INLINE U32 widened_half(const uint16_t* from) { return half_to_float_bits(widened(from)); }
+TW_INLINE void store_half(uint16_t* to, U32 bits) { store_narrowed(to, float_to_half_bits(bits)); }
+#endif
+
+TW_INLINE U32 widened_bfloat(const uint16_t* from) { return widened(from) << 16; }
+
 // The last elements go through a vector of their own.
-#define TW_WIDENING(name, convert)                                                                               \
-  void name(int64_t n, const void* from, void* to) {                                                             \
-    const uint16_t* in = static_cast<const uint16_t*>(from);                                                     \
-    char* out = static_cast<char*>(to);                                                                          \
-    for (; n >= kLanes; n -= kLanes, in += kLanes, out += TW_VBYTES) store(out, as_float(convert(widened(in)))); \
-    uint16_t rest[kLanes] = {};                                                                                  \
-    std::memcpy(rest, in, n * sizeof(uint16_t));                                                                 \
-    const U32 bits = convert(widened(rest));                                                                     \
-    std::memcpy(out, &bits, n * sizeof(float));                                                                  \
-  }
-#define TW_NARROWING(name, convert)                                    \
-  void name(int64_t n, const void* from, void* to) {                   \
-    const char* in = static_cast<const char*>(from);                   \
-    uint16_t* out = static_cast<uint16_t*>(to);                        \
-    U32 bits;                                                          \
-    for (; n >= kLanes; n -= kLanes, in += TW_VBYTES, out += kLanes) { \
-      std::memcpy(&bits, in, sizeof bits);                             \
-      store_narrowed(out, convert(bits));                              \
-    }                                                                  \
-    bits = U32{};                                                      \
-    std::memcpy(&bits, in, n * sizeof(float));                         \
-    uint16_t rest[kLanes];                                             \
-    store_narrowed(rest, convert(bits));                               \
-    std::memcpy(out, rest, n * sizeof(uint16_t));                      \
-  }
-TW_WIDENING(half_to_float, half_to_float_bits)
-TW_WIDENING(bfloat_to_float, bfloat_to_float_bits)
-TW_NARROWING(float_to_half, float_to_half_bits)
-TW_NARROWING(float_to_bfloat, float_to_bfloat_bits)
-#undef TW_WIDENING
-#undef TW_NARROWING
+template <class Widen>
+TW_INLINE void widen_run(int64_t n, const void* from, void* to, Widen widen) {
+  const uint16_t* in = static_cast<const uint16_t*>(from);
+  char* out = static_cast<char*>(to);
+  for (; n >= kLanes; n -= kLanes, in += kLanes, out += TW_VBYTES) store(out, as_float(widen(in)));
+  uint16_t rest[kLanes] = {};
+  std::memcpy(rest, in, n * sizeof(uint16_t));
+  const U32 bits = widen(rest);
+  std::memcpy(out, &bits, n * sizeof(float));
+}
+void half_to_float(int64_t n, const void* from, void* to) { widen_run(n, from, to, widened_half); }
+void bfloat_to_float(int64_t n, const void* from, void* to) { widen_run(n, from, to, widened_bfloat); }
+
+void float_to_half(int64_t n, const void* from, void* to) {
+  const char* in = static_cast<const char*>(from);
+  uint16_t* out = static_cast<uint16_t*>(to);
+  for (; n >= kLanes; n -= kLanes, in += TW_VBYTES, out += kLanes) store_half(out, load<U32>(in));
+  U32 bits{};
+  std::memcpy(&bits, in, n * sizeof(float));
+  uint16_t rest[kLanes];
+  store_half(rest, bits);
+  std::memcpy(out, rest, n * sizeof(uint16_t));
+}
 
 }  // namespace
 
