@@ -155,9 +155,15 @@ void put(const IndexPlan& plan, const T* values, T* out, Write write) {
   });
 }
 
+bool is_mask_of(TensorRef self, TensorRef index) {
+  if (!index || index.dtype() != kBool || index.ndim() != self.ndim() || self.ndim() == 0) return false;
+  return std::equal(self.shape().begin(), self.shape().end(), index.shape().begin());
+}
+
 }  // namespace
 
 Tensor index(TensorRef self, TensorList indices) {
+  if (indices.size() == 1 && is_mask_of(self, indices[0])) return elements_where(self, indices[0]);
   const IndexPlan plan = plan_index("index", self, indices);
   Tensor out = empty(plan.shape, self.dtype(), self.device());
   const int64_t run = static_cast<int64_t>(plan.after.size());

@@ -15,4 +15,7 @@ struct IndexPlan {
 // Throws Error (IndexError, ShapeError, TypeError) for indices that do not fit.
 IndexPlan plan_index(const char* op, TensorRef self, TensorList indices);
 
+// The elements of `self` where a bool mask of its shape is set, in order.
+Tensor elements_where(TensorRef self, TensorRef mask);
+
 }  // namespace tw::cpu

@@ -1,12 +1,14 @@
 // Rows of a table by index, and the gradient of that.
 #include "declarations/embedding.h"
 #include "cpu/element_types.h"
+#include "cpu/movement.h"
 #include "cpu/staging.h"
 
 namespace tw::cpu {
 namespace {
 
-void check_indices(const int64_t* indices, int64_t count, int64_t rows) {
+void check_places(const int64_t* indices, int64_t count, int64_t rows) {
+  if (conversion_kernels().all_between(count, indices, 0, rows)) return;
   for (int64_t i = 0; i < count; ++i)
     if (indices[i] < 0 || indices[i] >= rows)
       throw fail(TW_E_INDEX, "embedding: index ", indices[i], " is out of range for a table of ", rows, " rows");
@@ -20,17 +22,19 @@ std::vector<T> inverse_counts(const int64_t* indices, int64_t count, int64_t row
   return scale;
 }
 
+constexpr int64_t kColumns = 128;
+
 // Each chunk owns some columns and walks over all indices in order, so rows that repeat add up the same way always.
 template <class T>
 void add_rows(const T* grad, const int64_t* indices, int64_t count, int64_t width, int64_t padding,
               const std::vector<T>& scale, T* out) {
-  parallel_for(0, width, std::max<int64_t>(grain_for(count), 16), [&](int64_t begin, int64_t end) {
+  parallel_for(0, width, kColumns, [&](int64_t begin, int64_t end) {
     for (int64_t i = 0; i < count; ++i) {
       const int64_t row = indices[i];
       if (row == padding) continue;
       const T factor = scale.empty() ? T(1) : scale[static_cast<size_t>(row)];
-      T* to = out + row * width;
-      const T* from = grad + i * width;
+      T* __restrict to = out + row * width;
+      const T* __restrict from = grad + i * width;
       for (int64_t c = begin; c < end; ++c) to[c] += from[c] * factor;
     }
   });
@@ -41,7 +45,7 @@ void add_rows(const T* grad, const int64_t* indices, int64_t count, int64_t widt
 void embedding(TensorRef weight, TensorRef indices, int64_t /*padding_idx: in backward*/,
                bool /*scale_grad_by_freq: in backward*/, bool /*sparse: never*/, TensorRef out) {
   const Tensor table = dense(weight), places = dense(indices, kInt64);
-  check_indices(places.data<int64_t>(), places.numel(), weight.size(0));
+  check_places(places.data<int64_t>(), places.numel(), weight.size(0));
   const int64_t row_bytes = weight.size(1) * item_size(weight.dtype());
   if (row_bytes == 0) return;
   parallel_for(0, places.numel(), grain_for(row_bytes / 8), [&](int64_t begin, int64_t end) {
@@ -55,13 +59,14 @@ void embedding_backward(TensorRef grad, TensorRef indices, int64_t num_embedding
                         bool scale_grad_by_freq, TensorRef out) {
   const tw_dtype dtype = compute_dtype(out.dtype());
   const Tensor grads = dense(grad, dtype), places = dense(indices, kInt64);
-  check_indices(places.data<int64_t>(), places.numel(), num_embeddings);
+  check_places(places.data<int64_t>(), places.numel(), num_embeddings);
   StagedResult result(out, dtype);
   visit_floating("embedding_backward", dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     std::vector<T> scale;
     if (scale_grad_by_freq) scale = inverse_counts<T>(places.data<int64_t>(), places.numel(), num_embeddings);
-    std::fill_n(result.data<T>(), out.numel(), T(0));
+    const T zero = 0;
+    fill_elements(result.tensor(), &zero);
     add_rows(grads.data<T>(), places.data<int64_t>(), places.numel(), grad.size(-1), padding_idx, scale,
              result.data<T>());
   });

@@ -1,4 +1,6 @@
 // gather and its inverses: along one dimension each index names an element.
+#include <atomic>
+
 #include "cpu/element_types.h"
 #include "cpu/lines.h"
 #include "declarations/indexing.h"
@@ -13,14 +15,47 @@ void scatter_lines(const char* op, TensorRef result, int64_t dim, TensorRef inde
   const int64_t size = dim_size(result, dim);
   const Tensor indices = checked_indices(op, index, dim, size);
   const Lines lines(index.shape(), result.shape(), src.shape(), dim);
-  const int64_t* index_data = indices.data<int64_t>();
-  T* out = result.data<T>();
-  const T* source = src.data<T>();
-  for_each_line(lines, [&](int64_t at, int64_t to, int64_t from) {
-    for (int64_t k = 0; k < lines.length; ++k)
-      write(out[to + wrapped(index_data[at + k * lines.stride(0)], size) * lines.stride(1)],
-            source[from + k * lines.stride(2)]);
+  const int64_t* const index_data = indices.data<int64_t>();
+  T* const out = result.data<T>();
+  const T* const source = src.data<T>();
+  const int64_t step = lines.stride(1), length = lines.length;
+  if (lines.stride(0) == 1 && lines.stride(2) == 1)
+    return for_each_line(lines, [=](int64_t at, int64_t to, int64_t from) {
+      for (int64_t k = 0; k < length; ++k) write(out[to + wrapped(index_data[at + k], size) * step], source[from + k]);
+    });
+  for_each_row(lines, [=](int64_t at, int64_t to, int64_t from, int64_t n) {
+    for (int64_t c = 0; c < n; ++c) write(out[to + c + wrapped(index_data[at + c], size) * step], source[from + c]);
   });
+}
+
+}  // namespace
+
+namespace {
+
+// Indices are checked as they are used: element 0 stands for one out of range until the caller refuses it.
+template <class T>
+bool gather_lines(const Lines& lines, int64_t size, const int64_t* index, const T* source, T* out) {
+  std::atomic<bool> valid{true};
+  const int64_t step = lines.stride(1);
+  const auto take = [=, &valid](const int64_t* places, const T* from, int64_t across, T* to, int64_t n) {
+    bool inside = true;
+    for (int64_t k = 0; k < n; ++k) {
+      const int64_t at = wrapped(places[k], size);
+      const bool fits = static_cast<uint64_t>(at) < static_cast<uint64_t>(size);
+      inside &= fits;
+      to[k] = from[(fits ? at : 0) * step + k * across];
+    }
+    if (!inside) valid = false;
+  };
+  if (lines.stride(0) == 1 && lines.stride(2) == 1)
+    for_each_line(lines, [&](int64_t at, int64_t from, int64_t to) {
+      take(index + at, source + from, 0, out + to, lines.length);
+    });
+  else
+    for_each_row(lines, [&](int64_t at, int64_t from, int64_t to, int64_t n) {
+      take(index + at, source + from, 1, out + to, n);
+    });
+  return valid;
 }
 
 }  // namespace
@@ -28,17 +63,13 @@ void scatter_lines(const char* op, TensorRef result, int64_t dim, TensorRef inde
 void gather(TensorRef self, int64_t dim, TensorRef index, TensorRef out) {
   dim = normalized_dim(dim, self.ndim());
   const int64_t size = dim_size(self, dim);
-  const Tensor input = dense(self), indices = checked_indices("gather", index, dim, size);
+  const Tensor input = dense(self), indices = dense(index, kInt64);
+  if (size == 0) check_indices("gather", indices.data<int64_t>(), indices.numel(), dim, size);
   const Lines lines(index.shape(), self.shape(), index.shape(), dim);
   visit_item(self.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
-    const T* source = input.data<T>();
-    const int64_t* index_data = indices.data<int64_t>();
-    for_each_line(lines, [&](int64_t at, int64_t from, int64_t to) {
-      for (int64_t k = 0; k < lines.length; ++k)
-        out.data<T>()[to + k * lines.stride(2)] =
-            source[from + wrapped(index_data[at + k * lines.stride(0)], size) * lines.stride(1)];
-    });
+    if (!gather_lines(lines, size, indices.data<int64_t>(), input.data<T>(), out.data<T>()))
+      check_indices("gather", indices.data<int64_t>(), indices.numel(), dim, size);
   });
 }
 

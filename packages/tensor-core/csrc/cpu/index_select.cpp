@@ -16,8 +16,8 @@ void add_slices(const DimSplit& s, const int64_t* index, int64_t count, const T*
     for (int64_t i = begin; i < end; ++i) {
       const int64_t outer = i / strips, first = i % strips * kStrip, last = std::min(first + kStrip, s.inner);
       for (int64_t k = 0; k < count; ++k) {
-        T* to = out + (outer * s.size + wrapped(index[k], s.size)) * s.inner;
-        const T* from = source + (outer * count + k) * s.inner;
+        T* __restrict to = out + (outer * s.size + wrapped(index[k], s.size)) * s.inner;
+        const T* __restrict from = source + (outer * count + k) * s.inner;
         for (int64_t c = first; c < last; ++c) add(to[c], from[c]);
       }
     }

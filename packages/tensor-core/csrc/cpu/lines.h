@@ -21,6 +21,16 @@ class Lines {
       if (d != dim) count *= shape_[static_cast<size_t>(d)];
   }
   int64_t length = 0, count = 1;
+  // Elements of consecutive lines that lie side by side in all three tensors: neighbouring lines are columns then.
+  int64_t columns() const {
+    int64_t result = 1;
+    for (int64_t d = ndim() - 1; d > dim_; --d) {
+      const size_t at = static_cast<size_t>(d);
+      if (strides_[0][at] != result || strides_[1][at] != result || strides_[2][at] != result) return result;
+      result *= shape_[at];
+    }
+    return result;
+  }
   int64_t stride(int k) const { return strides_[k][static_cast<size_t>(dim_)]; }
   // The offset of line i in tensor k (0: index, 1 and 2: the others).
   int64_t offset(int k, int64_t i) const {
@@ -52,6 +62,22 @@ void for_each_line(const Lines& lines, F&& f) {
   if (lines.length == 0) return;
   parallel_for(0, lines.count, grain_for(lines.length), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) f(lines.offset(0, i), lines.offset(1, i), lines.offset(2, i));
+  });
+}
+
+// f(k's offset in the index, in the first, in the second tensor, columns) for each row k of blocks of neighbouring
+// lines, k ascending; within a block f takes the columns side by side, as they lie in memory.
+template <class F>
+void for_each_row(const Lines& lines, F&& f) {
+  constexpr int64_t kWidest = 1024;
+  const int64_t columns = lines.columns(), width = std::min(columns, kWidest), blocks = (columns + width - 1) / width;
+  if (lines.length == 0 || lines.count == 0) return;
+  parallel_for(0, lines.count / columns * blocks, grain_for(lines.length * width), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t line = i / blocks * columns + i % blocks * width, n = std::min(width, columns - i % blocks * width);
+      const int64_t at = lines.offset(0, line), first = lines.offset(1, line), second = lines.offset(2, line);
+      for (int64_t k = 0; k < lines.length; ++k) f(at + k * lines.stride(0), first, second + k * lines.stride(2), n);
+    }
   });
 }
 

@@ -24,6 +24,20 @@ void fill_with(tw_object* generator, int64_t count, T* out, Draw draw, Finish fi
   });
 }
 
+// Fills `out` with values of a distribution as they are drawn.
+template <class T, class Draw>
+void fill_plain(tw_object* generator, int64_t count, T* out, Draw draw) {
+  constexpr int64_t kWords = static_cast<int64_t>(sizeof(T)) / 4;
+  const RandomStream stream(generator, count, kWords);
+  for_each_chunk(stream, [&](int64_t first_word, const uint32_t* words, int64_t word_count) {
+    const int64_t first = first_word / kWords, n = word_count / kWords, groups = word_count / kGroupWords;
+    if (first + n <= count) return draw(groups, words, out + first);
+    T values[kGroupsPerChunk * kGroupValues<T>];
+    draw(groups, words, values);
+    std::copy_n(values, count - first, out + first);
+  });
+}
+
 // Uniform numbers keep to the grid of half precision where the result has it, so that rounding never gives 1.
 double grid_of(tw_dtype dtype) { return dtype == kFloat16 ? 0x1p11 : dtype == kBFloat16 ? 0x1p8 : 0; }
 
@@ -47,7 +61,9 @@ void fill_uniform(const char* op, tw_object* generator, double low, double high,
     const T from = static_cast<T>(low), to = static_cast<T>(high), width = static_cast<T>(high - low);
     const T last = from < to ? std::nextafter(to, from) : from;  // rounding may reach `high`, which is excluded
     const T grid = static_cast<T>(grid_of(out.dtype()));
-    fill_with(generator, drawn_count(out), result.data<T>(), isa_table<DistributionKernels<T>>().uniform,
+    const auto draw = isa_table<DistributionKernels<T>>().uniform;
+    if (from == 0 && width == 1 && grid == 0) return fill_plain(generator, drawn_count(out), result.data<T>(), draw);
+    fill_with(generator, drawn_count(out), result.data<T>(), draw,
               [=](T u, int64_t) { return std::min(from + on_grid(u, grid) * width, last); });
   });
   result.commit();
@@ -60,7 +76,9 @@ void fill_normal(const char* op, tw_object* generator, double mean, double std, 
     using T = typename decltype(type)::type;
     const bool pairs = is_complex(out.dtype());  // `std` is that of the complex number, `mean` is real
     const T center = static_cast<T>(mean), scale = static_cast<T>(pairs ? std * 0.7071067811865476 : std);
-    fill_with(generator, drawn_count(out), result.data<T>(), isa_table<DistributionKernels<T>>().normal,
+    const auto draw = isa_table<DistributionKernels<T>>().normal;
+    if (center == 0 && scale == 1) return fill_plain(generator, drawn_count(out), result.data<T>(), draw);
+    fill_with(generator, drawn_count(out), result.data<T>(), draw,
               [=](T z, int64_t i) { return (pairs && i % 2 ? 0 : center) + z * scale; });
   });
   result.commit();
@@ -105,11 +123,12 @@ void randint_low(int64_t low, int64_t high, IntList /*size*/, tw_object* generat
   StagedResult result(out, kInt64);
   const uint64_t range = static_cast<uint64_t>(high) - static_cast<uint64_t>(low);
   const RandomStream stream(generator, out.numel(), 2);
-  for_each_chunk(stream, [&](int64_t first_word, const uint32_t* words, int64_t word_count) {
-    const int64_t first = first_word / 2, n = std::min(word_count / 2, out.numel() - first);
+  int64_t* const to = result.data<int64_t>();
+  const int64_t count = out.numel();
+  for_each_chunk(stream, [=](int64_t first_word, const uint32_t* words, int64_t word_count) {
+    const int64_t first = first_word / 2, n = std::min(word_count / 2, count - first);
     for (int64_t i = 0; i < n; ++i)
-      result.data<int64_t>()[first + i] =
-          static_cast<int64_t>(static_cast<uint64_t>(low) + scaled(wide_word(words, i), range));
+      to[first + i] = static_cast<int64_t>(static_cast<uint64_t>(low) + scaled(wide_word(words, i), range));
   });
   result.commit();
 }

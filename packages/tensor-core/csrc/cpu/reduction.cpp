@@ -17,6 +17,7 @@ namespace {
 
 constexpr int64_t kGrain = 32768;        // elements of one chunk of a parallel loop
 constexpr int64_t kWideEnough = 8;       // columns from which on the vertical kernel pays
+constexpr int64_t kShortRow = 32;        // elements of a row that the vertical kernel, after packing, takes faster
 constexpr int64_t kFewestColumns = 128;  // of one unit of work: shorter rows waste memory bandwidth
 
 // The operands' common space, of all dimensions.
@@ -67,7 +68,8 @@ bool by_columns(const ReductionPlan& plan) {
   if (last < 0 || plan.kept.shape[last] < kWideEnough || plan.reduced.ndim == 0) return false;
   const int64_t across = std::abs(plan.kept.strides[0][last]),
                 along = std::abs(plan.reduced.strides[0][plan.reduced.ndim - 1]);
-  return across < along;
+  // Rows of a few elements take longer to begin and end than to add up.
+  return across < along || plan.reduced.numel <= kShortRow;
 }
 
 using Reduce = void (*)(const ReductionPlan&, int64_t, int64_t, int64_t, char*);

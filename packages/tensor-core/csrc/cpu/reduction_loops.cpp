@@ -9,7 +9,7 @@ namespace tw::cpu {
 namespace {
 
 constexpr int64_t kColumns = 512;       // results of one column pass over data as it lies
-constexpr int64_t kPackedColumns = 16;  // over packed data: 1024 rows of them fill half of a second-level cache
+constexpr int64_t kPackedColumns = 16;  // over packed data, if there are 1024 rows of them; more of fewer
 
 // n elements of an operand of the reduced space, from a linear index on, to a block of the kernel's type.
 void pack_reduced(const ReductionPlan& plan, int k, const char* base, int64_t index, int64_t n, int64_t copies,
@@ -106,9 +106,10 @@ class ColumnReducer {
                    plan.reduced.strides[k][0] % plan.item == 0;
       packed_ |= plan.operand[k].data && !direct_[k];
     }
-    width_ = packed_ ? kPackedColumns : kColumns;
+    rows_ = std::min(plan.reduced.numel, kReductionBlock);
+    width_ = packed_ ? std::min(kColumns, kPackedColumns * (kReductionBlock / rows_)) : kColumns;
     if (plan.reduced.numel > kReductionBlock) partials_.resize(kGroupDepth * width_ * plan.result_item);
-    if (packed_) buffer_.resize(plan.operands * kReductionBlock * width_ * plan.item);
+    if (packed_) buffer_.resize(plan.operands * rows_ * width_ * plan.item);
   }
 
   // Results that are neighbours in the last kept dimension.
@@ -145,7 +146,7 @@ class ColumnReducer {
         row_stride[k] = plan_.reduced.strides[k][0] / plan_.item;
         step[k] = column_step_[k] != 0;
       } else {
-        char* to = buffer_.data() + k * kReductionBlock * width_ * plan_.item;
+        char* to = buffer_.data() + k * rows_ * width_ * plan_.item;
         pack_rows(k, begin, n, cols, to);
         in[k] = to, row_stride[k] = cols, step[k] = 1;
       }
@@ -159,7 +160,7 @@ class ColumnReducer {
 
   const ReductionPlan& plan_;
   bool packed_ = false;
-  int64_t width_;
+  int64_t rows_, width_;  // of a block
   int64_t column_step_[4];
   bool direct_[4];
   const char* base_[4];

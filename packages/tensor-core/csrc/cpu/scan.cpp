@@ -14,8 +14,10 @@ constexpr int64_t kStrip = 64;  // neighbouring lines that advance together
 template <int rows, class T, class Combine>
 void scan_bundle(int64_t size, const T* in, T* out, Combine combine) {
   T running[rows];
+#pragma GCC unroll 8
   for (int r = 0; r < rows; ++r) running[r] = out[r * size] = in[r * size];
   for (int64_t k = 1; k < size; ++k)
+#pragma GCC unroll 8
     for (int r = 0; r < rows; ++r) {
       running[r] = static_cast<T>(combine(running[r], in[r * size + k]));
       out[r * size + k] = running[r];

@@ -26,6 +26,17 @@ int64_t place_in(int64_t n, At at, T value, bool right) {
   return first_not(n, at, [=](T x) { return !(x >= value); });
 }
 
+// Several searches of one sequence at once: the steps of one do not depend on the others', so they overlap.
+template <int count, class T>
+void places_in(int64_t n, const T* line, const T* values, bool right, int64_t* out) {
+  const T* first[count];
+  for (int c = 0; c < count; ++c) first[c] = line;
+  const auto behind = [right](T x, T value) { return right ? !(x > value) : !(x >= value); };
+  for (; n > 1; n -= n / 2)
+    for (int c = 0; c < count; ++c) first[c] += behind(first[c][n / 2 - 1], values[c]) ? n / 2 : 0;
+  for (int c = 0; c < count; ++c) out[c] = first[c] - line + (n == 1 && behind(*first[c], values[c]));
+}
+
 Tensor checked_sorter(TensorRef sorter, int64_t n) {
   if (!sorter) return Tensor();
   Tensor order = dense(sorter, kInt64);
@@ -40,7 +51,11 @@ void search_all(TensorRef sequence, TensorRef values, const int64_t* order, bool
   const int64_t n = sequence.size(-1), row = values.ndim() == 0 ? 1 : values.size(-1);
   const T *sorted = sequence.data<T>(), *sought = values.data<T>();
   parallel_for(0, values.numel(), grain_for(32), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
+    int64_t i = begin;
+    constexpr int kTogether = 8;
+    if (sequence.ndim() == 1 && !order && n > 0)
+      for (; i + kTogether <= end; i += kTogether) places_in<kTogether>(n, sorted, sought + i, right, out + i);
+    for (; i < end; ++i) {
       const int64_t base = sequence.ndim() == 1 ? 0 : i / row * n;
       const T* line = sorted + base;
       if (order)

@@ -1,7 +1,9 @@
 // Ops whose result is as large as the data says.
 #include <algorithm>
 
+#include "cpu/advanced_index.h"
 #include "cpu/element_types.h"
+#include "cpu/movement.h"
 #include "cpu/staging.h"
 #include "declarations/indexing.h"
 
@@ -39,19 +41,59 @@ void add_to_bins(const int64_t* values, const T* weights, int64_t count, T* bins
 
 }  // namespace
 
+namespace {
+
+// write(which of the set ones, place) for the places of block b that are set, in order. Few flags are looked at at a
+// time, and all their places written down: whether a flag is set decides no branch.
+template <class Write>
+void for_each_set(const uint8_t* set, int64_t count, int64_t b, int64_t before, Write write) {
+  constexpr int64_t kPiece = 256;
+  int64_t places[kPiece + 1];
+  for (int64_t first = b * kCountBlock; first < std::min(count, (b + 1) * kCountBlock); first += kPiece) {
+    const int64_t last = std::min({count, (b + 1) * kCountBlock, first + kPiece});
+    int64_t found = 0;
+    for (int64_t i = first; i < last; ++i) places[found] = i, found += set[i] != 0;
+    write(before, places, found);
+    before += found;
+  }
+}
+
+}  // namespace
+
 Tensor nonzero(TensorRef self) {
   const Tensor flags = dense(self, kBool);
   const uint8_t* set = flags.data<uint8_t>();
   const std::vector<int64_t> before = set_before(set, flags.numel());
-  const int64_t ndim = self.ndim();
+  const int64_t ndim = self.ndim(), count = flags.numel();
   Tensor out = empty({before.back(), ndim}, kInt64, self.device());
+  int64_t* const rows = out.data<int64_t>();
   const int64_t blocks = static_cast<int64_t>(before.size()) - 1;
   parallel_for(0, ndim == 0 ? 0 : blocks, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t b = begin; b < end; ++b) {
-      int64_t* row = out.data<int64_t>() + before[static_cast<size_t>(b)] * ndim;
-      for (int64_t i = b * kCountBlock; i < std::min(flags.numel(), (b + 1) * kCountBlock); ++i)
-        if (set[i]) write_coordinates(i, self.shape(), row), row += ndim;
-    }
+    for (int64_t b = begin; b < end; ++b)
+      for_each_set(set, count, b, before[static_cast<size_t>(b)], [&](int64_t at, const int64_t* places, int64_t n) {
+        if (ndim == 1) return void(std::copy_n(places, n, rows + at));
+        for (int64_t k = 0; k < n; ++k) write_coordinates(places[k], self.shape(), rows + (at + k) * ndim);
+      });
+  });
+  return out;
+}
+
+Tensor elements_where(TensorRef self, TensorRef mask) {
+  const Tensor input = dense(self), flags = dense(mask, kBool);
+  const uint8_t* set = flags.data<uint8_t>();
+  const int64_t count = flags.numel();
+  const std::vector<int64_t> before = set_before(set, count);
+  Tensor out = empty({before.back()}, self.dtype(), self.device());
+  visit_item(self.dtype(), [&](auto type) {
+    using T = typename decltype(type)::type;
+    const T* const from = input.data<T>();
+    T* const to = out.data<T>();
+    parallel_for(0, static_cast<int64_t>(before.size()) - 1, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t b = begin; b < end; ++b)
+        for_each_set(set, count, b, before[static_cast<size_t>(b)], [&](int64_t at, const int64_t* places, int64_t n) {
+          for (int64_t k = 0; k < n; ++k) to[at + k] = from[places[k]];
+        });
+    });
   });
   return out;
 }
@@ -71,22 +113,54 @@ Tensor run_indices(TensorRef repeats, int64_t count) {
   return out;
 }
 
+namespace {
+
+// The number of bins that hold all values.
+int64_t bins_for(const int64_t* values, int64_t count, int64_t least) {
+  if (conversion_kernels().all_between(count, values, 0, least)) return least;
+  for (int64_t i = 0; i < count; ++i) {
+    if (values[i] < 0) throw fail(TW_E_VALUE, "bincount: values must not be negative, got ", values[i]);
+    least = std::max(least, values[i] + 1);
+  }
+  return least;
+}
+
+// Counts without weights: chunks count for themselves, by turns in several rows of bins, so that equal neighbours do
+// not wait for each other.
+void count_values(const int64_t* values, int64_t count, int64_t bins, int64_t* out) {
+  constexpr int64_t kRows = 4, kChunk = 1 << 16;
+  std::fill_n(out, bins, int64_t{0});
+  if (count < kChunk || bins * kRows > kChunk / 4) return add_to_bins<int64_t>(values, nullptr, count, out);
+  const int64_t chunks = (count + kChunk - 1) / kChunk;
+  std::vector<int64_t> rows(static_cast<size_t>(chunks * kRows * bins), 0);
+  parallel_for(0, chunks, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t c = begin; c < end; ++c) {
+      int64_t* const mine = rows.data() + c * kRows * bins;
+      const int64_t last = std::min(count, (c + 1) * kChunk);
+      int64_t i = c * kChunk;
+      for (; i + kRows <= last; i += kRows)
+#pragma GCC unroll 4
+        for (int64_t r = 0; r < kRows; ++r) ++mine[r * bins + values[i + r]];
+      for (; i < last; ++i) ++mine[values[i]];
+    }
+  });
+  for (int64_t row = 0; row < chunks * kRows; ++row)
+    for (int64_t b = 0; b < bins; ++b) out[b] += rows[static_cast<size_t>(row * bins + b)];
+}
+
+}  // namespace
+
 Tensor bincount(TensorRef self, TensorRef weights, int64_t minlength) {
   const Tensor values = dense(self, kInt64);
-  int64_t bins = minlength;
-  for (int64_t i = 0; i < values.numel(); ++i) {
-    const int64_t value = values.data<int64_t>()[i];
-    if (value < 0) throw fail(TW_E_VALUE, "bincount: values must not be negative, got ", value);
-    bins = std::max(bins, value + 1);
-  }
+  const int64_t bins = bins_for(values.data<int64_t>(), values.numel(), minlength);
   const tw_dtype dtype = !weights ? kInt64 : weights.dtype() == kFloat32 ? kFloat32 : kFloat64;
   Tensor out = empty({bins}, dtype, self.device());
-  const Tensor amounts = dense_optional(weights, dtype);
-  visit_arithmetic("bincount", dtype, [&](auto type) {
+  if (!weights) return count_values(values.data<int64_t>(), values.numel(), bins, out.data<int64_t>()), out;
+  const Tensor amounts = dense(weights, dtype);
+  visit_floating("bincount", dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     std::fill_n(out.data<T>(), bins, T(0));
-    add_to_bins(values.data<int64_t>(), amounts ? amounts.data<T>() : static_cast<const T*>(nullptr), values.numel(),
-                out.data<T>());
+    add_to_bins(values.data<int64_t>(), amounts.data<T>(), values.numel(), out.data<T>());
   });
   return out;
 }

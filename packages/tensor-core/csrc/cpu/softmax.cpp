@@ -1,6 +1,7 @@
 // softmax and log_softmax with their gradients, line by line along one dimension.
 #include "cpu/element_types.h"
 #include "cpu/isa_kernels.h"
+#include "cpu/movement.h"
 #include "cpu/staging.h"
 #include "declarations/normalization.h"
 
@@ -12,20 +13,23 @@ constexpr int64_t kStrip = 16;  // neighbouring lines that are gathered together
 // Calls f(row index in the strip's buffers) with `Inputs` lines copied to rows of a buffer, and copies the result back.
 template <class T, int Inputs, class F>
 void for_strided_lines(const DimSplit& s, const T* const (&in)[Inputs], T* out, F f) {
+  constexpr int64_t kItem = sizeof(T);
+  const TransposeKernel transpose = kItem == 4 ? movement_kernels().transpose_32 : movement_kernels().transpose_64;
   const int64_t strips = (s.inner + kStrip - 1) / kStrip;
+  const int64_t pitch = s.size + 64 / kItem;  // not a power of two, lest all rows compete for the same cache lines
   parallel_for(0, s.outer * strips, grain_for(s.size * kStrip * 8), [&](int64_t begin, int64_t end) {
-    std::vector<T> rows(static_cast<size_t>((Inputs + 1) * kStrip * s.size));
+    std::vector<T> rows(static_cast<size_t>((Inputs + 1) * kStrip * pitch));
     T* buffers[Inputs + 1];
-    for (int k = 0; k <= Inputs; ++k) buffers[k] = rows.data() + k * kStrip * s.size;
+    for (int k = 0; k <= Inputs; ++k) buffers[k] = rows.data() + k * kStrip * pitch;
     for (int64_t i = begin; i < end; ++i) {
       const int64_t first = i % strips * kStrip, width = std::min(kStrip, s.inner - first);
       const int64_t base = i / strips * s.size * s.inner + first;
       for (int k = 0; k < Inputs; ++k)
-        for (int64_t j = 0; j < s.size; ++j)
-          for (int64_t c = 0; c < width; ++c) buffers[k][c * s.size + j] = in[k][base + j * s.inner + c];
-      for (int64_t c = 0; c < width; ++c) f(buffers, c * s.size);
-      for (int64_t j = 0; j < s.size; ++j)
-        for (int64_t c = 0; c < width; ++c) out[base + j * s.inner + c] = buffers[Inputs][c * s.size + j];
+        transpose(s.size, width, reinterpret_cast<const char*>(in[k] + base), s.inner * kItem,
+                  reinterpret_cast<char*>(buffers[k]), pitch * kItem);
+      for (int64_t c = 0; c < width; ++c) f(buffers, c * pitch);
+      transpose(width, s.size, reinterpret_cast<const char*>(buffers[Inputs]), pitch * kItem,
+                reinterpret_cast<char*>(out + base), s.inner * kItem);
     }
   });
 }

@@ -40,7 +40,8 @@ U float_key(U bits, U infinity) {
   const U magnitude = static_cast<U>(bits & ~kSign);
   if (magnitude > infinity) return std::numeric_limits<U>::max();
   if (magnitude == 0) return kSign;
-  return static_cast<U>(bits & kSign ? ~bits : bits | kSign);
+  const U negative = static_cast<U>(U{0} - static_cast<U>(bits >> (sizeof(U) * 8 - 1)));  // all ones; no branch
+  return static_cast<U>(bits ^ static_cast<U>(negative | kSign));
 }
 
 inline uint8_t order_key(uint8_t x) { return x; }
@@ -94,10 +95,11 @@ uint64_t key_of(I item) {
 
 // Items of `count` elements of a line, the first of which has place `first`.
 template <class I, class T>
-void load_items(const T* line, int64_t stride, int64_t first, int64_t count, bool descending, I* items) {
+void load_items(const T* line, int64_t stride, int64_t first, int64_t count, bool descending, I* items,
+                Key<T> least = 0) {
   const Key<T> flip = static_cast<Key<T>>(descending ? ~Key<T>{0} : Key<T>{0});
   for (int64_t k = 0; k < count; ++k) {
-    const Key<T> key = static_cast<Key<T>>(order_key(line[(first + k) * stride]) ^ flip);
+    const Key<T> key = static_cast<Key<T>>((order_key(line[(first + k) * stride]) ^ flip) - least);
     items[k] = static_cast<I>(static_cast<I>(key) << kPlaceBits<I>) | static_cast<I>(first + k);
   }
 }
@@ -108,6 +110,41 @@ template <class I>
 void sort_items(I* items, I* scratch, int64_t count, int key_bits);
 extern template void sort_items<Item>(Item*, Item*, int64_t, int);
 extern template void sort_items<WideItem>(WideItem*, WideItem*, int64_t, int);
+
+// The least key of a line, and how many bits tell it from the largest one.
+template <class T>
+struct KeyRange {
+  Key<T> least = std::numeric_limits<Key<T>>::max();
+  int bits = 0;
+
+  KeyRange(const T* line, int64_t stride, int64_t count, bool descending) {
+    const Key<T> flip = static_cast<Key<T>>(descending ? ~Key<T>{0} : Key<T>{0});
+    Key<T> most = 0;
+    for (int64_t k = 0; k < count; ++k) {
+      const Key<T> key = static_cast<Key<T>>(order_key(line[k * stride]) ^ flip);
+      least = std::min(least, key), most = std::max(most, key);
+    }
+    for (Key<T> rest = static_cast<Key<T>>(most - least); rest; rest = static_cast<Key<T>>(rest >> 1)) ++bits;
+  }
+};
+
+// f(the items of a line in order); items and scratch have room for `count`. Keys of 64 bits that lie close together,
+// as indices and labels do, are sorted as narrow ones.
+template <class I, class T, class F>
+void with_sorted_items(const T* line, int64_t stride, int64_t count, bool descending, I* items, I* scratch, F&& f) {
+  if constexpr (sizeof(T) == 8) {
+    const KeyRange<T> range(line, stride, count, descending);
+    if (range.bits <= 32 && count <= int64_t{1} << 32) {
+      Item* const narrow = reinterpret_cast<Item*>(items);
+      load_items(line, stride, 0, count, descending, narrow, range.least);
+      sort_items(narrow, reinterpret_cast<Item*>(scratch), count, range.bits);
+      return f(narrow);
+    }
+  }
+  load_items(line, stride, 0, count, descending, items);
+  sort_items(items, scratch, count, static_cast<int>(sizeof(T) * 8));
+  f(items);
+}
 
 // Whether items of an element type and a length fit in the narrow kind.
 template <class T>

@@ -34,39 +34,34 @@ void write_line(const DimSplit& s, int64_t wanted, const T* line, int64_t outer,
 
 // ---- the first k of a line ------------------------------------------------------------------------------------
 
-constexpr int64_t kBlock = 1024;
-
-// The `k` smallest items of a line, in no order, at the start of `buffer`, which has room for `capacity` and one more.
-// Items are loaded block by block, and those that cannot be among the first any more are dropped at once.
+// The `k` smallest items of a line, in no order, at the start of `buffer`, which has room for `capacity`. Once there
+// are k of them, few of the others are smaller than all but k: most are dropped at a glance at their keys.
 template <class I, class T>
 void select_first(const T* line, int64_t stride, int64_t size, int64_t k, bool descending, I* buffer,
                   int64_t capacity) {
-  I block[kBlock];
-  I limit = static_cast<I>(~I{0});
-  int64_t count = 0;
+  const Key<T> flip = static_cast<Key<T>>(descending ? ~Key<T>{0} : Key<T>{0});
+  int64_t count = std::min(size, capacity);
+  load_items(line, stride, 0, count, descending, buffer);
   const auto drop = [&] {
-    if (count <= k) return;
-    std::nth_element(buffer, buffer + k, buffer + count);
-    limit = buffer[k];
-    count = k;
+    if (count > k) std::nth_element(buffer, buffer + k - 1, buffer + count);
+    count = std::min(count, k);
+    return static_cast<Key<T>>(key_of(buffer[k - 1]));
   };
-  for (int64_t first = 0; first < size; first += kBlock) {
-    const int64_t length = std::min(kBlock, size - first);
-    if (count + length > capacity) drop();
-    load_items(line, stride, first, length, descending, block);
-    for (int64_t j = 0; j < length; ++j) {
-      buffer[count] = block[j];
-      count += block[j] < limit;
-    }
+  Key<T> limit = drop();
+  for (int64_t j = capacity; j < size; ++j) {
+    const Key<T> key = static_cast<Key<T>>(order_key(line[j * stride]) ^ flip);
+    if (__builtin_expect(key >= limit, 1)) continue;
+    buffer[count++] = static_cast<I>(static_cast<I>(key) << kPlaceBits<I>) | static_cast<I>(j);
+    if (count == capacity) limit = drop();
   }
   drop();
 }
 
 template <class I, class T>
 void few_first_items(const DimSplit& s, int64_t k, bool descending, const T* in, T* values, int64_t* places) {
-  const int64_t capacity = 2 * std::max(k, kBlock) + kBlock;
+  const int64_t capacity = 2 * k + 32;
   parallel_for(0, s.outer * s.inner, grain_for(s.size * 4), [&](int64_t begin, int64_t end) {
-    std::vector<I> buffer(static_cast<size_t>(capacity) + 1);
+    std::vector<I> buffer(static_cast<size_t>(capacity));
     for (int64_t i = begin; i < end; ++i) {
       const int64_t outer = i / s.inner, inner = i % s.inner;
       const T* line = in + outer * s.size * s.inner + inner;
@@ -80,9 +75,8 @@ void few_first_items(const DimSplit& s, int64_t k, bool descending, const T* in,
 template <class I, class T>
 void many_first_items(const DimSplit& s, int64_t k, bool descending, const T* in, T* values, int64_t* places) {
   for_each_line<I>(s, in, s.size, [&](const T* line, int64_t outer, int64_t inner, I* items, I* scratch) {
-    load_items(line, s.inner, 0, s.size, descending, items);
-    sort_items(items, scratch, s.size, static_cast<int>(sizeof(T) * 8));
-    write_line(s, k, line, outer, inner, items, values, places);
+    with_sorted_items(line, s.inner, s.size, descending, items, scratch,
+                      [&](const auto* sorted) { write_line(s, k, line, outer, inner, sorted, values, places); });
   });
 }
 

@@ -78,10 +78,10 @@ std::vector<int64_t> places_up_to(int64_t n) {
 template <class I, class T>
 std::vector<int64_t> sorted_places(const T* values, int64_t n) {
   std::vector<I> items(static_cast<size_t>(n)), scratch(static_cast<size_t>(n));
-  load_items(values, 1, 0, n, false, items.data());
-  sort_items(items.data(), scratch.data(), n, static_cast<int>(sizeof(T) * 8));
   std::vector<int64_t> places(static_cast<size_t>(n));
-  for (size_t i = 0; i < places.size(); ++i) places[i] = place_of(items[i]);
+  with_sorted_items(values, 1, n, false, items.data(), scratch.data(), [&](const auto* sorted) {
+    for (size_t i = 0; i < places.size(); ++i) places[i] = place_of(sorted[i]);
+  });
   return places;
 }
 

@@ -104,6 +104,19 @@ TW_INLINE V reversed_lanes(V a, std::integer_sequence<int, i...>) {
   return __builtin_shufflevector(a, a, (lanes_of<V> - 1 - i)...);
 }
 
+bool all_between(int64_t n, const int64_t* values, int64_t low, int64_t high) {
+  const I64 least = splat<I64>(low), limit = splat<I64>(high);
+  M64 outside = lt(limit, least);
+  int64_t i = 0;
+  for (; i + lanes_of<I64> <= n; i += lanes_of<I64>) {
+    const I64 v = load<I64>(values + i);
+    outside = or_(outside, or_(lt(v, least), ge(v, limit)));
+  }
+  bool inside = !any(outside);
+  for (; i < n; ++i) inside &= values[i] >= low && values[i] < high;
+  return inside;
+}
+
 // to[i] = from[2 * i]
 template <class V>
 void every_second(int64_t n, const void* from, void* to) {
@@ -142,7 +155,8 @@ const cpu::ConversionKernels kConversions = {truncate_float<int32_t>,
                                              every_second<F32>,
                                              every_second<F64>,
                                              reverse<F32>,
-                                             reverse<F64>};
+                                             reverse<F64>,
+                                             all_between};
 
 }  // namespace TW_ISA_NS
 }  // namespace tw

@@ -132,6 +132,9 @@ template <class Widen>
 TW_INLINE void widen_run(int64_t n, const void* from, void* to, Widen widen) {
   const uint16_t* in = static_cast<const uint16_t*>(from);
   char* out = static_cast<char*>(to);
+  for (; n >= 4 * kLanes; n -= 4 * kLanes, in += 4 * kLanes, out += 4 * TW_VBYTES)
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) store(out + i * TW_VBYTES, as_float(widen(in + i * kLanes)));
   for (; n >= kLanes; n -= kLanes, in += kLanes, out += TW_VBYTES) store(out, as_float(widen(in)));
   uint16_t rest[kLanes] = {};
   std::memcpy(rest, in, n * sizeof(uint16_t));

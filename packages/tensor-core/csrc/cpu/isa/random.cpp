@@ -18,8 +18,28 @@ constexpr uint32_t kWeyl0 = 0x9E3779B9u, kWeyl1 = 0xBB67AE85u;              // s
 struct Block {
   U64 word[4];
 };
+typedef uint32_t HalfWords __attribute__((vector_size(TW_VBYTES / 2)));
 
-TW_INLINE U64 wide_product(U64 x, uint32_t by) { return x * (uint64_t(by) - U64{}); }
+// Of the low halves of the lanes.
+TW_INLINE U64 wide_product(U64 x, uint32_t by) {
+  const U64 factor = uint64_t(by) - U64{};
+#if defined(__x86_64__) && TW_VBYTES == 64
+  return (U64)_mm512_mul_epu32((__m512i)x, (__m512i)factor);
+#elif defined(__x86_64__) && TW_VBYTES == 32
+  return (U64)_mm256_mul_epu32((__m256i)x, (__m256i)factor);
+#elif defined(__x86_64__)
+  return (U64)_mm_mul_epu32((__m128i)x, (__m128i)factor);
+#else
+  return x * factor;
+#endif
+}
+
+// 0, 1, 2, ...
+TW_INLINE U64 lane_numbers() {
+  U64 result;
+  for (int i = 0; i < kLanes64; ++i) result[i] = uint64_t(i);
+  return result;
+}
 
 TW_INLINE Block philox(Block x, uint32_t key0, uint32_t key1) {
   const U64 low = uint64_t(0xFFFFFFFFu) - U64{};
@@ -35,15 +55,14 @@ TW_INLINE Block philox(Block x, uint32_t key0, uint32_t key1) {
 void philox_words(uint64_t key, uint64_t counter, int64_t groups, uint32_t* out) {
   for (int64_t g = 0; g < groups; ++g, out += kGroupWords)
     for (int lane = 0; lane < kGroupCounters; lane += kLanes64) {
-      Block x{};
-      for (int i = 0; i < kLanes64; ++i) {
-        const uint64_t c = counter + uint64_t(g * kGroupCounters + lane + i);
-        x.word[0][i] = c & 0xFFFFFFFFu;
-        x.word[1][i] = c >> 32;
+      const U64 counters = lane_numbers() + (counter + uint64_t(g * kGroupCounters + lane));
+      const Block first{{counters & uint64_t(0xFFFFFFFFu), counters >> 32, U64{}, U64{}}};
+      const Block x = philox(first, uint32_t(key), uint32_t(key >> 32));
+#pragma GCC unroll 4
+      for (int w = 0; w < 4; ++w) {
+        const HalfWords words = __builtin_convertvector(x.word[w], HalfWords);
+        std::memcpy(out + w * kGroupCounters + lane, &words, sizeof words);
       }
-      x = philox(x, uint32_t(key), uint32_t(key >> 32));
-      for (int w = 0; w < 4; ++w)
-        for (int i = 0; i < kLanes64; ++i) out[w * kGroupCounters + lane + i] = uint32_t(x.word[w][i]);
     }
 }
 
