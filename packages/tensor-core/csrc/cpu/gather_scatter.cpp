@@ -32,28 +32,39 @@ void scatter_lines(const char* op, TensorRef result, int64_t dim, TensorRef inde
 
 namespace {
 
-// Indices are checked as they are used: element 0 stands for one out of range until the caller refuses it.
+// to[k] = from[places[k] * step + k * across]. Indices are checked as they are used: element 0 stands for one out of
+// range until the caller refuses it.
+template <class T>
+bool take_elements(const int64_t* places, int64_t n, int64_t size, const T* from, int64_t step, int64_t across, T* to) {
+  constexpr int64_t kPiece = 512;
+  bool inside = true;
+  for (int64_t first = 0; first < n; first += kPiece) {
+    const int64_t last = std::min(n, first + kPiece);
+    if (conversion_kernels().all_between(last - first, places + first, 0, size)) {
+      for (int64_t k = first; k < last; ++k) to[k] = from[places[k] * step + k * across];
+      continue;
+    }
+    for (int64_t k = first; k < last; ++k) {
+      const int64_t at = wrapped(places[k], size);
+      const bool fits = at >= 0 && at < size;
+      inside &= fits;
+      to[k] = from[(fits ? at : 0) * step + k * across];
+    }
+  }
+  return inside;
+}
+
 template <class T>
 bool gather_lines(const Lines& lines, int64_t size, const int64_t* index, const T* source, T* out) {
   std::atomic<bool> valid{true};
   const int64_t step = lines.stride(1);
-  const auto take = [=, &valid](const int64_t* places, const T* from, int64_t across, T* to, int64_t n) {
-    bool inside = true;
-    for (int64_t k = 0; k < n; ++k) {
-      const int64_t at = wrapped(places[k], size);
-      const bool fits = static_cast<uint64_t>(at) < static_cast<uint64_t>(size);
-      inside &= fits;
-      to[k] = from[(fits ? at : 0) * step + k * across];
-    }
-    if (!inside) valid = false;
-  };
   if (lines.stride(0) == 1 && lines.stride(2) == 1)
     for_each_line(lines, [&](int64_t at, int64_t from, int64_t to) {
-      take(index + at, source + from, 0, out + to, lines.length);
+      if (!take_elements(index + at, lines.length, size, source + from, step, 0, out + to)) valid = false;
     });
   else
     for_each_row(lines, [&](int64_t at, int64_t from, int64_t to, int64_t n) {
-      take(index + at, source + from, 1, out + to, n);
+      if (!take_elements(index + at, n, size, source + from, step, 1, out + to)) valid = false;
     });
   return valid;
 }

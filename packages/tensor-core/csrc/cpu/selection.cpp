@@ -1,4 +1,6 @@
 // Ops whose result is as large as the data says.
+#include <tensorwright/checked.hpp>
+
 #include <algorithm>
 
 #include "cpu/advanced_index.h"
@@ -117,12 +119,10 @@ namespace {
 
 // The number of bins that hold all values.
 int64_t bins_for(const int64_t* values, int64_t count, int64_t least) {
-  if (conversion_kernels().all_between(count, values, 0, least)) return least;
-  for (int64_t i = 0; i < count; ++i) {
-    if (values[i] < 0) throw fail(TW_E_VALUE, "bincount: values must not be negative, got ", values[i]);
-    least = std::max(least, values[i] + 1);
-  }
-  return least;
+  int64_t low = 0, high = least - 1;
+  for (int64_t i = 0; i < count; ++i) low = std::min(low, values[i]), high = std::max(high, values[i]);
+  if (low < 0) throw fail(TW_E_VALUE, "bincount: values must not be negative, got ", low);
+  return checked::add(high, int64_t{1});
 }
 
 // Counts without weights: chunks count for themselves, by turns in several rows of bins, so that equal neighbours do

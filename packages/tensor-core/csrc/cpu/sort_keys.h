@@ -2,6 +2,8 @@
 // to 0, joined with the place of each. Items of one line are all different, so every sorting algorithm is a stable one.
 #pragma once
 
+#include <tensorwright/checked.hpp>
+
 #include <algorithm>
 #include <cstdint>
 #include <limits>
@@ -110,6 +112,17 @@ template <class I>
 void sort_items(I* items, I* scratch, int64_t count, int key_bits);
 extern template void sort_items<Item>(Item*, Item*, int64_t, int);
 extern template void sort_items<WideItem>(WideItem*, WideItem*, int64_t, int);
+
+// Room for items, not initialised.
+template <class I>
+class ItemBuffer {
+ public:
+  explicit ItemBuffer(int64_t count) : memory_(empty({checked::mul(count, int64_t{sizeof(I)})}, kUInt8)) {}
+  I* data() const { return reinterpret_cast<I*>(memory_.data<uint8_t>()); }
+
+ private:
+  Tensor memory_;
+};
 
 // The least key of a line, and how many bits tell it from the largest one.
 template <class T>

@@ -12,7 +12,7 @@ namespace {
 template <class I, class T, class F>
 void for_each_line(const DimSplit& s, const T* in, int64_t scratch, F&& f) {
   parallel_for(0, s.outer * s.inner, grain_for(s.size * 16), [&](int64_t begin, int64_t end) {
-    std::vector<I> buffer(static_cast<size_t>(s.size + scratch));
+    const ItemBuffer<I> buffer(s.size + scratch);
     for (int64_t i = begin; i < end; ++i) {
       const int64_t outer = i / s.inner, inner = i % s.inner;
       f(in + outer * s.size * s.inner + inner, outer, inner, buffer.data(), buffer.data() + s.size);
@@ -49,6 +49,10 @@ void select_first(const T* line, int64_t stride, int64_t size, int64_t k, bool d
   };
   Key<T> limit = drop();
   for (int64_t j = capacity; j < size; ++j) {
+    if constexpr (std::is_floating_point_v<T>) {  // a comparison is less than a key
+      const T x = line[j * stride], last = line[place_of(buffer[k - 1]) * stride];
+      if (__builtin_expect(descending ? x <= last : x >= last, 1)) continue;
+    }
     const Key<T> key = static_cast<Key<T>>(order_key(line[j * stride]) ^ flip);
     if (__builtin_expect(key >= limit, 1)) continue;
     buffer[count++] = static_cast<I>(static_cast<I>(key) << kPlaceBits<I>) | static_cast<I>(j);

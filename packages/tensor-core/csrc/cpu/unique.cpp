@@ -77,7 +77,7 @@ std::vector<int64_t> places_up_to(int64_t n) {
 
 template <class I, class T>
 std::vector<int64_t> sorted_places(const T* values, int64_t n) {
-  std::vector<I> items(static_cast<size_t>(n)), scratch(static_cast<size_t>(n));
+  const ItemBuffer<I> items(n), scratch(n);
   std::vector<int64_t> places(static_cast<size_t>(n));
   with_sorted_items(values, 1, n, false, items.data(), scratch.data(), [&](const auto* sorted) {
     for (size_t i = 0; i < places.size(); ++i) places[i] = place_of(sorted[i]);
