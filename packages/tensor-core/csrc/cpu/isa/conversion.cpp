@@ -1,10 +1,10 @@
 // Conversions between dtypes, and copies of every second element or in reverse.
+#include <tensorwright/simd/vec.h>
+
 #include <algorithm>
-#include <type_traits>
 
 #include "cpu/movement.h"
 #include "cpu/truncation.h"
-#include "simd/vec.h"
 
 namespace tw {
 namespace TW_ISA_NS {
