@@ -231,6 +231,13 @@ def demo(session: nox.Session) -> None:
     session.run("python", str(ROOT / "demo" / "digits.py"), "--output", str(output), *session.posargs)
 
 
+@nox.session(requires=["wheels"], default=False)
+def examples(session: nox.Session) -> None:
+    """Run each example of docs/examples in its short form, and check that it has learned."""
+    install(session, PROJECTS, *group(WORKSPACE, "integration"))
+    pytest(session, str(ROOT / "tests-integration" / "test_examples.py"))
+
+
 @nox.session(requires=["wheels"])
 @nox.parametrize("what", [*PROJECTS, "integration"], ids=[*PROJECTS, "integration"])
 def tests(session: nox.Session, what: str) -> None:
@@ -292,7 +299,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def typecheck(session: nox.Session) -> None:
-    """Check the types of every package, of the demo and of the README's tour: mypy --strict."""
+    """Check the types of every package, of the demo, the examples and the README's tour: mypy --strict."""
     session.install(*group(WORKSPACE, "typecheck"), *others(runtime("codegen")))
     session.run("python", "-m", "tensorwright_codegen", "stubs", "--check", env=CODEGEN)
     tree = Path(session.create_tmp()) / "tree"
@@ -301,6 +308,8 @@ def typecheck(session: nox.Session) -> None:
     environment = {"MYPYPATH": str(tree)}
     session.run("mypy", "-p", "tensorwright", "-p", "tensorwright_codegen", env=environment)
     session.run("mypy", str(tree / "tour.py"), str(ROOT / "demo"), str(ROOT / "noxfile.py"), env=environment)
+    examples = sorted(map(str, (ROOT / "docs" / "examples").glob("*.py")))
+    session.run("mypy", *examples, env=environment)
 
 
 def tour() -> str:

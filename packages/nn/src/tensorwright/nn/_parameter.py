@@ -34,7 +34,7 @@ class Parameter(Tensor):
 
     if not AUTOGRAD_IS_INSTALLED:
         requires_grad = False
-        grad = None
+        grad: Tensor | None = None
         is_leaf = True
 
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
