@@ -11,7 +11,8 @@ class Backward;
 // A differentiable argument, in the order of the node's edges.
 struct InputRule {
   uint8_t arg;
-  bool list;  // Tensor[]: one edge for each tensor
+  bool list;            // Tensor[]: one edge for each tensor
+  bool factor = false;  // the result is linear in this argument by itself
 };
 
 enum class SaveKind : uint8_t {

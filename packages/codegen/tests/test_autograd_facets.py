@@ -121,7 +121,7 @@ def test_results_are_saved_as_results(ops: OpSet, tmp_path: Path) -> None:
 
 def test_an_op_that_writes_its_argument_has_an_edge_for_it(ops: OpSet, tmp_path: Path) -> None:
     one = compiled("- op: fill\n  value: grad\n  broadcast: value\n", ops, tmp_path)
-    assert "fill_inputs[] = {{0, false}, {1, false}}" in one.tables
+    assert "fill_inputs[] = {{0, false, false}, {1, false, false}}" in one.tables
     assert "b.needs(0)" not in one.function
 
 
@@ -205,6 +205,13 @@ def test_linear_ops_are_marked(ops: OpSet, tmp_path: Path) -> None:
     assert "kLinear" not in compiled("- op: neg\n  self: -grad\n", ops, tmp_path).row
 
 
+def test_factors_are_marked(ops: OpSet, tmp_path: Path) -> None:
+    text = "- op: mul\n  factors: [self, other]\n  self: grad * other\n  other: grad * self\n"
+    source = compiled(text, ops, tmp_path).tables
+    assert "{0, false, true}, {1, false, true}" in source
+    assert "{0, false, false}" in compiled("- op: neg\n  self: -grad\n", ops, tmp_path).tables
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -241,12 +248,18 @@ def test_linear_ops_are_marked(ops: OpSet, tmp_path: Path) -> None:
         ),
         (
             "- op: mul\n  linear: true\n  self: grad\n  other: grad * self\n",
-            "yaml:4: derivative of mul: a linear op's derivative is the same everywhere, this reads 'self'",
+            "yaml:4: derivative of mul: the derivative of what is linear is the same everywhere, this reads 'self'",
         ),
         (
             "- op: exp\n  linear: true\n  self: auto\n",
-            "yaml:3: derivative of exp: a linear op's derivative is the same",
+            "yaml:3: derivative of exp: the derivative of what is linear is the same",
         ),
+        (
+            "- op: mul\n  factors: [self]\n  self: grad * self\n",
+            "yaml:3: derivative of mul: the derivative of what is linear is the same everywhere, this reads 'self'",
+        ),
+        ("- op: mul\n  factors: [other]\n  self: grad\n", "yaml:2: 'other' has no formula"),
+        ("- op: neg\n  linear: true\n  factors: [self]\n  self: -grad\n", "yaml:3: neg: a linear op has no factors"),
         ("- op: exp\n  linear: true\n  self: grad * result\n", "this reads 'result' in `grad * result`"),
         ("- op: mul\n  self: '{grad}'\n", "is not understood"),
         (

@@ -3,6 +3,7 @@
 
 #include "../text.h"
 #include "batch_call.h"
+#include "diagonal.h"
 #include "interpret.h"
 
 namespace tw::autograd {
@@ -137,7 +138,9 @@ void run_rule(BatchCall& batch, const tw_call& call) {
 void interpret_batch(const LevelRef& level, const OpTraits& op, tw_call& call) {
   if (op.random) return interpret_unwrapped(op, call);
   BatchCall batch(level, op, call);
+  if (multiply_diagonal(batch)) return;
   run_rule(batch, call);
+  keep_diagonal(batch);
 }
 
 }  // namespace tw::autograd

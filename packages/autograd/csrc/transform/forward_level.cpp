@@ -70,8 +70,8 @@ void keep_old_values(const tw_call& call, Duals& duals) {
     if (call.rets[i].tag == TW_TENSOR) written.push_back(Tensor::retain(call.rets[i].u.t));
   for (uint32_t i = 0; i < call.nargs; ++i) {
     if (call.args[i].tag != TW_TENSOR) continue;
-    const bool overwritten = std::any_of(written.begin(), written.end(),
-                                         [&](const Tensor& t) { return t.get() == call.args[i].u.t; });
+    const bool overwritten =
+        std::any_of(written.begin(), written.end(), [&](const Tensor& t) { return t.get() == call.args[i].u.t; });
     if (overwritten && duals.values.tensor(i).get()->layers & (kTransformBit | kLayerBit))
       duals.values.set(i, ops::clone(duals.values.tensor(i)));
   }

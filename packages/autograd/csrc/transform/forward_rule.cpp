@@ -1,7 +1,7 @@
-// Rules, from the cheapest: an op that is linear in its tensors is applied to their tangents; a pointwise op's formula
-// for the backward pass is its diagonal Jacobian; every other derivative is transposed by differentiating the backward
-// formula, which is linear in its gradient, once more (Townsend, "A new trick for calculating Jacobian vector
-// products", 2017).
+// Rules, from the cheapest: an op that is linear in its tensors is applied to their tangents, a product to the tangent
+// of each factor; a pointwise op's formula for the backward pass is its diagonal Jacobian; every other derivative is
+// transposed by differentiating the backward formula, which is linear in its gradient, once more (Townsend, "A new
+// trick for calculating Jacobian vector products", 2017).
 #include "forward_rule.h"
 
 #include <tensorwright/ops/copy.hpp>
@@ -71,6 +71,58 @@ bool apply_to_tangents(const ForwardCall& call, Tangents& out) {
     else if (value.tag == TW_TENSOR)
       out[i].push_back(Tensor::steal(value.u.t));
   }
+  return true;
+}
+
+// ---- linear in each factor by itself
+
+// The op with one factor replaced by its tangent. What is added to the product is replaced by its own tangent in the
+// first term, and left out of the others.
+Tensor product_term(const ForwardCall& call, uint32_t factor, bool is_first) {
+  tw_call shape{};
+  shape.args = call.args.data(), shape.nargs = call.args.size();
+  Arguments args(shape);
+  const Derivative& derivative = *call.op.derivative;
+  for (uint32_t input = 0; input < derivative.input_count; ++input) {
+    const uint32_t arg = derivative.inputs[input].arg;
+    if (args[arg].tag != TW_TENSOR || (derivative.inputs[input].factor && arg != factor)) continue;
+    const Tensor& tangent = call.tangents[arg][0];
+    if (tangent && (arg == factor || is_first))
+      args.set(arg, tangent);
+    else if (call.op.arguments[arg].type == "Tensor?")
+      args.set(arg, value_none());
+    else
+      args.set(arg, zeros(args.tensor(arg).shape(), args.tensor(arg).dtype(), args.tensor(arg).device()));
+  }
+  Results results(1);
+  results.call(call.op.op, args);
+  return results.take_tensor(0);
+}
+
+// A pointwise op may depend on its other arguments in any way.
+bool is_sum_of_products(const OpTraits& op) {
+  const InputRule* inputs = op.derivative->inputs;
+  return !op.pointwise ||
+         std::all_of(inputs, inputs + op.derivative->input_count, [](const InputRule& input) { return input.factor; });
+}
+
+bool apply_product(const ForwardCall& call, Tangents& out) {
+  const Derivative* derivative = call.op.derivative;
+  if (!derivative || !is_sum_of_products(call.op)) return false;
+  int32_t first = -1;
+  bool is_first = true;
+  Tensor sum;
+  for (uint32_t input = 0; input < derivative->input_count; ++input) {
+    if (!derivative->inputs[input].factor) continue;
+    const uint32_t arg = derivative->inputs[input].arg;
+    if (first < 0) first = static_cast<int32_t>(arg);
+    if (call.tangents[arg].empty() || !call.tangents[arg][0]) continue;
+    sum = plus(std::move(sum), product_term(call, arg, is_first));
+    is_first = false;
+  }
+  if (first < 0) return false;
+  if (!sum) sum = product_term(call, static_cast<uint32_t>(first), true);  // only what is added has a tangent
+  out[0].push_back(std::move(sum));
   return true;
 }
 
@@ -252,7 +304,8 @@ void part(const ForwardCall& call, Tangents& out) {
 Tangents forward_tangents(const ForwardCall& call) {
   Tangents out(call.results.size());
   if (call.op.derivative && (call.op.derivative->flags & (kNoDerivative | kDetaches))) return out;
-  if (!apply_to_tangents(call, out) && !apply_pointwise(call, out)) transpose_backward(call, out);
+  if (!apply_to_tangents(call, out) && !apply_product(call, out) && !apply_pointwise(call, out))
+    transpose_backward(call, out);
   part(call, out);
   return out;
 }

@@ -33,6 +33,14 @@ LayoutUse layout_use(std::string_view op) {
   return op == "tw::view" || op == "tw::view_as_complex" ? LayoutUse::kSizes : LayoutUse::kNone;
 }
 
+bool keeps_order(std::string_view op) {
+  static const char* const names[] = {"tw::view",  "tw::unsqueeze", "tw::squeeze",
+                                      "tw::alias", "tw::clone",     "tw::_to_copy"};
+  for (const char* name : names)
+    if (op == name) return true;
+  return false;
+}
+
 const OpTraits* describe(const tw_op* op, const tw_op_info& info) {
   auto traits = std::make_unique<OpTraits>();
   traits->op = op;
@@ -46,6 +54,8 @@ const OpTraits* describe(const tw_op* op, const tw_op_info& info) {
   for (const DeclaredArgument& argument : traits->arguments)
     traits->names_dimensions.push_back(counts_dimensions(argument));
   traits->reads_elements = traits->name == "tw::contents";
+  traits->keeps_order = keeps_order(info.name);
+  traits->multiplies_matrices = traits->name == "tw::mm";
   traits->layout = layout_use(info.name);
   traits->composite = has_tag(info.tags, "composite") && !traits->derivative;
   traits->pointwise = has_tag(info.tags, "pointwise");

@@ -5,6 +5,7 @@
 #include <tensorwright/boxed.hpp>
 #include "../meta.h"
 #include "../text.h"
+#include "diagonal.h"
 #include "dual.h"
 #include "warn.h"
 #include "wrapped.h"
@@ -142,6 +143,7 @@ const tw_op_def kTransformOps[] = {
     op<add_batch>("transform::add_batch(Tensor self, int dim, int level) -> Tensor"),
     op<lower>("transform::lower(Tensor self, int level) -> Tensor"),
     op<tangent_of>("transform::tangent_of(Tensor self, int level) -> Tensor"),
+    op<note_unit_vectors>("transform::note_unit_vectors(Tensor self) -> ()"),
     op<remove_batch>("transform::remove_batch(Tensor self, int dim, int level) -> Tensor"),
     op<level_of>("transform::level_of(Tensor self) -> int"),
     op<kind_of_level>("transform::kind_of_level(int level) -> str"),

@@ -11,6 +11,8 @@ struct Wrapped : Pooled {
   LevelRef level;
   Tensor value;
   int64_t batch_dim = -1;  // of kBatch
+  Tensor diagonal;         // of kBatch; see diagonal.h
+  uint64_t diagonal_version = 0;
   // Of kForward; see dual.h.
   Tensor tangent;
   Tensor base;

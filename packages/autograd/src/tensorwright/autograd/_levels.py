@@ -21,6 +21,7 @@ add_batch = ops.get("transform::add_batch")
 lower = ops.get("transform::lower")
 tangent_of = ops.get("transform::tangent_of")
 remove_batch = ops.get("transform::remove_batch")
+note_unit_vectors = ops.get("transform::note_unit_vectors")
 
 level_of = ops.get("transform::level_of")
 kind_of_level = ops.get("transform::kind_of_level")

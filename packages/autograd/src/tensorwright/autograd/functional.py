@@ -349,7 +349,7 @@ def _rows_at_once(output: Tensor, inputs: list[Tensor], create_graph: bool, stri
     def row(seed: Tensor) -> tuple[Tensor, ...]:
         return tuple(_gradients([output], inputs, [seed], True, create_graph, strict, "output"))
 
-    columns: tuple[Tensor, ...] = vmap(row)(unit_vectors(output))
+    columns: tuple[Tensor, ...] = vmap(row)(*unit_vectors([output]))
     return [column.reshape((*output.shape, *x.shape)) for column, x in zip(columns, inputs, strict=True)]
 
 

@@ -9,7 +9,16 @@ from tensorwright import Tensor, zeros_like
 from tensorwright._tree import flatten, tree_map
 from tensorwright.autograd._levels import forward_level, lowered, make_dual, tangent_of
 from tensorwright.func._batch import vmap
-from tensorwright.func._reverse import Argnums, chosen, jacrev, replaced, split_aux, unit_vectors, vjp
+from tensorwright.func._reverse import (
+    Argnums,
+    chosen,
+    jacrev,
+    note_if_unit_vectors,
+    replaced,
+    split_aux,
+    unit_vectors,
+    vjp,
+)
 
 
 def jvp(
@@ -95,26 +104,23 @@ def jacfwd(
         leaves, structure = flatten(given)
 
         def along(*directions: Tensor) -> Any:
+            note_if_unit_vectors(directions)
             parts = jvp(
                 lambda value: func(*replaced(args, argnums, value), **kwargs),
                 (given,), (structure.build(directions),), has_aux=has_aux,
             )  # fmt: skip
             return (parts[1], parts[2]) if has_aux else (parts[1], None)
 
-        def columns(i: int) -> tuple[Any, Any]:
-            leaf = leaves[i]
-            directions = [unit_vectors(leaf) if k == i else zeros_like(other) for k, other in enumerate(leaves)]
-            in_dims = tuple(0 if k == i else None for k in range(len(leaves)))
-            pushed = vmap(along, in_dims, out_dims=(-1, None), randomness=randomness, chunk_size=chunk_size)
-            column, aux = pushed(*directions)
-            return tree_map(lambda t: t.reshape((*t.shape[:-1], *leaf.shape)), column), aux
+        pushed = vmap(along, 0, out_dims=(-1, None), randomness=randomness, chunk_size=chunk_size)
+        columns, aux = pushed(*unit_vectors(leaves))
+        sizes = [leaf.numel() for leaf in leaves]
 
-        found = [columns(i) for i in range(len(leaves))]
-        aux = found[0][1] if found else None
-        flat = [flatten(column) for column, _ in found]
-        jacobian = flat[0][1].build(
-            structure.build(entries) for entries in zip(*(items for items, _ in flat), strict=True)
-        )
+        def by_argument(joined: Tensor) -> Any:
+            parts = joined.split(sizes, -1)
+            shapes = [(*joined.shape[:-1], *leaf.shape) for leaf in leaves]
+            return structure.build(part.reshape(shape) for part, shape in zip(parts, shapes, strict=True))
+
+        jacobian = tree_map(by_argument, columns)
         return (jacobian, aux) if has_aux else jacobian
 
     return transformed

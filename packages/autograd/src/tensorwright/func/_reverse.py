@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tensorwright import Tensor, eye, zeros_like
+from tensorwright import Tensor, eye, zeros, zeros_like
 from tensorwright._tree import Structure, flatten, tree_map
 from tensorwright.autograd._engine import grad as _gradients
-from tensorwright.autograd._levels import grad_level, lift, lowered
+from tensorwright.autograd._levels import grad_level, level_of, lift, lowered, note_unit_vectors, size_of_batch
 from tensorwright.func._batch import vmap
 
 Argnums = int | Sequence[int]
@@ -203,23 +203,38 @@ def jacrev(
         output, pull = parts[0], parts[1]
         outputs, out_structure = flatten(output)
 
-        def rows(i: int) -> Any:
-            item = outputs[i]
-            pulled = vmap(lambda seed: pull(_only(outputs, i, seed, out_structure))[0], chunk_size=chunk_size)
-            found = pulled(unit_vectors(item))
-            return tree_map(lambda leaf: leaf.reshape((*item.shape, *leaf.shape[1:])), found)
+        def back(*seeds: Tensor) -> Any:
+            note_if_unit_vectors(seeds)
+            return pull(out_structure.build(seeds))[0]
 
-        jacobian = out_structure.build(map(rows, range(len(outputs))))
+        rows, structure = flatten(vmap(back, chunk_size=chunk_size)(*unit_vectors(outputs)))
+        sizes = [item.numel() for item in outputs]
+
+        def of_output(item: Tensor, parts: Sequence[Tensor]) -> Any:
+            return structure.build(part.reshape((*item.shape, *part.shape[1:])) for part in parts)
+
+        by_output = zip(*(joined.split(sizes) for joined in rows), strict=True)
+        jacobian = out_structure.build(map(of_output, outputs, by_output))
         return (jacobian, parts[2]) if has_aux else jacobian
 
     return transformed
 
 
-def unit_vectors(item: Tensor) -> Tensor:
-    """One for each element, each of the tensor's shape."""
-    return eye(item.numel(), dtype=item.dtype, device=item.device).reshape((item.numel(), *item.shape))
+def unit_vectors(items: Sequence[Tensor]) -> list[Tensor]:
+    """The unit vectors of the space of all elements, in the parts that belong to each tensor."""
+    total = sum(item.numel() for item in items)
+    if len(items) == 1:
+        return [eye(total, dtype=items[0].dtype, device=items[0].device).reshape((total, *items[0].shape))]
+    parts, first = [], 0
+    for item in items:
+        rows = zeros((total, item.numel()), dtype=item.dtype, device=item.device)
+        rows.narrow(0, first, item.numel()).fill_diagonal_(1)
+        parts.append(rows.reshape((total, *item.shape)))
+        first += item.numel()
+    return parts
 
 
-def _only(outputs: list[Tensor], i: int, seed: Tensor, structure: Structure) -> Any:
-    """A cotangent that is zero for all outputs but one."""
-    return structure.build(seed if k == i else zeros_like(item) for k, item in enumerate(outputs))
+def note_if_unit_vectors(parts: Sequence[Tensor]) -> None:
+    """Inside of a batch of what :func:`unit_vectors` gave: products with it are then cheap."""
+    if len(parts) == 1 and size_of_batch(level_of(parts[0])) == parts[0].numel():
+        note_unit_vectors(parts[0])

@@ -74,7 +74,7 @@ def compile_facet(facet: DerivativeFacet, ops: OpSet) -> Compiled:
             facet.location, f"derivative of {op.name}: saves {len(saves.wanted_by)} values, at most {MAX_SAVES}"
         )
     function = f"void {op.symbol}_formula(Backward& b) {{\n{''.join(blocks)}}}\n" if blocks else ""
-    return Compiled(facet, op, function, _tables(op, names, saves), _row(facet, op, inputs, saves, bool(blocks)))
+    return Compiled(facet, op, function, _tables(facet, op, names, saves), _row(facet, op, inputs, saves, bool(blocks)))
 
 
 def _implicit(facet: DerivativeFacet, op: Op) -> tuple[Formula, ...]:
@@ -110,8 +110,11 @@ def _block(facet: DerivativeFacet, op: Op, formula: Formula, inputs: dict[str, i
     compiler.several_results = len(differentiable_results(facet, op)) > 1
     compiler.unchecked = facet.unchecked
     compiler.holomorphic = facet.holomorphic
+    results = {ret.name or "result" for ret in op.schema.rets} - {arg.name for arg in op.schema.args}
     if facet.linear:
-        compiler.unread = frozenset(inputs) | {ret.name or "result" for ret in op.schema.rets}
+        compiler.unread = frozenset(inputs) | results
+    elif len(formula.inputs) == 1 and formula.inputs[0] in facet.factors:
+        compiler.unread = frozenset(formula.inputs) | results
     term = compiler.compile()
     indices = [inputs[name] for name in formula.inputs]
     condition = " || ".join(f"b.needs({i})" for i in indices)
@@ -140,13 +143,16 @@ def _give(facet: DerivativeFacet, op: Op, name: str, index: int, text: str, save
     return f"b.give_reduced({index}, {slot}, {text});"
 
 
-def _tables(op: Op, names: list[str], saves: Saves) -> str:
+def _input_rule(facet: DerivativeFacet, op: Op, name: str) -> str:
+    index = op.schema.index(name)
+    is_list, is_factor = op.schema.args[index].type is Type.TENSORS, name in facet.factors
+    return f"{{{index}, {str(is_list).lower()}, {str(is_factor).lower()}}}"
+
+
+def _tables(facet: DerivativeFacet, op: Op, names: list[str], saves: Saves) -> str:
     rows = []
     if names:
-        inputs = ", ".join(
-            f"{{{op.schema.index(n)}, {str(op.schema.args[op.schema.index(n)].type is Type.TENSORS).lower()}}}"
-            for n in names
-        )
+        inputs = ", ".join(_input_rule(facet, op, name) for name in names)
         rows.append(f"extern const InputRule {op.symbol}_inputs[] = {{{inputs}}};\n")
     if saves.wanted_by:
         items = ", ".join(f'{{SaveKind::{s.kind}, {s.index}, {w}u, "{s.name}"}}' for s, w in saves.wanted_by.items())
@@ -214,7 +220,7 @@ def _table(compiled: list[Compiled]) -> str:
     return (
         '\n#include "derivative.h"\n\nnamespace tw::autograd {\n\n'
         f"namespace generated {{\n{declarations}}}  // namespace generated\n\n"
-        "namespace {\nconst InputRule kSelfInput[] = {{0, false}};\n}  // namespace\n\n"
+        "namespace {\nconst InputRule kSelfInput[] = {{0, false, false}};\n}  // namespace\n\n"
         f"const Derivative kDerivatives[] = {{\n{rows}}};\n"
         "const uint32_t kDerivativeCount = sizeof kDerivatives / sizeof kDerivatives[0];\n\n"
         "}  // namespace tw::autograd\n"

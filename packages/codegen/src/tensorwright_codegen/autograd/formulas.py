@@ -84,7 +84,7 @@ class Compiler:
         self.whole = _read_whole(tree)
         for name in sorted(self.whole & self.unread):
             if self.names.gradient(name) is None:
-                raise self.error(f"a linear op's derivative is the same everywhere, this reads {name!r}")
+                raise self.error(f"the derivative of what is linear is the same everywhere, this reads {name!r}")
         return self.term(tree)
 
     def _text(self) -> str:

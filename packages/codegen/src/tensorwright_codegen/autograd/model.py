@@ -37,6 +37,8 @@ class DerivativeFacet:
     is all of them. `unchecked` names saved arguments that may be written before backward (running statistics).
     `holomorphic` formulas give f'(z) grad for complex numbers and are wrapped in conjugates: conj(f'(z)) grad.
     A `linear` op is linear in all its differentiable arguments together, so forward mode applies it to their tangents.
+    A product of `factors` is linear in each of them by itself; what else it differentiates is added to the product,
+    unless the op is pointwise.
     Calls of a `refused` op that would need a derivative are refused themselves.
     `samples` are calls for the generated gradient check; `domain` is where pointwise ops are checked.
     """
@@ -48,6 +50,7 @@ class DerivativeFacet:
     refused: bool = False
     holomorphic: bool = False
     linear: bool = False
+    factors: tuple[str, ...] = ()
     results: tuple[str, ...] | None = None
     broadcast: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from .model import DerivativeFacet, Formula
 _KEYS = frozenset(
     {
         "op", "not_differentiable", "detaches", "results", "broadcast", "unchecked", "samples", "domain", "holomorphic",
-        "linear", "refused",
+        "linear", "factors", "refused",
     }
 )  # fmt: skip
 TENSOR_TYPES = frozenset({Type.TENSOR, Type.OPERAND, Type.TENSORS})
@@ -54,6 +54,7 @@ def _read_facet(node: Node, op: Op, file: str) -> DerivativeFacet:
         refused=_flag(node, "refused"),
         holomorphic=_flag(node, "holomorphic"),
         linear=_flag(node, "linear"),
+        factors=_names(node, "factors") or (),
         results=_names(node, "results"),
         broadcast=_names(node, "broadcast") or (),
         unchecked=_names(node, "unchecked") or (),
@@ -115,9 +116,12 @@ def _check(facet: DerivativeFacet, op: Op, node: Node) -> None:
     for name in names:
         if names.count(name) > 1:
             raise node.error(f"{op.name}: the gradient of {name!r} is given twice")
-    for name in facet.broadcast:
-        if name not in names:
-            raise node.get("broadcast").error(f"{name!r} has no formula")
+    for key, listed in (("broadcast", facet.broadcast), ("factors", facet.factors)):
+        for name in listed:
+            if name not in names:
+                raise node.get(key).error(f"{name!r} has no formula")
+    if facet.linear and facet.factors:
+        raise node.get("factors").error(f"{op.name}: a linear op has no factors")
     results = {ret.name or "result" for ret in op.schema.rets}
     for name in facet.results or ():
         if name not in results:
