@@ -440,20 +440,35 @@ def endurance(session: nox.Session) -> None:
     session.run("python", str(ROOT / "tests-integration" / "checkpoint_endurance.py"), *session.posargs)
 
 
+def sanitized(session: nox.Session, *requirements: str) -> dict[str, str]:
+    """Install wheels with AddressSanitizer and UndefinedBehaviorSanitizer; the environment that they run in."""
+    build_wheels(session, "sanitize", "-DTW_SANITIZE=ON")
+    install(session, PROJECTS, *requirements, variant="sanitize")
+    where = [session.run("g++", f"-print-file-name={name}", external=True, silent=True) for name in LIBRARIES]
+    preload = " ".join(str(path).strip() for path in where)
+    return {"LD_PRELOAD": preload, "PYTHONMALLOC": "malloc", **SANITIZER_OPTIONS}
+
+
+@nox.session(name="fuzz-sanitized", default=False)
+def fuzz_sanitized(session: nox.Session) -> None:
+    """Make 200,000 of the fuzzer's calls under the sanitizers; a report ends a process, which counts as a death."""
+    environment = sanitized(session, *group(WORKSPACE, "integration"))
+    environment["ASAN_OPTIONS"] += ":max_allocation_size_mb=4096"
+    call = ("python", str(ROOT / "tests-integration" / "fuzz_calls.py"), "--memory", "0", "--calls", "200000")
+    session.run(*call, *session.posargs, env=environment)
+
+
 @nox.session(default=False)
 def sanitize(session: nox.Session) -> None:
     """Run the C++ tests and the Python suites under AddressSanitizer and UndefinedBehaviorSanitizer."""
-    build_wheels(session, "sanitize", "-DTW_SANITIZE=ON")
     groups = [line for name in PROJECTS for line in group(PROJECTS[name], "test")]
-    install(session, PROJECTS, *groups, variant="sanitize")
+    environment = sanitized(session, *groups)
     for folder in PROJECTS:
         run_cpp_tests(session, folder, "sanitize", **SANITIZER_OPTIONS)
-    where = [session.run("g++", f"-print-file-name={name}", external=True, silent=True) for name in LIBRARIES]
-    preload = " ".join(str(path).strip() for path in where)
     native = [name for name in PROJECTS if "tensor-core" in closure([name], runtime)]
     suites = [str(ROOT / "packages" / name / "tests") for name in native]
     reports_pass = "--capture=sys"  # a sanitizer writes to file descriptor 2 and ends the process
-    pytest(session, reports_pass, *suites, LD_PRELOAD=preload, PYTHONMALLOC="malloc", **SANITIZER_OPTIONS)
+    pytest(session, reports_pass, *suites, **environment)
 
 
 @nox.session(default=False)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
-import functools
 import mmap
 import os
 import random
@@ -61,6 +60,7 @@ LARGE = 1 << 20  # a number in a call from which on its result may be large
 AFFORDABLE = 1 << 29  # bytes of a result: larger ones say how fast a machine gives memory, not whether a call returns
 ATTEMPTS = 20
 PATIENCE_S = 20.0
+LONGEST_REPORT = 4000  # characters
 COUNTERS = 8  # 8-byte places in shared memory: the call's number, results, refusals, wrong exceptions
 
 
@@ -95,12 +95,6 @@ class Generator:
         self.seed = seed
         self.rows = [row for row in all_rows() if has_function(row)]
         self._cases: dict[tuple[str, str], list[Case]] = {}
-
-    @staticmethod
-    @functools.cache
-    def of(seed: int) -> Generator:
-        """The one of the parent."""
-        return Generator(seed)
 
     def call(self, number: int) -> Call:
         """A call of the table, about a third of them unchanged, the others with up to three mutations."""
@@ -259,7 +253,8 @@ def any_value(draw: random.Random) -> Any:
 
 def work(seed: int, first: int, end: int, journal: Path, memory: int) -> None:
     """Makes the calls `first` to `end` - 1 and counts what they give."""
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    if memory:
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     warnings.simplefilter("ignore")
     faulthandler.enable()
     tw.set_num_threads(1)
@@ -323,6 +318,13 @@ def run(seed: int, calls: int, processes: int = 1, memory: int = MEMORY_LIMIT) -
     return outcome
 
 
+def described(seed: int, number: int) -> str:
+    """What a call is; by a process of its own, since to draw a call is to make others."""
+    command = [sys.executable, __file__, "--seed", str(seed), "--show", str(number)]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False)
+    return shown.stdout.strip() if shown.returncode == 0 else f"not to be drawn: {shown.stderr[:LONGEST_REPORT]}"
+
+
 class Lane:
     """A range of calls, and the worker that is making them."""
 
@@ -368,13 +370,12 @@ class Lane:
         outcome.wrong += [line for line in text.splitlines() if line[:1].isdigit()][: int(counters[3])]
         number = int(counters[0])
         if stuck:
-            outcome.hangs.append(f"call {number} hangs: {Generator.of(self.seed).call(number)}")
+            outcome.hangs.append(f"call {number} hangs: {described(self.seed, number)}")
             print(outcome.hangs[-1][:500], flush=True)
         elif number < self.end:
-            outcome.deaths.append(
-                f"call {number}: {Generator.of(self.seed).call(number)}: exit status {status}\n{text[-2000:]}"
-            )
-            print(outcome.deaths[-1][:800], flush=True)
+            report = text[-LONGEST_REPORT:]
+            outcome.deaths.append(f"call {number}: {described(self.seed, number)}: exit status {status}\n{report}")
+            print(outcome.deaths[-1], flush=True)
         self.first, self.process = number + 1 if number < self.end else self.end, None
 
 
@@ -384,18 +385,26 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--calls", type=int, default=1_000_000)
     parser.add_argument("--processes", type=int, default=2)
+    limit = (
+        "bytes of address space of a process; 0 for no limit: sanitizers need terabytes and have limits of their own"
+    )
+    parser.add_argument("--memory", type=int, default=MEMORY_LIMIT, help=limit)
     parser.add_argument("--only", type=int, help="make this call alone and show it")
+    parser.add_argument("--show", type=int, help="only show this call")
     options = parser.parse_args()
     if options.worker:
         seed, first, end, journal, memory = options.worker
         work(int(seed), int(first), int(end), Path(journal), int(memory))
+        return 0
+    if options.show is not None:
+        print(Generator(options.seed).call(options.show))
         return 0
     if options.only is not None:
         call = Generator(options.seed).call(options.only)
         print(call, flush=True)
         print(shown(function_of(call.row)(*call.args, **call.kwargs)))
         return 0
-    outcome = run(options.seed, options.calls, options.processes)
+    outcome = run(options.seed, options.calls, options.processes, options.memory)
     for text in list(Counter(outcome.wrong))[:40]:
         print(text)
     print(outcome.summary())

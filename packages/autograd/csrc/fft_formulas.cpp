@@ -16,7 +16,7 @@ namespace {
 
 int64_t last_of(IntList dim, int ndim) {
   const int64_t last = dim[dim.size() - 1];
-  return last < 0 ? checked::add(last, ndim) : last;
+  return checked::within(last < 0 ? last + ndim : last, 0, ndim - 1);
 }
 
 }  // namespace

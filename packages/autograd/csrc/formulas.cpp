@@ -245,7 +245,8 @@ Tensor split_backward(TensorList grads, IntList shape, int64_t split_size, int64
 Tensor unbind_backward(TensorList grads, IntList shape, int64_t dim) {
   const TensorRef some = any_of(grads);
   std::vector<int64_t> part = shape.vec();
-  part.erase(part.begin() + (dim < 0 ? checked::add(dim, static_cast<int64_t>(shape.size())) : dim));
+  const int64_t ndim = static_cast<int64_t>(shape.size());
+  part.erase(part.begin() + checked::within(dim < 0 ? dim + ndim : dim, 0, ndim - 1));
   std::vector<Tensor> parts;
   std::vector<tw_tensor*> pointers;
   for (const TensorRef grad : grads) {
@@ -265,7 +266,7 @@ std::vector<Tensor> cat_backward(TensorRef grad, const SavedShapes& shapes, int6
     }
     const int64_t length = item(shapes.shape(i), dim);
     parts.push_back(cast(ops::narrow(grad, dim, start, length), shapes.dtype(i)));
-    start += length;
+    start = checked::add(start, length);
   }
   return parts;
 }

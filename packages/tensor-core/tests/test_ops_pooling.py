@@ -156,3 +156,24 @@ def test_windows_that_are_mostly_padding(reach: int) -> None:
     assert indices.tolist() == [[[5] * 5]]
     assert tw.max_pool1d(x, 2 * reach - 1, 1, reach - 1, 1).tolist() == [[[9.0] * 7]]
     assert tw.avg_pool1d(x, 2 * reach, 2, reach, ceil_mode=True, count_include_pad=False).shape == (1, 1, 5)
+
+
+def test_steps_that_are_never_made_may_be_any() -> None:
+    x = tw.tensor([[[6.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0]]])
+    most = 2**63 - 1
+    values, indices = tw.max_pool1d_with_indices(x, 1, 3, 0, most)
+    assert (values.tolist(), indices.tolist()) == ([[[6, 1, 2]]], [[[0, 3, 6]]])
+    assert tw.max_pool1d(x, 7, most).tolist() == [[[9]]]
+    assert tw.avg_pool1d(x, 7, most).tolist() == [[[4]]]
+    image = x.unsqueeze(0)
+    assert tw.nn.functional.unfold(image, (1, 1), dilation=most, stride=3).tolist() == [[[6, 1, 2]]]
+    assert tw.conv2d(image, tw.ones(1, 1, 1, 7), None, most, 0, 1).tolist() == [[[[28]]]]
+    assert tw.conv2d(image, tw.ones(1, 1, 1, 1), None, 1, 0, most).tolist() == image.tolist()
+    assert x.unfold(2, 7, most).shape == (1, 1, 1, 7)
+    assert x[..., ::most].tolist() == [[[6]]]
+    assert x[..., ::-most].tolist() == [[[2]]]
+
+
+def test_groups_of_nothing_may_be_any_number() -> None:
+    assert tw.conv2d(tw.ones(1, 0, 3, 3), tw.zeros(0, 0, 1, 1), groups=2**62).shape == (1, 0, 3, 3)
+    assert tw.conv2d(tw.ones(1, 2, 3, 3), tw.zeros(0, 1, 1, 1), groups=2).shape == (1, 0, 3, 3)

@@ -318,7 +318,8 @@ Tensor overlap_add(TensorRef frames, int64_t hop) {
   const int64_t batch = frames.size(0), count = frames.size(1), n = frames.size(2);
   const Tensor starts = ops::mul(ops::arange(0, count, 1, kInt64, frames.device()), hop);
   const Tensor places = ops::add(ops::unsqueeze(starts, 1), ops::arange(0, n, 1, kInt64, frames.device()));
-  const Tensor zero = ops::zeros(IntList({batch, (count - 1) * hop + n}), frames.dtype(), frames.device());
+  const Tensor zero =
+      ops::zeros(IntList({batch, checked::add(checked::mul(count - 1, hop), n)}), frames.dtype(), frames.device());
   return ops::index_add(zero, 1, ops::reshape(places, {count * n}), ops::reshape(frames, {batch, count * n}));
 }
 
@@ -361,7 +362,7 @@ Tensor istft(TensorRef self, int64_t n_fft, std::optional<int64_t> hop_length, s
   const int64_t end = std::min(whole, length   ? checked::add(start, *length)
                                       : center ? checked::sub(whole, n_fft / 2)
                                                : whole);
-  const int64_t count = std::max<int64_t>(end - start, 0);
+  const int64_t count = std::max<int64_t>(checked::sub(end, start), 0);
   const Tensor divisor = ops::narrow(envelope, 1, std::min(start, whole), count);
   check_envelope(divisor);
   Tensor signal = ops::div(ops::narrow(sum, 1, std::min(start, whole), count), divisor);

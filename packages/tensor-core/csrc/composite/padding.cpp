@@ -1,4 +1,5 @@
 // Borders other than constant ones: each padded dimension is read through a list of indices.
+#include <tensorwright/checked.hpp>
 #include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/indexing.hpp>
 #include <tensorwright/ops/padding.hpp>
@@ -28,15 +29,18 @@ int64_t source_index(std::string_view mode, int64_t p, int64_t size) {
 }
 
 Tensor padded(TensorRef self, int64_t dim, Border border, std::string_view mode) {
-  const int64_t size = self.size(static_cast<int>(dim)), length = size + border.before + border.after;
-  if (border.before <= 0 && border.after <= 0) return ops::narrow(self, dim, -border.before, length);
-  if (mode == "circular" && (border.before < 0 || border.after < 0)) {  // continues at the other end of what is left
-    const int64_t cut = std::max<int64_t>(-border.before, 0), kept = size - cut - std::max<int64_t>(-border.after, 0);
-    const Border rest{std::max<int64_t>(border.before, 0), std::max<int64_t>(border.after, 0)};
+  const int64_t size = self.size(static_cast<int>(dim));
+  const int64_t length = checked::add(checked::add(size, border.before), border.after);
+  const int64_t before = checked::within(border.before, -size, length);
+  const int64_t after = checked::within(border.after, -size, length);
+  if (before <= 0 && after <= 0) return ops::narrow(self, dim, -before, length);
+  if (mode == "circular" && (before < 0 || after < 0)) {  // continues at the other end of what is left
+    const int64_t cut = std::max<int64_t>(-before, 0), kept = size - cut - std::max<int64_t>(-after, 0);
+    const Border rest{std::max<int64_t>(before, 0), std::max<int64_t>(after, 0)};
     return padded(ops::narrow(self, dim, cut, kept), dim, rest, mode);
   }
   Tensor index = tw::empty({length}, kInt64);
-  for (int64_t i = 0; i < length; ++i) index.data<int64_t>()[i] = source_index(mode, i - border.before, size);
+  for (int64_t i = 0; i < length; ++i) index.data<int64_t>()[i] = source_index(mode, i - before, size);
   if (self.device() != index.device()) index = ops::to_device(index, self.device());
   return ops::index_select(self, dim, index);
 }

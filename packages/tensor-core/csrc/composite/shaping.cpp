@@ -92,9 +92,9 @@ std::vector<Tensor> split_sizes(TensorRef self, IntList split_sizes, int64_t dim
 std::vector<Tensor> split(TensorRef self, int64_t split_size, int64_t dim) {
   const int64_t size = self.size(normalize_dim("split", dim, self.ndim()));
   std::vector<Tensor> parts;
+  const int64_t part = std::min(split_size, size);
   int64_t start = 0;
-  for (; size - start > split_size; start = checked::add(start, split_size))
-    parts.push_back(ops::narrow(self, dim, start, split_size));
+  for (; size - start > part; start += part) parts.push_back(ops::narrow(self, dim, start, part));
   parts.push_back(ops::narrow(self, dim, start, size - start));
   return parts;
 }

@@ -22,20 +22,14 @@ struct ConvolutionGeometry {
   ConvolutionGeometry(IntList input, IntList weight, IntList output, IntList strides, IntList paddings,
                       IntList dilations, int64_t group_count)
       : images(input.size() == weight.size() ? input[0] : 1),
-        groups(group_count),
+        groups(std::clamp<int64_t>(group_count, 1, most_groups(input, weight, strides.size()))),
         in_channels(weight[1]),
-        out_channels(weight[0] / group_count) {
+        out_channels(weight[0] / groups) {
     const size_t count = strides.size();
     ConvolutionAxis* const axes[3] = {&z, &y, &x};
     for (size_t d = 0; d < count; ++d)
-      *axes[3 - count + d] = {input[input.size() - count + d],
-                              weight[2 + d],
-                              output[output.size() - count + d],
-                              strides[d],
-                              paddings[d],
-                              dilations[d]};
-    for (ConvolutionAxis* axis : axes)
-      if (axis->out == 1) axis->stride = 1;  // a step that is never made may be as large as it likes
+      *axes[3 - count + d] = axis_of(input[input.size() - count + d], weight[2 + d], output[output.size() - count + d],
+                                     strides[d], paddings[d], dilations[d]);
     check_size();
   }
 
@@ -62,6 +56,21 @@ struct ConvolutionGeometry {
   static constexpr int64_t kMostPixels = int64_t{1} << 40;
 
   bool is_flat() const { return z.size == 1 && z.kernel == 1 && z.out == 1; }
+
+ private:
+  // Numbers beyond kMostPixels become the next one: check_size() refuses it.
+  static int64_t bounded(int64_t n) { return std::clamp<int64_t>(n, 0, kMostPixels + 1); }
+  static ConvolutionAxis axis_of(int64_t size, int64_t kernel, int64_t out, int64_t stride, int64_t padding,
+                                 int64_t dilation) {
+    // A step that is never made may be as large as it likes.
+    return {bounded(size),    bounded(kernel),
+            bounded(out),     out == 1 ? 1 : bounded(stride),
+            bounded(padding), kernel == 1 ? 1 : bounded(dilation)};
+  }
+  // Groups divide the channels; of no channels there may be any number of groups.
+  static int64_t most_groups(IntList input, IntList weight, size_t dims) {
+    return std::max({input[input.size() - dims - 1], weight[0], int64_t{1}});
+  }
 };
 
 }  // namespace tw::cpu

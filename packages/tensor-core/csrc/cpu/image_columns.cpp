@@ -33,13 +33,15 @@ struct Patches {
 
 Patches patches_of(int64_t channels, IntList image, IntList kernel, IntList dilation, IntList padding, IntList stride) {
   const auto axis = [&](size_t d) {
-    const int64_t size = image[image.size() - 2 + d];
-    const int64_t padded = checked::add(size, checked::mul(2, padding[d]));
-    const int64_t reach = checked::mul(dilation[d], checked::sub(kernel[d], 1));
-    const int64_t out = checked::sub(checked::sub(padded, reach), 1) / stride[d] + 1;
-    return PatchAxis{size, out, stride[d], padding[d], dilation[d]};
+    const int64_t size = image[image.size() - 2 + d], most = int64_t{1} << 61;  // sums of few of these fit
+    const int64_t border = checked::within(padding[d], 0, most), padded = size + 2 * border;
+    const int64_t spacing = kernel[d] == 1 ? 1 : checked::within(dilation[d], 1, padded);
+    const int64_t reach = checked::within(checked::mul(spacing, checked::sub(kernel[d], 1)), 0, padded - 1);
+    const int64_t step = std::clamp<int64_t>(stride[d], 1, most);
+    return PatchAxis{size, (padded - reach - 1) / step + 1, step, border, spacing};
   };
-  return {channels, {kernel[0], kernel[1]}, axis(0), axis(1)};
+  const int64_t most = int64_t{1} << 48;  // there is a row of columns for each tap
+  return {channels, {checked::within(kernel[0], 1, most), checked::within(kernel[1], 1, most)}, axis(0), axis(1)};
 }
 
 // f(row of columns, pixels of the image, patches) for each tap and row of patches inside the image: `count` patches
@@ -102,11 +104,13 @@ int64_t channels_of(TensorRef image) {
 }  // namespace
 
 void im2col(TensorRef self, IntList kernel_size, IntList dilation, IntList padding, IntList stride, TensorRef out) {
+  if (out.numel() == 0) return;
   run(patches_of(channels_of(self), self.shape(), kernel_size, dilation, padding, stride), self, out, true);
 }
 
 void col2im(TensorRef self, IntList output_size, IntList kernel_size, IntList dilation, IntList padding, IntList stride,
             TensorRef out) {
+  if (out.numel() == 0) return;
   run(patches_of(channels_of(out), output_size, kernel_size, dilation, padding, stride), self, out, false);
 }
 

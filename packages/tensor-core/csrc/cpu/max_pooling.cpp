@@ -159,7 +159,7 @@ void run_pooled_max(TensorRef self, IntList kernel, std::optional<IntList> strid
       pooled_windows(self.shape(), values.shape(), {kernel, stride.value_or(IntList()), padding, dilation});
   int64_t window_size = 1;
   for (int64_t k : kernel) window_size = checked::mul(window_size, k);
-  run_max(w, window_size, self, values, indices);
+  run_max(w, std::clamp<int64_t>(window_size, 0, w.in_volume()), self, values, indices);
 }
 
 void run_adaptive_max(TensorRef self, size_t dims, TensorRef values, TensorRef indices) {
@@ -174,14 +174,14 @@ template <class T>
 void set_fractional(WindowAxis& axis, int64_t kernel, T sample) {
   if (!(sample >= 0 && sample <= 1))
     throw fail(TW_E_VALUE, "fractional_max_pool: random samples must be between 0 and 1, got ", sample);
-  const int64_t room = axis.size - checked::within(kernel, 1, axis.size);
+  const int64_t length = checked::within(kernel, 1, axis.size), room = axis.size - length;
   const T alpha = axis.out > 1 ? static_cast<T>(room) / static_cast<T>(axis.out - 1) : T(0);
   axis.ranges.clear();
   for (int64_t i = 0; i < axis.out; ++i) {
     const T place = (static_cast<T>(i) + sample) * alpha;
     int64_t first = i == axis.out - 1 ? room : static_cast<int64_t>(place) - static_cast<int64_t>(sample * alpha);
     first = std::clamp<int64_t>(first, 0, room);
-    axis.ranges.push_back({first, checked::add(first, kernel), 1, kernel});
+    axis.ranges.push_back({first, first + length, 1, length});
   }
 }
 

@@ -16,12 +16,13 @@ void constant_pad_nd(TensorRef self, IntList pad, const Scalar& value, TensorRef
   int64_t from = 0, to = 0;
   for (size_t i = 0; i < pad.size() / 2; ++i) {
     const int d = self.ndim() - 1 - static_cast<int>(i);
-    const int64_t before = pad[2 * i], after = pad[2 * i + 1];
-    shape[static_cast<size_t>(d)] += checked::add(std::min<int64_t>(before, 0), std::min<int64_t>(after, 0));
+    const int64_t before = checked::within(pad[2 * i], -self.size(d), out.size(d));
+    const int64_t after = checked::within(pad[2 * i + 1], -self.size(d), out.size(d));
+    shape[static_cast<size_t>(d)] += std::min<int64_t>(before, 0) + std::min<int64_t>(after, 0);
     if (before < 0)
-      from += checked::mul(checked::neg(before), self.stride(d));
+      from -= before * self.stride(d);
     else
-      to += checked::mul(before, out.stride(d));
+      to += before * out.stride(d);
   }
   for (int64_t size : shape)
     if (size == 0) return;

@@ -16,7 +16,9 @@ struct MeanPlan {
 
 template <class T>
 T divisor_of(const MeanPlan& plan, const WindowRange& z, const WindowRange& y, const WindowRange& x) {
-  return static_cast<T>(plan.divisor ? *plan.divisor : z.counted * y.counted * x.counted);
+  return static_cast<T>(plan.divisor ? static_cast<double>(*plan.divisor)
+                                     : static_cast<double>(z.counted) * static_cast<double>(y.counted) *
+                                           static_cast<double>(x.counted));
 }
 
 template <class T>

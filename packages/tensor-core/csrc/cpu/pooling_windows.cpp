@@ -1,5 +1,7 @@
 #include "cpu/pooling_windows.h"
 
+#include <tensorwright/checked.hpp>
+
 namespace tw::cpu {
 namespace {
 
@@ -7,6 +9,15 @@ struct AxisArguments {
   int64_t kernel, stride, padding, dilation;
   bool count_padding;
 };
+
+// Sums of these numbers stay far from the ends of 64 bits. A step that leads out of the input may be any longer.
+AxisArguments bounded(int64_t size, int64_t kernel, int64_t stride, int64_t padding, int64_t dilation,
+                      bool count_padding) {
+  constexpr int64_t kFar = int64_t{1} << 61;
+  return {checked::within(kernel, 1, 2 * kFar), std::clamp<int64_t>(stride, 1, 2 * kFar),
+          checked::within(padding, 0, kFar), std::clamp<int64_t>(dilation, 1, std::max<int64_t>(size, 1)),
+          count_padding};
+}
 
 WindowRange pooled_range(int64_t size, const AxisArguments& a, int64_t i) {
   const int64_t start = i * a.stride - a.padding;
@@ -56,9 +67,10 @@ WindowPlan plan_of(IntList input, IntList output, size_t dims, F&& axis) {
 WindowPlan pooled_windows(IntList input, IntList output, const WindowArguments& arguments) {
   const auto value = [](IntList list, size_t d, int64_t absent) { return list.empty() ? absent : list[d]; };
   return plan_of(input, output, arguments.kernel.size(), [&](int64_t size, int64_t out, size_t d) {
+    const int64_t kernel = arguments.kernel[d];
     return pooled_axis(size, out,
-                       {arguments.kernel[d], value(arguments.stride, d, arguments.kernel[d]),
-                        value(arguments.padding, d, 0), value(arguments.dilation, d, 1), arguments.count_padding});
+                       bounded(size, kernel, value(arguments.stride, d, kernel), value(arguments.padding, d, 0),
+                               value(arguments.dilation, d, 1), arguments.count_padding));
   });
 }
 

@@ -58,7 +58,7 @@ struct Resampling {
 int64_t nearest_place(const Resampling& r, int64_t i) {
   const bool exact = r.mode == "nearest-exact";
   if (!r.scale) {  // in whole numbers, so that no boundary is missed
-    const int64_t numerator = exact ? (2 * i + 1) * r.in : i * r.in, denominator = exact ? 2 * r.out : r.out;
+    const int64_t numerator = checked::mul(exact ? 2 * i + 1 : i, r.in), denominator = exact ? 2 * r.out : r.out;
     return std::min(numerator / denominator, r.in - 1);
   }
   const float step = static_cast<float>(1 / *r.scale);
@@ -203,18 +203,19 @@ void apply(const SparseRows& rows, TensorRef from, int64_t dim, TensorRef to) {
 
 }  // namespace
 
-void resample(TensorRef self, int64_t dim, int64_t size, std::string_view mode, bool align_corners,
+void resample(TensorRef self, int64_t dim, int64_t /*size*/, std::string_view mode, bool align_corners,
               std::optional<double> scale, bool antialias, TensorRef out) {
   if (out.numel() == 0) return;
-  apply(rows_of({self.size(static_cast<int>(dim)), size, mode, align_corners, scale, antialias}), self, dim, out);
+  const int d = static_cast<int>(dim);
+  apply(rows_of({self.size(d), out.size(d), mode, align_corners, scale, antialias}), self, dim, out);
 }
 
-void resample_backward(TensorRef grad, int64_t dim, int64_t input_size, std::string_view mode, bool align_corners,
+void resample_backward(TensorRef grad, int64_t dim, int64_t /*input_size*/, std::string_view mode, bool align_corners,
                        std::optional<double> scale, bool antialias, TensorRef out) {
   if (out.numel() == 0) return;
-  const SparseRows rows =
-      rows_of({input_size, grad.size(static_cast<int>(dim)), mode, align_corners, scale, antialias});
-  apply(rows.transposed(input_size), grad, dim, out);
+  const int d = static_cast<int>(dim);
+  const SparseRows rows = rows_of({out.size(d), grad.size(d), mode, align_corners, scale, antialias});
+  apply(rows.transposed(out.size(d)), grad, dim, out);
 }
 
 }  // namespace tw::cpu

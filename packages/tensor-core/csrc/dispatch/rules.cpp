@@ -85,14 +85,14 @@ int64_t floor_div(int64_t a, int64_t b) {
   if (b == 0) division_by_zero();
   if (b == -1) return sub(0, a);
   const int64_t quotient = a / b;
-  return quotient - (a % b != 0 && (a < 0) != (b < 0));
+  return a % b != 0 && (a < 0) != (b < 0) ? sub(quotient, 1) : quotient;
 }
 
 int64_t floor_mod(int64_t a, int64_t b) {
   if (b == 0) division_by_zero();
   if (b == -1) return 0;
   const int64_t rest = a % b;
-  return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+  return rest != 0 && (rest < 0) != (b < 0) ? add(rest, b) : rest;
 }
 
 namespace {
@@ -155,7 +155,7 @@ int64_t normalize_dim(int64_t dim, int64_t ndim) {
   const int64_t limit = max<int64_t>(ndim, 1);  // a scalar counts as having one dimension
   if (dim < -limit || dim >= limit)
     throw RuleError(TW_E_INDEX, text("dim ", dim, " is out of range for a tensor of ", ndim, " dimensions"));
-  return dim < 0 ? dim + limit : dim;
+  return dim < 0 ? add(dim, limit) : dim;
 }
 
 Dims normalize_dims(IntList dims, int64_t ndim) {
@@ -183,9 +183,9 @@ int64_t pooled_size(int64_t size, int64_t kernel, int64_t stride, int64_t paddin
   if (stride < 1) throw RuleError(TW_E_VALUE, text("stride must be positive, got ", stride));
   const int64_t padded = add(size, mul(2, padding));
   const int64_t span = sub(sub(padded, mul(dilation, sub(kernel, 1))), 1);
-  if (!ceil_mode) return floor_div(span, stride) + 1;
-  const int64_t count = floor_div(add(span, stride - 1), stride) + 1;
-  return (count - 1) * stride >= add(size, padding) ? count - 1 : count;
+  if (!ceil_mode) return add(floor_div(span, stride), 1);
+  const int64_t steps = floor_div(add(span, stride - 1), stride);
+  return mul(steps, stride) >= add(size, padding) ? steps : add(steps, 1);
 }
 
 // ---- dtypes --------------------------------------------------------------------------------------------------

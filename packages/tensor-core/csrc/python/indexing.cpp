@@ -1,5 +1,7 @@
 // x[...] and x[...] = value. Integers, slices, None and ... become view ops, one after the other; masks, integer
 // tensors and lists are collected and given to one `index` or `index_put`.
+#include <algorithm>
+
 #include "python/collect.h"
 #include "python/construct.h"
 #include "python/convert.h"
@@ -51,7 +53,9 @@ Tensor slice(TensorRef t, int64_t dim, PyObject* s) {
   static const OpHandle op("tw::slice");
   Py_ssize_t start, stop, step;
   if (PySlice_Unpack(s, &start, &stop, &step) < 0) throw PythonError();
-  const Py_ssize_t count = PySlice_AdjustIndices(t.size(static_cast<int>(dim)), &start, &stop, step);
+  const Py_ssize_t size = t.size(static_cast<int>(dim)), longest = std::max<Py_ssize_t>(size, 1);
+  step = std::clamp(step, -longest, longest);  // a longer one leads out as well
+  const Py_ssize_t count = PySlice_AdjustIndices(size, &start, &stop, step);
   if (step < 0) stop = start + 1, start = stop - 1 - (count - 1) * -step, step = -step;
   if (count == 0) start = stop = 0;
   return op.call({to_value(t), to_value(dim), to_value(static_cast<int64_t>(start)),

@@ -57,7 +57,7 @@ Sizes contiguous_strides(IntList shape) {
   int64_t step = 1;
   for (size_t d = shape.size(); d-- > 0;) {
     strides[d] = step;
-    step *= std::max<int64_t>(shape[d], 1);
+    step = checked::mul(step, std::max<int64_t>(shape[d], 1));
   }
   return strides;
 }

@@ -154,7 +154,7 @@ Tensor narrow(TensorRef self, int64_t dim, int64_t start, int64_t length) {
   const int d = normalize_dim("narrow", dim, self.ndim());
   if (start < 0) start += self.size(d);
   Layout layout(self);
-  layout.shape[d] = length;
+  layout.shape[d] = std::min(length, layout.shape[d]);
   return apply(self, layout, start * layout.strides[d]);
 }
 
@@ -177,7 +177,7 @@ Tensor slice(TensorRef self, int64_t dim, std::optional<int64_t> start, std::opt
   Layout layout(self);
   layout.shape[d] = to > from ? (to - from - 1) / step + 1 : 0;
   const int64_t offset = layout.shape[d] ? from * layout.strides[d] : 0;
-  if (layout.shape[d] > 1) layout.strides[d] = checked::mul(layout.strides[d], step);
+  if (layout.shape[d] > 1) layout.strides[d] *= std::clamp<int64_t>(step, 1, size);
   return apply(self, layout, offset);
 }
 
@@ -200,10 +200,10 @@ Tensor unfold(TensorRef self, int64_t dimension, int64_t size, int64_t step) {
   Layout layout(self);
   if (self.ndim() == 0) layout.push(1, 1);
   const int64_t stride = layout.strides[d];
-  layout.shape[d] = (layout.shape[d] - size) / step + 1;
-  // A product that overflows is the step to a second window, which there is not.
-  if (__builtin_mul_overflow(stride, step, &layout.strides[d])) layout.strides[d] = stride;
-  layout.push(size, stride);
+  const int64_t whole = self.ndim() == 0 ? 1 : self.size(d), length = std::min(size, whole), room = whole - length;
+  layout.shape[d] = room / step + 1;
+  layout.strides[d] = stride * std::clamp<int64_t>(step, 1, std::max<int64_t>(room, 1));  // one window makes no step
+  layout.push(length, stride);
   return apply(self, layout);
 }
 

@@ -1,11 +1,10 @@
-"""C++ as far as the checks need it: tokens, and the functions that a file defines."""
+"""C++ as far as the checks need it: tokens and brackets."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 _SKIPPED = re.compile(
     r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|^[ \t]*#[^\n]*', re.DOTALL | re.MULTILINE
@@ -22,20 +21,6 @@ class Token:
     @property
     def is_name(self) -> bool:
         return self.text[0].isalpha() or self.text[0] == "_"
-
-
-@dataclass(frozen=True)
-class Parameter:
-    name: str
-    type: str
-
-
-@dataclass(frozen=True)
-class Function:
-    path: Path
-    name: str
-    parameters: tuple[Parameter, ...]
-    body: tuple[Token, ...]  # with the member initializers of a constructor in front
 
 
 def tokens_of(text: str) -> list[Token]:
@@ -84,46 +69,3 @@ def split_arguments(tokens: Sequence[Token]) -> list[list[Token]]:
         else:
             parts[-1].append(token)
     return [part for part in parts if part]
-
-
-def functions_of(path: Path, text: str) -> Iterator[Function]:
-    """The functions that are defined at the level of namespaces and classes."""
-    tokens = tokens_of(text)
-    i = 0
-    while i < len(tokens):
-        if tokens[i].text == "(" and i and tokens[i - 1].is_name and tokens[i - 1].text not in ("if", "for", "while"):
-            end = closing(tokens, i)
-            body = _body_after(tokens, end)
-            if body is not None:
-                stop = closing(tokens, body)
-                parameters = tuple(map(_parameter, split_arguments(tokens[i + 1 : end])))
-                yield Function(path, tokens[i - 1].text, parameters, tuple(tokens[end + 1 : stop + 1]))
-                i = stop
-            else:
-                i = end
-        i += 1
-
-
-def _parameter(tokens: list[Token]) -> Parameter:
-    default = next((i for i, token in enumerate(tokens) if token.text == "="), len(tokens))
-    texts = [token.text for token in tokens[:default]]
-    return Parameter(texts[-1], "".join(texts[:-1]))
-
-
-def _body_after(tokens: Sequence[Token], end: int) -> int | None:
-    """The brace that begins the body of the function whose parameters end there."""
-    i = end + 1
-    while i < len(tokens) and tokens[i].text in ("const", "noexcept", "override", "final"):
-        i += 1
-    if i < len(tokens) and tokens[i].text == ":":  # member initializers
-        i += 1
-        while i + 1 < len(tokens):
-            while i < len(tokens) and tokens[i].text not in ("(", "{"):
-                i += 1
-            if i >= len(tokens):
-                return None
-            i = closing(tokens, i) + 1
-            if i >= len(tokens) or tokens[i].text != ",":
-                break
-            i += 1
-    return i if i < len(tokens) and tokens[i].text == "{" else None
