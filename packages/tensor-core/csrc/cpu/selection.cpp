@@ -130,7 +130,8 @@ int64_t bins_for(const int64_t* values, int64_t count, int64_t least) {
 void count_values(const int64_t* values, int64_t count, int64_t bins, int64_t* out) {
   constexpr int64_t kRows = 4, kChunk = 1 << 16;
   std::fill_n(out, bins, int64_t{0});
-  if (count < kChunk || bins < 1 || bins > kChunk / (4 * kRows)) return add_to_bins<int64_t>(values, nullptr, count, out);
+  if (count < kChunk || bins < 1 || bins > kChunk / (4 * kRows))
+    return add_to_bins<int64_t>(values, nullptr, count, out);
   const int64_t chunks = (count + kChunk - 1) / kChunk;
   std::vector<int64_t> rows(static_cast<size_t>(chunks * kRows * bins), 0);
   parallel_for(0, chunks, 1, [&](int64_t begin, int64_t end) {
