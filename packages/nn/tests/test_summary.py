@@ -81,12 +81,21 @@ def test_layers_that_are_shared_nested_and_unused() -> None:
 
 
 def test_the_table() -> None:
-    text = str(nn.summary(Shared(), tw.ones(2, 4), 2.0, shift=tw.ones(4), depth=1))
+    found = nn.summary(Shared(), tw.ones(2, 4), 2.0, shift=tw.ones(4), depth=1)
+    text = str(found)
     assert "first Sequential x2" in text
     assert "is first" in text
     assert "second.0" not in text
-    assert "parameters   524 (524 trainable), 2.05 KiB, and 0 B of buffers" in text
-    assert repr(nn.summary(nn.ReLU(), tw.ones(2))) == str(nn.summary(nn.ReLU(), tw.ones(2)))
+    assert f"parameters   524 ({found.total.trainable} trainable), 2.05 KiB, and 0 B of buffers" in text
+    assert repr(found) == text
+
+
+def test_frozen_parameters_are_told_apart() -> None:
+    pytest.importorskip("tensorwright.autograd")
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    model[0].requires_grad_(False)
+    found = nn.summary(model, tw.ones(2, 4))
+    assert (found.total.parameters, found.total.trainable, found["0"].trainable) == (40, 20, 0)
 
 
 def test_the_model_is_as_before() -> None:

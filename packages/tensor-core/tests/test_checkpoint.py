@@ -138,6 +138,8 @@ def test_arguments_are_checked(tmp_path: Path) -> None:
         Checkpoints(tmp_path, keep_best=1)
     with pytest.raises(ValueError, match="mode must be 'min' or 'max'"):
         Checkpoints(tmp_path, mode="best")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="metric must be the name of one"):
+        Checkpoints(tmp_path).best()
     with pytest.raises(FileNotFoundError, match="no checkpoint of step 7"):
         Checkpoints(tmp_path).load(step=7)
     assert Checkpoints(tmp_path / "absent").latest() is None

@@ -132,10 +132,15 @@ def _damages_of(name: str, data: bytearray, manifest: Manifest) -> Iterator[Dama
         if _manifest.sha256(view[: record.header_bytes]) != record.sha256:
             what = "index" if name == manifest.index else "header"
             yield Damage(name, what, f"its {record.header_bytes} bytes are not those that were written")
-        for tensor, entry in _manifest.in_file(manifest, name).items():
-            begin, end = record.header_bytes + entry.begin, record.header_bytes + entry.end
-            if _manifest.sha256(view[begin:end]) != entry.sha256:
-                yield Damage(name, "tensor", f"bytes {begin} to {end} are not those that were written", tensor)
+        entries, start = _manifest.in_file(manifest, name), record.header_bytes
+        blocks = [view[start + entry.begin : start + entry.end] for entry in entries.values()]
+        found = _manifest.in_parallel(_manifest.sha256, blocks)
+        for (tensor, entry), checksum in zip(entries.items(), found, strict=True):
+            if checksum != entry.sha256:
+                place = f"bytes {start + entry.begin} to {start + entry.end}"
+                yield Damage(name, "tensor", f"{place} are not those that were written", tensor)
+        for block in blocks:
+            block.release()
 
 
 def _tensors(name: str, data: bytearray, manifest: Manifest, damages: list[Damage]) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tensorwright import _shards
+from tensorwright._files import sync_folder
 
 from . import _read, _write
 from ._manifest import Manifest
@@ -148,7 +149,13 @@ class Checkpoints:
         return len(list(iter(self)))
 
     def best(self) -> Checkpoint | None:
-        """The checkpoint whose metric is best; None if there is none."""
+        """The checkpoint whose metric is best; None if there is none.
+
+        Raises:
+            ValueError: if no metric was named.
+        """
+        if self.metric is None:
+            raise ValueError("Checkpoints.best: metric must be the name of one, got None")
         ranked = self._ranked()
         return ranked[0] if ranked else None
 
@@ -157,7 +164,7 @@ class Checkpoints:
         values = []
         for checkpoint in self:
             manifest, _ = _read.read_manifest(checkpoint.path)
-            value = manifest.metrics.get(self.metric or "") if manifest is not None else None
+            value = manifest.metrics.get(str(self.metric)) if manifest is not None else None
             if value is not None and not math.isnan(value):
                 values.append((value if self.mode == "min" else -value, -checkpoint.number, checkpoint))
         return [checkpoint for _, _, checkpoint in sorted(values, key=lambda entry: entry[:2])]
@@ -170,7 +177,7 @@ class Checkpoints:
         Args:
             state: dicts, lists and tuples of tensors, NumPy arrays, numbers, strings, bools and None.
             step: is noted, and part of the folder's name.
-            metrics: numbers to note, for example ``{"loss": 0.3}``.
+            metrics: numbers to note, for example ``{"loss": 0.3}``. NaN and infinity are left out: they are never best.
 
         Raises:
             TypeError: names the path of a value that cannot be saved.
@@ -178,7 +185,9 @@ class Checkpoints:
         """
         numbers = {name: float(value) for name, value in (metrics or {}).items()}
         finite = {name: value for name, value in numbers.items() if math.isfinite(value)}  # JSON knows no others
-        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self.folder.is_dir():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            sync_folder(self.folder.parent)
         with self._alone():
             _write.remove_remains(self.folder)
             number = max((checkpoint.number for checkpoint in self), default=0) + 1

@@ -42,18 +42,20 @@ class _Writer:
     def put_tensors(self, name: str, tensors: Mapping[str, Tensor]) -> None:
         ordered = _safetensors.in_file_order(tensors)
         header = _safetensors.encode_header(ordered, None)
-        records, position = {}, 0
+        blocks = [raw_bytes(tensor) for tensor in ordered.values()]
         with open(self.folder / name, "xb") as file:
             file.write(header)
-            for tensor_name, tensor in ordered.items():
-                data = raw_bytes(tensor)
-                end = position + data.nbytes
-                shape, dtype = tuple(tensor.shape), _safetensors.NAMES[tensor.dtype]
-                records[tensor_name] = TensorRecord(name, dtype, shape, position, end, *_manifest.checksums(data))
-                file.write(data)
-                position = end
+            for block in blocks:
+                file.write(block)
             _sync(file)
-        self.tensors |= {tensor_name: records[tensor_name] for tensor_name in tensors}
+        records, position = {}, 0
+        for (path, tensor), sums in zip(
+            ordered.items(), _manifest.in_parallel(_manifest.checksums, blocks), strict=True
+        ):
+            begin, position = position, position + _shards.nbytes(tensor)
+            shape, dtype = tuple(tensor.shape), _safetensors.NAMES[tensor.dtype]
+            records[path] = TensorRecord(name, dtype, shape, begin, position, *sums)
+        self.tensors |= {path: records[path] for path in tensors}
         self.files[name] = FileRecord(len(header) + position, len(header), _manifest.sha256(header))
 
 
