@@ -6,11 +6,15 @@
 #include "ir/values.h"
 #include "ir/verify.h"
 #include "passes/pass.h"
+#include "run/inputs.h"
 #include "run/interpreter.h"
+#include "trace/generalise.h"
 #include "trace/trace.h"
 
 namespace tw::jit {
 namespace {
+
+const tw_value* items_of(const tw_value& value) { return static_cast<const tw_value*>(value.u.p); }
 
 // The arguments of one call of a method.
 class MethodCall {
@@ -243,6 +247,30 @@ void run_function(MethodCall& call) {
       call.result);
 }
 
+void check_arguments(MethodCall& call) {
+  const tw_value& args = call.value(1);
+  check_inputs(call.program, call.function(0), static_cast<const tw_value*>(args.u.p),
+               args.tag == TW_VALUES || args.tag == TW_TENSORS ? args.aux : 0);
+}
+// What a run writes into beside its results: (names of inputs, paths of attributes).
+void updates(MethodCall& call) {
+  const Module& module = call.module;
+  const Node& end = module[module[module.function(call.function(0)).body].last];
+  std::vector<std::string> names[2];
+  for (uint32_t i = 0; i + 1 < end.keywords.count; i += 2) {
+    const bool inputs = module.constants[ConstantId(module.item(end.keywords, i).index)].text == "inputs";
+    const Arg& dict = module.item(end.keywords, i + 1);
+    for (uint32_t k = 0; k + 1 < dict.count; k += 2)
+      names[inputs ? 0 : 1].push_back(module.constants[ConstantId(module.item(dict, k).index)].text);
+  }
+  check(g_host->list_new(TW_VALUES, 2, call.result));
+  for (size_t side = 0; side < 2; ++side) {
+    auto* list = static_cast<tw_value*>(call.result->u.p) + side;
+    check(g_host->list_new(TW_VALUES, static_cast<uint32_t>(names[side].size()), list));
+    for (size_t k = 0; k < names[side].size(); ++k) give(static_cast<tw_value*>(list->u.p) + k, names[side][k]);
+  }
+}
+
 // (name, check, fold attributes, bytes of a constant, nodes of an unrolled loop): how many changes it made
 void run_pass_named(MethodCall& call) {
   const PassOptions options{call.integer(2) != 0, call.integer(3), call.integer(4)};
@@ -279,10 +307,12 @@ void count_nodes(MethodCall& call) {
   give(call.result, count);
 }
 
-// (function, depth: 0 calls, 1 primitives, location, baked)
+// (function, depth: 0 calls, 1 primitives, location, baked, ops that stay whole)
 void begin(MethodCall& call) {
+  std::set<std::string> whole;
+  for (uint32_t k = 0; call.given(4) && k < call.value(4).aux; ++k) whole.insert(text_of(items_of(call.value(4))[k]));
   begin_trace(call.ref, call.function(0), call.integer(1) ? Depth::kPrimitives : Depth::kCalls,
-              From<tw_object*>::get(call.value(2)), From<tw_object*>::get(call.value(3)));
+              From<tw_object*>::get(call.value(2)), From<tw_object*>::get(call.value(3)), std::move(whole));
 }
 void input(MethodCall& call) { give_id(call.result, trace_input(From<TensorRef>::get(call.value(0)), call.string(1))); }
 void bind(MethodCall& call) { trace_attribute(From<TensorRef>::get(call.value(0)), call.string(1)); }
@@ -295,6 +325,36 @@ void finish(MethodCall& call) {
                 module.types.simple(TypeKind::kNone));
 }
 void abandon(MethodCall&) { end_trace(); }
+
+// (function, symbols as lists of (name, input, dim, scale, offset), for each input a list of its sizes as text, lists
+// of (program, sizes of the symbols), the first of which is this one)
+void generalise_traces(MethodCall& call) {
+  std::vector<SizeSymbol> symbols;
+  for (uint32_t i = 0; i < call.value(1).aux; ++i) {
+    const tw_value* parts = items_of(items_of(call.value(1))[i]);
+    symbols.push_back({text_of(parts[0]), static_cast<uint32_t>(parts[1].u.i), static_cast<uint32_t>(parts[2].u.i),
+                       parts[3].u.i, parts[4].u.i});
+  }
+  std::vector<std::vector<Dim>> dims(call.value(2).aux);
+  for (uint32_t i = 0; i < call.value(2).aux; ++i) {
+    const tw_value& sizes = items_of(call.value(2))[i];
+    for (uint32_t d = 0; d < sizes.aux; ++d) dims[i].push_back(call.module.dims.parse(text_of(items_of(sizes)[d])));
+  }
+  std::vector<SizedTrace> traces;
+  for (uint32_t k = 0; k < call.value(3).aux; ++k) {
+    const tw_value* parts = items_of(items_of(call.value(3))[k]);
+    traces.push_back({program_of(parts[0].u.o), {}});
+    for (uint32_t s = 0; s < symbols.size(); ++s)
+      traces.back().sizes.push_back(Scalar(items_of(parts[1])[s]).integer());
+  }
+  generalise(traces, symbols, dims, call.function(0));
+}
+// (name of a size, from, to or none)
+void restrict_size(MethodCall& call) {
+  DimRange range{call.integer(1), {}};
+  if (call.given(2)) range.high = call.integer(2);
+  call.module.dims.restrict_to(call.module.dims.symbol(call.string(0)), range);
+}
 
 using Method = void (*)(MethodCall&);
 const std::unordered_map<std::string_view, Method>& methods() {
@@ -348,10 +408,14 @@ const std::unordered_map<std::string_view, Method>& methods() {
       {"copy", copy_program},
       {"node_count", count_nodes},
       {"run", run_function},
+      {"check_inputs", check_arguments},
+      {"updates", updates},
       {"begin_trace", begin},
       {"trace_input", input},
       {"trace_attribute", bind},
       {"finish_trace", finish},
+      {"generalise", generalise_traces},
+      {"restrict_size", restrict_size},
       {"abandon_trace", abandon},
   };
   return *table;

@@ -9,8 +9,10 @@
 #include <mutex>
 
 #include "archive/archive.h"
+#include "archive/json.h"
 #include "archive/safetensors.h"
 #include "ir/verify.h"
+#include "run/inputs.h"
 #include "run/interpreter.h"
 
 using tw::Error;
@@ -21,6 +23,7 @@ struct twrt_model {
   tw::jit::ProgramRef program;
   tw::jit::FunctionId function;
   std::vector<std::string> inputs, outputs;
+  bool exported = false;  // its types are conditions on the inputs
 };
 struct twrt_tensor {
   Tensor tensor;
@@ -121,6 +124,8 @@ twrt_model* load(const char* path) {
   if (!forward) throw Error(TW_E_VALUE, std::string(path) + ": the archive has no function @forward");
   model->function = *forward;
   describe(*model);
+  const std::string& signature = model->program->signature;
+  model->exported = !signature.empty() && tw::jit::Json::parse(signature, "archive signature").find("export");
   return model.release();
 }
 
@@ -174,6 +179,7 @@ int TW_CALL twrt_run(twrt_model* model, twrt_tensor* const* inputs, uint32_t inp
   return attempt([&] {
     std::vector<tw_value> args;
     for (uint32_t k = 0; k < input_count; ++k) args.push_back(tw::to_value(TensorRef(inputs[k]->tensor)));
+    if (model->exported) tw::jit::check_inputs(*model->program, model->function, args.data(), input_count);
     tw::Value result;
     tw::jit::run(*model->program, model->function, args.data(), input_count, &result);
     give_outputs(result.get(), outputs, output_count);

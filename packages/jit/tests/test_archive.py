@@ -276,3 +276,17 @@ def test_the_command(tmp_path: Path) -> None:
     wrong = subprocess.run(command[:3], capture_output=True, text=True, env=runtime_environment())
     assert wrong.returncode == 2
     assert "usage: tw-run" in wrong.stderr
+
+
+def test_the_command_checks_sizes_of_exported_programs(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("halves.twa", "in.safetensors", "out.safetensors")]
+    n = tw.export.Dim("n", max=9)
+    tw.export.save(tw.export(lambda x: x[: x.shape[0] // 2] * 2, (tw.ones(6),), dynamic_shapes=({0: n},)), paths[0])
+    command = [installed("_bin", "tw-run"), *paths]
+    tw.save({"x": tw.ones(8)}, paths[1])
+    subprocess.run(command, check=True, env=runtime_environment())
+    assert tw.load(paths[2])["output"].tolist() == [2.0] * 4
+    tw.save({"x": tw.ones(10)}, paths[1])
+    wrong = subprocess.run(command, capture_output=True, text=True, env=runtime_environment())
+    assert wrong.returncode == 1
+    assert "input 'x' must have size n with n from 0 to 9 in dimension 0, got 10" in wrong.stderr

@@ -25,7 +25,7 @@ int64_t floor_of(int64_t a, int64_t b) {
   return a / b - ((a % b != 0 && (a < 0) != (b < 0)) ? 1 : 0);
 }
 
-int64_t apply(DimOp op, int64_t a, int64_t b) {
+int64_t computed(DimOp op, int64_t a, int64_t b) {
   switch (op) {
     case DimOp::kFloorDiv:
       return floor_of(a, b);
@@ -33,8 +33,12 @@ int64_t apply(DimOp op, int64_t a, int64_t b) {
       return b == -1 ? 0 : a - floor_of(a, b) * b;
     case DimOp::kMin:
       return std::min(a, b);
-    default:
+    case DimOp::kMax:
       return std::max(a, b);
+    case DimOp::kAdd:
+      return checked_add(a, b);
+    default:
+      return checked_multiply(a, b);
   }
 }
 
@@ -111,7 +115,7 @@ Dim Dims::multiply(Dim a, Dim b) {
 
 Dim Dims::combine(DimOp op, Dim a, Dim b) {
   const std::optional<int64_t> x = value(a), y = value(b);
-  if (x && y) return constant(apply(op, *x, *y));
+  if (x && y) return constant(computed(op, *x, *y));
   return atom(op, a, b);
 }
 
@@ -170,48 +174,49 @@ std::vector<Dim> Dims::symbols(Dim a) const {
 }
 
 Dim Dims::substitute(Dim a, const std::map<Dim, Dim>& values) {
-  Dim sum = constant(0);
-  const Polynomial terms = polynomials_[a];
-  for (const auto& [factors, coefficient] : terms) {
-    Dim product = constant(coefficient);
-    for (const Factor& factor : factors) {
-      const Atom item = atoms_[factor.atom];
-      Dim base = of_atom(factor.atom);
-      if (item.op == DimOp::kSymbol) {
-        if (const auto given = values.find(base); given != values.end()) base = given->second;
-      } else {
-        const Dim left = substitute(item.left, values), right = substitute(item.right, values);
-        base = item.op == DimOp::kFloorDiv ? floordiv(left, right)
-               : item.op == DimOp::kMod    ? mod(left, right)
-               : item.op == DimOp::kMin    ? min(left, right)
-                                           : max(left, right);
-      }
-      for (uint32_t i = 0; i < factor.power; ++i) product = multiply(product, base);
+  struct Expressions {
+    Dims& dims;
+    const std::map<Dim, Dim>& values;
+    Dim number(int64_t i) const { return dims.constant(i); }
+    Dim symbol(Dim s) const {
+      const auto given = values.find(s);
+      return given == values.end() ? s : given->second;
     }
-    sum = add(sum, product);
+    Dim combine(DimOp op, Dim left, Dim right) const { return dims.apply(op, left, right); }
+  };
+  return fold(a, Expressions{*this, values});
+}
+
+Dim Dims::apply(DimOp op, Dim left, Dim right) {
+  switch (op) {
+    case DimOp::kFloorDiv:
+      return floordiv(left, right);
+    case DimOp::kMod:
+      return mod(left, right);
+    case DimOp::kMin:
+      return min(left, right);
+    case DimOp::kMax:
+      return max(left, right);
+    case DimOp::kAdd:
+      return add(left, right);
+    default:
+      return multiply(left, right);
   }
-  return sum;
 }
 
 int64_t Dims::evaluate(Dim a, const std::map<Dim, int64_t>& values) const {
-  int64_t sum = 0;
-  for (const auto& [factors, coefficient] : polynomials_[a]) {
-    int64_t product = coefficient;
-    for (const Factor& factor : factors) {
-      const Atom& item = atoms_[factor.atom];
-      int64_t base;
-      if (item.op == DimOp::kSymbol) {
-        const auto given = values.find(of_atom(factor.atom));
-        if (given == values.end()) throw Error(TW_E_VALUE, "the size " + item.name + " has no value");
-        base = given->second;
-      } else {
-        base = apply(item.op, evaluate(item.left, values), evaluate(item.right, values));
-      }
-      for (uint32_t i = 0; i < factor.power; ++i) product = checked_multiply(product, base);
+  struct Integers {
+    const Dims& dims;
+    const std::map<Dim, int64_t>& values;
+    int64_t number(int64_t i) const { return i; }
+    int64_t symbol(Dim s) const {
+      const auto given = values.find(s);
+      if (given == values.end()) throw Error(TW_E_VALUE, "the size " + dims.text(s) + " has no value");
+      return given->second;
     }
-    sum = checked_add(sum, product);
-  }
-  return sum;
+    int64_t combine(DimOp op, int64_t left, int64_t right) const { return computed(op, left, right); }
+  };
+  return fold(a, Integers{*this, values});
 }
 
 // ---- text -----------------------------------------------------------------------------------------------------------

@@ -15,7 +15,13 @@
 
 namespace tw::jit {
 
-enum class DimOp : uint8_t { kSymbol, kFloorDiv, kMod, kMin, kMax };
+enum class DimOp : uint8_t { kSymbol, kFloorDiv, kMod, kMin, kMax, kAdd, kMultiply };
+
+// The values that a symbol may have: from `low` on, to `high` if there is one.
+struct DimRange {
+  int64_t low = 0;
+  std::optional<int64_t> high{};
+};
 
 class Dims {
  public:
@@ -39,6 +45,33 @@ class Dims {
   Dim substitute(Dim a, const std::map<Dim, Dim>& values);
   // What it is where the symbols have these values; throws TW_E_VALUE for a symbol without one and on overflow.
   int64_t evaluate(Dim a, const std::map<Dim, int64_t>& values) const;
+
+  // What an algebra makes of the expression, from the leaves up: `algebra.number(int64_t)`, `algebra.symbol(Dim)` and
+  // `algebra.combine(DimOp, left, right)` give values of one type.
+  template <class A>
+  auto fold(Dim a, A&& algebra) const -> decltype(algebra.number(0)) {
+    using T = decltype(algebra.number(0));
+    std::optional<T> sum;
+    const Polynomial terms = polynomials_[a];  // a copy: the algebra may make new expressions
+    for (const auto& [factors, coefficient] : terms) {
+      std::optional<T> product;
+      if (coefficient != 1 || factors.empty()) product = algebra.number(coefficient);
+      for (const Factor& factor : factors) {
+        const Atom item = atoms_[factor.atom];
+        const T base = item.op == DimOp::kSymbol
+                           ? algebra.symbol(of_atom(factor.atom))
+                           : algebra.combine(item.op, fold(item.left, algebra), fold(item.right, algebra));
+        for (uint32_t i = 0; i < factor.power; ++i)
+          product = product ? algebra.combine(DimOp::kMultiply, *product, base) : base;
+      }
+      sum = sum ? algebra.combine(DimOp::kAdd, *sum, *product) : *product;
+    }
+    return sum ? *sum : algebra.number(0);
+  }
+
+  // What is known of a symbol; nothing unless it was told.
+  void restrict_to(Dim symbol, DimRange range) { ranges_[symbol] = range; }
+  const std::map<Dim, DimRange>& ranges() const { return ranges_; }
 
   // As in Python: `2*s0**2 + s1 - 1`, `s0 // 2`, `s0 % 4`, `min(s0, 8)`; parse() reads what text() writes.
   std::string text(Dim a) const;
@@ -67,9 +100,11 @@ class Dims {
   std::string atom_text(const Atom& atom) const;
   void collect(Dim a, std::map<Dim, bool>& found) const;
   Dim combine(DimOp op, Dim left, Dim right);
+  Dim apply(DimOp op, Dim left, Dim right);
 
   Interner<Atom, AtomId> atoms_;
   mutable Interner<Polynomial, Dim> polynomials_;  // asking for the Dim of an atom may note it
+  std::map<Dim, DimRange> ranges_;
 };
 
 }  // namespace tw::jit

@@ -15,6 +15,7 @@ class Parser {
   Parser(std::string_view text, Module& module) : scanner_(text), module_(module) {}
 
   void functions() {
+    while (scanner_.take("dim")) range();
     while (!scanner_.at_end()) {
       scanner_.expect("func");
       const std::string name = target();
@@ -31,6 +32,23 @@ class Parser {
   }
 
  private:
+  // ---- sizes --------------------------------------------------------------------------------------------------
+
+  void range() {
+    const Dim symbol = module_.dims.parse(scanner_.word("the name of a size"));
+    if (module_.dims.value(symbol)) scanner_.fail("expected the name of a size");
+    scanner_.expect("from");
+    DimRange range{whole_number(), {}};
+    if (scanner_.take("to")) range.high = whole_number();
+    module_.dims.restrict_to(symbol, range);
+  }
+
+  int64_t whole_number() {
+    int64_t value = 0;
+    if (!read_number(scanner_.number_text(), value) || value < 0) scanner_.fail("expected a size");
+    return value;
+  }
+
   // ---- nodes --------------------------------------------------------------------------------------------------
 
   void region(RegionId region) {

@@ -175,6 +175,10 @@ std::string print(const Module& module, FunctionId function) {
 
 std::string print(const Module& module) {
   std::string text;
+  for (const auto& [symbol, range] : module.dims.ranges()) {
+    text += "dim " + module.dims.text(symbol) + " from " + std::to_string(range.low);
+    text += (range.high ? " to " + std::to_string(*range.high) : "") + "\n";
+  }
   for (uint32_t i = 0; i < module.functions().size(); ++i) text += (i ? "\n" : "") + print(module, FunctionId(i));
   return text;
 }

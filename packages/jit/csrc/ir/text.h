@@ -5,6 +5,8 @@
 //     return(%0)
 //   }
 //
+// Before the functions may stand what is known of sizes: `dim s0 from 1 to 64`.
+//
 // A node is `%name: type = op @target(arguments, keyword=argument) regions loc(...)`; one of type none that nothing
 // uses is written without its left side. Regions follow in braces, the names of their placeholders in parentheses
 // before.

@@ -3,26 +3,26 @@
 #include <algorithm>
 
 #include "../run/call.h"
+#include "fit.h"
 
 namespace tw::jit {
 namespace {
 
 constexpr tw_device kMeta{TW_DEVICE_META, 0};
-using Symbols = std::map<Dim, int64_t>;
 
-// Values for the symbols, of every residue and far apart, so that no coincidence relates two of them; in the second
-// round multiples of 48, for ops that want sizes to divide.
+// Values for the symbols, of every residue and far apart, and with different second differences, so that none is a
+// linear function of another one; in the second round multiples of 48, for ops that want sizes to divide.
 constexpr int kSamples = 16;
 int64_t sample(size_t symbol, int k, bool round) {
   const auto number = static_cast<int64_t>(symbol);
-  const int64_t value = 67 + 131 * number + k * (2 * number + 5);
+  const int64_t value = 67 + 131 * number + k * (2 * number + 5) + k * k * (number + 1);
   return round ? 48 * value : value;
 }
 
 // One asking of the op with values for the symbols.
 class Question {
  public:
-  Question(Editor& edit, NodeId node, const OpFacts& facts, Symbols symbols)
+  Question(Editor& edit, NodeId node, const OpFacts& facts, SymbolValues symbols)
       : edit_(edit), node_(node), op_(*facts.op), symbols_(std::move(symbols)) {}
 
   // The results, or nothing if some argument is not known.
@@ -79,10 +79,10 @@ class Question {
   Editor& edit_;
   NodeId node_;
   const RegistryOp& op_;
-  Symbols symbols_;
+  SymbolValues symbols_;
 };
 
-Shared answer(Editor& edit, NodeId node, const OpFacts& facts, const Symbols& symbols) {
+Shared answer(Editor& edit, NodeId node, const OpFacts& facts, const SymbolValues& symbols) {
   try {
     const LayerScope bare(0, ~uint64_t{0});
     return Question(edit, node, facts, symbols).ask();
@@ -108,62 +108,6 @@ std::vector<Dim> building_blocks(Editor& edit, NodeId node) {
   edit.module.each_operand(node, add);
   return blocks;
 }
-
-class Fit {
- public:
-  Fit(Module& module, std::vector<Dim> blocks, const std::vector<Symbols>& samples)
-      : dims_(module.dims), blocks_(std::move(blocks)), samples_(samples) {}
-
-  // The expression that has these values for the samples.
-  std::optional<Dim> find(const std::vector<int64_t>& values) const {
-    const auto same = [&](int64_t value) { return value == values[0]; };
-    if (std::all_of(values.begin(), values.end(), same)) return dims_.constant(values[0]);
-    std::vector<Dim> candidates = blocks_;
-    for (size_t i = 0; i < blocks_.size(); ++i)
-      for (size_t k = i; k < blocks_.size(); ++k) {
-        candidates.push_back(dims_.multiply(blocks_[i], blocks_[k]));
-        candidates.push_back(dims_.add(blocks_[i], blocks_[k]));
-      }
-    Dim all = dims_.constant(1);
-    for (const Dim block : blocks_) all = dims_.multiply(all, block);
-    candidates.push_back(all);
-    for (const Dim candidate : candidates)
-      if (const auto found = affine(candidate, values)) return found;
-    for (const Dim candidate : candidates)
-      if (const auto found = quotient(candidate, values)) return found;
-    return std::nullopt;
-  }
-
- private:
-  int64_t at(Dim dim, size_t k) const { return dims_.evaluate(dim, samples_[k]); }
-
-  std::optional<Dim> affine(Dim x, const std::vector<int64_t>& values) const {
-    const int64_t run = at(x, 1) - at(x, 0), rise = values[1] - values[0];
-    if (run == 0 || rise % run != 0) return std::nullopt;
-    const int64_t a = rise / run, b = values[0] - a * at(x, 0);
-    return fitting(dims_.add(dims_.multiply(dims_.constant(a), x), dims_.constant(b)), values);
-  }
-
-  // (x + b) // d
-  std::optional<Dim> quotient(Dim x, const std::vector<int64_t>& values) const {
-    for (int64_t d = 2; d <= 16; ++d)
-      for (int64_t rest = 0; rest < d; ++rest) {
-        const Dim shifted = dims_.add(x, dims_.constant(values[0] * d - at(x, 0) + rest));
-        if (const auto found = fitting(dims_.floordiv(shifted, dims_.constant(d)), values)) return found;
-      }
-    return std::nullopt;
-  }
-
-  std::optional<Dim> fitting(Dim dim, const std::vector<int64_t>& values) const {
-    for (size_t k = 0; k < samples_.size(); ++k)
-      if (at(dim, k) != values[k]) return std::nullopt;
-    return dim;
-  }
-
-  Dims& dims_;
-  std::vector<Dim> blocks_;
-  const std::vector<Symbols>& samples_;
-};
 
 std::vector<Dim> symbols_of(Module& module, const std::vector<Dim>& sizes) {
   std::vector<Dim> found;
@@ -224,7 +168,7 @@ std::optional<TypeId> by_samples(Editor& edit, NodeId node, const OpFacts& facts
                                  bool round) {
   Module& module = edit.module;
   const std::vector<Dim> symbols = symbols_of(module, blocks);
-  std::vector<Symbols> samples;
+  std::vector<SymbolValues> samples;
   std::vector<Shared> answers;
   std::vector<tw_value> seen;
   for (int k = 0; k < (symbols.empty() ? 1 : kSamples); ++k) {
@@ -234,13 +178,13 @@ std::optional<TypeId> by_samples(Editor& edit, NodeId node, const OpFacts& facts
     if (!answers.back()) return std::nullopt;
     seen.push_back(answers.back()->get());
   }
-  const Fit fit(module, blocks, samples);
+  const Fit fit(module.dims, blocks, samples);
   return Generalised(module, node, fit).type(seen);
 }
 
 }  // namespace
 
-std::optional<Tensor> without_data(Module& module, TypeId id, const Symbols& symbols) {
+std::optional<Tensor> without_data(Module& module, TypeId id, const SymbolValues& symbols) {
   const Type& type = module.types[id];
   if (type.kind != TypeKind::kTensor || !type.dtype || !type.shape) return std::nullopt;
   std::vector<int64_t> shape;
@@ -249,6 +193,25 @@ std::optional<Tensor> without_data(Module& module, TypeId id, const Symbols& sym
     shape.push_back(module.dims.evaluate(dim, symbols));
   }
   return empty(shape, *type.dtype, kMeta);
+}
+
+bool depends_on_values(Editor& edit, NodeId node) {
+  const OpFacts* facts = edit.facts(node);
+  if (!facts || edit.writes(node)) return false;
+  try {
+    const LayerScope bare(0, ~uint64_t{0});
+    Question(edit, node, *facts, {}).ask();
+    return false;
+  } catch (const PendingError&) {
+    const char* message = "";
+    g_host->err_message(&message);
+    const bool by_values = std::string_view(message).find("depends on values") != std::string_view::npos;
+    tw_error* error = nullptr;
+    if (g_host->err_take(&error) == TW_OK) g_host->err_free(error);
+    return by_values;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 std::optional<TypeId> infer_type(Editor& edit, NodeId node) {

@@ -10,6 +10,9 @@ namespace tw::jit {
 // sizes, found by asking for several values of the symbols; one that fits no simple expression is a new symbol.
 std::optional<TypeId> infer_type(Editor& edit, NodeId node);
 
+// Whether a call of an op, whose arguments have known sizes, cannot say without data what sizes its results have.
+bool depends_on_values(Editor& edit, NodeId node);
+
 // A tensor without data of that type, where its sizes are constants (or given by `symbols`).
 std::optional<Tensor> without_data(Module& module, TypeId type, const std::map<Dim, int64_t>& symbols = {});
 

@@ -27,6 +27,7 @@ struct Trace {
   RegionId body;
   Depth depth;
   ObjectRef location, baked;
+  std::set<std::string> whole;
   uint64_t outside[2];  // the thread's layer masks where it was opened
   // What stands for each tensor; the tensors are kept, so that none takes another's address.
   std::unordered_map<const tw_tensor*, NodeId> nodes;
@@ -201,8 +202,9 @@ void tell_modes(Trace& trace) {
 }
 
 void record_call(tw_call& call, Depth depth) {
-  const bool open = !traces.empty() && traces.back()->depth == depth;
   const RegistryOp& op = registry_op(call.op);
+  const bool whole = depth == Depth::kCalls && !traces.empty() && traces.back()->whole.count(op.name);
+  const bool open = !traces.empty() && (traces.back()->depth == depth || whole);
   if (depth == Depth::kCalls && !traces.empty() && op.name == "tw::contents") {  // Python reads elements
     tell_baked(*traces.back(), "item");
     return check(g_host->redispatch(&call));
@@ -210,10 +212,10 @@ void record_call(tw_call& call, Depth depth) {
   if (!open || is_plumbing(op.name) || (depth == Depth::kPrimitives && op.composite))
     return check(g_host->redispatch(&call));
   Trace& trace = *traces.back();
-  if (depth == Depth::kCalls) tell_modes(trace);
+  if (trace.depth == Depth::kCalls) tell_modes(trace);
   Pending pending = read_call(trace, call);
   {
-    const LayerScope inside = LayerScope::without(bit_of(depth));
+    const LayerScope inside = LayerScope::without(bit_of(depth) | bit_of(trace.depth));
     check(g_host->redispatch(&call));
   }
   write_node(trace, call, op, std::move(pending));
@@ -227,11 +229,13 @@ tw_status TW_CALL record(void* depth, tw_call* call) {
 
 // ---- opening and closing ----------------------------------------------------------------------------------------
 
-void begin_trace(ProgramRef program, FunctionId function, Depth depth, tw_object* location, tw_object* baked) {
+void begin_trace(ProgramRef program, FunctionId function, Depth depth, tw_object* location, tw_object* baked,
+                 std::set<std::string> whole) {
   auto trace = std::make_unique<Trace>();
   trace->program = std::move(program);
   trace->body = trace->module().function(function).body;
   trace->depth = depth;
+  trace->whole = std::move(whole);
   trace->location = ObjectRef::retain(location), trace->baked = ObjectRef::retain(baked);
   tw_tls* tls = g_host->tls();
   check(g_host->tls_get_mask(tls, trace->outside));

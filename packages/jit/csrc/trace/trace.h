@@ -4,6 +4,8 @@
 // kPrimitives below autograd, where ops written over others have come apart and gradients are ops like any other.
 #pragma once
 
+#include <set>
+
 #include "../ir/program.h"
 
 namespace tw::jit {
@@ -13,7 +15,9 @@ enum class Depth : uint8_t { kCalls, kPrimitives };
 // Opens a trace on this thread, inside of the ones that are open. `location`, if given, is called for each node and
 // returns (file, line) or None; `baked`, if given, is called with the op's name where a value leaves the graph, and
 // with "autocast" or "gradients" where these are switched since the trace was opened, which the graph does not hold.
-void begin_trace(ProgramRef program, FunctionId function, Depth depth, tw_object* location, tw_object* baked);
+// The ops named in `whole` are recorded as they are called at any depth.
+void begin_trace(ProgramRef program, FunctionId function, Depth depth, tw_object* location, tw_object* baked,
+                 std::set<std::string> whole = {});
 // Makes the tensor a parameter of the function being traced.
 NodeId trace_input(TensorRef tensor, std::string_view name);
 // Names a tensor that the function may use as an attribute: a parameter or buffer of a module.

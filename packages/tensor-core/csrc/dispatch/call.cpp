@@ -160,21 +160,13 @@ tw_status allocate_results(tw_call* call, const Place& place, const tw_meta* met
   return TW_OK;
 }
 
-tw_status run_structured(const KernelRecord* kernel, tw_call* call, const Place& place) {
-  const OpSpec& spec = *call->op->spec;
-  if (kernel && kernel->fn == cpu::pointwise_run) {
-    const tw_status quick = cpu::pointwise_quick(kernel->self, call);
-    if (quick != TW_DECLINE) return quick;
-  }
-  tw_meta metas[kMaxReturns];
-  tw_status status = spec.infer(spec.self, call, metas);
-  if (__builtin_expect(status != TW_OK, 0)) return status;
-  if (__builtin_expect(has_preset(call), 0)) return run_structured_into(kernel, call, place, metas);
-  status = allocate_results(call, place, metas);
-  if (__builtin_expect(status != TW_OK, 0) || place.backend == kBackendMeta) return status;
-  status = run_chain(kernel, call, place);
-  if (__builtin_expect(status != TW_OK, 0)) drop_results(call->rets, call->nrets);
-  return status;
+// Whether this call writes into arguments.
+bool writes_arguments(const tw_call* call) {
+  if (call->op->spec->mutated == 0) return false;
+  if (!(call->op->traits & kTraitWritesIfTraining)) return true;
+  for (uint32_t i = 0; i < call->nargs; ++i)
+    if (call->args[i].tag == TW_BOOL) return call->args[i].u.i != 0;
+  return false;
 }
 
 // f(tensor, argument) for each tensor that the op writes, also those of lists; until f is false.
@@ -207,6 +199,27 @@ void bump_mutated(const tw_call* call) {
     bump_version(t);
     return true;
   });
+}
+
+tw_status run_structured(const KernelRecord* kernel, tw_call* call, const Place& place) {
+  const OpSpec& spec = *call->op->spec;
+  if (kernel && kernel->fn == cpu::pointwise_run) {
+    const tw_status quick = cpu::pointwise_quick(kernel->self, call);
+    if (quick != TW_DECLINE) return quick;
+  }
+  const bool writes = __builtin_expect(spec.mutated != 0, 0) && writes_arguments(call);
+  if (__builtin_expect(writes, 0))
+    if (const tw_status status = check_writable(call)) return status;
+  tw_meta metas[kMaxReturns];
+  tw_status status = spec.infer(spec.self, call, metas);
+  if (__builtin_expect(status != TW_OK, 0)) return status;
+  if (__builtin_expect(has_preset(call), 0)) return run_structured_into(kernel, call, place, metas);
+  status = allocate_results(call, place, metas);
+  if (__builtin_expect(status != TW_OK, 0) || place.backend == kBackendMeta) return status;
+  status = run_chain(kernel, call, place);
+  if (__builtin_expect(status != TW_OK, 0)) drop_results(call->rets, call->nrets);
+  if (__builtin_expect(writes, 0) && status == TW_OK) bump_mutated(call);
+  return status;
 }
 
 std::atomic<uint64_t> view_layers{0};
@@ -256,7 +269,8 @@ tw_status run_view_in_place(tw_call* call) {
 tw_status run_plain(const KernelRecord* kernel, tw_call* call, const Place& place) {
   const OpSpec& spec = *call->op->spec;
   const bool from_spec = !kernel && (spec.flags & (kOpComposite | kOpView));
-  if (__builtin_expect(spec.mutated != 0, 0))
+  const bool writes = __builtin_expect(spec.mutated != 0, 0) && writes_arguments(call);
+  if (__builtin_expect(writes, 0))
     if (const tw_status status = check_writable(call)) return status;
   tw_status status;
   if (__builtin_expect(is_in_place_view(call) && from_spec, 0)) return run_view_in_place(call);
@@ -267,7 +281,7 @@ tw_status run_plain(const KernelRecord* kernel, tw_call* call, const Place& plac
   if (__builtin_expect(status == TW_DECLINE, 0)) return no_kernel(call, place, true);
   if ((spec.flags & kOpView) && status == TW_OK) mark_views(call);
   // A composite's writes go through ops that count them themselves.
-  if (__builtin_expect(spec.mutated != 0, 0) && status == TW_OK && !from_spec) bump_mutated(call);
+  if (__builtin_expect(writes, 0) && status == TW_OK && !from_spec) bump_mutated(call);
   return status;
 }
 

@@ -95,6 +95,8 @@ enum OpTraits : uint32_t {
   kTraitKeepsLayout = 4u,
   kTraitAnyStrides = 8u,    // "any_strides": its kernel writes results of any strides, in the dtype they should have
   kTraitUpdatesSelf = 16u,  // "updates_self": in place, its kernel may be given its first argument as the result
+  // "writes_if_training": what its schema marks as written is so only where its first bool, `training`, is true
+  kTraitWritesIfTraining = 32u,
 };
 
 }  // namespace tw

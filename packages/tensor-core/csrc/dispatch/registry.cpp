@@ -81,6 +81,7 @@ uint32_t traits_of(const char* tags) {
   if (has("keeps_layout")) traits |= kTraitKeepsLayout;
   if (has("any_strides")) traits |= kTraitAnyStrides;
   if (has("updates_self")) traits |= kTraitUpdatesSelf;
+  if (has("writes_if_training")) traits |= kTraitWritesIfTraining;
   return traits;
 }
 

@@ -53,13 +53,20 @@ Tensor slice(TensorRef t, int64_t dim, PyObject* s) {
   static const OpHandle op("tw::slice");
   Py_ssize_t start, stop, step;
   if (PySlice_Unpack(s, &start, &stop, &step) < 0) throw PythonError();
-  const Py_ssize_t size = t.size(static_cast<int>(dim)), longest = std::max<Py_ssize_t>(size, 1);
-  step = std::clamp(step, -longest, longest);  // a longer one leads out as well
+  if (step > 0) {  // bounds as they are given, so that a graph holds for any size
+    const auto bound = [](PyObject* given, Py_ssize_t value) {
+      return given == Py_None ? value_none() : to_value(static_cast<int64_t>(value));
+    };
+    const auto* given = reinterpret_cast<PySliceObject*>(s);
+    return op.call({to_value(t), to_value(dim), bound(given->start, start), bound(given->stop, stop),
+                    to_value(static_cast<int64_t>(step))});
+  }
+  // Backwards: the same elements forwards, from the smallest index on.
+  const Py_ssize_t size = t.size(static_cast<int>(dim));
+  step = std::max(step, -std::max<Py_ssize_t>(size, 1));  // a longer one leads out as well
   const Py_ssize_t count = PySlice_AdjustIndices(size, &start, &stop, step);
-  if (step < 0) stop = start + 1, start = stop - 1 - (count - 1) * -step, step = -step;
-  if (count == 0) start = stop = 0;
-  return op.call({to_value(t), to_value(dim), to_value(static_cast<int64_t>(start)),
-                  to_value(static_cast<int64_t>(stop)), to_value(static_cast<int64_t>(step))});
+  const int64_t least = count == 0 ? 0 : start + (count - 1) * step, end = count == 0 ? 0 : start + 1;
+  return op.call({to_value(t), to_value(dim), to_value(least), to_value(end), to_value(static_cast<int64_t>(-step))});
 }
 
 // Strides are not negative, so a slice with a negative step is a copy.

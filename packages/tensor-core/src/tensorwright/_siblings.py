@@ -9,6 +9,7 @@ from types import ModuleType
 DISTRIBUTIONS = {
     "autograd": "tensorwright-autograd",
     "data": "tensorwright-data",
+    "export": "tensorwright-jit",
     "func": "tensorwright-autograd",
     "fx": "tensorwright-jit",
     "jit": "tensorwright-jit",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO, cast
 
 import tensorwright
@@ -28,21 +30,27 @@ _KINDS: dict[str, type] = {"tuple": tuple, "list": list, "dict": dict}
 # ---- structures as JSON ---------------------------------------------------------------------------------------------
 
 
-def _to_json(structure: Structure) -> Any:
+def to_json(structure: Structure) -> Any:
+    """A structure as lists and dicts.
+
+    Raises:
+        TypeError: for keys that are no str.
+    """
     if structure.kind is None:
         return None
     kind = "dict" if issubclass(structure.kind, dict) else "list" if issubclass(structure.kind, list) else "tuple"
     if not all(isinstance(key, str) for key in structure.keys):
         raise TypeError(f"save: keys of dicts must be str, got {list(structure.keys)}")
-    return {"kind": kind, "keys": list(structure.keys), "items": [_to_json(child) for child in structure.children]}
+    return {"kind": kind, "keys": list(structure.keys), "items": [to_json(child) for child in structure.children]}
 
 
-def _from_json(value: Any) -> Structure:
+def from_json(value: Any) -> Structure:
+    """The structure that :func:`to_json` described."""
     if value is None:
         return LEAF
     kind = _KINDS[value["kind"]]
     keys = tuple(value["keys"]) if kind is dict else ()
-    return Structure(kind, keys, tuple(_from_json(item) for item in value["items"]))
+    return Structure(kind, keys, tuple(from_json(item) for item in value["items"]))
 
 
 # ---- writing --------------------------------------------------------------------------------------------------------
@@ -80,12 +88,22 @@ def save(captured: Captured | ScriptFunction | ScriptModule, path: str | os.Path
         >>> tw.jit.load(path)(tw.ones(3)).tolist()
         [2.0, 2.0, 2.0]
     """
-    program = captured.program
+    write(path, captured.program, captured.inputs, captured.output)
+
+
+def write(
+    path: str | os.PathLike[str],
+    program: Program,
+    inputs: Structure,
+    output: Structure,
+    more: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    """Write an archive; `more` stands in its signature beside how inputs and results are nested."""
     text = program.text()
     if "py." in text and any(op in text for op in ("py.call ", "py.method ", "py.module ")):
         program.verify("functional")  # names the node that calls Python
     manifest = {"format": FORMAT, "producer": "tensorwright-jit", "requires": []}
-    signature = {"inputs": _to_json(captured.inputs), "output": _to_json(captured.output)}
+    signature = {"inputs": to_json(inputs), "output": to_json(output), **more}
     with replacing(Path(path)) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
         for name, content in (
             ("MANIFEST.json", json.dumps(manifest)),
@@ -110,11 +128,25 @@ def load(path: str | os.PathLike[str]) -> Captured:
     Raises:
         ValueError: if the file is no archive, is damaged or needs a newer reader; says which.
     """
-    program = Program(_load(os.fspath(path)))
-    text = program.native("signature")
+    program, signature = read(path)
     try:
-        signature = json.loads(text)
-        inputs, output = _from_json(signature["inputs"]), _from_json(signature["output"])
+        return Captured(program, from_json(signature["inputs"]), from_json(signature["output"]))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ValueError(f"{os.fspath(path)}: archive: its signature is damaged: {error}") from error
-    return Captured(program, inputs, output)
+        raise _damaged(path, error) from error
+
+
+def read(path: str | os.PathLike[str]) -> tuple[Program, dict[str, Any]]:
+    """The program of an archive and its signature.
+
+    Raises:
+        ValueError: as :func:`load` does.
+    """
+    program = Program(_load(os.fspath(path)))
+    try:
+        return program, dict(json.loads(program.native("signature")))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: str | os.PathLike[str], error: Exception) -> ValueError:
+    return ValueError(f"{os.fspath(path)}: archive: its signature is damaged: {error}")

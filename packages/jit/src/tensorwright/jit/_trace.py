@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -89,8 +89,8 @@ class Captured:
 
 
 @contextmanager
-def _open_trace(program: Program, depth: int) -> Iterator[None]:
-    program.native("begin_trace", "forward", depth, location, _warn_baked)
+def _open_trace(program: Program, depth: int, whole: Iterable[str]) -> Iterator[None]:
+    program.native("begin_trace", "forward", depth, location, _warn_baked, list(whole))
     try:
         yield
     except BaseException:
@@ -114,20 +114,41 @@ def _names(function: Any, count: int) -> list[str]:
     return names if len(names) == count else [f"input{i}" for i in range(count)]
 
 
-def _capture(function: Callable[..., Any], args: tuple[Any, ...], depth: int) -> Captured:
+def record(
+    function: Callable[..., Any],
+    inputs: Iterable[tuple[str, Tensor]],
+    call: Callable[[], Any],
+    depth: int,
+    whole: Iterable[str] = (),
+) -> tuple[Program, Structure]:
+    """The graph of what a call runs, as function ``forward``, and how its result is nested.
+
+    Args:
+        function: its parameters and buffers are attributes of the graph.
+        inputs: the parameters of the graph, by name.
+        call: runs the function on them.
+        depth: 0 records ops as they are called, 1 the primitive ones.
+        whole: ops that are recorded as they are called even so.
+    """
     program = Program()
     program.native("add_function", "forward")
-    leaves, inputs = flatten(args)
-    names = _names(function, len(leaves))
-    with _open_trace(program, depth):
-        for name, leaf in zip(names, leaves, strict=True):
-            if not isinstance(leaf, Tensor):
-                raise TypeError(f"trace: input '{name}' must be a Tensor, got {type(leaf).__name__}")
-            program.native("trace_input", leaf, name)
+    with _open_trace(program, depth, whole):
+        for name, tensor in inputs:
+            program.native("trace_input", tensor, name)
         for path, tensor in named_tensors(function):
             program.native("trace_attribute", tensor, path)
-        results, output = flatten(function(*args))
+        results, output = flatten(call())
         program.native("finish_trace", "forward", results[0] if output.kind is None else tuple(results))
+    return program, output
+
+
+def _capture(function: Callable[..., Any], args: tuple[Any, ...], depth: int) -> Captured:
+    leaves, inputs = flatten(args)
+    names = _names(function, len(leaves))
+    for name, leaf in zip(names, leaves, strict=True):
+        if not isinstance(leaf, Tensor):
+            raise TypeError(f"trace: input '{name}' must be a Tensor, got {type(leaf).__name__}")
+    program, output = record(function, zip(names, leaves, strict=True), lambda: function(*args), depth)
     return Captured(program, inputs, output)
 
 
