@@ -64,6 +64,14 @@ def load(lib: Library) -> Run:
     return lambda: lib.jit.load(str(path))
 
 
+def export(lib: Library) -> Run:
+    """One graph for any number of rows."""
+    model, x = network(lib)
+    lib.export.export(model, (x,))  # warms up what the first export loads
+    rows = lib.export.Dim("rows", min=2)
+    return lambda: lib.export.export(model, (x,), dynamic_shapes=({0: rows},))
+
+
 def exported_load(lib: Library) -> Run:
     """The same against PyTorch's exported programs."""
     if is_ours(lib):
@@ -99,6 +107,7 @@ FAMILY = Family(
     (
         Case("capture of primitive ops", capture_primitives, bar=0.02),
         Case("capture by example", capture_calls, bar=1.0),
+        Case("export for any number of rows", export, bar=0.1),
         Case("save", save, bar=1.0),
         Case("load", load, bar=1.0),
         Case("load, against exported programs", exported_load, bar=0.06),

@@ -125,7 +125,9 @@ def branching(x: tw.Tensor) -> tw.Tensor:
 
 
 def test_a_branch_on_a_size_is_named_with_its_line() -> None:
-    with pytest.raises(ExportError, match=r"(?s)which ops run depends on sizes.*test_export.py:\d+.*use Dim\('B', max=7\)"):
+    with pytest.raises(
+        ExportError, match=r"(?s)which ops run depends on sizes.*test_export.py:\d+.*use Dim\('B', max=7\)"
+    ):
         tw.export(branching, (tw.ones(3),), dynamic_shapes=({0: B},))
     assert tw.export(branching, (tw.ones(3),), dynamic_shapes=({0: Dim("B", max=7)},))(tw.ones(7))[0] == 2
 
@@ -173,7 +175,9 @@ def test_hints_become_what_the_function_allows() -> None:
 
 
 def test_numbers_that_depend_on_values_are_told_from_sizes() -> None:
-    with pytest.raises(ExportError, match=r"test_export.py:\d+: tw::div: a number is T or a size that depends on values"):
+    with pytest.raises(
+        ExportError, match=r"test_export.py:\d+: tw::div: a number is T or a size that depends on values"
+    ):
         tw.export(lambda x: x[x > 0].sum() / x.shape[0], (tw.ones(3),), dynamic_shapes=({0: T},))
 
 
@@ -300,7 +304,7 @@ def test_archives_keep_all_of_it(tmp_path: Path) -> None:
 def test_other_archives_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "trace.twa"
     tw.jit.save(tw.jit.trace(lambda x: x + 1, tw.ones(2)), path)
-    with pytest.raises(ValueError, match="holds no exported program.*jit.load reads"):
+    with pytest.raises(ValueError, match=r"holds no exported program.*jit.load reads"):
         tw.export.load(path)
 
 

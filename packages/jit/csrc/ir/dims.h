@@ -51,22 +51,24 @@ class Dims {
   template <class A>
   auto fold(Dim a, A&& algebra) const -> decltype(algebra.number(0)) {
     using T = decltype(algebra.number(0));
-    std::optional<T> sum;
+    T sum = algebra.number(0);
+    bool first = true;
     const Polynomial terms = polynomials_[a];  // a copy: the algebra may make new expressions
     for (const auto& [factors, coefficient] : terms) {
-      std::optional<T> product;
-      if (coefficient != 1 || factors.empty()) product = algebra.number(coefficient);
+      T product = algebra.number(coefficient);
+      bool one = coefficient == 1;
       for (const Factor& factor : factors) {
         const Atom item = atoms_[factor.atom];
         const T base = item.op == DimOp::kSymbol
                            ? algebra.symbol(of_atom(factor.atom))
                            : algebra.combine(item.op, fold(item.left, algebra), fold(item.right, algebra));
-        for (uint32_t i = 0; i < factor.power; ++i)
-          product = product ? algebra.combine(DimOp::kMultiply, *product, base) : base;
+        for (uint32_t i = 0; i < factor.power; ++i, one = false)
+          product = one ? base : algebra.combine(DimOp::kMultiply, product, base);
       }
-      sum = sum ? algebra.combine(DimOp::kAdd, *sum, *product) : *product;
+      sum = first ? product : algebra.combine(DimOp::kAdd, sum, product);
+      first = false;
     }
-    return sum ? *sum : algebra.number(0);
+    return sum;
   }
 
   // What is known of a symbol; nothing unless it was told.

@@ -348,15 +348,17 @@ class Generaliser {
   }
 
   std::vector<Dim> shape(size_t i, const std::vector<const Type*>& types) {
+    std::vector<std::vector<int64_t>> sizes;  // by dimension, in all traces
+    for (size_t k = 0; k < types.size(); ++k) {
+      const std::vector<Dim> seen = types[k]->shape.value_or(std::vector<Dim>());
+      if (k == 0) sizes.resize(seen.size());
+      if (seen.size() != sizes.size()) throw_different(k, i);
+      for (size_t d = 0; d < seen.size(); ++d) sizes[d].push_back(module(k).dims.value(seen[d]).value_or(0));
+    }
     std::vector<Dim> result;
-    for (size_t d = 0; d < types[0]->shape->size(); ++d) {
-      std::vector<int64_t> sizes;
-      for (size_t k = 0; k < types.size(); ++k) {
-        if (types[k]->shape->size() != types[0]->shape->size()) throw_different(k, i);
-        sizes.push_back(*module(k).dims.value((*types[k]->shape)[d]));
-      }
-      const auto found = by_values_[i] ? std::nullopt : Fit(module_.dims, blocks(i), samples_).find(sizes);
-      result.push_back(found ? *found : unknown(sizes));
+    for (const auto& values : sizes) {
+      const auto found = by_values_[i] ? std::nullopt : Fit(module_.dims, blocks(i), samples_).find(values);
+      result.push_back(found ? *found : unknown(values));
     }
     return result;
   }

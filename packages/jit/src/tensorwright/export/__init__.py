@@ -5,7 +5,7 @@ Example:
     >>> batch = tw.export.Dim("batch")
     >>> exported = tw.export(tw.nn.Linear(3, 2), (tw.ones(4, 3),), dynamic_shapes=({0: batch},))
     >>> exported(tw.ones(7, 3)).shape
-    Size([7, 2])
+    (7, 2)
 """
 
 import sys
@@ -25,8 +25,8 @@ from tensorwright.export._program import GraphSignature as GraphSignature
 from tensorwright.export._specification import ExportError as ExportError
 
 __all__ = [
-    "DerivedDim", "Dim", "DimHint", "ExportError", "ExportedModule", "ExportedProgram", "GraphSignature", "dims", "export",
-    "load", "save",
+    "DerivedDim", "Dim", "DimHint", "ExportError", "ExportedModule", "ExportedProgram", "GraphSignature", "dims",
+    "export", "load", "save",
 ]  # fmt: skip
 
 

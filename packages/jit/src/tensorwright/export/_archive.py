@@ -79,7 +79,9 @@ def _from_description(program: Any, output: Structure, said: dict[str, Any]) -> 
     inputs = [_input(name, dtype, sizes, symbols) for name, dtype, sizes in said["inputs"]]
     written_inputs, written_attributes = program.native("updates", "forward")
     signature = GraphSignature(
-        *(tuple(said[key]) for key in ("parameters", "buffers", "constants")),
+        parameters=tuple(said["parameters"]),
+        buffers=tuple(said["buffers"]),
+        constants=tuple(said["constants"]),
         user_inputs=tuple(item.name for item in inputs),
         user_outputs=said["results"],
         buffers_to_mutate=tuple(written_attributes),
@@ -97,8 +99,6 @@ def _from_description(program: Any, output: Structure, said: dict[str, Any]) -> 
 def _input(name: str, dtype: str, sizes: list[Any], symbols: dict[str, Symbol]) -> Input:
     """An input without values: a tensor on the meta device."""
     known: list[int | tuple[str, int, int]] = [size if isinstance(size, int) else tuple(size) for size in sizes]
-    example = [
-        size if isinstance(size, int) else size[1] * symbols[size[0]].example + size[2] for size in known
-    ]
+    example = [size if isinstance(size, int) else size[1] * symbols[size[0]].example + size[2] for size in known]
     kind = getattr(tw, dtype.rpartition(".")[2])
     return Input(name, tw.empty(example, dtype=kind, device="meta"), known)

@@ -37,7 +37,7 @@ class Capture:
 
     def __init__(
         self,
-        function: Callable[..., Any],
+        function: Any,
         call: Call,
         wanted: Specification,
         depth: int,
@@ -136,7 +136,10 @@ class Capture:
             if symbols is None or name in symbols
         }
         return [
-            {name: chosen[name][k] if name in chosen else symbol.example for name, symbol in self.wanted.symbols.items()}
+            {
+                name: chosen[name][k] if name in chosen else symbol.example
+                for name, symbol in self.wanted.symbols.items()
+            }
             for k in range(PROBES)
         ]
 

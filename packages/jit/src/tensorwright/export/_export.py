@@ -49,7 +49,7 @@ def export(
         >>> T = tw.export.Dim("T", min=2)
         >>> last = tw.export.export(lambda x: x[:, 1:] - x[:, :-1], (tw.ones(2, 5),), dynamic_shapes=({1: T},))
         >>> last(tw.ones(2, 9)).shape
-        Size([2, 8])
+        (2, 8)
         >>> last.range_constraints
         {'T': (2, None)}
     """

@@ -87,11 +87,13 @@ class Arguments:
 class ExportedModule(Module):
     """A module that runs an exported program: its parameters and buffers are where they were in the original."""
 
+    _exported: ExportedProgram
+
     def __init__(self, exported: ExportedProgram) -> None:
         super().__init__()
         for path, tensor in exported.program.attributes.items():
             set_path(self, path, tensor)
-        object.__setattr__(self, "_exported", exported)
+        object.__setattr__(self, "_exported", exported)  # no part of the tree of modules
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the exported function gives.
@@ -100,14 +102,12 @@ class ExportedModule(Module):
             TypeError: for arguments of another number or nesting.
             ValueError: for sizes that the program is not for.
         """
-        exported: ExportedProgram = self._exported
-        return exported(*args, **kwargs)
+        return self._exported(*args, **kwargs)
 
     @property
     def graph(self) -> Graph:
         """The graph that runs, as nodes."""
-        exported: ExportedProgram = self._exported
-        return exported.graph
+        return self._exported.graph
 
 
 class ExportedProgram:

@@ -1,4 +1,4 @@
-"""Which sizes a function takes: what the caller left open is decided, what the caller asked for and is not so is said."""
+"""Which sizes a function takes: what the caller left open is decided, what was asked for and is not so is said."""
 
 from __future__ import annotations
 

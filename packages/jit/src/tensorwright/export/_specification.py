@@ -79,7 +79,9 @@ class Specification:
 
     def copy(self) -> Specification:
         """The same sizes of tensors without the example's values: zeros, which are small and valid indices."""
-        inputs = [Input(item.name, item.value.detach().new_zeros(item.value.shape), list(item.sizes)) for item in self.tensors]
+        inputs = [
+            Input(item.name, item.value.detach().new_zeros(item.value.shape), list(item.sizes)) for item in self.tensors
+        ]
         return Specification(inputs, {name: replace(symbol, hinted=False) for name, symbol in self.symbols.items()})
 
     def freeze(self, symbol: str) -> None:
@@ -147,11 +149,15 @@ class _Reader:
 
     def read(self, name: str, value: Any, wanted: Any) -> None:
         if isinstance(value, Tensor):
-            return self.inputs.append(Input(name, value, list(self._sizes(name, value, wanted))))
-        if flatten(value)[1].kind is None:
-            if wanted is not None:
-                raise ExportError(f"export: dynamic_shapes has sizes for '{name}', which is a {type(value).__name__}")
-            return self.inputs.append(Input(name, value))
+            self.inputs.append(Input(name, value, list(self._sizes(name, value, wanted))))
+        elif flatten(value)[1].kind is not None:
+            self._read_parts(name, value, wanted)
+        elif wanted is None:
+            self.inputs.append(Input(name, value))
+        else:
+            raise ExportError(f"export: dynamic_shapes has sizes for '{name}', which is a {type(value).__name__}")
+
+    def _read_parts(self, name: str, value: Any, wanted: Any) -> None:
         keys = list(value) if isinstance(value, dict) else list(range(len(value)))
         if wanted is not None and len(wanted) != len(keys):
             raise ExportError(
