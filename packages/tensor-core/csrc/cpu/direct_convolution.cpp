@@ -2,6 +2,7 @@
 
 #include "cpu/correlation.h"
 #include "cpu/staging.h"
+#include "threads/pool.h"
 
 namespace tw::cpu {
 namespace {
@@ -43,12 +44,14 @@ Tensor forward_weights(const ConvolutionGeometry& g, const T* weight) {
   const ChannelBlocks<T> blocks(g.out_channels);
   const int64_t taps = g.taps(), group_size = blocks.padded_channels() * taps;
   Tensor packed = scratch<T>(g.groups * group_size);
-  for (int64_t group = 0; group < g.groups; ++group)
-    for (int64_t b = 0; b < blocks.count(); ++b) {
-      const ChannelBlock block = blocks[b];
+  parallel_for(0, g.groups * blocks.count(), grain_for(blocks.width() * taps), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t group = i / blocks.count();
+      const ChannelBlock block = blocks[i % blocks.count()];
       kernels.channels_last(weight + g.weight_offset(group) + block.first * taps, taps, block.count, taps,
                             block.vectors, packed.data<T>() + group * group_size + block.first * taps);
     }
+  });
   return packed;
 }
 
@@ -58,14 +61,15 @@ template <class T>
 Tensor backward_weights(const ConvolutionGeometry& g, const Correlation& c, const T* weight) {
   const auto& kernels = isa_table<ConvolutionKernels<T>>();
   const ChannelBlocks<T> blocks(g.in_channels);
-  const int64_t kernel = g.kernel_size();
-  Tensor packed = scratch<T>(g.groups * blocks.padded_channels() * c.taps());
-  const Tensor whole = scratch<T>(kernel * blocks.width());
-  T* to = packed.data<T>();
-  for (int64_t group = 0; group < g.groups; ++group)
-    for (int64_t b = 0; b < blocks.count(); ++b) {
-      const ChannelBlock block = blocks[b];
+  const int64_t kernel = g.kernel_size(), taps = c.taps(), group_size = blocks.padded_channels() * taps;
+  Tensor packed = scratch<T>(g.groups * group_size);
+  parallel_for(0, g.groups * blocks.count(), grain_for(blocks.width() * taps), [&](int64_t begin, int64_t end) {
+    const Tensor whole = scratch<T>(kernel * blocks.width());
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t group = i / blocks.count();
+      const ChannelBlock block = blocks[i % blocks.count()];
       const int64_t width = block.vectors * kernels.lanes;
+      T* to = packed.data<T>() + group * group_size + block.first * taps;
       for (int64_t o = 0; o < g.out_channels; ++o) {
         kernels.channels_last(weight + g.weight_offset(group) + (o * g.in_channels + block.first) * kernel, kernel,
                               block.count, kernel, block.vectors, whole.data<T>());
@@ -77,6 +81,7 @@ Tensor backward_weights(const ConvolutionGeometry& g, const Correlation& c, cons
             }
       }
     }
+  });
   return packed;
 }
 
@@ -181,10 +186,15 @@ void correlate(const std::vector<PreparedCorrelation<T>>& parts, const Correlati
   });
 }
 
+// Blocks of channels that one task adds up.
+struct Blocks {
+  int64_t begin, end;
+};
+
 // One band of one image and group, added to the slot's sums [group][block][tap][channel of the block].
 template <class T>
 void gradient_band(const Correlation& c, const BandLayout& layout, const std::vector<int64_t>& offsets, int64_t unit,
-                   int64_t group, const T* grad, const T* input, T* sums, T* const (&memory)[2]) {
+                   int64_t group, const Blocks& chosen, const T* grad, const T* input, T* sums, T* const (&memory)[2]) {
   const auto& kernels = isa_table<ConvolutionKernels<T>>();
   const ChannelBlocks<T> blocks(c.result_channels);
   const int64_t band = unit % layout.bands, depth = unit / layout.bands % c.z.results;
@@ -194,7 +204,7 @@ void gradient_band(const Correlation& c, const BandLayout& layout, const std::ve
   const T* source = band_source(c, layout, depth, band, input + image_group * c.source_size(), memory[0]);
   const T* band_grad =
       grad + image_group * c.result_channels * channel_size + depth * c.pixels() + band * layout.rows * c.x.results;
-  for (int64_t b = 0; b < blocks.count(); ++b) {
+  for (int64_t b = chosen.begin; b < chosen.end; ++b) {
     const ChannelBlock block = blocks[b];
     kernels.channels_last(band_grad + block.first * channel_size, channel_size, block.count, pass.rows * pass.cols,
                           block.vectors, memory[1]);
@@ -258,15 +268,21 @@ void direct_backward_weight(const ConvolutionGeometry& g, const T* grad, const T
                                     kSlotElements / std::max<int64_t>(c.groups * c.result_channels * c.taps(), 1)}),
                           1, kMostSlots);
   const Tensor sums = scratch<T>(slots * slot_size);
-  parallel_for(0, slots * c.groups, 1, [&](int64_t begin, int64_t end) {
+  // With fewer slots than threads, tasks are parts of the channels too: each reads the source on its own.
+  const int64_t parts =
+      std::clamp<int64_t>(threads::num_threads() / (slots * c.groups), 1, std::max<int64_t>(blocks.count(), 1));
+  parallel_for(0, slots * c.groups * parts, 1, [&](int64_t begin, int64_t end) {
     const Tensor copy = scratch<T>(layout.copy_size(c)), grads = scratch<T>(layout.rows * c.x.results * blocks.width());
     T* const memory[2] = {copy.data<T>(), grads.data<T>()};
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t slot = i / c.groups, group = i % c.groups, first = slot * units / slots;
+      const int64_t part = i % parts, group = i / parts % c.groups, slot = i / parts / c.groups;
+      const Blocks chosen{part * blocks.count() / parts, (part + 1) * blocks.count() / parts};
+      const int64_t first = chosen.begin * blocks.width(),
+                    last = std::min(chosen.end * blocks.width(), blocks.padded_channels());
       T* sum = sums.data<T>() + slot * slot_size;
-      std::fill_n(sum + group * blocks.padded_channels() * c.taps(), blocks.padded_channels() * c.taps(), T(0));
-      for (int64_t unit = first; unit < (slot + 1) * units / slots; ++unit)
-        gradient_band(c, layout, offsets, unit, group, grad, input, sum, memory);
+      std::fill_n(sum + (group * blocks.padded_channels() + first) * c.taps(), (last - first) * c.taps(), T(0));
+      for (int64_t unit = slot * units / slots; unit < (slot + 1) * units / slots; ++unit)
+        gradient_band(c, layout, offsets, unit, group, chosen, grad, input, sum, memory);
     }
   });
   add_slots(c, sums.data<T>(), slots, weight);

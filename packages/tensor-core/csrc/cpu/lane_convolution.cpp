@@ -107,18 +107,32 @@ void for_each_run(int64_t batches, int64_t groups, const std::vector<ChannelRun>
   });
 }
 
+// f(group, run) for all of them, in parallel; each moves `taps` weights for a channel.
+template <class F>
+void for_each_channels(int64_t groups, const std::vector<ChannelRun>& runs, int64_t taps, F&& f) {
+  const int64_t count = static_cast<int64_t>(runs.size()), most = runs.empty() ? 1 : runs[0].count;
+  parallel_for(0, groups * count, grain_for(taps * most), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) f(i / count, runs[static_cast<size_t>(i % count)]);
+  });
+}
+
 // ---- forward ------------------------------------------------------------------------------------------------
+
+constexpr int64_t kTapBlock = 16;  // weights of a channel that lie in one line of the cache
 
 // Weights of each run of output channels, [tap][channel].
 template <class T>
 Tensor packed_weights(const ConvolutionGeometry& g, const std::vector<ChannelRun>& runs, const T* weight) {
   const int64_t taps = g.taps();
   Tensor packed = scratch<T>(g.groups * g.out_channels * taps);
-  T* to = packed.data<T>();
-  for (int64_t group = 0; group < g.groups; ++group)
-    for (const ChannelRun& run : runs)
-      for (int64_t t = 0; t < taps; ++t)
-        for (int m = 0; m < run.count; ++m) *to++ = weight[g.weight_offset(group) + (run.first + m) * taps + t];
+  for_each_channels(g.groups, runs, taps, [&](int64_t group, const ChannelRun& run) {
+    const T* from = weight + g.weight_offset(group) + run.first * taps;
+    T* to = packed.data<T>() + (group * g.out_channels + run.first) * taps;
+    for (int64_t first = 0; first < taps; first += kTapBlock, to += kTapBlock * run.count)
+      for (int m = 0; m < run.count; ++m)
+        for (int64_t t = 0; t < std::min(kTapBlock, taps - first); ++t)
+          to[t * run.count + m] = from[m * taps + first + t];
+  });
   return packed;
 }
 
@@ -210,16 +224,17 @@ ResiduePass<T> residue_pass(const ConvolutionGeometry& g, const Residue& ys, con
     for (const ResidueTap& y : ys.taps)
       for (const ResidueTap& x : xs.taps)
         result.offsets.push_back(o * grad.channel_stride() - y.back * grad.row_stride() - x.back * lanes);
-  result.weights = scratch<T>(g.groups * g.in_channels * static_cast<int64_t>(result.offsets.size()));
-  T* to = result.weights.template data<T>();
-  for (int64_t group = 0; group < g.groups; ++group)
-    for (const ChannelRun& run : runs)
-      for (int64_t o = 0; o < g.out_channels; ++o)
-        for (const ResidueTap& y : ys.taps)
-          for (const ResidueTap& x : xs.taps)
-            for (int m = 0; m < run.count; ++m)
-              *to++ = weight[g.weight_offset(group) + (o * g.in_channels + run.first + m) * kernel +
-                             y.tap * g.x.kernel + x.tap];
+  const int64_t taps = static_cast<int64_t>(result.offsets.size());
+  result.weights = scratch<T>(g.groups * g.in_channels * taps);
+  for_each_channels(g.groups, runs, taps, [&](int64_t group, const ChannelRun& run) {
+    T* to = result.weights.template data<T>() + (group * g.in_channels + run.first) * taps;
+    for (int64_t o = 0; o < g.out_channels; ++o) {
+      const T* from = weight + g.weight_offset(group) + (o * g.in_channels + run.first) * kernel;
+      for (const ResidueTap& y : ys.taps)
+        for (const ResidueTap& x : xs.taps)
+          for (int m = 0; m < run.count; ++m) *to++ = from[m * kernel + y.tap * g.x.kernel + x.tap];
+    }
+  });
   result.in_start = (grad.plane.front_y + ys.start) * grad.row_stride() + (grad.plane.front_x + xs.start) * lanes;
   result.out_start = (ys.first * g.x.size + xs.first) * lanes;
   result.pass = {ys.count,

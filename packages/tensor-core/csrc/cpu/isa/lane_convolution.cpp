@@ -78,6 +78,8 @@ void unpack(const T<V>* in, int64_t channels, int64_t pixels, T<V>* images, int6
 
 // ---- outputs ------------------------------------------------------------------------------------------------
 
+constexpr int64_t kTapsAhead = 24;  // whose pixels are fetched: they are too far apart for the processor to foresee
+
 template <class V, int M, int N>
 TW_INLINE void output_tile(const LanePass& pass, const T<V>* in, const T<V>* weights, const T<V>* bias, T<V>* out,
                            int64_t out_channel) {
@@ -88,6 +90,9 @@ TW_INLINE void output_tile(const LanePass& pass, const T<V>* in, const T<V>* wei
     for (int i = 0; i < N; ++i) sum[m][i] = splat<V>(bias[m]);
   for (int64_t t = 0; t < pass.taps; ++t, weights += M) {
     const T<V>* at = in + pass.offsets[t];
+    const T<V>* later = in + pass.offsets[t + kTapsAhead < pass.taps ? t + kTapsAhead : pass.taps - 1];
+#pragma GCC unroll 8
+    for (int i = 0; i < N; ++i) __builtin_prefetch(later + i * pass.in_step);
     V pixel[N];
 #pragma GCC unroll 8
     for (int i = 0; i < N; ++i) pixel[i] = load<V>(at + i * pass.in_step);
