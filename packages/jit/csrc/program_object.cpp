@@ -247,10 +247,11 @@ void run_function(MethodCall& call) {
       call.result);
 }
 
-void check_arguments(MethodCall& call) {
+// The same for inputs that are what the types of the parameters say.
+void run_checked(MethodCall& call) {
   const tw_value& args = call.value(1);
-  check_inputs(call.program, call.function(0), static_cast<const tw_value*>(args.u.p),
-               args.tag == TW_VALUES || args.tag == TW_TENSORS ? args.aux : 0);
+  check_inputs(call.program, call.function(0), items_of(args), args.tag == TW_VALUES ? args.aux : 0);
+  run_function(call);
 }
 // What a run writes into beside its results: (names of inputs, paths of attributes).
 void updates(MethodCall& call) {
@@ -408,7 +409,7 @@ const std::unordered_map<std::string_view, Method>& methods() {
       {"copy", copy_program},
       {"node_count", count_nodes},
       {"run", run_function},
-      {"check_inputs", check_arguments},
+      {"run_checked", run_checked},
       {"updates", updates},
       {"begin_trace", begin},
       {"trace_input", input},

@@ -35,6 +35,7 @@ class Planner {
     if (op == "return") return updates(node) && source(module_.item(module_[node].args, 0), "", plan_->result_);
     if (op == "yield") return yields(node);
     if (op == "fusion") return fusion(node);
+    if (op == "builtin") return number(node);
     const RegistryOp* registered = registry_op(op);
     return registered && call(node, *registered);
   }
@@ -67,6 +68,24 @@ class Planner {
     instruction.item = module_.constants[ConstantId(module_.item(module_[node].args, 1).index)].integer;
     instruction.args.resize(1);
     if (!source(module_.item(module_[node].args, 0), "", instruction.args[0])) return false;
+    places_[node] = {Source::kSlot, new_slot()};
+    instruction.results = {places_[node].index};
+    plan_->instructions_.push_back(std::move(instruction));
+    return true;
+  }
+
+  // A function of numbers and of sizes of tensors; those of lists and dicts are the interpreter's.
+  bool number(NodeId node) {
+    const TypeKind kind = module_.types[module_[node].type].kind;
+    if (kind != TypeKind::kInt && kind != TypeKind::kFloat && kind != TypeKind::kBool) return false;
+    Plan::Instruction instruction{};
+    instruction.builtin = builtin(module_.names[module_[node].target]);
+    if (!instruction.builtin) return false;
+    const Arg& args = module_[node].args;
+    instruction.args.resize(args.count);
+    for (uint32_t i = 0; i < args.count; ++i)
+      if (module_.item(args, i).kind >= ArgKind::kList || !source(module_.item(args, i), "", instruction.args[i]))
+        return false;
     places_[node] = {Source::kSlot, new_slot()};
     instruction.results = {places_[node].index};
     plan_->instructions_.push_back(std::move(instruction));

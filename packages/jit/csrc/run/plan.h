@@ -9,10 +9,12 @@
 namespace tw::jit {
 
 class FusedGroup;
+struct Builtin;
 
 class Plan {
  public:
-  // Null where the function does more than call ops of the registry one after the other; the interpreter runs that.
+  // Null where the function does more than call ops, and functions of numbers, one after the other: the interpreter
+  // runs that.
   static std::shared_ptr<const Plan> make(Program& program, FunctionId function);
   // Of a fusion's region: takes its arguments and gives what it yields, as a list.
   static std::shared_ptr<const Plan> of_fusion(Program& program, NodeId fusion);
@@ -33,8 +35,9 @@ class Plan {
     std::vector<Source> items;
   };
   struct Instruction {
-    const tw_op* op;  // null: `fused`, or it takes item number `item` of the list in args[0]
+    const tw_op* op;  // null: `fused` or `builtin`, or it takes item number `item` of the list in args[0]
     int64_t item;
+    const Builtin* builtin;
     std::shared_ptr<const FusedGroup> fused;
     std::vector<Source> args;
     std::vector<std::pair<uint32_t, Source>> targets;  // results that are written into given tensors

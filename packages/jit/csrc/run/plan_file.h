@@ -1,6 +1,7 @@
 // The values of one run of a plan.
 #pragma once
 
+#include "../builtin/table.h"
 #include "../kernels/fused_group.h"
 #include "plan.h"
 
@@ -20,6 +21,8 @@ class Plan::File {
       call(instruction);
     else if (instruction.fused)
       fuse(instruction);
+    else if (instruction.builtin)
+      compute(instruction);
     else
       take_item(instruction);
     for (const uint32_t place : instruction.dead) clear(slots_[place]);
@@ -104,6 +107,12 @@ class Plan::File {
         slots_[instruction.results[k]] = results[k];
     }
     values_.clear();
+  }
+
+  void compute(const Instruction& instruction) {
+    Arguments args;
+    for (const Source& source : instruction.args) retain_into(read(source), &*args.emplace_back(make_none()));
+    retain_into(instruction.builtin->run(args)->get(), &slots_[instruction.results[0]]);
   }
 
   void take_item(const Instruction& instruction) {

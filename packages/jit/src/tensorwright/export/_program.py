@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from tensorwright import Tensor
@@ -54,6 +55,11 @@ class Arguments:
     structure: Structure
     constants: dict[int, Any]
 
+    @cached_property
+    def _plain(self) -> bool:
+        """Whether the arguments are the inputs."""
+        return not self.constants and all(child.kind is None for child in self.structure.children)
+
     def tensors(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
         """The inputs of the graph.
 
@@ -61,6 +67,8 @@ class Arguments:
             TypeError: for a wrong number or nesting of arguments.
             ValueError: if a constant has another value than in the example.
         """
+        if self._plain and not kwargs and len(args) == len(self.names):
+            return list(args)
         if len(args) > len(self.names):
             raise TypeError(f"forward: takes {len(self.names)} arguments, got {len(args)}")
         given = dict(zip(self.names, args, strict=False))
@@ -146,8 +154,7 @@ class ExportedProgram:
 
     def run(self, tensors: list[Any]) -> Any:
         """Run the program on the flat inputs of the graph."""
-        self.program.native("check_inputs", "forward", tensors)
-        result = self.program.run("forward", *tensors)
+        result = self.program.native("run_checked", "forward", tensors)
         return self.output.build(result if isinstance(result, tuple) else (result,))
 
     # ---- what it is made of --------------------------------------------------------------------------------------
