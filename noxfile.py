@@ -404,8 +404,10 @@ def bench_plot(session: nox.Session) -> None:
 
 @nox.session(requires=["wheels"], default=False, venv_backend="virtualenv")
 def oracle(session: nox.Session) -> None:
-    """Compare every row of the table of samples with torch: results, dtypes, gradients, refusals, time."""
+    """Compare modules, optimizers and every row of the table of samples with torch: results, gradients, time."""
     install(session, PROJECTS, *group(WORKSPACE, "bench"))
+    for table in ("modules.py", "optimizers.py"):
+        session.run("python", str(ROOT / "benchmarks" / "oracles" / table), *session.posargs)
     session.run("python", str(ROOT / "benchmarks" / "oracle.py"), *session.posargs)
 
 

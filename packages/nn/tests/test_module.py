@@ -216,6 +216,13 @@ def test_repr_shows_the_tree():
     assert repr(nn.ModuleList()) == "ModuleList()"
 
 
+def test_repr_shows_equal_neighbours_of_a_list_once():
+    layers = nn.ModuleList([nn.ReLU(), nn.ReLU(), nn.Linear(1, 2), nn.ReLU()])
+    assert repr(layers) == (
+        "ModuleList(\n  (0-1): 2 x ReLU()\n  (2): Linear(in_features=1, out_features=2, bias=True)\n  (3): ReLU()\n)"
+    )
+
+
 def test_deepcopy_and_pickle_are_independent():
     block = Block()
     for twin in (copy.deepcopy(block), pickle.loads(pickle.dumps(block))):

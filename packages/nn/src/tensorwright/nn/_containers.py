@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, overload
@@ -110,6 +111,14 @@ class ModuleList(Module):
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__()
         self.extend(modules or ())
+
+    def _child_texts(self) -> Iterable[tuple[str, str]]:
+        first = 0
+        for text, group in itertools.groupby(map(repr, self)):
+            count = len(list(group))
+            last = first + count - 1
+            yield (f"{first}-{last}", f"{count} x {text}") if count > 1 else (str(first), text)
+            first = last + 1
 
     def _position(self, index: int) -> str:
         index = operator.index(index)

@@ -230,5 +230,4 @@ class EmbeddingBag(_Table):
         ]
         parts += [f"{name}=True" for name in ("scale_grad_by_freq",) if getattr(self, name)]
         parts.append(f"mode={self.mode!r}")
-        parts += [f"{name}=True" for name in ("sparse", "include_last_offset") if getattr(self, name)]
         return ", ".join(parts if self.padding_idx is None else [*parts, f"padding_idx={self.padding_idx}"])

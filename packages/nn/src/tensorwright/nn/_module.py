@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import tensorwright as tw
@@ -445,9 +445,13 @@ class Module(CallsForward):
     def _get_name(self) -> str:
         return type(self).__name__
 
+    def _child_texts(self) -> Iterable[tuple[str, str]]:
+        """How each child is shown, with its name."""
+        return [(name, repr(child)) for name, child in self._modules.items()]
+
     def __repr__(self) -> str:
         extra = self.extra_repr().split("\n") if self.extra_repr() else []
-        children = [f"({name}): " + repr(child).replace("\n", "\n  ") for name, child in self._modules.items()]
+        children = [f"({name}): " + text.replace("\n", "\n  ") for name, text in self._child_texts()]
         lines = extra + children
         if not lines:
             return self._get_name() + "()"

@@ -71,7 +71,13 @@ class Adam(ElementwiseOptimizer):
     ) -> None:
         options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad}
         options |= {"maximize": maximize, "decoupled_weight_decay": decoupled_weight_decay}
-        super().__init__(params, options | execution_options(self, foreach, capturable, differentiable, fused))
+        super().__init__(
+            params,
+            options
+            | execution_options(
+                self, foreach=foreach, capturable=capturable, differentiable=differentiable, fused=fused
+            ),
+        )
 
     def _check_options(self, options: Mapping[str, Any]) -> None:
         super()._check_options(options)

@@ -60,7 +60,10 @@ class Adamax(_Moments):
         capturable: bool = False,
     ) -> None:
         options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}
-        super().__init__(params, options | execution_options(self, foreach, capturable, differentiable))
+        super().__init__(
+            params,
+            options | execution_options(self, foreach=foreach, capturable=capturable, differentiable=differentiable),
+        )
 
     def _step_alike(self, members: Members, options: dict[str, Any]) -> None:
         beta1, fresh1, beta2, _, eps = moments(options)
@@ -104,7 +107,10 @@ class NAdam(_Moments):
         options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         options |= {"momentum_decay": momentum_decay, "decoupled_weight_decay": decoupled_weight_decay}
         options |= {"maximize": maximize}
-        super().__init__(params, options | execution_options(self, foreach, capturable, differentiable))
+        super().__init__(
+            params,
+            options | execution_options(self, foreach=foreach, capturable=capturable, differentiable=differentiable),
+        )
 
     def _check_options(self, options: Mapping[str, Any]) -> None:
         super()._check_options(options)
@@ -163,7 +169,10 @@ class RAdam(_Moments):
     ) -> None:
         options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         options |= {"maximize": maximize, "decoupled_weight_decay": decoupled_weight_decay}
-        super().__init__(params, options | execution_options(self, foreach, capturable, differentiable))
+        super().__init__(
+            params,
+            options | execution_options(self, foreach=foreach, capturable=capturable, differentiable=differentiable),
+        )
 
     def _step_alike(self, members: Members, options: dict[str, Any]) -> None:
         step = advance(members)

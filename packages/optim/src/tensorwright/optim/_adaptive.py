@@ -50,7 +50,9 @@ class Adagrad(ElementwiseOptimizer):
     ) -> None:
         options = {"lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay}
         options |= {"initial_accumulator_value": initial_accumulator_value, "maximize": maximize}
-        super().__init__(params, options | execution_options(self, foreach, False, differentiable, fused))
+        super().__init__(
+            params, options | execution_options(self, foreach=foreach, differentiable=differentiable, fused=fused)
+        )
 
     def _check_options(self, options: Mapping[str, Any]) -> None:
         super()._check_options(options)
@@ -92,7 +94,10 @@ class Adadelta(ElementwiseOptimizer):
         differentiable: bool = False,
     ) -> None:
         options = {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}
-        super().__init__(params, options | execution_options(self, foreach, capturable, differentiable))
+        super().__init__(
+            params,
+            options | execution_options(self, foreach=foreach, capturable=capturable, differentiable=differentiable),
+        )
 
     def _check_options(self, options: Mapping[str, Any]) -> None:
         super()._check_options(options)
@@ -140,7 +145,10 @@ class RMSprop(ElementwiseOptimizer):
     ) -> None:
         options = {"lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered}
         options |= {"weight_decay": weight_decay, "maximize": maximize}
-        super().__init__(params, options | execution_options(self, foreach, capturable, differentiable))
+        super().__init__(
+            params,
+            options | execution_options(self, foreach=foreach, capturable=capturable, differentiable=differentiable),
+        )
 
     def _check_options(self, options: Mapping[str, Any]) -> None:
         super()._check_options(options)

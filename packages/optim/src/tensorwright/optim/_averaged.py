@@ -45,7 +45,10 @@ class ASGD(ElementwiseOptimizer):
     ) -> None:
         options = {"lr": lr, "lambd": lambd, "alpha": alpha, "t0": t0, "weight_decay": weight_decay}
         options |= {"maximize": maximize}
-        super().__init__(params, options | execution_options(self, foreach, capturable, differentiable))
+        super().__init__(
+            params,
+            options | execution_options(self, foreach=foreach, capturable=capturable, differentiable=differentiable),
+        )
 
     def _start(self, parameter: Tensor, options: dict[str, Any]) -> dict[str, Any]:
         return {"step": 0, "eta": float(options["lr"]), "mu": 1.0, "ax": zeros_like(parameter)}
@@ -88,7 +91,10 @@ class Rprop(ElementwiseOptimizer):
         differentiable: bool = False,
     ) -> None:
         options = {"lr": lr, "etas": etas, "step_sizes": step_sizes, "maximize": maximize}
-        super().__init__(params, options | execution_options(self, foreach, capturable, differentiable))
+        super().__init__(
+            params,
+            options | execution_options(self, foreach=foreach, capturable=capturable, differentiable=differentiable),
+        )
 
     def _check_options(self, options: Mapping[str, Any]) -> None:
         super()._check_options(options)

@@ -9,7 +9,7 @@ from typing import Any
 import tensorwright as tw
 from tensorwright import Tensor, zeros_like
 
-from ._optimizer import Optimizer, Params, execution_options
+from ._optimizer import Optimizer, Params
 
 
 class Adafactor(Optimizer):
@@ -40,7 +40,7 @@ class Adafactor(Optimizer):
         maximize: bool = False,
     ) -> None:
         options = {"lr": lr, "beta2_decay": beta2_decay, "eps": eps, "d": d, "weight_decay": weight_decay}
-        options |= {"maximize": maximize, "foreach": execution_options(self, foreach)["foreach"]}
+        options |= {"maximize": maximize, "foreach": foreach}
         super().__init__(params, options)
 
     def _check_options(self, options: Mapping[str, Any]) -> None:

@@ -12,21 +12,15 @@ from tensorwright import Tensor
 Params = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Mapping[str, Any]]
 
 
-def execution_options(
-    optimizer: Optimizer,
-    foreach: bool | None = None,
-    capturable: bool = False,
-    differentiable: bool = False,
-    fused: bool | None = None,
-) -> dict[str, Any]:
-    """Options of how a step is run. A step is one pass over memory whatever they say.
+def execution_options(optimizer: Optimizer, **options: bool | None) -> dict[str, Any]:
+    """Options of how a step is run: foreach, capturable, fused, differentiable. A step is one pass whatever they say.
 
     Raises:
         ValueError: ``differentiable``, which would need a graph of the steps.
     """
-    if differentiable:
+    if options.get("differentiable"):
         raise ValueError(f"{type(optimizer).__name__}: differentiable=True is not supported; steps leave no graph")
-    return {"foreach": foreach, "capturable": capturable, "differentiable": differentiable, "fused": fused}
+    return options
 
 
 class Optimizer:

@@ -55,7 +55,9 @@ class SGD(ElementwiseOptimizer):
     ) -> None:
         options = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
         options |= {"nesterov": nesterov, "maximize": maximize}
-        super().__init__(params, options | execution_options(self, foreach, False, differentiable, fused))
+        super().__init__(
+            params, options | execution_options(self, foreach=foreach, differentiable=differentiable, fused=fused)
+        )
 
     def _check_options(self, options: Mapping[str, Any]) -> None:
         super()._check_options(options)
