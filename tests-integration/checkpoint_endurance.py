@@ -1,7 +1,7 @@
 """What checkpoints must endure, at full length: processes killed while they save, bits that flip, runs that stop.
 
-`python checkpoint_endurance.py --kills 1000 --flips 10000 --resumes 200`; the suite runs the same functions for a
-second each.
+`python checkpoint_endurance.py --kills 1000 --flips 10000 --resumes 200 --crashes 50`; the suite runs the same
+functions for a second each.
 """
 
 from __future__ import annotations
@@ -285,6 +285,52 @@ def resumes(count: int, workers: int, seed: int) -> tuple[int, list[str]]:
     return count, wrong
 
 
+# ---- crash and go on ---------------------------------------------------------------------------------------------
+
+
+def train_and_save(folder: Path, workers: int) -> None:
+    """What a user's program does: go on from where the last one was killed, and save now and then."""
+    run, checkpoints = Run(workers), Checkpoints(folder, keep=2)
+    run.state.resume(checkpoints)
+    for _ in run.steps():
+        if run.state.step % 2 == 0 and run.state.step < STEPS:
+            run.state.save(checkpoints)
+    tw.save({str(i): tw.from_numpy(weight) for i, weight in enumerate(run.weights())}, folder / "final.safetensors")
+
+
+def crashes(count: int, workers: int, seed: int) -> tuple[int, list[str]]:
+    """Kill training until it has come to its end all the same, `count` times; kills, and runs that end elsewhere."""
+    draw, wrong, killed = random.Random(seed), [], 0
+    longest = 1.5 if workers else 0.4  # seconds: an uninterrupted run takes less
+    expected = Run(0).finish()
+    for number in range(count):
+        with tempfile.TemporaryDirectory() as name:
+            final = Path(name) / "final.safetensors"
+            while not final.exists():
+                killed += train_until_killed(Path(name), workers, draw.uniform(0.02, longest))
+            weights = tw.load(final)
+        if not all(np.array_equal(a, weights[str(i)].numpy()) for i, a in enumerate(expected)):
+            wrong.append(f"run {number} with {workers} workers")
+    return killed, wrong
+
+
+def train_until_killed(folder: Path, workers: int, delay: float) -> bool:
+    """Whether it was killed before it had ended."""
+    child = os.fork()
+    if child == 0:
+        try:
+            train_and_save(folder, workers)
+        finally:
+            os._exit(0)
+    deadline = time.monotonic() + delay
+    while time.monotonic() < deadline:
+        if os.waitpid(child, os.WNOHANG)[0]:
+            return False
+        time.sleep(0.002)
+    os.kill(child, signal.SIGKILL)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
 # ---- all of it ---------------------------------------------------------------------------------------------------
 
 
@@ -294,6 +340,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=1000, help="of each kind: one file, and shards")
     parser.add_argument("--flips", type=int, default=10_000)
     parser.add_argument("--resumes", type=int, default=200, help="with each number of workers: 0 and 4")
+    parser.add_argument("--crashes", type=int, default=50, help="runs that are killed until they have ended")
     options = parser.parse_args()
     failures: list[str] = []
     for kind, shard in (("one file", None), ("shards", SHARD)):
@@ -307,6 +354,11 @@ def main() -> int:
     for workers in (0, 4):
         count, wrong = resumes(options.resumes, workers, options.seed)
         print(f"{workers} workers: {count - len(wrong)} of {count} resumed runs end with the same bits", flush=True)
+        failures += wrong
+    for workers in (0, 2):
+        times, wrong = crashes(options.crashes, workers, options.seed)
+        good = f"{options.crashes - len(wrong)} of {options.crashes} end with the same bits"
+        print(f"{workers} workers: runs killed {times} times: {good}", flush=True)
         failures += wrong
     print("\n".join(failures[:40]))
     return 1 if failures else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import tensorwright as tw
-from checkpoint_endurance import SHARD, STEPS, Run, flips, kills, resumes
+from checkpoint_endurance import SHARD, STEPS, Run, crashes, flips, kills, resumes
 from tensorwright import nn
 from tensorwright.checkpoint import Checkpoints, RunState
 
@@ -26,6 +26,12 @@ def test_a_flipped_bit_is_named(shard: int | None) -> None:
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_run_that_was_stopped_ends_with_the_same_bits(workers: int) -> None:
     assert resumes(3, workers, seed=3) == (3, [])
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bits(workers: int) -> None:
+    _, wrong = crashes(2, workers, seed=3)
+    assert wrong == []
 
 
 def test_runs_that_are_not_restored_end_elsewhere() -> None:

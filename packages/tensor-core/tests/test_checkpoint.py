@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
+import subprocess
+import sys
+import textwrap
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
@@ -162,6 +166,55 @@ def test_remains_of_killed_writers_are_cleared_away(tmp_path: Path) -> None:
     assert len(checkpoints) == 1
     checkpoints.save(example())
     assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "000001", "000002"]
+
+
+def test_a_reader_follows_a_writer_that_removes_what_it_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tensorwright.checkpoint import _read
+
+    checkpoints = Checkpoints(tmp_path, keep=1)
+    checkpoints.save(example(1.0))
+    genuine = _read.read
+
+    def overtaken(folder: Path) -> _read.Content:
+        if folder.name == "000001":
+            checkpoints.save(example(2.0))
+        return genuine(folder)
+
+    monkeypatch.setattr(_read, "read", overtaken)
+    assert checkpoints.load()["lr"] == 0.2
+
+
+def test_processes_that_save_into_one_folder_take_turns(tmp_path: Path) -> None:
+    children = []
+    for number in range(4):
+        child = os.fork()
+        if child == 0:
+            for _ in range(5):
+                Checkpoints(tmp_path, keep=None).save(example(float(number)))
+            os._exit(0)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
+    assert [checkpoint.number for checkpoint in Checkpoints(tmp_path)] == list(range(1, 21))
+    assert set(map(len, verify(tmp_path).values())) == {0}
+
+
+def test_a_disk_that_is_full_leaves_what_was_there(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=1)
+    checkpoints.save(example(1.0))
+    code = """
+        import resource, signal, sys
+        import tensorwright as tw
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+        try:
+            tw.checkpoint.Checkpoints(sys.argv[1], keep=1).save({"w": tw.ones(5000)})
+        except OSError as error:
+            print(error.strerror)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "File too large\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "000001"]
+    assert checkpoints.load()["lr"] == 0.1
 
 
 # ---- damage ----------------------------------------------------------------------------------------------

@@ -240,17 +240,25 @@ class Checkpoints:
             return None
 
     def _newest_good(self, step: int | None) -> tuple[Checkpoint, Content]:
-        candidates = [c for c in self if step is None or c.path.name.endswith(f".step-{step}")]
-        if not candidates:
-            raise FileNotFoundError(
-                errno.ENOENT, "no checkpoint" + ("" if step is None else f" of step {step}"), self.folder
-            )
+        while True:
+            candidates = [c for c in self if step is None or c.path.name.endswith(f".step-{step}")]
+            if not candidates:
+                what = "no checkpoint" + ("" if step is None else f" of step {step}")
+                raise FileNotFoundError(errno.ENOENT, what, str(self.folder))
+            found = self._first_good(candidates[::-1])
+            if found is not None:
+                return found
+
+    def _first_good(self, candidates: list[Checkpoint]) -> tuple[Checkpoint, Content] | None:
+        """None if another process has removed one meanwhile, as it does when it has saved a newer one."""
         damages: list[Damage] = []
-        for checkpoint in reversed(candidates):
+        for checkpoint in candidates:
             content = _read.read(checkpoint.path)
             if content.usable:
                 _warn_of(checkpoint.path, content.damages, "it is used all the same, since the rest is whole")
                 return checkpoint, content
+            if not checkpoint.path.exists():
+                return None
             _warn_of(checkpoint.path, content.damages, "an older one is looked for")
             damages += content.damages
         raise CheckpointError(f"{self.folder}: all of {len(candidates)} checkpoints are damaged", damages)
