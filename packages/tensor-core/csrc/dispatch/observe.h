@@ -16,8 +16,9 @@ class OpObserver {
 // Sets the observer of this thread, null for none, and gives the one before. Its own calls are not observed.
 TW_EXPORT OpObserver* exchange_observer(OpObserver* observer);
 
+TW_EXPORT bool observing();
+
 // Used by the layer: runs the call, and shows it to the thread's observer.
-bool observing();
 tw_status run_observed(tw_call* call, tw_status (*run)(tw_call* call));
 
 }  // namespace tw

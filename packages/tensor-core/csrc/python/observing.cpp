@@ -35,25 +35,23 @@ class PythonObserver final : public OpObserver {
     return answer ? TW_OK : park_exception();
   }
 
-  PyObject* function() const { return function_.get(); }
-
  private:
   Ref function_;
 };
 
 PyObject* set_observer(PyObject*, PyObject* function) {
-  std::unique_ptr<PythonObserver> next(function == Py_None ? nullptr : new PythonObserver(function));
+  if (function != Py_None && observing())
+    return fail_with(PyExc_RuntimeError, "observe: this thread is observed already; observers do not nest");
+  auto next = function == Py_None ? nullptr : std::make_unique<PythonObserver>(function);
   const std::unique_ptr<OpObserver> before(exchange_observer(next.release()));
-  if (!before) Py_RETURN_NONE;
-  return Py_NewRef(static_cast<PythonObserver*>(before.get())->function());
+  Py_RETURN_NONE;
 }
 
 }  // namespace
 
 PyMethodDef kObserverFunctions[] = {
     {"set_observer", set_observer, METH_O,
-     "set_observer(function | None): call function(name, args, results, depth) after each op of this thread; gives "
-     "the function before."},
+     "set_observer(function | None): call function(name, args, results, depth) after each op of this thread."},
     {},
 };
 
