@@ -134,3 +134,76 @@ def test_every_name_of_the_stub_is_there() -> None:
         assert getattr(optim, name).__name__.endswith(name), name
     with pytest.raises(AttributeError, match="has no attribute 'Adamn'"):
         optim.Adamn  # noqa: B018
+
+
+def test_hooks_run_around_steps():
+    seen, w = [], parameter(1.0)
+    optimizer = optim.SGD([w], lr=0.5)
+    before = optimizer.register_step_pre_hook(lambda o, args, kwargs: seen.append(("before", o is optimizer, w.item())))
+    optimizer.register_step_post_hook(lambda o, args, kwargs: seen.append(("after", args, w.item())))
+    w.grad = tw.ones(1)
+    optimizer.step()
+    before.remove()
+    before.remove()
+    optimizer.step()
+    assert seen == [("before", True, 1.0), ("after", (), 0.5), ("after", (), 0.0)]
+
+
+def test_a_hook_may_change_the_arguments_of_a_step():
+    w = parameter(1.0)
+    optimizer = optim.LBFGS([w])
+    with optimizer.register_step_pre_hook(lambda o, args, kwargs: ((lambda: (w * w).sum(),), kwargs)):
+        assert optimizer.step(None).item() == 1.0
+
+
+class Counting(optim.SGD):
+    steps = 0
+
+    def step(self, closure=None):
+        self.steps += 1
+        return super().step(closure)
+
+
+def test_hooks_run_once_for_a_step_that_calls_its_parents():
+    seen, w = [], parameter(1.0)
+    optimizer = Counting([w], lr=0.5)
+    optimizer.register_step_post_hook(lambda *_: seen.append(optimizer.steps))
+    optimizer.step()
+    optimizer.step()
+    assert seen == [1, 2]
+
+
+class ByHand(optim.Optimizer):
+    """As optimizers of others are written."""
+
+    def __init__(self, params, lr):
+        super().__init__(params, {"lr": lr})
+
+    @tw.no_grad()
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for p in group["params"]:
+                self.state[p]["seen"] = self.state[p].get("seen", 0) + 1
+                p.add_(p.grad, alpha=-group["lr"])
+
+
+def test_optimizers_of_others(recwarn):
+    w = parameter(1.0)
+    optimizer = ByHand([w], lr=0.5)
+    schedule = optim.lr_scheduler.StepLR(optimizer, 1)
+    w.grad = tw.ones(1)
+    optimizer.step()
+    schedule.step()
+    assert w.item() == 0.5
+    assert optimizer.state_dict()["state"] == {0: {"seen": 1}}
+    assert not recwarn.list
+
+
+def test_hooks_run_around_saving_and_loading():
+    seen, optimizer = [], optim.SGD([parameter(1.0)], lr=0.5)
+    optimizer.register_state_dict_pre_hook(lambda o: seen.append("saving"))
+    optimizer.register_state_dict_post_hook(lambda o, state: {**state, "note": 3})
+    optimizer.register_load_state_dict_pre_hook(lambda o, state: seen.append(state["note"]))
+    optimizer.register_load_state_dict_post_hook(lambda o: seen.append("loaded"))
+    optimizer.load_state_dict(optimizer.state_dict())
+    assert seen == ["saving", 3, "loaded"]

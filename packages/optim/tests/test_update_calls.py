@@ -39,6 +39,12 @@ def values(shapes: Sequence[tuple[int, ...]], seed: int) -> list[np.ndarray]:
     return [generator.standard_normal(shape).astype(np.float32) for shape in shapes]
 
 
+def sgd() -> tw.Op:
+    """The op, which is there once an optimizer has been used."""
+    assert optim.SGD
+    return tw.ops.get("optim::sgd")
+
+
 def parameters(shapes: Sequence[tuple[int, ...]], dtype: tw.dtype = tw.float32) -> list[tw.Tensor]:
     return [tw.tensor(value).to(dtype).requires_grad_() for value in values(shapes, 0)]
 
@@ -208,7 +214,7 @@ def test_memory_of_others_is_not_written():
     array.flags.writeable = False
     w = tw.from_dlpack(array)
     with pytest.raises(ValueError, match="param is read-only memory"):
-        tw.ops.get("optim::sgd")([w], [tw.ones(3)], 0.1, 0.0, 1.0)
+        sgd()([w], [tw.ones(3)], 0.1, 0.0, 1.0)
 
 
 def test_on_the_meta_device_nothing_happens():
@@ -240,6 +246,18 @@ def test_pytorchs_state_is_taken_over():
     assert isinstance(ours.state[w]["step"], int)
 
 
+def test_a_captured_update_writes_when_it_is_run() -> None:
+    jit = pytest.importorskip("tensorwright.jit")
+
+    def stepped_once(w: tw.Tensor, gradient: tw.Tensor) -> tw.Tensor:
+        moved = w * 1
+        sgd()([moved], [gradient], 0.5, 0.0, 1.0)
+        return moved * 2
+
+    captured = jit.trace(stepped_once, (tw.ones(2), tw.zeros(2)))
+    assert captured(tw.ones(2), tw.ones(2)).tolist() == [1.0, 1.0]
+
+
 ONE, TWO = tw.ones(2), tw.ones(3)
 
 
@@ -254,4 +272,4 @@ ONE, TWO = tw.ones(2), tw.ones(3)
 )
 def test_misuse_is_told(arguments, error, words):
     with pytest.raises(error, match=words):
-        tw.ops.get("optim::sgd")(*arguments, 0.1, 0.0, 1.0)
+        sgd()(*arguments, 0.1, 0.0, 1.0)

@@ -107,7 +107,6 @@ class LBFGS(Optimizer):
         """
         if closure is None:
             raise TypeError("LBFGS.step: needs a closure that computes the loss and its gradients")
-        self._stepped = True
         options, state = self.param_groups[0], self.state.setdefault(self._params[0], {})
         state.setdefault("func_evals", 0)
         state.setdefault("n_iter", 0)

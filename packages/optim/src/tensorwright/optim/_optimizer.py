@@ -9,6 +9,8 @@ from typing import Any
 import tensorwright as tw
 from tensorwright import Tensor
 
+from ._hooks import Hooked
+
 Params = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Mapping[str, Any]]
 
 
@@ -23,7 +25,7 @@ def execution_options(optimizer: Optimizer, **options: bool | None) -> dict[str,
     return options
 
 
-class Optimizer:
+class Optimizer(Hooked):
     """Subclasses define ``_update(parameter, gradient, options, state)`` for one parameter.
 
     Args:
@@ -40,8 +42,8 @@ class Optimizer:
             raise TypeError(
                 f"{type(self).__name__}: params must be an iterable of Tensors, got one Tensor; wrap it in a list"
             )
+        super().__init__()
         self.defaults = defaults
-        self._stepped = False  # for the schedules of learning rates, whose steps come second
         self.state: dict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
         entries: list[Any] = list(params)
@@ -116,7 +118,6 @@ class Optimizer:
         Returns:
             what the closure returned, or None.
         """
-        self._stepped = True
         loss = None
         if closure is not None:
             with tw.enable_grad():
@@ -139,6 +140,7 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """State and options in PyTorch's layout: parameters are numbered in the order of the groups."""
+        self._run_hooks("state_dict_pre", self)
         numbers: dict[int, int] = {}
         groups = []
         for group in self.param_groups:
@@ -147,7 +149,8 @@ class Optimizer:
             packed = {key: value for key, value in group.items() if key != "params"}
             groups.append({**packed, "params": [numbers[id(parameter)] for parameter in group["params"]]})
         state = {numbers[id(parameter)]: dict(kept) for parameter, kept in self.state.items() if kept}
-        return {"state": state, "param_groups": groups}
+        result: dict[str, Any] = self._run_hooks("state_dict_post", self, {"state": state, "param_groups": groups})
+        return result
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over what ``state_dict`` of the same kind of optimizer returned.
@@ -155,6 +158,7 @@ class Optimizer:
         Raises:
             ValueError: other groups, or groups of other sizes; nothing is changed then.
         """
+        state_dict = self._run_hooks("load_state_dict_pre", self, state_dict)
         saved = state_dict["param_groups"]
         sizes = [len(group["params"]) for group in self.param_groups]
         saved_sizes = [len(group["params"]) for group in saved]
@@ -171,6 +175,7 @@ class Optimizer:
             self.state[parameter] = {key: self._adopted(parameter, key, value) for key, value in state.items()}
         for group, saved_group in zip(self.param_groups, saved, strict=True):
             group.update({key: value for key, value in saved_group.items() if key != "params"})
+        self._run_hooks("load_state_dict_post", self)
 
     def _adopted(self, parameter: Tensor, key: str, value: Any) -> Any:
         """A copy of a saved value. Counters become numbers; tensors take the parameter's dtype."""

@@ -1,0 +1,110 @@
+"""Functions of users that run around an optimizer's steps, and around saving and loading its state."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+Hook = Callable[..., Any]
+_ids = itertools.count()
+
+
+class RemovableHandle:
+    """Removes a hook: by ``remove()``, or at the end of a ``with`` block."""
+
+    def __init__(self, hooks: dict[int, Hook], hook: Hook) -> None:
+        self._hooks, self.id = hooks, next(_ids)
+        hooks[self.id] = hook
+
+    def remove(self) -> None:
+        """Take the hook out; a second call does nothing."""
+        self._hooks.pop(self.id, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.remove()
+
+
+class Hooked:
+    """What runs hooks; every ``step`` of a subclass is wrapped."""
+
+    _stepped = False  # for the schedules of learning rates, whose steps come second
+
+    def __init__(self) -> None:
+        self._hooks: dict[str, dict[int, Hook]] = {}
+        self._stepping = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "step" in cls.__dict__:
+            cls.step = _hooked(cls.__dict__["step"])  # type: ignore[attr-defined]
+
+    def _register(self, kind: str, hook: Hook) -> RemovableHandle:
+        return RemovableHandle(self._hooks.setdefault(kind, {}), hook)
+
+    def _run_hooks(self, kind: str, *arguments: Any) -> Any:
+        """What the last hook gave that gave anything in place of the last argument; else the last argument."""
+        kept = arguments[-1]
+        for hook in list(self._hooks.get(kind, {}).values()):
+            given = hook(*arguments[:-1], kept) if len(arguments) > 1 else hook(kept)
+            kept = kept if given is None or len(arguments) == 1 else given
+        return kept
+
+    def register_step_pre_hook(self, hook: Hook) -> RemovableHandle:
+        """Run ``hook(optimizer, args, kwargs)`` before each step; it may return other ``(args, kwargs)``."""
+        return self._register("step_pre", hook)
+
+    def register_step_post_hook(self, hook: Hook) -> RemovableHandle:
+        """Run ``hook(optimizer, args, kwargs)`` after each step.
+
+        Example:
+            >>> import tensorwright as tw
+            >>> from tensorwright.optim import SGD
+            >>> optimizer = SGD([tw.ones(1, requires_grad=True)])
+            >>> handle = optimizer.register_step_post_hook(lambda *_: print("stepped"))
+            >>> optimizer.step()
+            stepped
+        """
+        return self._register("step_post", hook)
+
+    def register_state_dict_pre_hook(self, hook: Hook) -> RemovableHandle:
+        """Run ``hook(optimizer)`` before ``state_dict``."""
+        return self._register("state_dict_pre", hook)
+
+    def register_state_dict_post_hook(self, hook: Hook) -> RemovableHandle:
+        """Run ``hook(optimizer, state_dict)`` after ``state_dict``; it may return another one."""
+        return self._register("state_dict_post", hook)
+
+    def register_load_state_dict_pre_hook(self, hook: Hook) -> RemovableHandle:
+        """Run ``hook(optimizer, state_dict)`` before ``load_state_dict``; it may return another one."""
+        return self._register("load_state_dict_pre", hook)
+
+    def register_load_state_dict_post_hook(self, hook: Hook) -> RemovableHandle:
+        """Run ``hook(optimizer)`` after ``load_state_dict``."""
+        return self._register("load_state_dict_post", hook)
+
+
+def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
+    """The step with its hooks around it; a step that calls the one of its parent runs them once."""
+
+    @functools.wraps(step)
+    def run(self: Hooked, *args: Any, **kwargs: Any) -> Any:
+        self._stepped = True
+        if not self._hooks or self._stepping:
+            return step(self, *args, **kwargs)
+        self._stepping = True
+        try:
+            for hook in list(self._hooks.get("step_pre", {}).values()):
+                args, kwargs = hook(self, args, kwargs) or (args, kwargs)
+            result = step(self, *args, **kwargs)
+            for hook in list(self._hooks.get("step_post", {}).values()):
+                hook(self, args, kwargs)
+        finally:
+            self._stepping = False
+        return result
+
+    return run
