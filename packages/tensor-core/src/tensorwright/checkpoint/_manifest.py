@@ -9,7 +9,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from tensorwright import _C, _safetensors
@@ -84,9 +84,20 @@ def in_parallel(function: Callable[[memoryview], Sum], blocks: Sequence[memoryvi
 
 def encode(manifest: Manifest) -> bytes:
     """The text of a manifest, closed by its checksum."""
-    fields = {"format": FORMAT, "version": VERSION, **asdict(manifest)}
-    body = json.dumps(fields, indent=1, ensure_ascii=False, allow_nan=False).removesuffix("\n}").encode()
+    fields = {"format": FORMAT, "version": VERSION, **vars(manifest)}
+    texts = {name: _json(value) for name, value in fields.items() if name not in ("tensors", "files")}
+    texts |= {"files": _lines(manifest.files), "tensors": _lines(manifest.tensors)}
+    body = ("{\n" + ",\n".join(f' "{name}": {text}' for name, text in texts.items())).encode()
     return body + _closing(body)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _lines(records: Mapping[str, TensorRecord] | Mapping[str, FileRecord]) -> str:
+    """One record a line. Many times faster than an indentation by the library, which would be Python."""
+    return "{" + ",".join(f"\n  {_json(name)}: {_json(vars(record))}" for name, record in records.items()) + "\n }"
 
 
 def _closing(body: bytes) -> bytes:
