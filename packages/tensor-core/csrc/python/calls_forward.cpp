@@ -63,6 +63,14 @@ PyObject* call(PyObject* self, PyObject* args, PyObject* kwargs) {
   return result;
 }
 
+// For type checkers: `Module[[Tensor], Tensor]` is the class itself.
+PyObject* subscript(PyObject* type, PyObject*) { return Py_NewRef(type); }
+
+PyMethodDef methods[] = {
+    {"__class_getitem__", subscript, METH_O | METH_CLASS, "The class itself; what it is called with is for checkers."},
+    {},
+};
+
 PyTypeObject CallsForwardType = [] {
   PyTypeObject type = static_type(
       "tensorwright._C.CallsForward",
@@ -71,6 +79,7 @@ PyTypeObject CallsForwardType = [] {
       sizeof(PyObject), Py_TPFLAGS_BASETYPE);
   type.tp_new = PyBaseObject_Type.tp_new;  // also for those who call object.__new__
   type.tp_call = call;
+  type.tp_methods = methods;
   return type;
 }();
 

@@ -4,14 +4,14 @@
 import builtins
 from collections.abc import Callable, Iterator, Sequence
 from types import EllipsisType, ModuleType
-from typing import Any, Final, NoReturn, SupportsIndex, TypeAlias, TypeVar, final, overload
+from typing import Any, Final, Generic, NoReturn, Protocol, SupportsIndex, TypeAlias, final, overload
 
 import numpy as np
 from tensorwright._failed_call import FailedCall
 from tensorwright._layout import layout as _layout
 from tensorwright._storage import TypedStorage, UntypedStorage
 from tensorwright._tensor_ops import TensorOps
-from typing_extensions import Buffer, CapsuleType
+from typing_extensions import Buffer, CapsuleType, ParamSpec, TypeVar
 
 Number: TypeAlias = builtins.bool | builtins.int | builtins.float | complex
 DtypeLike: TypeAlias = (
@@ -26,6 +26,10 @@ DtypeLike: TypeAlias = (
 DeviceLike: TypeAlias = device | str
 _Index: TypeAlias = SupportsIndex | slice | EllipsisType | Tensor | Sequence[Any] | np.ndarray[Any, Any] | None
 _TensorT = TypeVar("_TensorT", bound=Tensor)
+_P = ParamSpec("_P", default=...)
+_Q = ParamSpec("_Q")
+_R = TypeVar("_R", default=Any, covariant=True)
+_S = TypeVar("_S", covariant=True)
 
 class ShapeError(ValueError):
     failed_call: FailedCall  # of those that an op raised
@@ -102,8 +106,14 @@ class iinfo:
     @property
     def min(self) -> builtins.int: ...
 
-class CallsForward:
-    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+class _HasForward(Protocol[_Q, _S]):
+    def forward(self, *args: _Q.args, **kwargs: _Q.kwargs) -> _S: ...
+
+class CallsForward(Generic[_P, _R]):
+    """Objects whose call runs ``forward``, and takes and gives what that does."""
+
+    def forward(self, *args: _P.args, **kwargs: _P.kwargs) -> _R: ...
+    def __call__(self: _HasForward[_Q, _S], *args: _Q.args, **kwargs: _Q.kwargs) -> _S: ...
 
 @final
 class Op:

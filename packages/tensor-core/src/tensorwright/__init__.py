@@ -106,6 +106,7 @@ if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
     from tensorwright import extend as extend
     from tensorwright import fft as fft
     from tensorwright import func as func
+    from tensorwright import fx as fx
     from tensorwright import jit as jit
     from tensorwright import linalg as linalg
     from tensorwright import metrics as metrics
@@ -206,16 +207,18 @@ _LAZY_MODULES = (
 )  # fmt: skip
 
 
-def __getattr__(name: str) -> object:
-    from importlib import import_module
+if not TYPE_CHECKING:  # checkers know every name from the lines above
 
-    if name in _LAZY:
-        value = getattr(import_module(f"tensorwright.{_LAZY[name]}"), name)
-        globals()[name] = value
-        return value
-    if name in _LAZY_MODULES:
-        return import_module(f"tensorwright.{name}")
-    return _siblings.load_part(name)  # `tw.nn` works without `import tensorwright.nn`
+    def __getattr__(name: str) -> object:
+        from importlib import import_module
+
+        if name in _LAZY:
+            value = getattr(import_module(f"tensorwright.{_LAZY[name]}"), name)
+            globals()[name] = value
+            return value
+        if name in _LAZY_MODULES:
+            return import_module(f"tensorwright.{name}")
+        return _siblings.load_part(name)  # `tw.nn` works without `import tensorwright.nn`
 
 
 def __dir__() -> list[str]:

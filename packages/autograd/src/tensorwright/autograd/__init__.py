@@ -87,11 +87,13 @@ _LAZY = {"Tape": "_visualize", "Variable": "variable", "visualize": "_visualize"
 _LAZY_MODULES = ("anomaly_mode", "function", "grad_mode", "profiler", "variable")
 
 
-def __getattr__(name: str) -> object:
-    from importlib import import_module
+if not TYPE_CHECKING:
 
-    if name in _LAZY_MODULES:
-        return import_module(f"tensorwright.autograd.{name}")
-    if name in _LAZY:
-        return getattr(import_module(f"tensorwright.autograd.{_LAZY[name]}"), name)
-    raise AttributeError(f"module 'tensorwright.autograd' has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        from importlib import import_module
+
+        if name in _LAZY_MODULES:
+            return import_module(f"tensorwright.autograd.{name}")
+        if name in _LAZY:
+            return getattr(import_module(f"tensorwright.autograd.{_LAZY[name]}"), name)
+        raise AttributeError(f"module 'tensorwright.autograd' has no attribute {name!r}")

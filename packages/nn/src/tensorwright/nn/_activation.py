@@ -11,7 +11,7 @@ from ._parameter import Parameter
 from .init import constant_
 
 
-class _Activation(Module):
+class _Activation(Module[[Tensor], Tensor]):
     """Shows the attributes named in ``shown``; ``inplace`` only where it is set."""
 
     shown: tuple[str, ...] = ()
@@ -223,7 +223,7 @@ class Softmin(Softmax):
         return F.softmin(input, self.dim, 5)
 
 
-class Softmax2d(Module):
+class Softmax2d(Module[[Tensor], Tensor]):
     """Softmax over the channels of images [N, C, H, W] or [C, H, W]."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -257,7 +257,7 @@ class Tanhshrink(_Activation):
         return F.tanhshrink(input)
 
 
-class Hardshrink(Module):
+class Hardshrink(Module[[Tensor], Tensor]):
     """x where |x| exceeds ``lambd``, else 0."""
 
     def __init__(self, lambd: float = 0.5) -> None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from tensorwright import Tensor
 
 from . import functional as F
 from ._module import Module
+from ._signatures import Pooled
 
 Ints = int | Sequence[int]
 OptionalInts = int | Sequence[int | None] | None
 
 
-class _AdaptiveAvgPool(Module):
+class _AdaptiveAvgPool(Module[[Tensor], Tensor]):
     function: ClassVar[Callable[..., Tensor]]
 
     def __init__(self, output_size: OptionalInts) -> None:
@@ -66,23 +67,23 @@ class AdaptiveAvgPool3d(_AdaptiveAvgPool):
     function = F.adaptive_avg_pool3d
 
 
-class _AdaptiveMaxPool(Module):
-    function: ClassVar[Callable[..., Tensor | tuple[Tensor, Tensor]]]
+class _AdaptiveMaxPool(Module[[Tensor], Pooled]):
+    function: ClassVar[Callable[..., Any]]
 
     def __init__(self, output_size: OptionalInts, return_indices: bool = False) -> None:
         super().__init__()
         self.output_size, self.return_indices = output_size, return_indices
 
-    def forward(self, input: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+    def forward(self, input: Tensor) -> Pooled:
         """Map [N, C, *sizes] (or without N) to [N, C, *output_size]."""
-        return type(self).function(input, self.output_size, self.return_indices)
+        return type(self).function(input, self.output_size, self.return_indices)  # type: ignore[no-any-return]
 
     def extra_repr(self) -> str:
         """Constructor arguments."""
         return f"output_size={self.output_size}"
 
 
-class AdaptiveMaxPool1d(_AdaptiveMaxPool):
+class AdaptiveMaxPool1d(_AdaptiveMaxPool[Pooled]):
     """Largest value of windows of signals [N, C, L] chosen so that the output is ``output_size``.
 
     With ``return_indices`` also the position of each maximum in the flattened signal.
@@ -96,7 +97,7 @@ class AdaptiveMaxPool1d(_AdaptiveMaxPool):
     function = F.adaptive_max_pool1d
 
 
-class AdaptiveMaxPool2d(_AdaptiveMaxPool):
+class AdaptiveMaxPool2d(_AdaptiveMaxPool[Pooled]):
     """Largest value of windows of images [N, C, H, W] chosen so that the output is ``output_size``.
 
     With ``return_indices`` also the position of each maximum in the flattened image.
@@ -110,7 +111,7 @@ class AdaptiveMaxPool2d(_AdaptiveMaxPool):
     function = F.adaptive_max_pool2d
 
 
-class AdaptiveMaxPool3d(_AdaptiveMaxPool):
+class AdaptiveMaxPool3d(_AdaptiveMaxPool[Pooled]):
     """Largest value of windows of volumes [N, C, D, H, W] chosen so that the output is ``output_size``.
 
     With ``return_indices`` also the position of each maximum in the flattened volume.
@@ -124,8 +125,8 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPool):
     function = F.adaptive_max_pool3d
 
 
-class _FractionalMaxPool(Module):
-    function: ClassVar[Callable[..., Tensor | tuple[Tensor, Tensor]]]
+class _FractionalMaxPool(Module[[Tensor], Pooled]):
+    function: ClassVar[Callable[..., Any]]
     dims: ClassVar[int]
 
     def __init__(
@@ -147,14 +148,14 @@ class _FractionalMaxPool(Module):
         self.kernel_size, self.output_size, self.return_indices = kernel_size, output_size, return_indices
         self.register_buffer("_random_samples", _random_samples)
 
-    def forward(self, input: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+    def forward(self, input: Tensor) -> Pooled:
         """Map [N, C, *sizes] (or without N) to [N, C, *output sizes]."""
-        return type(self).function(
+        return type(self).function(  # type: ignore[no-any-return]
             input, self.kernel_size, self.output_size, self.output_ratio, self.return_indices, self._random_samples
         )
 
 
-class FractionalMaxPool2d(_FractionalMaxPool):
+class FractionalMaxPool2d(_FractionalMaxPool[Pooled]):
     """Largest value of windows of images [N, C, H, W] at pseudo-random places (Graham 2014).
 
     Args:
@@ -174,7 +175,7 @@ class FractionalMaxPool2d(_FractionalMaxPool):
     dims = 2
 
 
-class FractionalMaxPool3d(_FractionalMaxPool):
+class FractionalMaxPool3d(_FractionalMaxPool[Pooled]):
     """Largest value of windows of volumes [N, C, D, H, W] at pseudo-random places (Graham 2014).
 
     Args:
@@ -194,7 +195,7 @@ class FractionalMaxPool3d(_FractionalMaxPool):
     dims = 3
 
 
-class _MaxUnpool(Module):
+class _MaxUnpool(Module[..., Tensor]):
     function: ClassVar[Callable[..., Tensor]]
     dims: ClassVar[int]
 

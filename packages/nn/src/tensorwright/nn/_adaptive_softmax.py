@@ -21,7 +21,7 @@ class ASMoutput(NamedTuple):
     loss: Tensor
 
 
-class AdaptiveLogSoftmaxWithLoss(Module):
+class AdaptiveLogSoftmaxWithLoss(Module[[Tensor, Tensor], ASMoutput]):
     """Log-softmax and its loss over classes ordered by frequency (Grave et al. 2017).
 
     The head knows the most frequent classes and the clusters of the others; a cluster's classes are told apart in a

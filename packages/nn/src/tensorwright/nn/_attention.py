@@ -12,7 +12,7 @@ from ._module import Module
 from ._parameter import Parameter
 
 
-class MultiheadAttention(Module):
+class MultiheadAttention(Module[..., tuple[Tensor, Tensor | None]]):
     """Attention in several heads, with the affine maps around it (Vaswani et al. 2017).
 
     Args:

@@ -14,7 +14,7 @@ from ._module import Module
 from ._parameter import Parameter
 
 
-class NormBase(Module):
+class NormBase(Module[[Tensor], Tensor]):
     """What batch and instance normalisation have: a scale and a shift per channel, and running statistics."""
 
     weight: Parameter | None

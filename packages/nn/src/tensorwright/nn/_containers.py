@@ -10,9 +10,10 @@ from typing import Any, overload
 from tensorwright import Tensor
 
 from ._module import Module
+from ._signatures import R
 
 
-class Sequential(Module):
+class Sequential(Module[[Any], R]):
     """Modules called one after the other, each with what the one before returned.
 
     Example:
@@ -26,20 +27,22 @@ class Sequential(Module):
     """
 
     @overload
-    def __init__(self, *modules: Module) -> None: ...
+    def __init__(self, *modules: *tuple[*tuple[Module, ...], Module[..., R]]) -> None: ...
     @overload
-    def __init__(self, modules: Mapping[str, Module], /) -> None: ...
-    def __init__(self, *modules: Any) -> None:
+    def __init__(self: Sequential[Any], *modules: Module) -> None: ...
+    @overload
+    def __init__(self: Sequential[Any], modules: Mapping[str, Module], /) -> None: ...
+    def __init__(self, *modules: Any) -> None:  # type: ignore[misc]  # mypy takes signature 1 for another one
         super().__init__()
         named = modules[0].items() if len(modules) == 1 and isinstance(modules[0], Mapping) else enumerate(modules)
         for name, module in named:
             self.add_module(str(name), module)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Any) -> R:
         """Call every module in turn."""
         for module in self:
             input = module(input)
-        return input
+        return input  # type: ignore[no-any-return]
 
     @overload
     def __getitem__(self, index: int) -> Module: ...
@@ -244,7 +247,7 @@ class ModuleDict(Module):
         self._modules.clear()
 
 
-class Identity(Module):
+class Identity(Module[[Tensor], Tensor]):
     """Returns its input; takes and ignores any arguments, so that it can replace any layer."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
@@ -255,7 +258,7 @@ class Identity(Module):
         return input
 
 
-class Flatten(Module):
+class Flatten(Module[[Tensor], Tensor]):
     """Joins the dimensions ``start_dim`` to ``end_dim``: [N, C, H, W] becomes [N, C*H*W] by default."""
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
@@ -271,7 +274,7 @@ class Flatten(Module):
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
 
 
-class Unflatten(Module):
+class Unflatten(Module[[Tensor], Tensor]):
     """Splits dimension ``dim`` into ``unflattened_size``."""
 
     def __init__(self, dim: int, unflattened_size: tuple[int, ...]) -> None:

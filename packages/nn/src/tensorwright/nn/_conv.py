@@ -25,7 +25,7 @@ def numbers(value: Ints, count: int) -> tuple[int, ...]:
     return (value,) * count if isinstance(value, int) else tuple(value)
 
 
-class ConvolutionBase(Module):
+class ConvolutionBase(Module[..., Tensor]):
     """What all convolutions have: weight [out, in / groups, *kernel], transposed [in, out / groups, *kernel], and bias.
 
     Both are drawn from U(-k, k), k = 1 / sqrt(weight.shape[1] * kernel positions).

@@ -11,7 +11,7 @@ from . import functional as F
 from ._module import Module
 
 
-class _Dropout(Module):
+class _Dropout(Module[[Tensor], Tensor]):
     function: ClassVar[Callable[..., Tensor]]
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:

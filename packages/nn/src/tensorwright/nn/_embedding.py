@@ -11,7 +11,7 @@ from ._module import Module
 from ._parameter import Parameter
 
 
-class _Table(Module):
+class _Table(Module[..., Tensor]):
     """Rows that are drawn from N(0, 1), of which one may be the padding's."""
 
     def __init__(

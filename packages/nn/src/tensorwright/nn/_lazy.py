@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import tensorwright as tw
 from tensorwright import Tensor
@@ -64,13 +64,15 @@ class LazyModule(Module):
     def _state_loaded(self) -> None:
         self._become_ordinary()
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        try:
-            self._take_shapes_from(args, kwargs)
-        except Exception as error:
-            self._call_failed(error, args, kwargs)
-            raise
-        return self(*args, **kwargs)
+    if not TYPE_CHECKING:  # for checkers it is what `becomes` is
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            try:
+                self._take_shapes_from(args, kwargs)
+            except Exception as error:
+                self._call_failed(error, args, kwargs)
+                raise
+            return self(*args, **kwargs)
 
     def _take_shapes_from(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self._lacks_shapes():

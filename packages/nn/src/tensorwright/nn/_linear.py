@@ -13,7 +13,7 @@ from ._module import Module
 from ._parameter import Parameter
 
 
-class Linear(Module):
+class Linear(Module[[Tensor], Tensor]):
     """y = x W^T + b over the last dimension.
 
     Args:
@@ -61,7 +61,7 @@ class Linear(Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
-class Bilinear(Module):
+class Bilinear(Module[[Tensor, Tensor], Tensor]):
     """y = x1^T A x2 + b, for each output with a matrix of its own.
 
     Args:

@@ -18,7 +18,7 @@ from .functional._chunked_loss import LinearCrossEntropyOptions
 from .functional._reduction import reduction_name
 
 
-class _Loss(Module):
+class _Loss(Module[..., Tensor]):
     def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
         super().__init__()
         reduction = reduction_name(size_average, reduce, reduction)

@@ -170,7 +170,7 @@ class TripletMarginWithDistanceLoss(_Loss):
         )
 
 
-class CosineSimilarity(Module):
+class CosineSimilarity(Module[[Tensor, Tensor], Tensor]):
     """Cosine of the angle between vectors along ``dim``.
 
     Example:
@@ -188,7 +188,7 @@ class CosineSimilarity(Module):
         return F.cosine_similarity(x1, x2, self.dim, self.eps)
 
 
-class PairwiseDistance(Module):
+class PairwiseDistance(Module[[Tensor, Tensor], Tensor]):
     """p-norm of differences of vectors along the last dimension."""
 
     def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import tensorwright as tw
 from tensorwright import Tensor
@@ -13,6 +13,7 @@ from tensorwright.extend import CallsForward
 from . import _hooks, _state
 from ._hooks import Hook, RemovableHandle
 from ._parameter import Buffer, Parameter
+from ._signatures import P, R
 from ._state import IncompatibleKeys
 from ._uninitialized import is_uninitialized
 
@@ -20,11 +21,12 @@ Self = TypeVar("Self", bound="Module")
 Member = TypeVar("Member")
 
 
-class Module(CallsForward):
+class Module(CallsForward[P, R]):
     """A layer, or a network made of layers.
 
     Subclasses assign parameters, buffers and child modules as attributes in ``__init__`` (after
-    ``super().__init__()``) and compute in ``forward``.
+    ``super().__init__()``) and compute in ``forward``. For type checkers ``model(x)`` gives what ``forward`` is
+    annotated with; a module that is only known by what it takes and gives is a ``Module[[Tensor], Tensor]``.
 
     Example:
         >>> class Scale(Module):
@@ -64,11 +66,12 @@ class Module(CallsForward):
 
     # ---- calling -----------------------------------------------------------------------------------------
 
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
+    def forward(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Compute the module's value; each subclass defines it."""
         raise NotImplementedError(f"{type(self).__name__} defines no forward(); add `def forward(self, ...)` to it")
 
-    __call__ = CallsForward.__call__  # runs forward, or _call_with_hooks where there are hooks
+    if not TYPE_CHECKING:  # it is inherited; tracers replace it here
+        __call__ = CallsForward.__call__  # runs forward, or _call_with_hooks where there are hooks
 
     def _call_failed(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> None:
         """Let the exception that a call has raised say where in the model it was."""

@@ -13,7 +13,7 @@ from ._module import Module
 from ._parameter import Parameter
 
 
-class LayerNorm(Module):
+class LayerNorm(Module[[Tensor], Tensor]):
     """Normalisation over the last dimensions of each element (Ba, Kiros and Hinton 2016).
 
     Args:
@@ -66,7 +66,7 @@ class LayerNorm(Module):
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, bias={bias}"
 
 
-class RMSNorm(Module):
+class RMSNorm(Module[[Tensor], Tensor]):
     """Division by the root of the mean square over the last dimensions (Zhang and Sennrich 2019).
 
     Args:
@@ -110,7 +110,7 @@ class RMSNorm(Module):
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
 
 
-class GroupNorm(Module):
+class GroupNorm(Module[[Tensor], Tensor]):
     """Normalisation over groups of channels of each sample (Wu and He 2018).
 
     Args:
@@ -170,7 +170,7 @@ class GroupNorm(Module):
         )
 
 
-class LocalResponseNorm(Module):
+class LocalResponseNorm(Module[[Tensor], Tensor]):
     """Divides by (k + alpha * mean of squares of ``size`` neighbouring channels)^beta (Krizhevsky et al. 2012).
 
     Example:

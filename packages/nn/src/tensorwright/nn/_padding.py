@@ -13,7 +13,7 @@ from ._module import Module
 Ints = int | Sequence[int]
 
 
-class _Pad(Module):
+class _Pad(Module[[Tensor], Tensor]):
     dims: ClassVar[int]
     mode: ClassVar[str]
 

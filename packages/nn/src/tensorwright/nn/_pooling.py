@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from tensorwright import Tensor
 
 from . import functional as F
 from ._module import Module
+from ._signatures import Pooled
 
 Ints = int | Sequence[int]
 
 
-class _MaxPool(Module):
-    function: ClassVar[Callable[..., Tensor | tuple[Tensor, Tensor]]]
+class _MaxPool(Module[[Tensor], Pooled]):
+    function: ClassVar[Callable[..., Any]]
 
     def __init__(
         self,
@@ -30,9 +31,9 @@ class _MaxPool(Module):
         self.stride = kernel_size if stride is None else stride
         self.return_indices, self.ceil_mode = return_indices, ceil_mode
 
-    def forward(self, input: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+    def forward(self, input: Tensor) -> Pooled:
         """Map [N, C, *sizes] (or without N) to [N, C, *sizes']."""
-        return type(self).function(
+        return type(self).function(  # type: ignore[no-any-return]
             input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices
         )
 
@@ -44,7 +45,7 @@ class _MaxPool(Module):
         )
 
 
-class MaxPool1d(_MaxPool):
+class MaxPool1d(_MaxPool[Pooled]):
     """Largest value of each window of signals [N, C, L]; arguments as ``MaxPool2d``.
 
     Example:
@@ -56,7 +57,7 @@ class MaxPool1d(_MaxPool):
     function = F.max_pool1d
 
 
-class MaxPool2d(_MaxPool):
+class MaxPool2d(_MaxPool[Pooled]):
     """Largest value of each window of images [N, C, H, W].
 
     Args:
@@ -64,7 +65,8 @@ class MaxPool2d(_MaxPool):
         stride: step of the window; its size if None.
         padding: minus infinities on each side, at most half the window.
         dilation: distance of the window's points.
-        return_indices: also return the position of each maximum in its flattened image.
+        return_indices: also return the position of each maximum in its flattened image. For type checkers that is a
+            ``MaxPool2d[tuple[Tensor, Tensor]]``.
         ceil_mode: round the output's size up, so that a partial last window counts.
 
     Example:
@@ -76,7 +78,7 @@ class MaxPool2d(_MaxPool):
     function = F.max_pool2d
 
 
-class MaxPool3d(_MaxPool):
+class MaxPool3d(_MaxPool[Pooled]):
     """Largest value of each window of volumes [N, C, D, H, W]; arguments as ``MaxPool2d``.
 
     Example:
@@ -88,7 +90,7 @@ class MaxPool3d(_MaxPool):
     function = F.max_pool3d
 
 
-class AvgPool1d(Module):
+class AvgPool1d(Module[[Tensor], Tensor]):
     """Mean of each window of signals [N, C, L]; arguments as ``AvgPool2d``.
 
     Example:
@@ -123,7 +125,7 @@ def _single(value: Ints) -> tuple[int, ...]:
     return (value,) if isinstance(value, int) else tuple(value)
 
 
-class _AvgPool(Module):
+class _AvgPool(Module[[Tensor], Tensor]):
     function: ClassVar[Callable[..., Tensor]]
 
     def __init__(
@@ -189,7 +191,7 @@ class AvgPool3d(_AvgPool):
     function = F.avg_pool3d
 
 
-class _LPPool(Module):
+class _LPPool(Module[[Tensor], Tensor]):
     function: ClassVar[Callable[..., Tensor]]
 
     def __init__(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorwright as tw
 from tensorwright import Tensor, ops
@@ -12,13 +12,13 @@ from tensorwright import Tensor, ops
 from . import init
 from ._module import Module
 from ._parameter import Parameter
+from ._signatures import SequenceT, State
 from .utils.rnn import PackedSequence
 
 _GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
-State = Tensor | tuple[Tensor, Tensor]
 
 
-class RNNBase(Module):
+class RNNBase(Module[..., tuple[Any, State]]):
     """The base of RNN, LSTM and GRU: weights of all layers and directions, and what they are called with.
 
     Args:
@@ -114,6 +114,10 @@ class RNNBase(Module):
 
     # ---- calling -----------------------------------------------------------------------------------------
 
+    if TYPE_CHECKING:
+
+        def __call__(self, input: SequenceT, hx: State | None = None) -> tuple[SequenceT, State]: ...
+
     def forward(self, input: Any, hx: Any = None) -> Any:
         """Outputs of the last layer, and the last state of every layer and direction."""
         if isinstance(input, PackedSequence):
@@ -177,7 +181,7 @@ class RNNBase(Module):
         return ", ".join(parts)
 
 
-class RNN(RNNBase):
+class RNN(RNNBase[Tensor]):
     """Layers of h' = tanh(W_ih x + b_ih + W_hh h + b_hh) over sequences (Elman 1990).
 
     Args:
@@ -223,7 +227,7 @@ class RNN(RNNBase):
         )
 
 
-class LSTM(RNNBase):
+class LSTM(RNNBase[tuple[Tensor, Tensor]]):
     """Layers of long short-term memory over sequences (Hochreiter and Schmidhuber 1997); arguments as of ``RNNBase``.
 
     Example:
@@ -260,7 +264,7 @@ class LSTM(RNNBase):
         )
 
 
-class GRU(RNNBase):
+class GRU(RNNBase[Tensor]):
     """Layers of gated recurrent units over sequences (Cho et al. 2014); arguments as of ``RNNBase``.
 
     Example:

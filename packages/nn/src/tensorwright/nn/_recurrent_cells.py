@@ -10,9 +10,10 @@ from tensorwright import Tensor, ops
 from . import init
 from ._module import Module
 from ._parameter import Parameter
+from ._signatures import R
 
 
-class RNNCellBase(Module):
+class RNNCellBase(Module[..., R]):
     """The base of the cells: weights [chunks * H, I] and [chunks * H, H], and their biases."""
 
     bias_ih: Parameter | None
@@ -54,7 +55,7 @@ class RNNCellBase(Module):
         return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False")
 
 
-class RNNCell(RNNCellBase):
+class RNNCell(RNNCellBase[Tensor]):
     """h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or with relu.
 
     Example:
@@ -87,7 +88,7 @@ class RNNCell(RNNCellBase):
         return super().extra_repr() + ("" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity}")
 
 
-class LSTMCell(RNNCellBase):
+class LSTMCell(RNNCellBase[tuple[Tensor, Tensor]]):
     """A step of long short-term memory.
 
     Example:
@@ -113,7 +114,7 @@ class LSTMCell(RNNCellBase):
         return hidden, cell
 
 
-class GRUCell(RNNCellBase):
+class GRUCell(RNNCellBase[Tensor]):
     """A step of a gated recurrent unit.
 
     Example:

@@ -47,7 +47,7 @@ def _is_causal(mask: Tensor | None, said: bool | None) -> bool:
     return bool(((allowed == lower) & (forbidden == ~lower)).all().item())
 
 
-class _Layer(Module):
+class _Layer(Module[..., Tensor]):
     """What layers of encoders and decoders have in common: the small network."""
 
     linear1: Linear
@@ -210,7 +210,7 @@ class TransformerDecoderLayer(_Layer):
         return self._beside(self.norm3, x, lambda x: self.dropout3(self._network(x)))
 
 
-class TransformerEncoder(Module):
+class TransformerEncoder(Module[..., Tensor]):
     """Copies of an encoder layer, one after the other.
 
     Args:
@@ -248,7 +248,7 @@ class TransformerEncoder(Module):
         return src if self.norm is None else self.norm(src)
 
 
-class TransformerDecoder(Module):
+class TransformerDecoder(Module[..., Tensor]):
     """Copies of a decoder layer, one after the other; arguments as of ``TransformerEncoder``."""
 
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
@@ -284,7 +284,7 @@ class TransformerDecoder(Module):
         return tgt if self.norm is None else self.norm(tgt)
 
 
-class Transformer(Module):
+class Transformer(Module[..., Tensor]):
     """An encoder and a decoder.
 
     Args:

@@ -13,7 +13,7 @@ Ints = int | Sequence[int]
 Scales = float | Sequence[float]
 
 
-class Upsample(Module):
+class Upsample(Module[[Tensor], Tensor]):
     """Signals [N, C, L], images [N, C, H, W] or volumes [N, C, D, H, W] in another size.
 
     Args:
@@ -72,7 +72,7 @@ class UpsamplingBilinear2d(Upsample):
         super().__init__(size, scale_factor, "bilinear", align_corners=True)
 
 
-class PixelShuffle(Module):
+class PixelShuffle(Module[[Tensor], Tensor]):
     """[..., C * r * r, H, W] as an image r times as large, [..., C, H * r, W * r] (Shi et al. 2016).
 
     Example:
@@ -94,7 +94,7 @@ class PixelShuffle(Module):
         return f"upscale_factor={self.upscale_factor}"
 
 
-class PixelUnshuffle(Module):
+class PixelUnshuffle(Module[[Tensor], Tensor]):
     """[..., C, H * r, W * r] as an image r times as small, [..., C * r * r, H, W].
 
     Example:
@@ -116,7 +116,7 @@ class PixelUnshuffle(Module):
         return f"downscale_factor={self.downscale_factor}"
 
 
-class ChannelShuffle(Module):
+class ChannelShuffle(Module[[Tensor], Tensor]):
     """Channels of ``groups`` groups interleaved (Zhang et al. 2018).
 
     Example:
@@ -138,7 +138,7 @@ class ChannelShuffle(Module):
         return f"groups={self.groups}"
 
 
-class Unfold(Module):
+class Unfold(Module[[Tensor], Tensor]):
     """The patches of images [N, C, H, W] that a convolution would read, as columns [N, C * kH * kW, patches].
 
     Example:
@@ -160,7 +160,7 @@ class Unfold(Module):
         return f"kernel_size={self.kernel_size}, dilation={self.dilation}, padding={self.padding}, stride={self.stride}"
 
 
-class Fold(Module):
+class Fold(Module[[Tensor], Tensor]):
     """The sum of patches [N, C * kH * kW, patches] at their places in images [N, C, *output_size].
 
     Example:
