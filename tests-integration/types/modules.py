@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, assert_type
 
 import tensorwright as tw
 from tensorwright import Tensor, nn
 from tensorwright.nn.utils.rnn import PackedSequence
-from typing_extensions import assert_type
 
 x = tw.ones(2, 3)
 
