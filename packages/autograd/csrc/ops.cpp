@@ -4,6 +4,7 @@
 #include "anomaly.h"
 #include "engine.h"
 #include "function_node.h"
+#include "kept_results.h"
 #include "meta.h"
 #include "node_object.h"
 #include "saved_hooks.h"
@@ -155,6 +156,8 @@ std::vector<Tensor> function(tw_object* backward, std::string_view name, TensorL
   return record_function({backward, name, inputs, outputs, saved, dirty, constant, materialize});
 }
 
+ObjectRef put_keeper(tw_object* keeper) { return exchange_keeper(keeper); }
+
 void put_anomaly(tw_object* tracer, bool check_nan) { set_anomaly(tracer, check_nan); }
 bool get_anomaly() { return anomaly_enabled(); }
 std::string failure_trace() { return last_failure_trace(); }
@@ -197,6 +200,7 @@ const tw_op_def kOps[] = {
     op<function>("autograd::function(Object backward, str name, Tensor[] inputs, Tensor[] outputs, Tensor?[] saved, "
                  "Tensor[] dirty, "
                  "Tensor[] constant, bool materialize=True) -> Tensor[]"),
+    op<put_keeper>("autograd::exchange_keeper(Object? keeper) -> Object"),
     op<put_anomaly>("autograd::set_anomaly(Object? tracer, bool check_nan=True) -> ()"),
     op<get_anomaly>("autograd::anomaly_enabled() -> bool"),
     op<push_saved_hooks>("autograd::push_saved_hooks(Object pack, Object unpack) -> ()"),

@@ -7,6 +7,7 @@
 #include "collect.h"
 #include "derivative.h"
 #include "engine.h"
+#include "kept_results.h"
 #include "meta.h"
 #include "ops.h"
 #include "transform/interpret.h"
@@ -75,6 +76,7 @@ const tw_layer_def kLayers[] = {
     {sizeof(tw_layer_def), 0, "tw.transform", nullptr, nullptr, destroy_wrapped},
     {sizeof(tw_layer_def), 0, "tw.autograd", nullptr, nullptr, destroy_meta},
     {sizeof(tw_layer_def), 0, "tw.autograd.unwrap", "tw.autograd", nullptr, nullptr},
+    {sizeof(tw_layer_def), 0, "tw.autograd.keep", "tw.autograd", nullptr, nullptr},  // below those above
 };
 
 tw_kernel_def layer_kernel(const char* op, tw_kernel_fn fn, const void* self, const char* layer = "tw.autograd") {
@@ -107,6 +109,7 @@ const std::vector<tw_kernel_def>& kernels() {
     list->push_back(layer_kernel("*", record_without_derivative, nullptr));
     list->push_back(layer_kernel("*", interpret, nullptr, "tw.transform"));
     list->push_back(layer_kernel("*", unwrap, nullptr, "tw.autograd.unwrap"));
+    list->push_back(layer_kernel("*", ask_keeper, nullptr, "tw.autograd.keep"));
     return list;
   }();
   return *all;

@@ -57,7 +57,10 @@ const OpTraits* describe(const tw_op* op, const tw_op_info& info) {
   traits->keeps_order = keeps_order(info.name);
   traits->multiplies_matrices = traits->name == "tw::mm";
   traits->layout = layout_use(info.name);
-  traits->composite = has_tag(info.tags, "composite") && !traits->derivative;
+  traits->decomposes = has_tag(info.tags, "composite");
+  traits->composite = traits->decomposes && !traits->derivative;
+  const std::string_view schema(info.schema);
+  traits->gives_list = schema.substr(schema.rfind("->")).find("Tensor[]") != std::string_view::npos;
   traits->pointwise = has_tag(info.tags, "pointwise");
   traits->reduction = has_tag(info.tags, "reduction");
   traits->view = has_tag(info.tags, "view");

@@ -34,7 +34,9 @@ struct OpTraits {
   bool keeps_order = false;     // a view, or a copy, whose elements are those of its argument in the same order
   bool multiplies_matrices = false;
   bool introspective = false;  // of this library: asks for what hangs on the tensors themselves
-  bool composite = false;      // without a derivative of its own: the ops it calls are transformed
+  bool decomposes = false;     // it is written in other ops
+  bool gives_list = false;
+  bool composite = false;  // without a derivative of its own: the ops it calls are transformed
   bool pointwise = false, reduction = false, view = false, random = false, dynamic = false;
 
   int argument(std::string_view wanted) const;  // its position, or -1

@@ -16,9 +16,15 @@ import tensorwright as tw
 from tensorwright import Tensor
 from tensorwright.autograd import Function, FunctionCtx, queue_callback
 from tensorwright.autograd.graph import current_pass, saved_tensors_hooks
+from tensorwright.utils._selective_checkpoint import CheckpointPolicy as CheckpointPolicy
+from tensorwright.utils._selective_checkpoint import SelectiveCheckpointContext as SelectiveCheckpointContext
+from tensorwright.utils._selective_checkpoint import (
+    create_selective_checkpoint_contexts as create_selective_checkpoint_contexts,
+)
 
 __all__ = [
-    "CheckpointError", "checkpoint", "checkpoint_sequential", "noop_context_fn", "set_checkpoint_debug_enabled",
+    "CheckpointError", "CheckpointPolicy", "SelectiveCheckpointContext", "checkpoint", "checkpoint_sequential",
+    "create_selective_checkpoint_contexts", "noop_context_fn", "set_checkpoint_debug_enabled",
     "set_checkpoint_early_stop",
 ]  # fmt: skip
 
@@ -286,7 +292,8 @@ def checkpoint(
         function: of tensors and other values, with any result. Tensors inside of lists or dictionaries among its
             arguments are kept as they are, with their graph.
         use_reentrant: False or None; the reentrant way of doing it does not exist here.
-        context_fn: gives two context managers, one for the forward run and one for each recomputation.
+        context_fn: gives two context managers, one for the forward run and one for each recomputation;
+            :func:`create_selective_checkpoint_contexts` makes such that keep the results of some ops.
         determinism_check: "default" compares shapes, dtypes and devices of what both runs save; "none" only their
             number.
         debug: note the ops of both runs, for the message if they differ.
