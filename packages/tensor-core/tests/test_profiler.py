@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tensorwright as tw
@@ -272,14 +276,110 @@ def test_threads_have_profilers_of_their_own() -> None:
             tw.ones(2).cos()
         other.append(names(prof))
 
-    with profile() as prof:
-        thread = threading.Thread(target=work)
+    for all_threads in (False, True):
+        with profile(all_threads=all_threads) as prof:
+            thread = threading.Thread(target=work)
+            thread.start()
+            thread.join()
+            tw.ones(2).exp()
+        assert "tw::cos" in other.pop()
+        assert ("tw::sin" in names(prof)) == all_threads
+        assert "tw::cos" not in names(prof)
+
+
+def test_all_threads_are_recorded() -> None:
+    started, go, done = threading.Event(), threading.Event(), threading.Event()
+    ids: list[int] = []
+
+    def work() -> None:
+        ids.append(threading.get_native_id())
+        tw.ones(2).sin()  # before the profile
+        started.set()
+        go.wait()
+        with record_function("inner"):
+            tw.ones(3, 4).cos()
+        done.set()
+        go.wait()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    started.wait()
+    with profile(record_shapes=True, with_stack=True) as prof:
+        go.set()
+        done.wait()
+        tw.ones(2).exp()
+    thread.join()
+    tw.ones(2).tan()
+    by_name = {event.name: event for event in prof.events()}
+    assert not {"tw::sin", "tw::tan"} & set(by_name)
+    assert by_name["tw::cos"].thread == ids[0]
+    assert by_name["tw::exp"].thread == threading.get_native_id()
+    assert by_name["tw::cos"].parent is by_name["inner"]
+    assert by_name["tw::exp"].parent is None
+    assert by_name["tw::cos"].input_shapes == [[3, 4]]
+    assert any("work" in line for line in by_name["tw::cos"].stack)
+    assert [event.start for event in prof.events()] == sorted(event.start for event in prof.events())
+    trace = chrome_rows(prof)
+    assert {row["tid"] for row in trace if row["ph"] == "X"} == {ids[0], threading.get_native_id()}
+
+
+def chrome_rows(prof: profile) -> list[dict[str, Any]]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "trace.json")
+        prof.export_chrome_trace(path)
+        with open(path) as file:
+            rows: list[dict[str, Any]] = json.load(file)["traceEvents"]
+    return rows
+
+
+def test_threads_that_go_on_after_the_profile() -> None:
+    end = threading.Event()
+    counts = [0] * 3
+
+    def work(place: int) -> None:
+        x = tw.ones(4)
+        while not end.is_set():
+            with record_function("turn"):
+                x = (x * 2).clamp(max=8)
+            counts[place] += 1
+
+    threads = [threading.Thread(target=work, args=(place,)) for place in range(3)]
+    for thread in threads:
+        thread.start()
+    for _ in range(8):
+        before = sum(counts)
+        with profile() as prof:
+            while sum(counts) < before + 4:
+                tw.ones(2).exp()
+        assert all(event.wall_time_total >= 0 and event.cpu_time_total >= 0 for event in prof.events())
+        turns = [event for event in prof.events() if event.name == "turn"]
+        assert turns
+        assert {child.name for turn in turns for child in turn.children} <= {"tw::mul", "tw::clamp", "tw::clamp_max"}
+    end.set()
+    for thread in threads:
+        thread.join()
+    assert not any("tw::exp" in names(prof) for prof in [profile()])
+
+
+def test_one_profile_at_a_time_covers_all_threads() -> None:
+    def in_thread(function: Callable[[], object]) -> None:
+        thread = threading.Thread(target=function)
         thread.start()
         thread.join()
-        tw.ones(2).exp()
-    assert "tw::cos" in other[0]
-    assert not {"tw::sin", "tw::exp"} & set(other[0])
-    assert not {"tw::sin", "tw::cos"} & set(names(prof))
+
+    inner: list[profile] = []
+
+    def second() -> None:
+        with profile() as prof:
+            in_thread(lambda: tw.ones(2).cos())
+        inner.append(prof)
+
+    with profile() as first:
+        in_thread(second)
+    assert "tw::cos" in names(first)
+    assert "tw::cos" not in names(inner[0])
+    in_thread(second)
+    assert "tw::cos" in names(inner[1])
 
 
 def test_refusals() -> None:

@@ -310,6 +310,8 @@ tw_status run_layer(tw_call* call, uint64_t active) {
 
 }  // namespace
 
+std::atomic<uint64_t> layers_everywhere{0};
+
 void set_view_layers(uint64_t mask) {
   detach_op = find_op("tw::detach");
   view_layers.store(mask, std::memory_order_relaxed);
@@ -354,7 +356,8 @@ tw_status call_op(const tw_op* op, const tw_value* args, uint32_t nargs, tw_valu
   call.rets = rets;
   call.nargs = nargs;
   call.nrets = nrets;
-  call.layers = (tls->include | layers_of(args, nargs)) & ~tls->exclude;
+  const uint64_t included = tls->include | layers_everywhere.load(std::memory_order_relaxed);
+  call.layers = (included | layers_of(args, nargs)) & ~tls->exclude;
   return redispatch(&call);
 }
 

@@ -3,11 +3,16 @@
 
 #include <tensorwright/tw_abi.h>
 
+#include <atomic>
+
 #include "dispatch/op.h"
 
 namespace tw {
 
 tw_status redispatch(tw_call* call);
+
+// Layers that run on every thread, unless it excludes them.
+extern std::atomic<uint64_t> layers_everywhere;
 
 // ---- pieces shared by the files of dispatch/ --------------------------------------------------------------
 

@@ -127,7 +127,7 @@ tw_status tls_mask(tw_tls* tls, uint64_t include, uint64_t exclude, uint64_t pre
 }
 
 tw_status tls_get_mask(tw_tls* tls, uint64_t mask[2]) {
-  mask[0] = tls->include;
+  mask[0] = tls->include | layers_everywhere.load(std::memory_order_relaxed);
   mask[1] = tls->exclude;
   return TW_OK;
 }

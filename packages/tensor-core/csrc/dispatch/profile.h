@@ -1,5 +1,6 @@
 // The profiler: the layer TW_L_PROFILE, one function over all ops. It lies below all others, so that ops that layers
-// add are seen as well, and runs only on threads that include it: elsewhere it costs nothing.
+// add are seen as well, and runs only on threads that include it, or on all while a profile covers them: elsewhere it
+// costs nothing.
 #pragma once
 
 #include <tensorwright/tw_abi_profile.h>
@@ -27,12 +28,18 @@ struct ProfileEvent {
 
 struct ProfileOptions {
   bool shapes = false, stack = false;
+  bool all_threads = false;  // also those without a profile of their own; one profile at a time does so
+};
+
+struct ThreadProfile {
+  int64_t thread = 0;                // as the system numbers it
+  std::vector<ProfileEvent> events;  // in order of beginning
 };
 
 // Starts to record on this thread; throws Error if it records already.
 TW_EXPORT void start_profile(const ProfileOptions& options);
-// What was recorded since, in order of beginning. The layer is off again.
-TW_EXPORT std::vector<ProfileEvent> stop_profile();
+// What was recorded since, this thread's first. The layer is off again.
+TW_EXPORT std::vector<ThreadProfile> stop_profile();
 TW_EXPORT bool profiling();
 TW_EXPORT void begin_span(const char* name, uint32_t kind);
 TW_EXPORT void end_span();

@@ -42,28 +42,34 @@ std::string python_stack() {
   return lines;
 }
 
-void start(bool shapes, bool stack) {
+void start(bool shapes, bool stack, bool all_threads) {
   try {
-    start_profile({shapes, stack});
+    start_profile({shapes, stack, all_threads});
   } catch (const Error& e) {
     raise(g_host->err_set(e.code(), e.what()));
     throw py::error_already_set();
   }
 }
 
-py::list stop() {
-  std::vector<ProfileEvent> events;
-  try {
-    events = stop_profile();
-  } catch (const Error& e) {
-    raise(g_host->err_set(e.code(), e.what()));
-    throw py::error_already_set();
-  }
+py::list rows_of(const std::vector<ProfileEvent>& events) {
   py::list rows;
   for (const ProfileEvent& e : events)
     rows.append(py::make_tuple(e.name, e.kind, e.depth, e.begin, e.wall, e.cpu, e.allocated, e.freed, e.in_use,
                                e.shapes, e.dtypes, e.stack));
   return rows;
+}
+
+py::list stop() {
+  std::vector<ThreadProfile> threads;
+  try {
+    threads = stop_profile();
+  } catch (const Error& e) {
+    raise(g_host->err_set(e.code(), e.what()));
+    throw py::error_already_set();
+  }
+  py::list found;
+  for (const ThreadProfile& thread : threads) found.append(py::make_tuple(thread.thread, rows_of(thread.events)));
+  return found;
 }
 
 }  // namespace
@@ -72,7 +78,7 @@ bool add_profiler(PyObject* module) {
   set_stack_source(python_stack);
   try {
     auto m = py::reinterpret_borrow<py::module_>(module);
-    m.def("profile_start", &start, py::arg("shapes"), py::arg("stack"));
+    m.def("profile_start", &start, py::arg("shapes"), py::arg("stack"), py::arg("all_threads"));
     m.def("profile_stop", &stop);
     m.def("profiling", &profiling);
     m.def("begin_span", [](const char* name) { begin_span(name, TW_PROFILE_USER); }, py::arg("name"));

@@ -262,7 +262,7 @@ def _noting(ops: list[str] | None) -> Iterator[None]:
     if ops is None:
         yield
         return
-    recorder = tw.profiler.profile()
+    recorder = tw.profiler.profile(all_threads=False)
     try:
         with recorder:
             yield

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +29,7 @@ class FunctionEvent:
         input_dtypes: likewise.
         stack: lines of Python, the innermost call first; with ``with_stack``.
         parent: the event that called it.
+        thread: that ran it, as the system numbers it.
     """
 
     name: str
@@ -233,14 +233,19 @@ class EventList(Sequence[FunctionEventAvg]):
 # ---- from what the core recorded --------------------------------------------------------------------------------
 
 
-def events_of(rows: Iterable[tuple[Any, ...]], origin: int) -> list[FunctionEvent]:
-    """Events with their parents, from the core's rows; times count from `origin`."""
+def events_of(threads: Iterable[tuple[int, list[tuple[Any, ...]]]], origin: int) -> list[FunctionEvent]:
+    """Events with their parents, from the core's rows by thread; times count from `origin`."""
+    events = [event for thread, rows in threads for event in _events_of_thread(thread, rows, origin)]
+    return sorted(events, key=lambda event: event.start)
+
+
+def _events_of_thread(thread: int, rows: Iterable[tuple[Any, ...]], origin: int) -> list[FunctionEvent]:
     events: list[FunctionEvent] = []
     open_events: list[FunctionEvent] = []
     for name, kind, depth, begin, wall, cpu, allocated, freed, in_use, shapes, dtypes, stack in rows:
         event = FunctionEvent(
             name, KINDS[kind], (begin - origin) / 1e3, wall / 1e3, cpu / 1e3, allocated, freed, in_use, shapes, dtypes,
-            [line for line in stack.split("\n") if line and not _is_own(line)], thread=threading.get_native_id(),
+            [line for line in stack.split("\n") if line and not _is_own(line)], thread=thread,
         )  # fmt: skip
         del open_events[depth:]
         if open_events:

@@ -140,10 +140,12 @@ _RECORDING = (ProfilerAction.RECORD, ProfilerAction.RECORD_AND_SAVE)
 
 
 class profile:  # noqa: N801
-    """Record the ops that this thread runs inside the ``with`` block.
+    """Record the ops that run inside the ``with`` block.
 
-    Backward passes run on the thread that starts them, so a training step is recorded whole; other threads are not.
-    Nodes of a backward pass show under their names, with the ops they run below them.
+    Ops of other threads are recorded from now until the block ends, unless they have a profile of their own, or another
+    profile of all threads was open before; ``event.thread`` tells them apart. Tables add up threads. What still runs on
+    another thread when the block ends counts until then. Nodes of a backward pass show under their names, with the ops
+    they run below them.
 
     Args:
         activities: ``{ProfilerActivity.CPU}``, or None.
@@ -152,6 +154,7 @@ class profile:  # noqa: N801
         record_shapes: note shapes and dtypes of arguments.
         profile_memory: show bytes in tables and traces.
         with_stack: note the Python stack of each event.
+        all_threads: whether other threads are recorded too.
 
     Raises:
         RuntimeError: if the thread is profiled already.
@@ -176,6 +179,7 @@ class profile:  # noqa: N801
         record_shapes: bool = False,
         profile_memory: bool = False,
         with_stack: bool = False,
+        all_threads: bool = True,
     ) -> None:
         for activity in () if activities is None else activities:
             if activity not in supported_activities():
@@ -183,6 +187,7 @@ class profile:  # noqa: N801
         self._plan = schedule
         self._on_trace_ready = on_trace_ready
         self._shapes, self._memory, self._stacks = record_shapes, profile_memory, with_stack
+        self._all_threads = all_threads
         self.step_num = 0
         self.current_action = ProfilerAction.NONE
         self._events: list[FunctionEvent] = []
@@ -238,7 +243,7 @@ class profile:  # noqa: N801
             if not warmed:
                 self._events = events_of(rows, self._origin)
         if action is not ProfilerAction.NONE and (before is ProfilerAction.NONE or warmed):
-            _C.profile_start(self._shapes, self._stacks)
+            _C.profile_start(self._shapes, self._stacks, self._all_threads)
 
     def __enter__(self) -> profile:
         self.start()
