@@ -2,6 +2,7 @@
 #include "python/config.h"
 
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include "cpu/blas.h"
 #include "cpu/isa.h"
@@ -11,7 +12,9 @@
 #include "python/errors.h"
 #include "python/lazy.h"
 #include "python/tensor_object.h"
+#include "runtime/allocator.h"
 #include "runtime/generator.h"
+#include "runtime/live_tensors.h"
 #include "threads/pool.h"
 
 namespace py = pybind11;
@@ -97,6 +100,42 @@ bool was_interrupted() {
   return PyErr_CheckSignals() != 0;
 }
 
+// The line of the user's program that runs, for the list of large tensors.
+std::string python_line() {
+  Gil gil;
+  PyObject* function = lazy_attribute("tensorwright._memory", "running_line");
+  Ref line(function ? PyObject_CallNoArgs(function) : nullptr);
+  const char* text = line ? PyUnicode_AsUTF8(line.get()) : nullptr;
+  if (text) return text;
+  PyErr_Clear();  // a tensor is made all the same
+  return "";
+}
+
+py::list largest(size_t count) {
+  py::list result;
+  for (const LiveTensor& t : largest_tensors(count)) {
+    py::dict entry;
+    entry["bytes"] = t.bytes;
+    entry["dtype"] = t.dtype;
+    entry["shape"] = py::tuple(py::cast(t.shape));
+    entry["line"] = t.origin.empty() ? py::object(py::none()) : py::str(t.origin);
+    result.append(entry);
+  }
+  return result;
+}
+
+// Memory of tensors; tensorwright/_memory.py speaks of it to users.
+void add_memory(py::module_& m) {
+  m.def("memory_peak", &memory_peak);
+  m.def("reset_memory_peak", &reset_memory_peak);
+  m.def("cached_memory", &cached_memory);
+  m.def("release_cached_memory", &release_cached_memory);
+  m.def("cache_limit", &cache_limit);
+  m.def("set_cache_limit", &set_cache_limit, py::arg("limit"));
+  m.def("largest_tensors", &largest, py::arg("count"));
+  m.def("record_memory", [](bool on) { set_origin_hook(on ? python_line : nullptr); }, py::arg("enabled"));
+}
+
 std::string locate_blas() {
   Gil gil;
   PyObject* function = lazy_attribute("tensorwright._config", "blas_library");
@@ -131,6 +170,7 @@ bool add_config(PyObject* module) {
     m.def("set_generator_state", [](uint64_t seed, uint64_t counter) { set_generator_state({seed, counter}); });
     m.def("load_plugin", &load, py::arg("path"));
     m.def("isa_name", &cpu::isa_name);
+    add_memory(m);
     m.def("blas_description", &cpu::blas_description);
     py::module_::import("atexit").attr("register")(py::cpp_function(&run_exit_hooks));  // while Python still works
     m.attr("ABI_VERSION") = py::make_tuple(TW_ABI_MAJOR, TW_ABI_MINOR);

@@ -2,7 +2,10 @@
 
 #include <pthread.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
@@ -11,6 +14,7 @@
 
 #include "runtime/device.h"
 #include "runtime/error.h"
+#include "runtime/live_tensors.h"
 #include "runtime/thread_state.h"
 
 namespace tw {
@@ -18,9 +22,9 @@ namespace tw {
 namespace {
 
 constexpr size_t kHugePage = size_t{2} << 20;
-constexpr size_t kLargestKept = size_t{64} << 20;
-constexpr size_t kMostKept = size_t{256} << 20;
-constexpr int kMostSmall = 16;  // blocks of one size that a thread keeps
+constexpr size_t kLargestKept = size_t{1} << 30;
+constexpr size_t kZeroedBySystem = size_t{64} << 20;  // bytes from which on fresh pages are cheaper than zeroing
+constexpr int kMostSmall = 16;                        // blocks of one size that a thread keeps
 #if defined(__SANITIZE_ADDRESS__)
 constexpr bool kCaching = false;  // the sanitizer must see every free
 #else
@@ -51,12 +55,19 @@ void* system_allocate(size_t bytes) {
   return data;
 }
 
-constexpr int kLargeClasses = 1 + 4 * (26 - 6);  // up to kLargestKept
+constexpr int kLargeClasses = 1 + 4 * (30 - 6);  // up to kLargestKept
+
+size_t initial_limit() {
+  if (const char* text = std::getenv("TENSORWRIGHT_CACHE_LIMIT")) return std::strtoull(text, nullptr, 10);
+  const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+  const size_t memory = pages > 0 && page > 0 ? static_cast<size_t>(pages) * static_cast<size_t>(page) : 0;
+  return std::min(kLargestKept, memory / 8);
+}
 
 struct LargeBlocks {
   std::mutex mutex;
   std::vector<void*> free[kLargeClasses];
-  size_t kept = 0;
+  size_t kept = 0, limit = initial_limit();
 };
 
 void lock_for_fork();
@@ -86,21 +97,28 @@ void* take_large(SizeClass size) {
 bool keep_large(SizeClass size, void* data) {
   LargeBlocks& large = large_blocks();
   const std::lock_guard<std::mutex> lock(large.mutex);
-  if (large.kept + size.bytes > kMostKept) return false;
+  if (large.kept + size.bytes > large.limit) return false;
   large.free[size.index].push_back(data);
   large.kept += size.bytes;
   return true;
 }
 
-void release_large() {
-  LargeBlocks& large = large_blocks();
-  const std::lock_guard<std::mutex> lock(large.mutex);
+// With the lock held.
+void release_all(LargeBlocks& large) {
   for (std::vector<void*>& list : large.free) {
     for (void* data : list) std::free(data);
     list.clear();
   }
   large.kept = 0;
 }
+
+void release_large() {
+  LargeBlocks& large = large_blocks();
+  const std::lock_guard<std::mutex> lock(large.mutex);
+  release_all(large);
+}
+
+std::atomic<const tw_allocator*> hook{nullptr};
 
 void* take_small(SizeClass size) {
   SmallBlocks& small = thread_state()->small_blocks;
@@ -130,9 +148,14 @@ void SmallBlocks::clear() {
 }
 
 void* host_allocate(size_t bytes) {
-  if (!kCaching || bytes > kLargestKept) return system_allocate(bytes);
+  if (!kCaching || bytes > kLargestKept) {
+    raise_memory_peak(bytes);
+    return system_allocate(bytes);
+  }
   const SizeClass size = size_class(bytes);
-  void* data = size.index < kSmallClasses ? take_small(size) : take_large(size);
+  const bool small = size.index < kSmallClasses;
+  void* data = small ? take_small(size) : take_large(size);
+  if (!small || !data) raise_memory_peak(bytes);
   if (!data) data = system_allocate(size.bytes);
   if (!data) {
     release_cached_memory();
@@ -152,7 +175,7 @@ void host_free(void* data, size_t bytes) {
 void host_zero(void* data, size_t bytes) {
 #if defined(__linux__)
   constexpr size_t kPage = 4096;
-  if (bytes >= kLargestKept) {
+  if (bytes >= kZeroedBySystem) {
     char* first = static_cast<char*>(data);
     const size_t head = (kPage - reinterpret_cast<uintptr_t>(first) % kPage) % kPage;
     const size_t whole = (bytes - head) / kPage * kPage;
@@ -176,6 +199,22 @@ size_t cached_memory() {
   const std::lock_guard<std::mutex> lock(large.mutex);
   return large.kept;
 }
+
+size_t cache_limit() {
+  LargeBlocks& large = large_blocks();
+  const std::lock_guard<std::mutex> lock(large.mutex);
+  return large.limit;
+}
+
+void set_cache_limit(size_t bytes) {
+  LargeBlocks& large = large_blocks();
+  const std::lock_guard<std::mutex> lock(large.mutex);
+  large.limit = bytes;
+  if (large.kept > bytes) release_all(large);
+}
+
+const tw_allocator* allocator_hook() { return hook.load(std::memory_order_acquire); }
+void set_allocator_hook(const tw_allocator* allocator) { hook.store(allocator, std::memory_order_release); }
 
 tw_status device_allocate(uint32_t backend, int32_t index, uint64_t bytes, void** out) {
   const tw_device_if* iface = device_type(backend).iface;

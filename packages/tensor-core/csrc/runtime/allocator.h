@@ -3,7 +3,7 @@
 // first time, for all threads up to a limit.
 #pragma once
 
-#include <tensorwright/tw_abi.h>
+#include <tensorwright/tw_core.h>
 
 #include <cstddef>
 
@@ -20,8 +20,16 @@ void host_free(void* data, size_t bytes);  // bytes as allocated
 void host_zero(void* data, size_t bytes);
 
 // Gives kept memory back to the system: this thread's and the shared one.
-void release_cached_memory();
-size_t cached_memory();  // bytes of the shared cache
+TW_EXPORT void release_cached_memory();
+TW_EXPORT size_t cached_memory();  // bytes of the shared cache
+// How many bytes the shared cache may keep. At start an eighth of the machine's memory, at most 1 GiB, or
+// TENSORWRIGHT_CACHE_LIMIT.
+TW_EXPORT size_t cache_limit();
+TW_EXPORT void set_cache_limit(size_t bytes);
+
+// The allocator that a program has set instead (tw_core.h), or null.
+const tw_allocator* allocator_hook();
+void set_allocator_hook(const tw_allocator* allocator);
 
 // On any device with storage of its own.
 tw_status device_allocate(uint32_t backend, int32_t index, uint64_t bytes, void** out);

@@ -5,6 +5,7 @@
 #include "dispatch/layers.h"
 #include "runtime/allocator.h"
 #include "runtime/error.h"
+#include "runtime/live_tensors.h"
 #include "runtime/thread_state.h"
 
 namespace tw {
@@ -14,8 +15,10 @@ namespace {
 uint32_t* inline_meta_layer(TensorBlock* b) { return handle_count(&b->pub) + 1; }
 
 void free_storage(TensorBlock* b) {
-  if (b->kind == StorageKind::kHost || b->kind == StorageKind::kDevice)
+  if (b->kind == StorageKind::kHost || b->kind == StorageKind::kDevice || b->kind == StorageKind::kHooked) {
     MemoryCounters::add(thread_state()->memory.freed, b->nbytes);
+    if (b->nbytes >= kLargeTensor) unlist_storage(b);
+  }
   switch (b->kind) {
     case StorageKind::kNone:
     case StorageKind::kInline:
@@ -25,6 +28,9 @@ void free_storage(TensorBlock* b) {
       break;
     case StorageKind::kDevice:
       device_free(b->storage.place.backend, b->storage.place.index, b->allocation, b->nbytes);
+      break;
+    case StorageKind::kHooked:
+      b->storage.hooked->release(b->storage.hooked->self, b->allocation, b->nbytes);
       break;
     case StorageKind::kForeign:
       if (b->storage.foreign.deleter) b->storage.foreign.deleter(b->storage.foreign.context);

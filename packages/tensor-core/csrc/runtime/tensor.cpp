@@ -7,6 +7,7 @@
 #include "runtime/dtype.h"
 #include "runtime/error.h"
 #include "runtime/lifetime.h"
+#include "runtime/live_tensors.h"
 #include "runtime/thread_state.h"
 
 namespace tw {
@@ -52,7 +53,9 @@ TensorBlock* new_block(int32_t ndim, tw_dtype dtype, tw_device device, uint32_t 
 }
 
 tw_status no_memory(IntList shape, tw_dtype dtype, uint64_t bytes) {
-  return set_error_text(TW_E_NOMEM, "out of memory: a ", dtype, " tensor of shape ", shape, " takes ", bytes, " bytes");
+  const std::string others = largest_tensors_text();
+  return set_error_text(TW_E_NOMEM, "out of memory: a ", dtype, " tensor of shape ", shape, " takes ", bytes, " bytes",
+                        others.empty() ? "" : "; the largest others are ", others);
 }
 
 // Row-major strides (a dimension of size 0 counts as 1, so that strides stay meaningful) and the numel.
@@ -83,8 +86,10 @@ tw_status bad_shape(IntList shape, tw_dtype dtype) {
 tw_status allocate_storage(TensorBlock* b, uint64_t bytes) {
   b->nbytes = bytes;
   if (b->pub.backend == kBackendCpu) {
-    b->allocation = host_allocate(bytes);
-    b->kind = b->allocation ? StorageKind::kHost : StorageKind::kNone;
+    const tw_allocator* hooked = allocator_hook();
+    b->allocation = hooked ? hooked->allocate(hooked->self, bytes, kDataAlignment) : host_allocate(bytes);
+    b->kind = !b->allocation ? StorageKind::kNone : hooked ? StorageKind::kHooked : StorageKind::kHost;
+    b->storage.hooked = hooked;
     if (!b->allocation) return no_memory({b->pub.dl.shape, size_t(b->pub.dl.ndim)}, b->pub.dl.dtype, bytes);
   } else {
     const tw_status status = device_allocate(b->pub.backend, b->pub.dl.device.index, bytes, &b->allocation);
@@ -92,6 +97,7 @@ tw_status allocate_storage(TensorBlock* b, uint64_t bytes) {
     b->kind = StorageKind::kDevice, b->storage.place = {b->pub.backend, b->pub.dl.device.index};
   }
   MemoryCounters::add(thread_state()->memory.allocated, bytes);
+  if (bytes >= kLargeTensor) list_storage(b);
   return TW_OK;
 }
 

@@ -7,6 +7,7 @@
 // metadata, which dies with the base's last handle.
 #pragma once
 
+#include <tensorwright/tw_core.h>
 #include <tensorwright/tw.hpp>
 
 #include <cstdint>
@@ -16,7 +17,14 @@ namespace tw {
 constexpr int kInlineDims = 6;
 constexpr int64_t kInlineBytes = 64;
 
-enum class StorageKind : uint16_t { kNone, kInline, kHost, kDevice, kForeign };
+enum class StorageKind : uint16_t {
+  kNone,
+  kInline,
+  kHost,
+  kDevice,
+  kForeign,  // another library's memory, borrowed
+  kHooked,   // from the allocator that a program has set
+};
 
 struct MetaEntry {  // metadata of a second, third... layer
   uint32_t layer;
@@ -48,6 +56,7 @@ struct alignas(64) TensorBlock {
       uint32_t backend;
       int32_t index;
     } place;
+    const tw_allocator* hooked;
   } storage;
   unsigned char data[kInlineBytes];
 };

@@ -8,6 +8,18 @@
 extern "C" {
 #endif
 
+/* Memory for tensors on the CPU, instead of the core's own: called from any thread, must not call back. It lives as
+ * long as the process. */
+typedef struct tw_allocator { /* sized */
+  uint32_t size;
+  uint32_t flags;
+  void* self;
+  void*(TW_CALL* allocate)(void* self, uint64_t bytes, uint64_t alignment); /* null when there is none */
+  void(TW_CALL* release)(void* self, void* data, uint64_t bytes);           /* bytes as allocated */
+} tw_allocator;
+#define TW_ALLOCATOR_SIZE_V1 32u
+TW_STATIC_ASSERT(sizeof(tw_allocator) == TW_ALLOCATOR_SIZE_V1);
+
 typedef struct tw_core { /* sized; lives as long as the process */
   uint32_t size;
   uint32_t _pad;
@@ -16,9 +28,14 @@ typedef struct tw_core { /* sized; lives as long as the process */
   /* where to find the BLAS library when it is first needed; the text is copied */
   tw_status(TW_CALL* set_blas)(const char* path);
   tw_status(TW_CALL* set_num_threads)(int32_t n);
+  /* --- since 1.1 --- */
+  /* where storages of CPU tensors of more than 64 bytes come from, from now on; null: the core's own allocator, which
+   * keeps freed blocks. A storage goes back to the allocator that it came from. */
+  tw_status(TW_CALL* set_allocator)(const tw_allocator* allocator);
 } tw_core;
 #define TW_CORE_SIZE_V1 40u
-TW_STATIC_ASSERT(sizeof(tw_core) == TW_CORE_SIZE_V1);
+#define TW_CORE_SIZE_V1_1 48u
+TW_STATIC_ASSERT(sizeof(tw_core) == TW_CORE_SIZE_V1_1);
 
 /* Idempotent, from any thread. */
 TW_EXPORT const tw_core* TW_CALL tw_core_1(void);

@@ -122,6 +122,11 @@ if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
     from tensorwright._config import set_num_threads as set_num_threads
     from tensorwright._config import show_config as show_config
     from tensorwright._lobpcg import lobpcg as lobpcg
+    from tensorwright._memory import empty_cache as empty_cache
+    from tensorwright._memory import memory_stats as memory_stats
+    from tensorwright._memory import record_memory as record_memory
+    from tensorwright._memory import reset_peak_memory as reset_peak_memory
+    from tensorwright._memory import set_cache_limit as set_cache_limit
     from tensorwright._plugins import plugins as plugins
     from tensorwright._printing import get_printoptions as get_printoptions
     from tensorwright._printing import set_printoptions as set_printoptions
@@ -171,6 +176,11 @@ _LAZY = {
     "set_num_threads": "_config",
     "show_config": "_config",
     "lobpcg": "_lobpcg",
+    "empty_cache": "_memory",
+    "memory_stats": "_memory",
+    "record_memory": "_memory",
+    "reset_peak_memory": "_memory",
+    "set_cache_limit": "_memory",
     "plugins": "_plugins",
     "eig": "_removed",
     "lstsq": "_removed",
