@@ -57,3 +57,127 @@ def test_python_threads_share_the_pool() -> None:
     for worker in workers:
         worker.join()
     assert sums == [600000.0] * 80
+
+
+def run(code: str, timeout: float = 60) -> str:
+    """What a fresh interpreter prints, Ctrl-C being answered as in a terminal."""
+    command = [sys.executable, "-c", f"import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n{code}"]
+    return subprocess.run(command, text=True, capture_output=True, check=True, timeout=timeout).stdout
+
+
+def test_a_thousand_children_forked_after_parallel_work() -> None:
+    code = """
+import os, tensorwright as tw
+tw.set_num_threads(2)
+x = tw.ones(100000)
+assert tw.sum(x + x).item() == 2e5
+for _ in range(1000):
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if tw.sum(x + x).item() == 2e5 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+"""
+    run(code, timeout=300)
+
+
+def test_a_forked_child_allocates_and_frees_large_blocks() -> None:
+    code = """
+import os, threading, tensorwright as tw
+stop = threading.Event()
+def work():
+    while not stop.is_set():
+        tw.ones(1 << 20)
+worker = threading.Thread(target=work)
+worker.start()
+for _ in range(50):
+    child = os.fork()
+    if child == 0:
+        tw.ones(1 << 20)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+stop.set()
+worker.join()
+"""
+    run(code)
+
+
+def test_idle_threads_sleep() -> None:
+    code = """
+import time, tensorwright as tw
+tw.set_num_threads(4)
+x = tw.ones(1 << 20)
+tw.sum(x + x)
+time.sleep(0.05)
+before = time.process_time()
+time.sleep(1)
+print(time.process_time() - before)
+"""
+    assert float(run(code)) < 0.1
+
+
+def test_affinity_limits_the_threads() -> None:
+    code = """
+import os
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+import tensorwright as tw
+print(tw.get_num_threads())
+"""
+    assert run(code) == "1\n"
+
+
+def test_linear_algebra_starts_no_threads_of_its_own() -> None:
+    code = """
+import os, tensorwright as tw
+tw.set_num_threads(2)
+x = tw.rand(300, 300) + 300 * tw.eye(300)
+tw.linalg.inv(x @ x)
+print(len(os.listdir("/proc/self/task")))
+"""
+    assert int(run(code)) <= 2
+
+
+def test_an_error_leaves_the_pool_in_use() -> None:
+    code = """
+import os, tensorwright as tw
+tw.set_num_threads(2)
+try:
+    tw.rand(4, 4).gather(0, tw.full((4, 4), 9))
+except IndexError:
+    pass
+tw.ones(1 << 20) + 1
+print(len(os.listdir("/proc/self/task")))
+"""
+    assert run(code) == "2\n"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "x.sort()",
+        "x.cumsum(0)",
+        "x.cummax(0)",
+        "x.exp()",
+        "x.unique()",
+        "tw.randperm(1 << 24)",
+        "x.view(1 << 12, -1) @ x.view(-1, 1 << 12)",
+        "x.view(-1, 64).t().softmax(0)",
+    ],
+)
+def test_ctrl_c_is_answered_inside_of_a_kernel(call: str) -> None:
+    code = f"""
+import os, threading, time, tensorwright as tw
+tw.set_num_threads(2)
+x = tw.rand(1 << 24)
+pressed = []
+def press():
+    time.sleep(0.3)
+    pressed.append(time.perf_counter())
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=press).start()
+try:
+    while True:
+        {call}
+except KeyboardInterrupt:
+    print(time.perf_counter() - pressed[0])
+"""
+    assert float(run(code)) < 5  # a busy machine; the kernel alone would be asked every few milliseconds

@@ -6,6 +6,7 @@
 #include "cpu/element_types.h"
 #include "cpu/staging.h"
 #include "declarations/search.h"
+#include "threads/pool.h"
 
 namespace tw::cpu {
 namespace {
@@ -90,8 +91,11 @@ void histc(TensorRef self, int64_t bins, const Scalar& min, const Scalar& max, T
     const T* values = input.data<T>();
     T low = static_cast<T>(min.real()), high = static_cast<T>(max.real());
     if (low == high && self.numel() > 0) {
-      const auto [least, most] = std::minmax_element(values, values + self.numel());
-      low = *least, high = *most;
+      low = high = values[0];
+      threads::for_pieces(0, self.numel(), [&](int64_t first, int64_t last) {
+        const auto [least, most] = std::minmax_element(values + first, values + last);
+        low = std::min(low, *least), high = std::max(high, *most);
+      });
     }
     if (low == high) low -= 1, high += 1;
     if (!std::isfinite(low) || !std::isfinite(high) || low > high)

@@ -7,6 +7,7 @@
 #include "cpu/random_stream.h"
 #include "cpu/staging.h"
 #include "declarations/random.h"
+#include "threads/pool.h"
 
 namespace tw::cpu {
 namespace {
@@ -140,11 +141,13 @@ void randperm(int64_t n, tw_object* generator, std::optional<tw_dtype>, std::opt
   std::iota(order, order + n, int64_t{0});
   const RandomStream stream(generator, n, 2);
   uint32_t words[kGroupWords];
-  for (int64_t i = 0; i + 1 < n; ++i) {
-    if (i % (kGroupWords / 2) == 0) stream.words(i / (kGroupWords / 2), 1, words);
-    const int64_t left = n - i;
-    std::swap(order[left - 1], order[scaled(wide_word(words, i % (kGroupWords / 2)), static_cast<uint64_t>(left))]);
-  }
+  threads::for_pieces(0, n - 1, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) {
+      if (i % (kGroupWords / 2) == 0) stream.words(i / (kGroupWords / 2), 1, words);
+      const int64_t left = n - i;
+      std::swap(order[left - 1], order[scaled(wide_word(words, i % (kGroupWords / 2)), static_cast<uint64_t>(left))]);
+    }
+  });
   result.commit();
 }
 

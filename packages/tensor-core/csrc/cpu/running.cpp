@@ -5,6 +5,7 @@
 #include "cpu/element_types.h"
 #include "cpu/staging.h"
 #include "declarations/scan.h"
+#include "threads/pool.h"
 
 namespace tw::cpu {
 namespace {
@@ -35,10 +36,12 @@ void running_extremes_of_rows(const DimSplit& s, const T* in, T* values, int64_t
     for (int64_t base = begin * s.size; base < end * s.size; base += s.size) {
       T best = in[base];
       int64_t place = 0;
-      for (int64_t k = 0; k < s.size; ++k) {
-        if (takes_over(in[base + k], best, better)) best = in[base + k], place = k;
-        values[base + k] = best, places[base + k] = place;
-      }
+      threads::for_pieces(0, s.size, [&](int64_t first, int64_t last) {
+        for (int64_t k = first; k < last; ++k) {
+          if (takes_over(in[base + k], best, better)) best = in[base + k], place = k;
+          values[base + k] = best, places[base + k] = place;
+        }
+      });
     }
   });
 }

@@ -4,6 +4,7 @@
 #include "cpu/element_types.h"
 #include "cpu/staging.h"
 #include "declarations/scan.h"
+#include "threads/pool.h"
 
 namespace tw::cpu {
 namespace {
@@ -16,12 +17,14 @@ void scan_bundle(int64_t size, const T* in, T* out, Combine combine) {
   T running[rows];
 #pragma GCC unroll 8
   for (int r = 0; r < rows; ++r) running[r] = out[r * size] = in[r * size];
-  for (int64_t k = 1; k < size; ++k)
+  threads::for_pieces(1, size, [&](int64_t first, int64_t last) {
+    for (int64_t k = first; k < last; ++k)
 #pragma GCC unroll 8
-    for (int r = 0; r < rows; ++r) {
-      running[r] = static_cast<T>(combine(running[r], in[r * size + k]));
-      out[r * size + k] = running[r];
-    }
+      for (int r = 0; r < rows; ++r) {
+        running[r] = static_cast<T>(combine(running[r], in[r * size + k]));
+        out[r * size + k] = running[r];
+      }
+  });
 }
 
 // Lines that are contiguous, a few at a time: one alone would wait for each addition.

@@ -5,8 +5,7 @@
 namespace tw::cpu {
 namespace {
 
-constexpr int64_t kFewItems = 256;        // that a comparison sort takes
-constexpr int64_t kItemsOfChunk = 32768;  // that one thread distributes
+constexpr int64_t kFewItems = 256;  // that a comparison sort takes
 constexpr int kDigits = 256;
 
 // How often each digit occurs in each chunk, turned into where each chunk's items of each digit begin. False, with

@@ -95,15 +95,19 @@ uint64_t key_of(I item) {
   return static_cast<uint64_t>(item >> kPlaceBits<I>);
 }
 
+constexpr int64_t kItemsOfChunk = 32768;  // of a line that is shared among threads
+
 // Items of `count` elements of a line, the first of which has place `first`.
 template <class I, class T>
 void load_items(const T* line, int64_t stride, int64_t first, int64_t count, bool descending, I* items,
                 Key<T> least = 0) {
   const Key<T> flip = static_cast<Key<T>>(descending ? ~Key<T>{0} : Key<T>{0});
-  for (int64_t k = 0; k < count; ++k) {
-    const Key<T> key = static_cast<Key<T>>((order_key(line[(first + k) * stride]) ^ flip) - least);
-    items[k] = static_cast<I>(static_cast<I>(key) << kPlaceBits<I>) | static_cast<I>(first + k);
-  }
+  parallel_for(0, count, kItemsOfChunk, [=](int64_t begin, int64_t end) {
+    for (int64_t k = begin; k < end; ++k) {
+      const Key<T> key = static_cast<Key<T>>((order_key(line[(first + k) * stride]) ^ flip) - least);
+      items[k] = static_cast<I>(static_cast<I>(key) << kPlaceBits<I>) | static_cast<I>(first + k);
+    }
+  });
 }
 
 // Puts items that stand in the order of their places in the order of their keys; `scratch` has room for as many. Long

@@ -24,12 +24,14 @@ void for_each_line(const DimSplit& s, const T* in, int64_t scratch, F&& f) {
 template <class I, class T>
 void write_line(const DimSplit& s, int64_t wanted, const T* line, int64_t outer, int64_t inner, const I* items,
                 T* values, int64_t* places) {
-  const int64_t at = outer * wanted * s.inner + inner;
-  for (int64_t k = 0; k < wanted; ++k) {
-    const int64_t place = place_of(items[k]);
-    values[at + k * s.inner] = line[place * s.inner];
-    places[at + k * s.inner] = place;
-  }
+  const int64_t at = outer * wanted * s.inner + inner, step = s.inner;
+  parallel_for(0, wanted, kItemsOfChunk, [=](int64_t begin, int64_t end) {
+    for (int64_t k = begin; k < end; ++k) {
+      const int64_t place = place_of(items[k]);
+      values[at + k * step] = line[place * step];
+      places[at + k * step] = place;
+    }
+  });
 }
 
 // ---- the first k of a line ------------------------------------------------------------------------------------

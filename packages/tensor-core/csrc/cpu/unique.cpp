@@ -5,6 +5,7 @@
 #include "cpu/sort_keys.h"
 #include "cpu/staging.h"
 #include "declarations/search.h"
+#include "threads/pool.h"
 
 namespace tw::cpu {
 namespace {
@@ -157,7 +158,11 @@ Results unique_dim(TensorRef self, int64_t dim, bool /*sorted: always*/, bool re
   visit_sortable("unique", self.dtype(), [&](auto type) {
     const Slices<typename decltype(type)::type> slices(input, s);
     std::vector<int64_t> order = places_up_to(s.size);
-    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return slices.less(a, b); });
+    uint32_t compared = 0;
+    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+      if (++compared % 65536 == 0) threads::stop_if_interrupted();
+      return slices.less(a, b);
+    });
     groups = grouped(std::move(order), [&](int64_t a, int64_t b) { return slices.same(a, b); });
   });
   return results_of(input, s, with_size(self.shape(), dim, groups.count()), groups, {s.size}, return_inverse,

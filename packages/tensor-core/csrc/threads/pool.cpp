@@ -26,6 +26,19 @@ void pause() {
 #endif
 }
 
+// Marks this thread as busy with a chunk, also while an exception leaves it. A region of one chunk is no such thing:
+// what it calls may use the pool and may be interrupted.
+class Inside {
+ public:
+  explicit Inside(bool shared) : before_(inside_chunk) { inside_chunk |= shared; }
+  ~Inside() { inside_chunk = before_; }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+
+ private:
+  bool before_;
+};
+
 // One parallel region. Lives on its caller's stack; workers touch it only while `active` counts them.
 struct Region {
   void (*f)(void*, int64_t, int64_t);
@@ -38,9 +51,8 @@ struct Region {
     const int64_t chunk = next.fetch_add(1, std::memory_order_relaxed);
     if (chunk >= chunks || cancelled.load(std::memory_order_relaxed)) return false;
     const int64_t b = begin + chunk * grain;
-    inside_chunk = true;
+    const Inside inside(chunks > 1);
     f(context, b, std::min(end, b + grain));
-    inside_chunk = false;
     return true;
   }
 };
@@ -153,13 +165,9 @@ int initial_threads() {
 }
 
 tw_status run_alone(Region& r) {
-  const bool outer = inside_chunk;
   tw_status status = TW_OK;
-  while (status == TW_OK && r.run_one()) {
-    inside_chunk = outer;
-    if (!outer && r.chunks > 1) status = poll();
-  }
-  inside_chunk = outer;
+  while (status == TW_OK && r.run_one())
+    if (!inside_chunk && r.chunks > 1) status = poll();
   return status;
 }
 
@@ -197,6 +205,10 @@ void set_poll_hook(bool (*interrupted)()) { poll_hook.store(interrupted); }
 tw_status poll() {
   bool (*hook)() = poll_hook.load(std::memory_order_relaxed);
   return hook && hook() ? set_error(TW_E_CANCELLED, "interrupted") : TW_OK;
+}
+
+void stop_if_interrupted() {
+  if (!inside_chunk) check(poll());
 }
 
 }  // namespace tw::threads

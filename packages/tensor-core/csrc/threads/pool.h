@@ -32,6 +32,19 @@ bool in_parallel();  // inside a chunk of a parallel_for
 TW_EXPORT void set_poll_hook(bool (*interrupted)());
 tw_status poll();
 
+// Between pieces of a loop that has no parallel regions: throws if the user interrupted. In a chunk of a region it does
+// nothing, since only the thread that runs the op may ask.
+void stop_if_interrupted();
+// f(begin, end) for pieces of a range that have to be done in order.
+template <class F>
+void for_pieces(int64_t begin, int64_t end, F&& f) {
+  constexpr int64_t kPiece = int64_t{1} << 20;  // simple operations: a millisecond or some
+  for (; begin < end; begin += kPiece) {
+    f(begin, begin + kPiece < end ? begin + kPiece : end);
+    stop_if_interrupted();
+  }
+}
+
 // CPUs that this process may use: the smaller of its affinity mask and its cgroup's quota, at least 1.
 TW_EXPORT int available_cpus();
 

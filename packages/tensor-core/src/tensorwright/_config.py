@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import platform
 import sys
 from importlib import metadata
@@ -40,10 +41,15 @@ def set_num_threads(n: int) -> None:
 
 
 def blas_library() -> str:
-    """The path of the OpenBLAS library that the scipy-openblas64 distribution brings."""
-    import scipy_openblas64
+    """The path of the OpenBLAS library that the scipy-openblas64 distribution brings.
 
-    folder = Path(scipy_openblas64.get_lib_dir())
+    The distribution's module is not imported: it would load the library before its settings are made, which then starts
+    threads and chooses kernels by itself.
+    """
+    spec = importlib.util.find_spec("scipy_openblas64")
+    if spec is None or not spec.submodule_search_locations:
+        raise ImportError("there is no scipy_openblas64; pip install scipy-openblas64")
+    folder = Path(spec.submodule_search_locations[0]) / "lib"
     for path in sorted(folder.glob("libscipy_openblas64_*")):
         if path.suffix in (".so", ".dylib", ".dll"):
             return str(path)
