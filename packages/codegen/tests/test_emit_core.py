@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 from tensorwright_codegen.__main__ import main
 from tensorwright_codegen.emit.core import core_output
+from tensorwright_codegen.emit.kernels import load_library
 from tensorwright_codegen.emit.stubs import stubs_output
 from tensorwright_codegen.emit.uniform import holds_for_uniform_operands
+from tensorwright_codegen.expression import emit_tables_header
 from tensorwright_codegen.facets import load_ops, parse_yaml, read_op
 
 FACETS = """\
@@ -80,8 +82,8 @@ def files(facets: Path) -> dict[str, str]:
 def test_the_files(files: dict[str, str]) -> None:
     assert set(files) == {
         "op_specs.cpp", "infer_few.cpp", "op_adapters_few.cpp", "declarations/few.h", "tensorwright/ops.hpp",
-        "tensorwright/ops/few.hpp", "python/bindings.cpp", "kernels/scalar_functions.h", "kernels/pointwise_few_0.cpp",
-        "kernels/reduction_few.cpp", "kernels/kernel_table.cpp",
+        "tensorwright/ops/few.hpp", "python/bindings.cpp", "kernels/scalar_functions.h", "kernels/tables.h",
+        "kernels/pointwise_few_0.cpp", "kernels/reduction_few.cpp", "kernels/kernel_table.cpp",
     }  # fmt: skip
 
 
@@ -189,3 +191,11 @@ def test_constraints_that_uniform_operands_always_meet(rule: str, holds: bool) -
   doc: Sum.
 """
     assert holds_for_uniform_operands(read_op(parse_yaml(text, "x.yaml").items()[0])) is holds
+
+
+def test_tables_of_the_library_are_there_for_kernels(tmp_path: Path) -> None:
+    (tmp_path / "functions").mkdir()
+    (tmp_path / "functions" / "some.expr").write_text("NEAR_ONE = (0.5, -0.25)\nhalf = 0.5\n")
+    header = emit_tables_header(load_library(tmp_path))
+    assert "constexpr double kNearOne[] = {0x1.0000000000000p-1, -0x1.0000000000000p-2};" in header
+    assert "kHalf" not in header  # a number is no table

@@ -1,5 +1,4 @@
 // Indexing and rearranging written over gather, index, index_put, index_select and views.
-#include <tensorwright/checked.hpp>
 #include <tensorwright/ops/comparison.hpp>
 #include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/creation.hpp>
@@ -15,6 +14,7 @@
 #include "declarations/embedding.h"
 #include "declarations/indexing.h"
 #include "runtime/text.h"
+#include "view/geometry.h"
 
 namespace tw::composite {
 
@@ -22,11 +22,9 @@ namespace {
 
 Tensor flat(TensorRef t) { return ops::reshape(t, {t.numel()}); }
 
-size_t position(int64_t dim, int64_t ndim) { return static_cast<size_t>(dim < 0 ? checked::add(dim, ndim) : dim); }
-
 // Indices of one dimension: None for those before it.
-std::vector<tw_tensor*> index_of_dim(TensorRef index, int64_t dim, int64_t ndim) {
-  std::vector<tw_tensor*> indices(position(dim, ndim), nullptr);
+std::vector<tw_tensor*> index_of_dim(const char* op, TensorRef index, int64_t dim, int ndim) {
+  std::vector<tw_tensor*> indices(static_cast<size_t>(view::normalize_dim(op, dim, ndim)), nullptr);
   indices.push_back(index.get());
   return indices;
 }
@@ -38,20 +36,20 @@ Tensor as_vector(TensorRef index) { return index.ndim() == 0 ? ops::unsqueeze(in
 Tensor index_copy(TensorRef self, int64_t dim, TensorRef index, TensorRef source) {
   if (self.ndim() == 0) return ops::reshape(index_copy(flat(self), 0, index, flat(source)), IntList());
   const Tensor vector = as_vector(index);
-  return ops::index_put(self, index_of_dim(vector, dim, self.ndim()), source);
+  return ops::index_put(self, index_of_dim("index_copy", vector, dim, self.ndim()), source);
 }
 
 Tensor index_fill(TensorRef self, int64_t dim, TensorRef index, const Scalar& value) {
   if (self.ndim() == 0) return ops::reshape(index_fill(flat(self), 0, index, value), IntList());
   const Tensor vector = as_vector(index);
-  return ops::index_put(self, index_of_dim(vector, dim, self.ndim()),
+  return ops::index_put(self, index_of_dim("index_fill", vector, dim, self.ndim()),
                         ops::full(IntList(), value, self.dtype(), self.device()));
 }
 
 Tensor take_along_dim(TensorRef self, TensorRef indices, std::optional<int64_t> dim) {
   if (!dim) return ops::gather(flat(self), 0, flat(indices));
   std::vector<int64_t> shape = self.shape().vec(), index_shape = indices.shape().vec();
-  const size_t along = position(*dim, self.ndim());
+  const size_t along = static_cast<size_t>(view::normalize_dim("take_along_dim", *dim, self.ndim()));
   for (size_t d = 0; d < shape.size(); ++d) {
     if (d == along) continue;
     int64_t &a = shape[d], &b = index_shape[d];
@@ -127,7 +125,7 @@ Tensor tile(TensorRef self, IntList dims) {
 
 Tensor repeat_interleave(TensorRef self, int64_t repeats, std::optional<int64_t> dim) {
   const Tensor source = dim ? Tensor::retain(self) : flat(self);
-  const size_t d = position(dim.value_or(0), source.ndim());
+  const auto d = static_cast<size_t>(view::normalize_dim("repeat_interleave", dim.value_or(0), source.ndim()));
   std::vector<int64_t> stretched = source.shape().vec(), merged = stretched;
   stretched.insert(stretched.begin() + static_cast<std::ptrdiff_t>(d) + 1, repeats);
   merged[d] = times(repeats, merged[d], "repeat_interleave", source);

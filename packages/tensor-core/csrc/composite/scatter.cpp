@@ -1,5 +1,4 @@
 // Writing by index over scatter_reduce and index_put.
-#include <tensorwright/checked.hpp>
 #include <tensorwright/ops/comparison.hpp>
 #include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/creation.hpp>
@@ -13,14 +12,13 @@
 
 #include "declarations/scatter.h"
 #include "runtime/text.h"
+#include "view/geometry.h"
 
 namespace tw::composite {
 
 namespace {
 
 std::string_view reduction_named(std::string_view reduce) { return reduce == "add" ? "sum" : "prod"; }
-
-size_t position(int64_t dim, int64_t ndim) { return static_cast<size_t>(dim < 0 ? checked::add(dim, ndim) : dim); }
 
 }  // namespace
 
@@ -42,7 +40,7 @@ Tensor index_reduce(TensorRef self, int64_t dim, TensorRef index, TensorRef sour
     return ops::reshape(vector, IntList());
   }
   std::vector<int64_t> along(static_cast<size_t>(self.ndim()), 1);
-  along[position(dim, self.ndim())] = index.numel();
+  along[static_cast<size_t>(view::normalize_dim("index_reduce", dim, self.ndim()))] = index.numel();
   const Tensor places = ops::expand(ops::reshape(index, along), source.shape());
   return ops::scatter_reduce(self, dim, places, source, reduce, include_self);
 }
@@ -58,7 +56,8 @@ Tensor put(TensorRef self, TensorRef index, TensorRef source, bool accumulate) {
 Tensor index_fill_tensor(TensorRef self, int64_t dim, TensorRef index, TensorRef value) {
   if (self.ndim() == 0) return ops::reshape(index_fill_tensor(ops::reshape(self, {1}), 0, index, value), IntList());
   const Tensor vector = index.ndim() == 0 ? ops::unsqueeze(index, 0) : Tensor::retain(index);
-  std::vector<tw_tensor*> indices(position(dim, self.ndim()), nullptr);
+  const int d = view::normalize_dim("index_fill", dim, self.ndim());
+  std::vector<tw_tensor*> indices(static_cast<size_t>(d), nullptr);
   indices.push_back(vector.get());
   const Tensor number = value.dtype() == self.dtype() ? Tensor::retain(value) : ops::to_dtype(value, self.dtype());
   return ops::index_put(self, indices, number);

@@ -11,11 +11,6 @@ constexpr int64_t kSlotWork = 1 << 22;      // multiplications that are worth a 
 constexpr int64_t kMostSlots = 16;          // partial weight gradients, which are added up in order
 constexpr int64_t kSlotElements = 1 << 22;  // of all of them
 
-template <class T>
-Tensor scratch(int64_t count) {
-  return empty({count}, sizeof(T) == 4 ? kFloat32 : kFloat64);
-}
-
 // Channels of one call of a kernel: two vectors of them, or one at the end.
 struct ChannelBlock {
   int64_t first, count;

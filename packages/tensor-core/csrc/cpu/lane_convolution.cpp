@@ -1,5 +1,6 @@
 #include "cpu/lane_convolution.h"
 
+#include "cpu/channel_runs.h"
 #include "cpu/isa_kernels.h"
 #include "cpu/staging.h"
 
@@ -9,27 +10,8 @@ namespace {
 constexpr int64_t kMostElements = int64_t{1} << 22;  // of one batch of lanes
 constexpr int64_t kTaskSteps = 1 << 14;              // vector operations that are worth a chunk of parallel work
 
-template <class T>
-Tensor scratch(int64_t count) {
-  return empty({count}, sizeof(T) == 4 ? kFloat32 : kFloat64);
-}
-
 int64_t grain_of(int64_t steps_per_task) {
   return std::max<int64_t>(1, kTaskSteps / std::max<int64_t>(steps_per_task, 1));
-}
-
-// Channels in runs of the given size and, for the rest, smaller powers of 2.
-struct ChannelRun {
-  int64_t first;
-  int count;
-};
-std::vector<ChannelRun> runs_of(int64_t channels, int64_t most) {
-  std::vector<ChannelRun> runs;
-  for (int64_t first = 0; first < channels; first += runs.back().count) {
-    while (most > channels - first) most /= 2;
-    runs.push_back({first, static_cast<int>(most)});
-  }
-  return runs;
 }
 
 // All images of a tensor in lanes: [batch][channel][y][x][lane].

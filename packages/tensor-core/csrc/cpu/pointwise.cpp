@@ -89,13 +89,7 @@ Space space_of(const PointwiseOp& op, const tw_call* call) {
   const tw_dl& shape = call->rets[0].u.t->dl;
   Space space(shape.shape, shape.ndim);
   for (int r = 0; r < op.result_count; ++r) space.add(call->rets[r].u.t);
-  for (int k = 0; k < op.operand_count; ++k) {
-    const tw_value& v = call->args[op.operand_args[k]];
-    if (v.tag == TW_TENSOR)
-      space.add(v.u.t);
-    else
-      std::fill_n(space.strides[space.streams++], space.ndim, 0);
-  }
+  for (int k = 0; k < op.operand_count; ++k) space.add(call->args[op.operand_args[k]]);
   space.reorder_by_first();
   return space;
 }

@@ -24,13 +24,7 @@ constexpr int64_t kFewestColumns = 128;  // of one unit of work: shorter rows wa
 Space operand_space(const tw_call* call, const ReductionOp& op) {
   const tw_dl& self = call->args[op.operand_args[0]].u.t->dl;
   Space space(self.shape, self.ndim);
-  for (int k = 0; k < op.operand_count; ++k) {
-    const tw_value& v = call->args[op.operand_args[k]];
-    if (v.tag == TW_TENSOR)
-      space.add(v.u.t);
-    else
-      std::fill_n(space.strides[space.streams++], space.ndim, 0);
-  }
+  for (int k = 0; k < op.operand_count; ++k) space.add(call->args[op.operand_args[k]]);
   return space;
 }
 

@@ -1,5 +1,6 @@
 #include "cpu/row_convolution.h"
 
+#include "cpu/channel_runs.h"
 #include "cpu/correlation.h"
 #include "cpu/staging.h"
 
@@ -10,26 +11,7 @@ constexpr int64_t kSlotWork = 1 << 20;      // multiplications that are worth a 
 constexpr int64_t kMostSlots = 16;          // partial weight gradients of a group, which are added up in order
 constexpr int64_t kSlotElements = 1 << 22;  // of all of them
 
-template <class T>
-Tensor scratch(int64_t count) {
-  return empty({count}, sizeof(T) == 4 ? kFloat32 : kFloat64);
-}
-
 int64_t rounded_up(int64_t count, int64_t unit) { return (count + unit - 1) / unit * unit; }
-
-// Result channels in runs of the given size and, for the rest, smaller powers of 2.
-struct ChannelRun {
-  int64_t first;
-  int count;
-};
-std::vector<ChannelRun> runs_of(int64_t channels, int64_t most) {
-  std::vector<ChannelRun> runs;
-  for (int64_t first = 0; first < channels; first += runs.back().count) {
-    while (most > channels - first) most /= 2;
-    runs.push_back({first, static_cast<int>(most)});
-  }
-  return runs;
-}
 
 // Without strides all rows are one: what lies between them is computed and left out.
 bool is_flat(const Correlation& c) { return c.y.stride == 1 && c.x.stride == 1; }

@@ -22,6 +22,13 @@ void Space::add(const tw_tensor* t) {
   }
 }
 
+void Space::add(const tw_value& operand) {
+  if (operand.tag == TW_TENSOR)
+    add(operand.u.t);
+  else
+    std::fill_n(strides[streams++], ndim, 0);
+}
+
 void Space::reorder_by_first() {
   int order[TW_MAX_NDIM];
   for (int i = 0; i < ndim; ++i) order[i] = i;

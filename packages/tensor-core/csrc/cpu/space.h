@@ -20,6 +20,8 @@ struct Space {
   Space(const int64_t* sizes, int n);
   // Adds a tensor that broadcasts to the shape.
   void add(const tw_tensor* t);
+  // Adds a tensor or, with strides of 0, a number.
+  void add(const tw_value& operand);
   // Orders the dimensions by the strides of stream 0 (its fastest one last), drops those of size 1 and merges
   // neighbours. Afterwards the order of elements is the memory order of stream 0, not the logical one.
   void reorder_by_first();

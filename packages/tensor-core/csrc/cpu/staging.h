@@ -39,6 +39,12 @@ inline bool broadcasts_to(IntList shape, IntList target) {
   return true;
 }
 
+// Memory for numbers in between.
+template <class T>
+Tensor scratch(int64_t count) {
+  return empty({count}, sizeof(T) == 4 ? kFloat32 : kFloat64);
+}
+
 // Where a kernel writes: the result itself, or, if that has another type, a tensor that `commit` casts into it.
 class StagedResult {
  public:

@@ -14,6 +14,7 @@ from ..expression import (
     emit_functions_header,
     emit_pointwise_unit,
     emit_reduction_unit,
+    emit_tables_header,
     parse_expression,
     parse_function_library,
 )
@@ -60,6 +61,7 @@ def emit_kernels(ops: OpSet, folder: Path, out: Output) -> None:
     pointwise = {op: pointwise_kernels(op, library) for op in ops if op.kind is Kind.POINTWISE}
     reductions = {op: reduction_kernels(op, library) for op in ops if op.kind is Kind.REDUCTION}
     out.cpp("kernels/scalar_functions.h", emit_functions_header(library))
+    out.cpp("kernels/tables.h", emit_tables_header(library))
     for name, unit in _units({op: [k for k in ks if k.symbol == _code_of(k)] for op, ks in pointwise.items()}):
         out.cpp(f"kernels/pointwise_{name}.cpp", emit_pointwise_unit(unit))
     for file, folds in _by_file(reductions).items():

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from .cpp import LANES_8, LANES_32, LANES_64, LaneWidth, function, function_name, library_function
+from .cpp import LANES_8, LANES_32, LANES_64, LaneWidth, function, function_name, library_function, number
 from .ir import Function, Program, ScalarType
 from .library import Library
 
@@ -64,6 +64,17 @@ def emit_functions_header(library: Library) -> str:
     forms = [(item, name, width) for item in library.instances() for name, width in _forms(item)]
     parts = [library_function(name, item.program, width) for item, name, width in forms if not _is_complex(item)]
     return _file(["#pragma once", "", "#include <tensorwright/simd/vec.h>"], parts)
+
+
+def emit_tables_header(library: Library) -> str:
+    """`tables.h`: the library's tables in float64, LGAMMA_ONE as kLgammaOne, for C++ that is written by hand."""
+    lines = ["// Tables of ops/functions/*.expr.", "#pragma once", "", "namespace tw::tables {", ""]
+    for names in library.constants.values():
+        for name, table in names.items():
+            if isinstance(table, tuple):
+                values = ", ".join(number(value, ScalarType.F64) for value in table)
+                lines.append(f"constexpr double k{name.title().replace('_', '')}[] = {{{values}}};")
+    return "\n".join([*lines, "", "}  // namespace tw::tables"])
 
 
 def emit_pointwise_unit(kernels: Sequence[PointwiseKernel]) -> str:

@@ -81,11 +81,12 @@ def bounded_sides(name: str, rules: Sequence[str]) -> int:
 
 
 def check_packages(packages: Path, ops: OpSet) -> list[Finding]:
-    """The findings in all native packages."""
+    """The findings in all native packages. The structs of the C ABI describe tensors that exist: their sizes fit."""
     found = []
-    for folder in sorted(path for path in packages.glob("*/csrc") if path.is_dir()):
-        paths = [path for path in folder.rglob("*") if path.suffix in (".cpp", ".h")]
-        found += find_unchecked(paths, ops if (folder.parent / "ops").is_dir() else (), formulas_of(folder.parent))
+    for package in sorted(path.parent for path in packages.glob("*/csrc") if path.is_dir()):
+        files = [path for folder in ("csrc", "include") for path in (package / folder).rglob("*")]
+        paths = [path for path in files if path.suffix in (".cpp", ".h", ".hpp") and path.name != "tw_abi.h"]
+        found += find_unchecked(paths, ops if (package / "ops").is_dir() else (), formulas_of(package))
     return found
 
 

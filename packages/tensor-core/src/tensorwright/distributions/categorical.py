@@ -95,21 +95,10 @@ class Categorical(Distribution):
         return self._enumerated(tw.arange(self._num_events, device=self._param.device), expand)
 
 
-class OneHotCategorical(Distribution):
-    """A categorical distribution whose values are vectors with a single 1."""
+class OverCategories(Distribution):
+    """What is made of draws of the distribution ``_categorical``."""
 
-    arg_constraints: ClassVar[dict[str, Constraint]] = {
-        "probs": constraints.simplex,
-        "logits": constraints.real_vector,
-    }
-    support = constraints.one_hot
-    has_enumerate_support = True
-
-    def __init__(
-        self, probs: Tensor | None = None, logits: Tensor | None = None, validate_args: bool | None = None
-    ) -> None:
-        self._categorical = Categorical(probs, logits, validate_args=validate_args)
-        super().__init__(self._categorical.batch_shape, self._categorical.param_shape[-1:], validate_args=validate_args)
+    _categorical: Categorical
 
     @property
     def probs(self) -> Tensor:
@@ -125,6 +114,23 @@ class OneHotCategorical(Distribution):
     def param_shape(self) -> tw.Size:
         """The shape of the parameter, categories last."""
         return self._categorical.param_shape
+
+
+class OneHotCategorical(OverCategories):
+    """A categorical distribution whose values are vectors with a single 1."""
+
+    arg_constraints: ClassVar[dict[str, Constraint]] = {
+        "probs": constraints.simplex,
+        "logits": constraints.real_vector,
+    }
+    support = constraints.one_hot
+    has_enumerate_support = True
+
+    def __init__(
+        self, probs: Tensor | None = None, logits: Tensor | None = None, validate_args: bool | None = None
+    ) -> None:
+        self._categorical = Categorical(probs, logits, validate_args=validate_args)
+        super().__init__(self._categorical.batch_shape, self._categorical.param_shape[-1:], validate_args=validate_args)
 
     @property
     def mean(self) -> Tensor:
@@ -170,7 +176,7 @@ class OneHotCategoricalStraightThrough(OneHotCategorical):
         return self.sample(sample_shape) + (probs - probs.detach())
 
 
-class Multinomial(Distribution):
+class Multinomial(OverCategories):
     """How often each category comes in ``total_count`` draws."""
 
     arg_constraints: ClassVar[dict[str, Constraint]] = {
@@ -190,21 +196,6 @@ class Multinomial(Distribution):
         self.total_count = total_count
         self._categorical = Categorical(probs, logits, validate_args=validate_args)
         super().__init__(self._categorical.batch_shape, self._categorical.param_shape[-1:], validate_args=validate_args)
-
-    @property
-    def probs(self) -> Tensor:
-        """The probabilities."""
-        return self._categorical.probs
-
-    @property
-    def logits(self) -> Tensor:
-        """Logarithms of the probabilities."""
-        return self._categorical.logits
-
-    @property
-    def param_shape(self) -> tw.Size:
-        """The shape of the parameter, categories last."""
-        return self._categorical.param_shape
 
     @constraints.dependent_property(is_discrete=True, event_dim=1)
     def support(self) -> Any:

@@ -13,8 +13,8 @@ from tensorwright.distributions.constraints import Constraint
 from tensorwright.distributions.distribution import Distribution, ExponentialFamily
 from tensorwright.distributions.gamma_family import Beta, standard_gamma
 from tensorwright.distributions.location_scale import Parameter
-from tensorwright.distributions.multivariate import factor_of_inverse
-from tensorwright.distributions.utils import broadcast_shapes, eye_like, lazy_property, log_diagonal
+from tensorwright.distributions.multivariate import CovarianceForms, given_form
+from tensorwright.distributions.utils import broadcast_shapes, log_diagonal
 
 
 def _multidigamma(x: Tensor, p: int) -> Tensor:
@@ -23,7 +23,7 @@ def _multidigamma(x: Tensor, p: int) -> Tensor:
     return (x.unsqueeze(-1) - steps).digamma().sum(-1)
 
 
-class Wishart(ExponentialFamily):
+class Wishart(CovarianceForms, ExponentialFamily):
     """The distribution of sums of ``df`` outer products of normal vectors of a covariance."""
 
     arg_constraints: ClassVar[dict[str, Constraint]] = {
@@ -44,56 +44,23 @@ class Wishart(ExponentialFamily):
         scale_tril: Tensor | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        given = [m for m in (covariance_matrix, precision_matrix, scale_tril) if m is not None]
-        if len(given) != 1:
-            raise ValueError("Wishart: exactly one of covariance_matrix, precision_matrix and scale_tril must be given")
-        (matrix,) = given
+        name, matrix = given_form(
+            "Wishart", covariance_matrix=covariance_matrix, precision_matrix=precision_matrix, scale_tril=scale_tril
+        )
         if matrix.ndim < 2:
             raise ValueError("Wishart: the matrix must have at least two dimensions")
         degrees = df if isinstance(df, Tensor) else tw.full((), float(df), dtype=matrix.dtype, device=matrix.device)
         batch, event = broadcast_shapes(degrees.shape, matrix.shape[:-2]), matrix.shape[-2:]
         self.df = degrees.expand(batch)
-        expanded = matrix.expand((*batch, *event))
         if bool((degrees <= event[-1] - 1).any()):
             raise ValueError(f"Wishart: df must be greater than {event[-1] - 1}, got {degrees}")
-        if covariance_matrix is not None:
-            self.covariance_matrix = expanded
-        elif precision_matrix is not None:
-            self.precision_matrix = expanded
-        else:
-            self.scale_tril = expanded
+        setattr(self, name, matrix.expand((*batch, *event)))
         super().__init__(batch, event, validate_args=validate_args)
-        if scale_tril is not None:
-            self._unbroadcasted_scale_tril = matrix
-        elif covariance_matrix is not None:
-            self._unbroadcasted_scale_tril = tw.linalg.cholesky(matrix)
-        else:
-            self._unbroadcasted_scale_tril = factor_of_inverse(matrix)
+        self._factorize(name, matrix)
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Wishart:
         factor = self._unbroadcasted_scale_tril.expand((*batch_shape, *self.event_shape))
         return Wishart(self.df.expand(batch_shape), scale_tril=factor, validate_args=self._validate_args)
-
-    def _expanded(self, matrix: Tensor) -> Tensor:
-        return matrix.expand((*self.batch_shape, *self.event_shape))
-
-    @lazy_property
-    def scale_tril(self) -> Tensor:
-        """The lower Cholesky factor of the covariance of the vectors."""
-        return self._expanded(self._unbroadcasted_scale_tril)
-
-    @lazy_property
-    def covariance_matrix(self) -> Tensor:
-        """The covariance of the vectors."""
-        factor = self._unbroadcasted_scale_tril
-        return self._expanded(factor @ factor.mT)
-
-    @lazy_property
-    def precision_matrix(self) -> Tensor:
-        """The inverse of the covariance of the vectors."""
-        factor = self._unbroadcasted_scale_tril
-        inverse = tw.linalg.solve_triangular(factor, eye_like(factor).expand(factor.shape), upper=False)
-        return self._expanded(inverse.mT @ inverse)
 
     @property
     def _degrees(self) -> Tensor:

@@ -35,7 +35,51 @@ def factor_of_inverse(matrix: Tensor) -> Tensor:
     return tw.linalg.solve_triangular(upper.mT, identity, upper=False)
 
 
-class MultivariateNormal(Distribution):
+class CovarianceForms(Distribution):
+    """A distribution with a covariance, given itself, by its inverse, or by its lower factor; the others follow."""
+
+    _unbroadcasted_scale_tril: Tensor
+
+    def _factorize(self, name: str, matrix: Tensor) -> None:
+        """Sets the factor from the form that was given, which the base class has checked."""
+        if name == "scale_tril":
+            self._unbroadcasted_scale_tril = matrix
+        elif name == "covariance_matrix":
+            self._unbroadcasted_scale_tril = tw.linalg.cholesky(matrix)
+        else:
+            self._unbroadcasted_scale_tril = factor_of_inverse(matrix)
+
+    def _expanded(self, matrix: Tensor) -> Tensor:
+        return matrix.expand((*self.batch_shape, *matrix.shape[-2:]))
+
+    @lazy_property
+    def scale_tril(self) -> Tensor:
+        """The lower Cholesky factor of the covariance."""
+        return self._expanded(self._unbroadcasted_scale_tril)
+
+    @lazy_property
+    def covariance_matrix(self) -> Tensor:
+        """The covariance."""
+        factor = self._unbroadcasted_scale_tril
+        return self._expanded(factor @ factor.mT)
+
+    @lazy_property
+    def precision_matrix(self) -> Tensor:
+        """The inverse of the covariance."""
+        factor = self._unbroadcasted_scale_tril
+        inverse = tw.linalg.solve_triangular(factor, eye_like(factor).expand(factor.shape), upper=False)
+        return self._expanded(inverse.mT @ inverse)
+
+
+def given_form(owner: str, **forms: Tensor | None) -> tuple[str, Tensor]:
+    """The one form of the covariance that is not None, and its name."""
+    given = [(name, matrix) for name, matrix in forms.items() if matrix is not None]
+    if len(given) != 1:
+        raise ValueError(f"{owner}: exactly one of covariance_matrix, precision_matrix and scale_tril must be given")
+    return given[0]
+
+
+class MultivariateNormal(CovarianceForms):
     """The multivariate normal distribution, given its covariance, its precision, or the covariance's lower factor."""
 
     arg_constraints: ClassVar[dict[str, Constraint]] = {
@@ -55,30 +99,19 @@ class MultivariateNormal(Distribution):
         scale_tril: Tensor | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        given = [m for m in (covariance_matrix, precision_matrix, scale_tril) if m is not None]
-        if len(given) != 1:
-            raise ValueError(
-                "MultivariateNormal: exactly one of covariance_matrix, precision_matrix and scale_tril must be given"
-            )
-        (matrix,) = given
+        name, matrix = given_form(
+            "MultivariateNormal",
+            covariance_matrix=covariance_matrix,
+            precision_matrix=precision_matrix,
+            scale_tril=scale_tril,
+        )
         if loc.ndim < 1 or matrix.ndim < 2:
             raise ValueError("MultivariateNormal: loc must have at least one dimension, the matrix at least two")
         batch = broadcast_shapes(matrix.shape[:-2], loc.shape[:-1])
-        expanded = matrix.expand((*batch, *matrix.shape[-2:]))
-        if covariance_matrix is not None:
-            self.covariance_matrix = expanded
-        elif precision_matrix is not None:
-            self.precision_matrix = expanded
-        else:
-            self.scale_tril = expanded
         self.loc = loc.expand((*batch, loc.shape[-1]))
+        setattr(self, name, matrix.expand((*batch, *matrix.shape[-2:])))
         super().__init__(batch, self.loc.shape[-1:], validate_args=validate_args)
-        if scale_tril is not None:
-            self._unbroadcasted_scale_tril = matrix
-        elif covariance_matrix is not None:
-            self._unbroadcasted_scale_tril = tw.linalg.cholesky(matrix)
-        else:
-            self._unbroadcasted_scale_tril = factor_of_inverse(matrix)
+        self._factorize(name, matrix)
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> MultivariateNormal:
         size = self.event_shape[0]
@@ -91,27 +124,6 @@ class MultivariateNormal(Distribution):
                 vars(new)[name] = vars(self)[name].expand((*batch_shape, size, size))
         new._batch_shape = tw.Size(batch_shape)
         return new
-
-    def _expanded(self, matrix: Tensor) -> Tensor:
-        return matrix.expand((*self.batch_shape, *self.event_shape, *self.event_shape))
-
-    @lazy_property
-    def scale_tril(self) -> Tensor:
-        """The lower Cholesky factor of the covariance."""
-        return self._expanded(self._unbroadcasted_scale_tril)
-
-    @lazy_property
-    def covariance_matrix(self) -> Tensor:
-        """The covariance."""
-        factor = self._unbroadcasted_scale_tril
-        return self._expanded(factor @ factor.mT)
-
-    @lazy_property
-    def precision_matrix(self) -> Tensor:
-        """The inverse of the covariance."""
-        factor = self._unbroadcasted_scale_tril
-        inverse = tw.linalg.solve_triangular(factor, eye_like(factor).expand(factor.shape), upper=False)
-        return self._expanded(inverse.mT @ inverse)
 
     @property
     def mean(self) -> Tensor:

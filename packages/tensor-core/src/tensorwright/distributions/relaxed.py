@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import tensorwright as tw
 from tensorwright import Tensor
 from tensorwright.distributions import constraints
-from tensorwright.distributions.categorical import Categorical
+from tensorwright.distributions.categorical import Categorical, OverCategories
 from tensorwright.distributions.constraints import Constraint
 from tensorwright.distributions.discrete import _BinaryParameter, one_of
 from tensorwright.distributions.distribution import Distribution
@@ -19,6 +19,27 @@ from tensorwright.distributions.utils import broadcast_all, broadcast_shapes, cl
 
 PARAMETERS: dict[str, Constraint] = {"probs": constraints.unit_interval, "logits": constraints.real}
 VECTORS: dict[str, Constraint] = {"probs": constraints.simplex, "logits": constraints.real_vector}
+
+
+class _Softened(TransformedDistribution):
+    """A relaxed variable, of the distribution of its logarithm or log odds."""
+
+    base_dist: LogitRelaxedBernoulli | ExpRelaxedCategorical
+
+    @property
+    def temperature(self) -> Parameter:
+        """How soft the draws are."""
+        return self.base_dist.temperature
+
+    @property
+    def probs(self) -> Tensor:
+        """The probabilities."""
+        return self.base_dist.probs
+
+    @property
+    def logits(self) -> Tensor:
+        """Logarithms of the probabilities; log odds of a single one."""
+        return self.base_dist.logits
 
 
 class LogitRelaxedBernoulli(_BinaryParameter, Distribution):
@@ -60,13 +81,12 @@ class LogitRelaxedBernoulli(_BinaryParameter, Distribution):
         return temperature.log() + difference - 2 * tw.ops.softplus(difference, 1, float("inf"))
 
 
-class RelaxedBernoulli(TransformedDistribution):
+class RelaxedBernoulli(_Softened):
     """A variable in (0, 1) that nears a Bernoulli one as ``temperature`` nears 0."""
 
     arg_constraints: ClassVar[dict[str, Constraint]] = PARAMETERS
     support = constraints.unit_interval
     has_rsample = True
-    base_dist: LogitRelaxedBernoulli
 
     def __init__(
         self,
@@ -78,23 +98,8 @@ class RelaxedBernoulli(TransformedDistribution):
         base = LogitRelaxedBernoulli(temperature, probs, logits, validate_args=validate_args)
         super().__init__(base, SigmoidTransform(), validate_args=validate_args)
 
-    @property
-    def temperature(self) -> Parameter:
-        """How soft the draws are."""
-        return self.base_dist.temperature
 
-    @property
-    def probs(self) -> Tensor:
-        """Probabilities of 1."""
-        return self.base_dist.probs
-
-    @property
-    def logits(self) -> Tensor:
-        """Log odds of 1."""
-        return self.base_dist.logits
-
-
-class ExpRelaxedCategorical(Distribution):
+class ExpRelaxedCategorical(OverCategories):
     """The logarithm of a RelaxedOneHotCategorical variable (Maddison, Mnih and Teh 2017)."""
 
     arg_constraints: ClassVar[dict[str, Constraint]] = VECTORS
@@ -116,16 +121,6 @@ class ExpRelaxedCategorical(Distribution):
         logits = self.logits.expand((*batch_shape, *self.event_shape))
         return ExpRelaxedCategorical(self.temperature, logits=logits, validate_args=self._validate_args)
 
-    @property
-    def probs(self) -> Tensor:
-        """The probabilities."""
-        return self._categorical.probs
-
-    @property
-    def logits(self) -> Tensor:
-        """Logarithms of the probabilities."""
-        return self._categorical.logits
-
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         u = clamp_probs(_open_uniform(self.logits, self._extended_shape(sample_shape)))
         scores = (self.logits - (-u.log()).log()) / self.temperature
@@ -141,13 +136,12 @@ class ExpRelaxedCategorical(Distribution):
         return score.sum(-1) + scale
 
 
-class RelaxedOneHotCategorical(TransformedDistribution):
+class RelaxedOneHotCategorical(_Softened):
     """A variable on the simplex that nears a one-hot one as ``temperature`` nears 0."""
 
     arg_constraints: ClassVar[dict[str, Constraint]] = VECTORS
     support = constraints.simplex
     has_rsample = True
-    base_dist: ExpRelaxedCategorical
 
     def __init__(
         self,
@@ -158,18 +152,3 @@ class RelaxedOneHotCategorical(TransformedDistribution):
     ) -> None:
         base = ExpRelaxedCategorical(temperature, probs, logits, validate_args=validate_args)
         super().__init__(base, ExpTransform(), validate_args=validate_args)
-
-    @property
-    def temperature(self) -> Parameter:
-        """How soft the draws are."""
-        return self.base_dist.temperature
-
-    @property
-    def probs(self) -> Tensor:
-        """The probabilities."""
-        return self.base_dist.probs
-
-    @property
-    def logits(self) -> Tensor:
-        """Logarithms of the probabilities."""
-        return self.base_dist.logits
