@@ -129,6 +129,8 @@ def plain(stride: int = 1, padding: int = 0, dilation: int = 1, groups: int = 1)
         ((2, 5, 40, 41), (40, 5, 1, 1), plain(stride=2)),  # residues of the stride that no tap reaches
         ((2, 5, 9, 11), (3, 5, 3, 2), plain()),  # in place, row by row
         ((3, 6, 12, 10), (6, 1, 3, 3), plain(padding=1, groups=6)),  # depthwise
+        ((3, 21, 12, 10), (21, 1, 3, 3), plain(padding=1, groups=21)),
+        ((10, 8, 9, 7), (8, 1, 2, 5), plain(stride=3, padding=2, dilation=2, groups=8)),
         ((20, 6, 12, 10), (12, 3, 3, 3), plain(stride=3, padding=2, dilation=2, groups=2)),
         ((2, 2, 5, 5), (2, 2, 1, 1), plain(padding=2)),  # padding that the gradient of the input leaves out
         ((2, 3, 1, 1), (5, 3, 3, 3), plain(padding=1)),  # more kernel than image
@@ -249,6 +251,8 @@ BITS_OF = [
     ((13, 3, 17, 17), (5, 3, 3, 3), plain(stride=2, padding=1)),
     ((2, 24, 30, 30), (17, 24, 1, 1), plain()),
     ((4, 6, 12, 10), (6, 1, 3, 3), plain(padding=1, groups=6)),
+    ((11, 21, 12, 10), (21, 1, 3, 3), plain(padding=1, groups=21)),
+    ((2, 37, 19, 33), (37, 1, 5, 3), plain(stride=2, padding=2, groups=37)),
     ((2, 5, 7, 9, 8), (19, 5, 3, 2, 3), ((2, 1, 2), (1, 1, 0), (1, 1, 1), 1)),
     ((2, 6, 19, 37), (12, 1, 3, 5), ((2, 2), (1, 2), (1, 1), 6)),
     ((2, 20, 9, 33), (1, 20, 3, 3), plain(padding=1)),

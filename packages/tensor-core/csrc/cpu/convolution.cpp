@@ -1,6 +1,8 @@
-// Convolutions and their gradients. Small images are computed with images in the lanes of vectors, few channels with
-// pixels of a row in them, all else with output channels; what a sum adds, and in which order, is the same.
+// Convolutions and their gradients. Small images are computed with images in the lanes of vectors, depthwise ones with
+// channels, few channels with pixels of a row in them, all else with output channels; what a sum adds, and in which
+// order, is the same.
 #include "declarations/convolution.h"
+#include "cpu/depthwise_convolution.h"
 #include "cpu/direct_convolution.h"
 #include "cpu/element_types.h"
 #include "cpu/lane_convolution.h"
@@ -20,9 +22,10 @@ void forward(TensorRef self, TensorRef weight, TensorRef bias, IntList stride, I
   visit_floating("convolution", dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     const bool suits_images = suits_lanes<T>(g, g.out_channels);
-    const auto run = suits_rows<T>(g, false, suits_images) ? row_forward<T>
-                     : suits_images                        ? lane_forward<T>
-                                                           : direct_forward<T>;
+    const auto run = suits_depthwise(g)                      ? depthwise_forward<T>
+                     : suits_rows<T>(g, false, suits_images) ? row_forward<T>
+                     : suits_images                          ? lane_forward<T>
+                                                             : direct_forward<T>;
     run(g, input.data<T>(), weights.data<T>(), biases ? biases.data<T>() : nullptr, result.data<T>());
   });
   result.commit();
@@ -49,9 +52,10 @@ void convolution_backward_input(TensorRef grad, TensorRef weight, IntList input_
   visit_floating("convolution_backward_input", dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     const bool suits_images = suits_lanes<T>(g, g.in_channels);
-    const auto run = suits_rows<T>(g, true, suits_images) ? row_backward_input<T>
-                     : suits_images                       ? lane_backward_input<T>
-                                                          : direct_backward_input<T>;
+    const auto run = suits_depthwise(g)                     ? depthwise_backward_input<T>
+                     : suits_rows<T>(g, true, suits_images) ? row_backward_input<T>
+                     : suits_images                         ? lane_backward_input<T>
+                                                            : direct_backward_input<T>;
     run(g, grads.data<T>(), weights.data<T>(), result.data<T>());
   });
   result.commit();
@@ -65,7 +69,9 @@ void convolution_backward_weight(TensorRef grad, TensorRef self, IntList weight_
   StagedResult result(out, dtype);
   visit_floating("convolution_backward_weight", dtype, [&](auto type) {
     using T = typename decltype(type)::type;
-    const auto run = suits_rows_backward_weight(g) ? row_backward_weight<T> : direct_backward_weight<T>;
+    const auto run = suits_depthwise(g)              ? depthwise_backward_weight<T>
+                     : suits_rows_backward_weight(g) ? row_backward_weight<T>
+                                                     : direct_backward_weight<T>;
     run(g, grads.data<T>(), input.data<T>(), result.data<T>());
   });
   result.commit();

@@ -85,6 +85,10 @@ struct LaneKernels {
   // out[m] = bias[m] + sum over taps of weights[tap][m] * in[tap]
   void (*correlate)(const LanePass& pass, const T* in, int channels, const T* weights, const T* bias, T* out,
                     int64_t out_channel);
+  // With a channel instead of an image in each lane: weights[tap], bias and sums[tap] are vectors.
+  // sums[tap] += the sum over pixels of grad * in[tap]
+  void (*correlate_own)(const LanePass& pass, const T* in, const T* weights, const T* bias, T* out);
+  void (*own_gradient)(const LanePass& pass, const T* in, const T* grad, T* sums);
 };
 
 // Convolution with output channels in the lanes of vectors: a pass computes [pixel][channel] for one or two vectors of
@@ -107,6 +111,7 @@ template <class T>
 struct ConvolutionKernels {
   int64_t lanes;
   void (*pad)(const PaddedPlane& layout, const T* from, T* to);
+  void (*copy_rows)(const T* from, int64_t from_row, int64_t rows, int64_t cols, T* to, int64_t to_row);
   // Planes of `channels` to [pixel][vectors * lanes] and back; lanes beyond the channels are zeros.
   void (*channels_last)(const T* planes, int64_t plane, int64_t channels, int64_t pixels, int vectors, T* out);
   void (*channels_first)(const T* in, int vectors, int64_t channels, int64_t pixels, T* planes, int64_t plane);

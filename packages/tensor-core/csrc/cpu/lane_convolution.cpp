@@ -2,6 +2,7 @@
 
 #include "cpu/channel_runs.h"
 #include "cpu/isa_kernels.h"
+#include "cpu/lane_planes.h"
 #include "cpu/staging.h"
 
 namespace tw::cpu {
@@ -50,13 +51,6 @@ class LaneImages {
   int64_t channels_;
   Tensor data_;
 };
-
-LanePlane input_plane(const ConvolutionGeometry& g) {
-  const auto padded = [](const ConvolutionAxis& a) {
-    return std::max(a.size + a.padding, (a.out - 1) * a.stride + (a.kernel - 1) * a.dilation + 1);
-  };
-  return {g.y.size, g.x.size, g.y.padding, g.x.padding, padded(g.y), padded(g.x)};
-}
 
 // Where the taps of one group's outputs lie, from the pixel under the first tap.
 template <class T>
@@ -153,40 +147,8 @@ void lane_forward(const ConvolutionGeometry& g, const T* input, const T* weight,
 }
 
 // ---- gradient of the input ----------------------------------------------------------------------------------
-// With stride s, input row y (as y + padding = s q + r) meets only the kernel rows k with k * dilation = r mod s, at
-// output rows q - (k * dilation - r) / s. So each residue r is a convolution of its own, without a stride.
 
 namespace {
-
-struct ResidueTap {
-  int64_t tap, back;  // the output it meets lies `back` before q
-};
-struct Residue {
-  int64_t first, count;  // input positions first, first + s, ...
-  int64_t start;         // q of the first
-  std::vector<ResidueTap> taps;
-};
-struct ResidueAxis {
-  std::vector<Residue> residues;
-  int64_t front = 0, behind = 0;  // how far taps reach over the ends of the output
-
-  explicit ResidueAxis(const ConvolutionAxis& a) {
-    for (int64_t r = 0; r < a.stride; ++r) {
-      const int64_t first = ((r - a.padding) % a.stride + a.stride) % a.stride;
-      Residue residue{
-          first, first < a.size ? (a.size - first - 1) / a.stride + 1 : 0, (first + a.padding - r) / a.stride, {}};
-      if (residue.count == 0) continue;
-      for (int64_t k = 0; k < a.kernel; ++k) {
-        if (k * a.dilation % a.stride != r) continue;
-        const int64_t back = (k * a.dilation - r) / a.stride;
-        residue.taps.push_back({k, back});
-        front = std::max(front, back - residue.start);
-        behind = std::max(behind, residue.start + residue.count - 1 - back - (a.out - 1));
-      }
-      residues.push_back(std::move(residue));
-    }
-  }
-};
 
 // One pair of residues: its pass over the gradient's lanes and its weights, [tap][channel] for each run of channels.
 template <class T>
@@ -236,9 +198,7 @@ template <class T>
 void lane_backward_input(const ConvolutionGeometry& g, const T* grad, const T* weight, T* input) {
   const auto& kernels = isa_table<LaneKernels<T>>();
   const ResidueAxis ys(g.y), xs(g.x);
-  const LanePlane plane{
-      g.y.out, g.x.out, ys.front, xs.front, ys.front + g.y.out + ys.behind, xs.front + g.x.out + xs.behind};
-  const LaneImages<T> grads(grad, g.images, g.groups * g.out_channels, plane);
+  const LaneImages<T> grads(grad, g.images, g.groups * g.out_channels, gradient_plane(ys, xs));
   const std::vector<ChannelRun> runs = runs_of(g.in_channels, kernels.output_channels);
   std::vector<ResiduePass<T>> passes;
   for (const Residue& y : ys.residues)

@@ -71,13 +71,11 @@ struct RowData {
 template <class T>
 void place_rows(const Correlation& c, const T* from, int64_t pitch, int64_t first_row, int64_t rows, T* plane,
                 int64_t width) {
-  for (int64_t y = 0; y < rows; ++y, from += pitch) {
-    T* to = plane + (c.y.first + (first_row + y) * c.y.step) * width + c.x.first;
-    if (c.x.step == 1)
-      std::copy_n(from, c.x.results, to);
-    else
-      for (int64_t x = 0; x < c.x.results; ++x) to[x * c.x.step] = from[x];
-  }
+  T* to = plane + (c.y.first + first_row * c.y.step) * width + c.x.first;
+  if (c.x.step == 1)
+    return isa_table<ConvolutionKernels<T>>().copy_rows(from, pitch, rows, c.x.results, to, c.y.step * width);
+  for (int64_t y = 0; y < rows; ++y, from += pitch, to += c.y.step * width)
+    for (int64_t x = 0; x < c.x.results; ++x) to[x * c.x.step] = from[x];
 }
 
 template <class T>

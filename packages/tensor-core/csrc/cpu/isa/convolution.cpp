@@ -130,12 +130,23 @@ TW_INLINE void pad_phase(const PaddedPlane& plane, int64_t shift, const Element<
 template <class V>
 void pad(const PaddedPlane& plane, const Element<V>* from, Element<V>* to) {
   const int64_t length = plane.stride * plane.phase_length;
+  if (plane.stride == 1 && plane.front >= 0 && plane.front + plane.width <= length && plane.width <= 2 * lanes_of<V>) {
+    zero_run<V>((plane.above + plane.rows + plane.below) * length, to);  // cheaper than the ends of each short row
+    to += plane.above * length + plane.front;
+    for (int64_t y = 0; y < plane.rows; ++y) copy_run<V>(from + y * plane.width, plane.width, to + y * length);
+    return;
+  }
   zero_run<V>(plane.above * length, to);
   to += plane.above * length;
   for (int64_t y = 0; y < plane.rows; ++y, from += plane.width)
     for (int64_t phase = 0; phase < plane.stride; ++phase, to += plane.phase_length)
       pad_phase<V>(plane, phase - plane.front, from, to);
   zero_run<V>(plane.below * length, to);
+}
+
+template <class V>
+void copy_rows(const Element<V>* from, int64_t from_row, int64_t rows, int64_t cols, Element<V>* to, int64_t to_row) {
+  for (int64_t y = 0; y < rows; ++y) copy_run<V>(from + y * from_row, cols, to + y * to_row);
 }
 
 // ---- outputs ------------------------------------------------------------------------------------------------
@@ -352,12 +363,24 @@ void accumulate(int64_t n, const Element<V>* from, Element<V>* to) {
 
 extern const cpu::ConvolutionKernels<float> kConvolutionF32;
 extern const cpu::ConvolutionKernels<double> kConvolutionF64;
-const cpu::ConvolutionKernels<float> kConvolutionF32 = {
-    kLanes32,        pad<F32>,         channels_last<F32>, channels_first<F32>, correlate<F32>, weight_gradient<F32>,
-    accumulate<F32>, row_gradient<F32>};
-const cpu::ConvolutionKernels<double> kConvolutionF64 = {
-    kLanes64,        pad<F64>,         channels_last<F64>, channels_first<F64>, correlate<F64>, weight_gradient<F64>,
-    accumulate<F64>, row_gradient<F64>};
+const cpu::ConvolutionKernels<float> kConvolutionF32 = {kLanes32,
+                                                        pad<F32>,
+                                                        copy_rows<F32>,
+                                                        channels_last<F32>,
+                                                        channels_first<F32>,
+                                                        correlate<F32>,
+                                                        weight_gradient<F32>,
+                                                        accumulate<F32>,
+                                                        row_gradient<F32>};
+const cpu::ConvolutionKernels<double> kConvolutionF64 = {kLanes64,
+                                                         pad<F64>,
+                                                         copy_rows<F64>,
+                                                         channels_last<F64>,
+                                                         channels_first<F64>,
+                                                         correlate<F64>,
+                                                         weight_gradient<F64>,
+                                                         accumulate<F64>,
+                                                         row_gradient<F64>};
 
 }  // namespace TW_ISA_NS
 }  // namespace tw

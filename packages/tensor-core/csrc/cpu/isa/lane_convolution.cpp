@@ -43,10 +43,14 @@ void pack(const T<V>* images, int64_t image_stride, int64_t count, int64_t chann
     int64_t y = plane.front_y, x = 0;
     for (int64_t p = 0; p < pixels; p += n) {
       const int rest = static_cast<int>(at_most(pixels - p, n));
-      V rows[n] = {};
-      for (int i = 0; i < count; ++i) {
-        const T<V>* from = images + i * image_stride + p;
-        rows[i] = rest == n ? load<V>(from) : load_first<V>(from, rest);
+      V rows[n];
+      const T<V>* const from = images + p;
+      if (rest == n && count == n) {
+#pragma GCC unroll 16
+        for (int i = 0; i < n; ++i) rows[i] = load<V>(from + i * image_stride);
+      } else {
+#pragma GCC unroll 16
+        for (int i = 0; i < n; ++i) rows[i] = i < count ? load_first<V>(from + i * image_stride, rest) : V{};
       }
       transpose(rows);
       for (int i = 0; i < rest; ++i) {
@@ -63,16 +67,15 @@ void unpack(const T<V>* in, int64_t channels, int64_t pixels, T<V>* images, int6
   for (int64_t c = 0; c < channels; ++c, in += pixels * n, images += pixels)
     for (int64_t p = 0; p < pixels; p += n) {
       const int rest = static_cast<int>(at_most(pixels - p, n));
-      V rows[n] = {};
-      for (int i = 0; i < rest; ++i) rows[i] = load<V>(in + (p + i) * n);
+      V rows[n];
+#pragma GCC unroll 16
+      for (int i = 0; i < n; ++i) rows[i] = i < rest ? load<V>(in + (p + i) * n) : V{};
       transpose(rows);
-      for (int i = 0; i < count; ++i) {
-        T<V>* to = images + i * image_stride + p;
-        if (rest == n)
-          store(to, rows[i]);
-        else
-          store_first(to, rows[i], rest);
-      }
+      T<V>* const to = images + p;
+#pragma GCC unroll 16
+      for (int i = 0; i < n; ++i)
+        if (i < count)
+          rest == n ? store(to + i * image_stride, rows[i]) : store_first(to + i * image_stride, rows[i], rest);
     }
 }
 
@@ -155,12 +158,70 @@ void correlate(const LanePass& pass, const T<V>* in, int channels, const T<V>* w
   }
 }
 
+// ---- a channel in each lane: its own weights, and its own sums over pixels -----------------------------------
+
+template <class V, int N>
+TW_INLINE int64_t own_weight_tiles(const LanePass& pass, int64_t x, const T<V>* in, const T<V>* weights,
+                                   const T<V>* bias, T<V>* out) {
+  constexpr int n = lanes_of<V>;
+  for (; x + N <= pass.cols; x += N) {
+    V sum[N];
+#pragma GCC unroll 8
+    for (int i = 0; i < N; ++i) sum[i] = load<V>(bias);
+    for (int64_t t = 0; t < pass.taps; ++t) {
+      const T<V>* at = in + x * pass.in_step + pass.offsets[t];
+      const V weight = load<V>(weights + t * n);
+#pragma GCC unroll 8
+      for (int i = 0; i < N; ++i) sum[i] = fma(load<V>(at + i * pass.in_step), weight, sum[i]);
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < N; ++i) store(out + (x + i) * pass.out_step, sum[i]);
+  }
+  return x;
+}
+
+template <class V>
+void correlate_own(const LanePass& pass, const T<V>* in, const T<V>* weights, const T<V>* bias, T<V>* out) {
+  for (int64_t y = 0; y < pass.rows; ++y, in += pass.in_row, out += pass.out_row) {
+    const int64_t x = own_weight_tiles<V, 7>(pass, 0, in, weights, bias, out);
+    own_weight_tiles<V, 1>(pass, own_weight_tiles<V, 2>(pass, x, in, weights, bias, out), in, weights, bias, out);
+  }
+}
+
+template <class V, int N>
+TW_INLINE int64_t own_gradient_tiles(const LanePass& pass, int64_t t, const T<V>* in, const T<V>* grad, T<V>* sums) {
+  constexpr int n = lanes_of<V>;
+  for (; t + N <= pass.taps; t += N) {
+    V sum[N];
+    const T<V>* at[N];
+#pragma GCC unroll 9
+    for (int i = 0; i < N; ++i) sum[i] = load<V>(sums + (t + i) * n), at[i] = in + pass.offsets[t + i];
+    for (int64_t y = 0; y < pass.rows; ++y)
+      for (int64_t x = 0; x < pass.cols; ++x) {
+        const V g = load<V>(grad + y * pass.out_row + x * pass.out_step);
+#pragma GCC unroll 9
+        for (int i = 0; i < N; ++i) sum[i] = fma(load<V>(at[i] + y * pass.in_row + x * pass.in_step), g, sum[i]);
+      }
+#pragma GCC unroll 9
+    for (int i = 0; i < N; ++i) store(sums + (t + i) * n, sum[i]);
+  }
+  return t;
+}
+
+template <class V>
+void own_gradient(const LanePass& pass, const T<V>* in, const T<V>* grad, T<V>* sums) {
+  const int64_t t = own_gradient_tiles<V, 9>(pass, 0, in, grad, sums);
+  own_gradient_tiles<V, 1>(pass, own_gradient_tiles<V, 4>(pass, t, in, grad, sums), in, grad, sums);
+}
+
 }  // namespace
 
 extern const cpu::LaneKernels<float> kLanesF32;
 extern const cpu::LaneKernels<double> kLanesF64;
-const cpu::LaneKernels<float> kLanesF32 = {kLanes32, kMostChannels, pack<F32>, unpack<F32>, correlate<F32>};
-const cpu::LaneKernels<double> kLanesF64 = {kLanes64, kMostChannels, pack<F64>, unpack<F64>, correlate<F64>};
+const cpu::LaneKernels<float> kLanesF32 = {kLanes32,       kMostChannels,      pack<F32>,        unpack<F32>,
+                                           correlate<F32>, correlate_own<F32>, own_gradient<F32>};
+const cpu::LaneKernels<double> kLanesF64 = {kLanes64,       kMostChannels,      pack<F64>,        unpack<F64>,
+                                            correlate<F64>, correlate_own<F64>, own_gradient<F64>};
 
 }  // namespace TW_ISA_NS
 }  // namespace tw
