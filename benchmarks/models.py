@@ -12,6 +12,8 @@ The exit status is 1 if losses differ by more than rounding.
 from __future__ import annotations
 
 import argparse
+import functools
+import inspect
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -71,8 +73,9 @@ def nano_gpt(lib: Library, weights: third_party.Weights) -> Losses:
     return losses
 
 
-def mnist(lib: Library, weights: third_party.Weights) -> Losses:
-    module = execute("examples/mnist/main.py", lib)
+def mnist(file: str, lib: Library, weights: third_party.Weights) -> Losses:
+    """Either of the two classifiers of digits, which differ in their network."""
+    module = execute(file, lib)
     model = without_dropout(module.Net())
     same_weights(model, weights, lib)
     options = argparse.Namespace(log_interval=1, dry_run=False)
@@ -80,7 +83,8 @@ def mnist(lib: Library, weights: third_party.Weights) -> Losses:
     module.F, losses = recorded(module.F, "nll_loss")
     module.train(options, model, lib.device("cpu"), image_batches(lib, 8), optimizer, 1)
     train_losses = list(losses)
-    module.test(model, lib.device("cpu"), image_batches(lib, 8))
+    first = [options] if "args" in inspect.signature(module.test).parameters else []
+    module.test(*first, model, lib.device("cpu"), image_batches(lib, 8))
     return train_losses
 
 
@@ -96,6 +100,23 @@ def vae(lib: Library, weights: third_party.Weights) -> Losses:
     train_losses = list(losses)
     module.test(1)
     return train_losses
+
+
+def regression(file: str, make: Callable[[Any], Any], lib: Library, weights: third_party.Weights) -> Losses:
+    """A network of images to images, which learns to give back what it sees, or that enlarged."""
+    model = make(execute(file, lib))
+    same_weights(model, weights, lib)
+    optimizer, losses = lib.optim.Adam(model.parameters(), lr=1e-3), []
+    images = lib.from_numpy(np.random.default_rng(3).random((2, 3 if "style" in file else 1, 16, 16)))
+    for _ in range(STEPS):
+        result = model(images)
+        target = lib.nn.functional.interpolate(images, size=result.shape[2:], mode="bilinear", align_corners=False)
+        loss = lib.nn.functional.mse_loss(result, target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
 
 
 def word_language_model(kind: str) -> Callable[[Library, third_party.Weights], Losses]:
@@ -137,18 +158,30 @@ def time_sequence_prediction(lib: Library, weights: third_party.Weights) -> Loss
 
 PROGRAMS = (
     Program("nanoGPT", nano_gpt),
-    Program("mnist", mnist),
+    Program("mnist", functools.partial(mnist, "examples/mnist/main.py")),
+    Program("mnist_rnn", functools.partial(mnist, "examples/mnist_rnn/main.py")),
     Program("vae", vae),
     *(
         Program(f"word_language_model {kind}", word_language_model(kind))
         for kind in ("LSTM", "GRU", "RNN_TANH", "RNN_RELU", "Transformer")
     ),
     Program("time_sequence_prediction", time_sequence_prediction),
+    Program(
+        "super_resolution", functools.partial(regression, "examples/super_resolution/model.py", lambda m: m.Net(3))
+    ),
+    Program(
+        "fast_neural_style",
+        functools.partial(
+            regression, "examples/fast_neural_style/neural_style/transformer_net.py", lambda m: m.TransformerNet()
+        ),
+    ),
 )
 
 WHOLE = {
     "examples/mnist/main.py": ("--epochs=2", "--batch-size=32"),
+    "examples/mnist_rnn/main.py": ("--epochs=2", "--batch-size=32"),
     "examples/vae/main.py": ("--epochs=2", "--batch-size=64"),
+    "examples/regression/main.py": (),
 }
 
 

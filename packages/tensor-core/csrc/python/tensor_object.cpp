@@ -36,19 +36,20 @@ void dealloc(PyObject* o) {
     PyObject_GC_Del(o);
 }
 
-// Tensor(data) is for subclasses: an existing tensor under their class, or what tensor() makes of the data.
+// A subclass's Tensor(data) is an existing tensor under their class, or what tensor() makes of the data; Tensor itself
+// also takes sizes.
 PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   static const char* const names[] = {"data", nullptr};
   PyObject* data = nullptr;
+  Ref made;
   if (type == &TensorType) {
-    if (PyTuple_GET_SIZE(args) != 1 || (kwargs && PyDict_GET_SIZE(kwargs)))
-      return type_error(
-          "Tensor() takes one argument, the data; tensorwright.tensor() and tensorwright.empty() take more");
-    data = PyTuple_GET_ITEM(args, 0);
+    if (kwargs && PyDict_GET_SIZE(kwargs))
+      return type_error("Tensor() takes no keywords; tensorwright.tensor() and tensorwright.empty() do");
+    made = call_lazy("tensorwright._typed_tensors", "construct", args);
+    if (!(data = made.get())) return nullptr;
   } else if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:Tensor", const_cast<char**>(names), &data)) {
     return nullptr;
   }
-  Ref made;
   if (!data) data = (made = Ref(PyTuple_New(0))).get();
   if (!data) return nullptr;
   if (!is_tensor(data)) {

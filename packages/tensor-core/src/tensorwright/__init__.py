@@ -114,10 +114,12 @@ if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
     from tensorwright import ops as ops
     from tensorwright import optim as optim
     from tensorwright import profiler as profiler
+    from tensorwright import random as random
     from tensorwright import signal as signal
     from tensorwright import special as special
     from tensorwright import testing as testing
     from tensorwright import utils as utils
+    from tensorwright._config import __version__ as __version__
     from tensorwright._config import get_num_threads as get_num_threads
     from tensorwright._config import set_num_threads as set_num_threads
     from tensorwright._config import show_config as show_config
@@ -156,6 +158,16 @@ if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
     from tensorwright._storage import TypedStorage as TypedStorage
     from tensorwright._storage import UntypedStorage as UntypedStorage
     from tensorwright._tensordot import tensordot as tensordot
+    from tensorwright._typed_tensors import BFloat16Tensor as BFloat16Tensor
+    from tensorwright._typed_tensors import BoolTensor as BoolTensor
+    from tensorwright._typed_tensors import ByteTensor as ByteTensor
+    from tensorwright._typed_tensors import CharTensor as CharTensor
+    from tensorwright._typed_tensors import DoubleTensor as DoubleTensor
+    from tensorwright._typed_tensors import FloatTensor as FloatTensor
+    from tensorwright._typed_tensors import HalfTensor as HalfTensor
+    from tensorwright._typed_tensors import IntTensor as IntTensor
+    from tensorwright._typed_tensors import LongTensor as LongTensor
+    from tensorwright._typed_tensors import ShortTensor as ShortTensor
     from tensorwright.amp import autocast as autocast
     from tensorwright.amp import get_autocast_dtype as get_autocast_dtype
     from tensorwright.amp import is_autocast_enabled as is_autocast_enabled
@@ -210,10 +222,21 @@ _LAZY = {
     "TypedStorage": "_storage",
     "tensordot": "_tensordot",
     "UntypedStorage": "_storage",
+    "BFloat16Tensor": "_typed_tensors",
+    "BoolTensor": "_typed_tensors",
+    "ByteTensor": "_typed_tensors",
+    "CharTensor": "_typed_tensors",
+    "DoubleTensor": "_typed_tensors",
+    "FloatTensor": "_typed_tensors",
+    "HalfTensor": "_typed_tensors",
+    "IntTensor": "_typed_tensors",
+    "LongTensor": "_typed_tensors",
+    "ShortTensor": "_typed_tensors",
+    "__version__": "_config",
 }
 _LAZY_MODULES = (
     "accelerator", "amp", "array_api", "backends", "checkpoint", "compat", "cuda", "distributions", "extend", "fft",
-    "linalg", "metrics", "ops", "profiler", "signal", "special", "testing", "utils",
+    "linalg", "metrics", "ops", "profiler", "random", "signal", "special", "testing", "utils",
 )  # fmt: skip
 
 

@@ -64,6 +64,9 @@ def version_of(distribution: str) -> str | None:
         return None
 
 
+__version__ = version_of("tensorwright-tensor-core") or "0"
+
+
 def _config_lines() -> list[tuple[str, str]]:
     lines = [("tensorwright-tensor-core", version_of("tensorwright-tensor-core") or "not installed as a distribution")]
     lines += [(name, version_of(name) or "not installed") for name in _siblings.DISTRIBUTIONS.values()]

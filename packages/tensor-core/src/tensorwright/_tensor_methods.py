@@ -149,9 +149,13 @@ def to_device(self: Tensor, device: DeviceLike, /, *, stream: object = None) -> 
     return self.to(device)
 
 
-def type_(self: Tensor, dtype: DtypeLike | None = None) -> Tensor | str:
-    """The name of the dtype, or the tensor in another dtype."""
-    return f"tensorwright.{self.dtype.name}" if dtype is None else self.to(dtype)
+def type_(self: Tensor, dtype: Any = None) -> Tensor | str:
+    """The name of the dtype, or the tensor in another dtype, which may be a ``LongTensor`` or its name."""
+    if dtype is None:
+        return f"tensorwright.{self.dtype.name}"
+    from tensorwright._typed_tensors import dtype_named
+
+    return self.to(dtype_named(dtype))
 
 
 # ---- copying and pickling --------------------------------------------------------------------------------
