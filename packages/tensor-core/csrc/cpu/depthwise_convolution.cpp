@@ -9,11 +9,6 @@ namespace {
 constexpr int64_t kMostPixels = 16384;  // of a plane: more leave the second-level cache
 constexpr int64_t kSlots = 8;  // partial weight gradients, each of some of the images, which are added up in order
 
-template <class T>
-Tensor scratch(int64_t count) {
-  return empty({count}, sizeof(T) == 4 ? kFloat32 : kFloat64);
-}
-
 // Channels of one image that lie in the lanes of a vector.
 struct ChannelBlock {
   int64_t first, count;

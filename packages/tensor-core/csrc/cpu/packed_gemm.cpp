@@ -100,7 +100,7 @@ class BlockProduct {
   int64_t left_width() const { return ceil_div(kernels_.rows, kernels_.lanes) * kernels_.lanes; }
 
   void pack_left(const Operands<T>& o, const Range& rows, int64_t tiles, const Range& depth) {
-    if (!left_) left_ = scratch(ceil_div(kBlockRows, kernels_.rows) * left_width() * kDepth);
+    if (!left_) left_ = scratch<T>(ceil_div(kBlockRows, kernels_.rows) * left_width() * kDepth);
     for (int64_t i = 0; i < tiles; ++i) {
       const Range part = part_of(rows, i, tiles);
       kernels_.pack(o.left + part.begin * p_.left.row_stride + depth.begin * p_.left.col_stride, p_.left.row_stride,
@@ -127,15 +127,13 @@ class BlockProduct {
       tile.right = from, tile.right_step = p_.right.row_stride;
       return;
     }
-    if (!right_) right_ = scratch(std::min(ceil_div(p_.cols, width_) * width_, kBlockCols) * kDepth);
+    if (!right_) right_ = scratch<T>(std::min(ceil_div(p_.cols, width_) * width_, kBlockCols) * kDepth);
     T* to = right_.template data<T>() + (col - first) * kDepth;
     tile.right = to, tile.right_step = ceil_div(count, kernels_.lanes) * kernels_.lanes;
     if (col - first < packed_cols_) return;
     kernels_.pack(from, p_.right.col_stride, p_.right.row_stride, count, depth.count(), tile.right_step, to);
     packed_cols_ = col - first + count;
   }
-
-  static Tensor scratch(int64_t count) { return empty({count}, sizeof(T) == 4 ? kFloat32 : kFloat64); }
 
   const Gemm& p_;
   const ProductKernels<T>& kernels_;
