@@ -30,6 +30,10 @@ class FailedCall:
         ('matmul', ['other', 'self'], [1], [0])
     """
 
+    op: str
+    operands: dict[str, Tensor | tuple[Tensor, ...]]
+    message: str
+
     def __init__(self, op: str, operands: Mapping[str, Tensor | tuple[Tensor, ...]], message: str) -> None:
         self.op, self.operands, self.message = op, dict(operands), message
 

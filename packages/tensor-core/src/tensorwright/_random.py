@@ -56,6 +56,8 @@ class Generator:
         True
     """
 
+    device: _C.device
+
     def __init__(self, device: DeviceLike = "cpu") -> None:
         self.device = _C.device(device) if isinstance(device, str) else device
         self._seed, self._counter = 0, 0

@@ -174,6 +174,8 @@ class TensorFile(Mapping[str, Tensor]):
         (['bias', 'weight'], (2, 3))
     """
 
+    metadata: dict[str, str]
+
     def __init__(self, path: PathLike | BinaryIO, *, mmap: bool = True) -> None:
         self._mmap = mmap
         self._opened: dict[Path, TensorFile] = {}

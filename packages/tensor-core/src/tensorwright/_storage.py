@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tensorwright import _C
 from tensorwright._arguments import check_tensor
@@ -108,7 +108,7 @@ class UntypedStorage:
             return NotImplemented
         return self.data_ptr() == other.data_ptr() and self.nbytes() == other.nbytes()
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"tensorwright.UntypedStorage({self.nbytes()} bytes on {self.device})"

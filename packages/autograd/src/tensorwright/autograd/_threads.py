@@ -33,6 +33,8 @@ class set_multithreading_enabled:  # noqa: N801 (PyTorch's name)
         False
     """
 
+    mode: bool
+
     def __init__(self, mode: bool) -> None:
         self._before, self.mode = _state.enabled, bool(mode)
         _state.enabled = self.mode

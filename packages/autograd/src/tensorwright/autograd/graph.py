@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 
-from tensorwright import Tensor, ones
+from tensorwright import Op, Tensor, ones
 from tensorwright.autograd._library import op
 
 __all__ = [
@@ -30,7 +30,7 @@ _pop_hooks = op("pop_saved_hooks")
 _hooks_depth = op("saved_hooks_depth")
 _gradient_node = op("gradient_node")
 _edge_tensor = op("edge_tensor")
-current_pass = op("current_pass")  # the number of the pass that runs on this thread, or -1
+current_pass: Op = op("current_pass")  # the number of the pass that runs on this thread, or -1
 _will_run = op("will_run")
 _bump_version = op("bump_version")
 op("set_metadata_factory")(dict)
@@ -200,6 +200,9 @@ class saved_tensors_hooks:  # noqa: N801 (PyTorch's name)
         >>> x.grad.tolist()
         [2.0, 4.0]
     """
+
+    pack_hook: Callable[[Tensor], Any]
+    unpack_hook: Callable[[Any], Tensor]
 
     def __init__(self, pack_hook: Callable[[Tensor], Any], unpack_hook: Callable[[Any], Tensor]) -> None:
         for name, hook in (("pack_hook", pack_hook), ("unpack_hook", unpack_hook)):

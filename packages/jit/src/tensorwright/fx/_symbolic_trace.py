@@ -40,6 +40,8 @@ class Tracer(TracerBase):
         ['input', '0', 'output']
     """
 
+    graph: Graph
+
     proxy_buffer_attributes: bool = False
 
     def __init__(

@@ -65,6 +65,7 @@ class GraphModule(Module):
 
     _code: str
     meta: dict[str, Any]
+    training: bool
 
     def __new__(cls, *args: Any, **kwargs: Any) -> GraphModule:
         own = next(base for base in cls.__mro__ if "_fx_class_of_one" not in base.__dict__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 
 def _refuse(self: object, *args: Any, **kwargs: Any) -> NoReturn:
@@ -20,8 +20,9 @@ class immutable_list(list[Any]):  # noqa: N801  (the field's name)
         True
     """
 
-    append = extend = insert = pop = remove = clear = sort = reverse = _refuse
-    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
+    if not TYPE_CHECKING:
+        append = extend = insert = pop = remove = clear = sort = reverse = _refuse
+        __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(tuple(self))
@@ -38,8 +39,9 @@ class immutable_dict(dict[Any, Any]):  # noqa: N801
         True
     """
 
-    update = pop = popitem = clear = setdefault = _refuse
-    __setitem__ = __delitem__ = __ior__ = _refuse
+    if not TYPE_CHECKING:
+        update = pop = popitem = clear = setdefault = _refuse
+        __setitem__ = __delitem__ = __ior__ = _refuse
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(tuple(self.items()))

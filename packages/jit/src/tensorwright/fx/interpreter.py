@@ -231,6 +231,9 @@ class Transformer(Interpreter):
             return mul
     """
 
+    new_graph: Graph
+    tracer: _TransformerTracer
+
     def __init__(self, module: GraphModule) -> None:
         super().__init__(module)
         self.new_graph = Graph()

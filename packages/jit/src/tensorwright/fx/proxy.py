@@ -130,6 +130,8 @@ class Proxy:
 class Attribute(Proxy):
     """An attribute of a symbolic value: a node of its own only if it is used otherwise than called."""
 
+    tracer: TracerBase
+
     def __init__(self, root: Proxy, name: str) -> None:
         self.root = root
         self.attr = name

@@ -94,7 +94,10 @@ class Hardsigmoid(_InPlaceActivation):
 class LeakyReLU(_Activation):
     """x where positive, else ``negative_slope`` x."""
 
-    shown = ("negative_slope",)
+    negative_slope: float
+    inplace: bool
+
+    shown: tuple[str, ...] = ("negative_slope",)
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__()
@@ -108,7 +111,10 @@ class LeakyReLU(_Activation):
 class ELU(_Activation):
     """x where positive, else ``alpha`` (exp(x) - 1)."""
 
-    shown = ("alpha",)
+    alpha: float
+    inplace: bool
+
+    shown: tuple[str, ...] = ("alpha",)
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
@@ -122,7 +128,10 @@ class ELU(_Activation):
 class CELU(_Activation):
     """x where positive, else ``alpha`` (exp(x / alpha) - 1)."""
 
-    shown = ("alpha",)
+    alpha: float
+    inplace: bool
+
+    shown: tuple[str, ...] = ("alpha",)
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
@@ -136,7 +145,11 @@ class CELU(_Activation):
 class Hardtanh(_Activation):
     """x limited to [min_val, max_val]."""
 
-    shown = ("min_val", "max_val")
+    min_val: float
+    max_val: float
+    inplace: bool
+
+    shown: tuple[str, ...] = ("min_val", "max_val")
 
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
@@ -152,7 +165,7 @@ class Hardtanh(_Activation):
 class GELU(_Activation):
     """x Phi(x); ``approximate="tanh"`` for the tanh form."""
 
-    shown = ("approximate",)
+    shown: tuple[str, ...] = ("approximate",)
 
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()
@@ -166,7 +179,10 @@ class GELU(_Activation):
 class Softplus(_Activation):
     """log(1 + exp(``beta`` x)) / ``beta``."""
 
-    shown = ("beta", "threshold")
+    beta: float
+    threshold: float
+
+    shown: tuple[str, ...] = ("beta", "threshold")
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
@@ -196,7 +212,7 @@ class Tanh(_Activation):
 class Softmax(_Activation):
     """exp(x) over its sum along ``dim``."""
 
-    shown = ("dim",)
+    shown: tuple[str, ...] = ("dim",)
 
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
@@ -284,7 +300,11 @@ class Softshrink(Hardshrink):
 class Threshold(_Activation):
     """x where it exceeds ``threshold``, else ``value``."""
 
-    shown = ("threshold", "value")
+    threshold: float
+    value: float
+    inplace: bool
+
+    shown: tuple[str, ...] = ("threshold", "value")
 
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
         super().__init__()
@@ -298,7 +318,7 @@ class Threshold(_Activation):
 class GLU(_Activation):
     """The first half along ``dim`` times the sigmoid of the second (Dauphin et al. 2017)."""
 
-    shown = ("dim",)
+    shown: tuple[str, ...] = ("dim",)
 
     def __init__(self, dim: int = -1) -> None:
         super().__init__()
@@ -312,7 +332,11 @@ class GLU(_Activation):
 class RReLU(_Activation):
     """x where positive, else x times a slope: random in training (Xu et al. 2015)."""
 
-    shown = ("lower", "upper")
+    lower: float
+    upper: float
+    inplace: bool
+
+    shown: tuple[str, ...] = ("lower", "upper")
 
     def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3, inplace: bool = False) -> None:
         super().__init__()
@@ -331,7 +355,11 @@ class PReLU(_Activation):
         init: where the slopes start.
     """
 
-    shown = ("num_parameters",)
+    num_parameters: int
+    init: float
+    weight: Parameter
+
+    shown: tuple[str, ...] = ("num_parameters",)
 
     def __init__(
         self,

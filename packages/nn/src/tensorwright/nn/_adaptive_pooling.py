@@ -40,7 +40,7 @@ class AdaptiveAvgPool1d(_AdaptiveAvgPool):
         (1, 3, 2)
     """
 
-    function = F.adaptive_avg_pool1d
+    function: ClassVar[Callable[..., Tensor]] = F.adaptive_avg_pool1d
 
 
 class AdaptiveAvgPool2d(_AdaptiveAvgPool):
@@ -52,7 +52,7 @@ class AdaptiveAvgPool2d(_AdaptiveAvgPool):
         (1, 3, 2, 2)
     """
 
-    function = F.adaptive_avg_pool2d
+    function: ClassVar[Callable[..., Tensor]] = F.adaptive_avg_pool2d
 
 
 class AdaptiveAvgPool3d(_AdaptiveAvgPool):
@@ -64,11 +64,13 @@ class AdaptiveAvgPool3d(_AdaptiveAvgPool):
         (1, 3, 2, 2, 2)
     """
 
-    function = F.adaptive_avg_pool3d
+    function: ClassVar[Callable[..., Tensor]] = F.adaptive_avg_pool3d
 
 
 class _AdaptiveMaxPool(Module[[Tensor], Pooled]):
     function: ClassVar[Callable[..., Any]]
+    output_size: OptionalInts
+    return_indices: bool
 
     def __init__(self, output_size: OptionalInts, return_indices: bool = False) -> None:
         super().__init__()
@@ -94,7 +96,7 @@ class AdaptiveMaxPool1d(_AdaptiveMaxPool[Pooled]):
         (1, 3, 2)
     """
 
-    function = F.adaptive_max_pool1d
+    function: ClassVar[Callable[..., Any]] = F.adaptive_max_pool1d
 
 
 class AdaptiveMaxPool2d(_AdaptiveMaxPool[Pooled]):
@@ -108,7 +110,7 @@ class AdaptiveMaxPool2d(_AdaptiveMaxPool[Pooled]):
         (1, 3, 2, 2)
     """
 
-    function = F.adaptive_max_pool2d
+    function: ClassVar[Callable[..., Any]] = F.adaptive_max_pool2d
 
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPool[Pooled]):
@@ -122,12 +124,16 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPool[Pooled]):
         (1, 3, 2, 2, 2)
     """
 
-    function = F.adaptive_max_pool3d
+    function: ClassVar[Callable[..., Any]] = F.adaptive_max_pool3d
 
 
 class _FractionalMaxPool(Module[[Tensor], Pooled]):
     function: ClassVar[Callable[..., Any]]
     dims: ClassVar[int]
+    output_ratio: tuple[float, ...] | None
+    kernel_size: Ints
+    output_size: Ints | None
+    return_indices: bool
 
     def __init__(
         self,
@@ -171,7 +177,7 @@ class FractionalMaxPool2d(_FractionalMaxPool[Pooled]):
         (1, 3, 2, 2)
     """
 
-    function = F.fractional_max_pool2d
+    function: ClassVar[Callable[..., Any]] = F.fractional_max_pool2d
     dims = 2
 
 
@@ -191,13 +197,16 @@ class FractionalMaxPool3d(_FractionalMaxPool[Pooled]):
         (1, 3, 2, 2, 2)
     """
 
-    function = F.fractional_max_pool3d
+    function: ClassVar[Callable[..., Any]] = F.fractional_max_pool3d
     dims = 3
 
 
 class _MaxUnpool(Module[..., Tensor]):
     function: ClassVar[Callable[..., Tensor]]
     dims: ClassVar[int]
+    kernel_size: tuple[int, ...]
+    padding: tuple[int, ...]
+    stride: tuple[int, ...]
 
     def __init__(self, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0) -> None:
         super().__init__()
@@ -226,7 +235,7 @@ class MaxUnpool1d(_MaxUnpool):
         (1, 3, 4)
     """
 
-    function = F.max_unpool1d
+    function: ClassVar[Callable[..., Tensor]] = F.max_unpool1d
     dims = 1
 
 
@@ -240,7 +249,7 @@ class MaxUnpool2d(_MaxUnpool):
         (1, 3, 4, 4)
     """
 
-    function = F.max_unpool2d
+    function: ClassVar[Callable[..., Tensor]] = F.max_unpool2d
     dims = 2
 
 
@@ -254,5 +263,5 @@ class MaxUnpool3d(_MaxUnpool):
         (1, 3, 4, 4, 4)
     """
 
-    function = F.max_unpool3d
+    function: ClassVar[Callable[..., Tensor]] = F.max_unpool3d
     dims = 3

@@ -40,6 +40,17 @@ class AdaptiveLogSoftmaxWithLoss(Module[[Tensor, Tensor], ASMoutput]):
         (4,)
     """
 
+    in_features: int
+    n_classes: int
+    div_value: float
+    head_bias: bool
+    cutoffs: list[int]
+    shortlist_size: int
+    n_clusters: int
+    head_size: int
+    head: Linear
+    tail: ModuleList
+
     def __init__(
         self,
         in_features: int,

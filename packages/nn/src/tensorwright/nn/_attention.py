@@ -41,6 +41,15 @@ class MultiheadAttention(Module[..., tuple[Tensor, Tensor | None]]):
     v_proj_weight: Parameter | None
     bias_k: Parameter | None
     bias_v: Parameter | None
+    embed_dim: int
+    num_heads: int
+    head_dim: int
+    kdim: int
+    vdim: int
+    dropout: float
+    batch_first: bool
+    add_zero_attn: bool
+    out_proj: Linear
 
     def __init__(
         self,

@@ -22,6 +22,11 @@ class NormBase(Module[[Tensor], Tensor]):
     running_mean: Tensor | None
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
+    num_features: int
+    eps: float
+    momentum: float | None
+    affine: bool
+    track_running_stats: bool
 
     def __init__(
         self,
@@ -120,7 +125,7 @@ class BatchNorm1d(BatchNormBase):
         (4, 3)
     """
 
-    ranks = (2, 3)
+    ranks: ClassVar[tuple[int, ...]] = (2, 3)
 
 
 class BatchNorm2d(BatchNormBase):
@@ -131,7 +136,7 @@ class BatchNorm2d(BatchNormBase):
         (4, 3, 5, 5)
     """
 
-    ranks = (4,)
+    ranks: ClassVar[tuple[int, ...]] = (4,)
 
 
 class BatchNorm3d(BatchNormBase):
@@ -142,7 +147,7 @@ class BatchNorm3d(BatchNormBase):
         (4, 3, 2, 5, 5)
     """
 
-    ranks = (5,)
+    ranks: ClassVar[tuple[int, ...]] = (5,)
 
 
 class SyncBatchNorm(BatchNormBase):

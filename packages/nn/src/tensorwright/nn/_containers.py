@@ -261,6 +261,9 @@ class Identity(Module[[Tensor], Tensor]):
 class Flatten(Module[[Tensor], Tensor]):
     """Joins the dimensions ``start_dim`` to ``end_dim``: [N, C, H, W] becomes [N, C*H*W] by default."""
 
+    start_dim: int
+    end_dim: int
+
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
         self.start_dim, self.end_dim = start_dim, end_dim
@@ -276,6 +279,9 @@ class Flatten(Module[[Tensor], Tensor]):
 
 class Unflatten(Module[[Tensor], Tensor]):
     """Splits dimension ``dim`` into ``unflattened_size``."""
+
+    dim: int
+    unflattened_size: tuple[int, ...]
 
     def __init__(self, dim: int, unflattened_size: tuple[int, ...]) -> None:
         super().__init__()

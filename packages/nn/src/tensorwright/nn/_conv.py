@@ -32,6 +32,15 @@ class ConvolutionBase(Module[..., Tensor]):
     """
 
     dims: ClassVar[int]
+    in_channels: int
+    out_channels: int
+    groups: int
+    kernel_size: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    output_padding: tuple[int, ...]
+    padding: str | tuple[int, ...]
+
     transposed: ClassVar[bool] = False
     weight: Parameter
     bias: Parameter | None

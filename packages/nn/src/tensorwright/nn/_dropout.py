@@ -13,6 +13,8 @@ from ._module import Module
 
 class _Dropout(Module[[Tensor], Tensor]):
     function: ClassVar[Callable[..., Tensor]]
+    p: float
+    inplace: bool
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
@@ -36,25 +38,25 @@ class Dropout(_Dropout):
         ValueError: ``p`` outside [0, 1].
     """
 
-    function = F.dropout
+    function: ClassVar[Callable[..., Tensor]] = F.dropout
 
 
 class Dropout1d(_Dropout):
     """Zeroes whole channels of [N, C, L] or [C, L] with probability ``p`` in training (Tompson et al. 2015)."""
 
-    function = F.dropout1d
+    function: ClassVar[Callable[..., Tensor]] = F.dropout1d
 
 
 class Dropout2d(_Dropout):
     """Zeroes whole channels of [N, C, H, W] with probability ``p`` in training; of [N, C, L] as well."""
 
-    function = F.dropout2d
+    function: ClassVar[Callable[..., Tensor]] = F.dropout2d
 
 
 class Dropout3d(_Dropout):
     """Zeroes whole channels of [N, C, D, H, W] or [C, D, H, W] with probability ``p`` in training."""
 
-    function = F.dropout3d
+    function: ClassVar[Callable[..., Tensor]] = F.dropout3d
 
 
 class AlphaDropout(_Dropout):
@@ -63,10 +65,10 @@ class AlphaDropout(_Dropout):
     See Klambauer et al. 2017.
     """
 
-    function = F.alpha_dropout
+    function: ClassVar[Callable[..., Tensor]] = F.alpha_dropout
 
 
 class FeatureAlphaDropout(_Dropout):
     """``AlphaDropout`` of whole channels of [N, C, ...]."""
 
-    function = F.feature_alpha_dropout
+    function: ClassVar[Callable[..., Tensor]] = F.feature_alpha_dropout

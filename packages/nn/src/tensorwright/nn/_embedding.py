@@ -14,6 +14,11 @@ from ._parameter import Parameter
 class _Table(Module[..., Tensor]):
     """Rows that are drawn from N(0, 1), of which one may be the padding's."""
 
+    num_embeddings: int
+    embedding_dim: int
+    padding_idx: int | None
+    weight: Parameter
+
     def __init__(
         self,
         num_embeddings: int,
@@ -72,6 +77,11 @@ class Embedding(_Table):
         >>> Embedding(10, 4)(tw.tensor([[1, 2], [3, 4]])).shape
         (2, 2, 4)
     """
+
+    max_norm: float | None
+    norm_type: float
+    scale_grad_by_freq: bool
+    sparse: bool
 
     def __init__(
         self,
@@ -152,6 +162,12 @@ class EmbeddingBag(_Table):
         >>> EmbeddingBag(10, 4)(tw.tensor([1, 2, 3]), tw.tensor([0, 2])).shape
         (2, 4)
     """
+
+    max_norm: float | None
+    norm_type: float
+    scale_grad_by_freq: bool
+    sparse: bool
+    include_last_offset: bool
 
     def __init__(
         self,

@@ -13,6 +13,8 @@ _ids = itertools.count()
 class RemovableHandle:
     """Removes a hook: by ``remove()``, or at the end of a ``with`` block."""
 
+    id: int
+
     def __init__(self, hooks: dict[int, Any]) -> None:
         self._hooks = hooks
         self.id = next(_ids)

@@ -32,6 +32,7 @@ from ._conv import (
 )
 from ._linear import Linear
 from ._module import Module
+from ._parameter import Parameter
 from ._uninitialized import UninitializedBuffer, UninitializedParameter, is_uninitialized
 
 Ints = int | Sequence[int]
@@ -91,7 +92,11 @@ class LazyLinear(LazyModule, Linear):
         ((5, 2), 3)
     """
 
-    becomes = Linear
+    out_features: int
+    weight: UninitializedParameter
+    in_features: int
+
+    becomes: ClassVar[type[Module]] = Linear
 
     def __init__(
         self,
@@ -131,6 +136,9 @@ def _materialize(value: Tensor | None, shape: tuple[int, ...]) -> None:
 
 
 class _LazyConvolutionBase(LazyModule, ConvolutionBase):
+    weight: Parameter
+    in_channels: int
+
     def _make_parameters(self, bias: bool, device: tw.device | str | None, dtype: tw.dtype | None) -> None:
         self.weight = UninitializedParameter(device=device, dtype=dtype)
         self.register_parameter("bias", UninitializedParameter(device=device, dtype=dtype) if bias else None)
@@ -212,37 +220,37 @@ class _LazyTransposedConvolution(_LazyConvolutionBase, TransposedConvolution):
 class LazyConv1d(_LazyConvolution, Conv1d):
     """A ``Conv1d`` whose in_channels are those of its first input; the other arguments are the same."""
 
-    becomes = Conv1d
+    becomes: ClassVar[type[Module]] = Conv1d
 
 
 class LazyConv2d(_LazyConvolution, Conv2d):
     """A ``Conv2d`` whose in_channels are those of its first input; the other arguments are the same."""
 
-    becomes = Conv2d
+    becomes: ClassVar[type[Module]] = Conv2d
 
 
 class LazyConv3d(_LazyConvolution, Conv3d):
     """A ``Conv3d`` whose in_channels are those of its first input; the other arguments are the same."""
 
-    becomes = Conv3d
+    becomes: ClassVar[type[Module]] = Conv3d
 
 
 class LazyConvTranspose1d(_LazyTransposedConvolution, ConvTranspose1d):
     """A ``ConvTranspose1d`` whose in_channels are those of its first input; the other arguments are the same."""
 
-    becomes = ConvTranspose1d
+    becomes: ClassVar[type[Module]] = ConvTranspose1d
 
 
 class LazyConvTranspose2d(_LazyTransposedConvolution, ConvTranspose2d):
     """A ``ConvTranspose2d`` whose in_channels are those of its first input; the other arguments are the same."""
 
-    becomes = ConvTranspose2d
+    becomes: ClassVar[type[Module]] = ConvTranspose2d
 
 
 class LazyConvTranspose3d(_LazyTransposedConvolution, ConvTranspose3d):
     """A ``ConvTranspose3d`` whose in_channels are those of its first input; the other arguments are the same."""
 
-    becomes = ConvTranspose3d
+    becomes: ClassVar[type[Module]] = ConvTranspose3d
 
 
 # ---- normalisation --------------------------------------------------------------------------------------
@@ -250,6 +258,8 @@ class LazyConvTranspose3d(_LazyTransposedConvolution, ConvTranspose3d):
 
 class _LazyNorm(LazyModule, NormBase):
     """Has a scale, a shift and statistics for the channels of its first input."""
+
+    num_features: int
 
     def __init__(
         self,
@@ -317,34 +327,34 @@ class _LazyInstanceNorm(_LazyNorm):
 class LazyBatchNorm1d(_LazyNorm, BatchNorm1d):
     """A ``BatchNorm1d`` whose num_features are the channels of its first input; the other arguments are the same."""
 
-    becomes = BatchNorm1d
+    becomes: ClassVar[type[Module]] = BatchNorm1d
 
 
 class LazyBatchNorm2d(_LazyNorm, BatchNorm2d):
     """A ``BatchNorm2d`` whose num_features are the channels of its first input; the other arguments are the same."""
 
-    becomes = BatchNorm2d
+    becomes: ClassVar[type[Module]] = BatchNorm2d
 
 
 class LazyBatchNorm3d(_LazyNorm, BatchNorm3d):
     """A ``BatchNorm3d`` whose num_features are the channels of its first input; the other arguments are the same."""
 
-    becomes = BatchNorm3d
+    becomes: ClassVar[type[Module]] = BatchNorm3d
 
 
 class LazyInstanceNorm1d(_LazyInstanceNorm, InstanceNorm1d):
     """A ``InstanceNorm1d`` whose num_features are the channels of its first input; the other arguments are the same."""
 
-    becomes = InstanceNorm1d
+    becomes: ClassVar[type[Module]] = InstanceNorm1d
 
 
 class LazyInstanceNorm2d(_LazyInstanceNorm, InstanceNorm2d):
     """A ``InstanceNorm2d`` whose num_features are the channels of its first input; the other arguments are the same."""
 
-    becomes = InstanceNorm2d
+    becomes: ClassVar[type[Module]] = InstanceNorm2d
 
 
 class LazyInstanceNorm3d(_LazyInstanceNorm, InstanceNorm3d):
     """A ``InstanceNorm3d`` whose num_features are the channels of its first input; the other arguments are the same."""
 
-    becomes = InstanceNorm3d
+    becomes: ClassVar[type[Module]] = InstanceNorm3d

@@ -30,6 +30,9 @@ class Linear(Module[[Tensor], Tensor]):
     """
 
     bias: Parameter | None
+    in_features: int
+    out_features: int
+    weight: Parameter
 
     def __init__(
         self,
@@ -76,6 +79,10 @@ class Bilinear(Module[[Tensor, Tensor], Tensor]):
     """
 
     bias: Parameter | None
+    in1_features: int
+    in2_features: int
+    out_features: int
+    weight: Parameter
 
     def __init__(
         self,

@@ -53,6 +53,9 @@ class CrossEntropyLoss(_WeightedLoss):
         label_smoothing: share of the target that is spread over all classes, in [0, 1].
     """
 
+    ignore_index: int
+    label_smoothing: float
+
     def __init__(
         self,
         weight: Tensor | None = None,
@@ -145,6 +148,8 @@ class BCEWithLogitsLoss(_WeightedLoss):
 class KLDivLoss(_Loss):
     """Kullback-Leibler divergence of the target from log-probabilities; ``"batchmean"`` divides by N."""
 
+    reduction: str
+
     def __init__(
         self,
         size_average: bool | None = None,
@@ -168,6 +173,9 @@ class CTCLoss(_Loss):
         blank: the class that stands for no label.
         zero_infinity: count targets that do not fit into the input as 0.
     """
+
+    blank: int
+    zero_infinity: bool
 
     def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
         super().__init__(reduction=reduction)
@@ -194,6 +202,13 @@ class LinearCrossEntropyLoss(_WeightedLoss):
         label_smoothing: share of the target that is spread over all classes.
         options: how many rows of logits may exist at a time.
     """
+
+    num_classes: int
+    out_features: tuple[int, ...]
+    ignore_index: int | None
+    label_smoothing: float
+    options: LinearCrossEntropyOptions | None
+    linear: Linear
 
     def __init__(
         self,
@@ -305,6 +320,10 @@ class PoissonNLLLoss(_Loss):
         eps: keeps log(0) finite where the input is the rate.
     """
 
+    log_input: bool
+    full: bool
+    eps: float
+
     def __init__(
         self,
         log_input: bool = True,
@@ -329,6 +348,9 @@ class GaussianNLLLoss(_Loss):
         full: add log(2 pi) / 2.
         eps: what variances count as at least.
     """
+
+    full: bool
+    eps: float
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
         super().__init__(reduction=reduction)

@@ -73,6 +73,8 @@ class MultiMarginLoss(_WeightedLoss):
         weight: weight of each class [C].
     """
 
+    margin: float
+
     def __init__(
         self,
         p: int = 1,
@@ -118,6 +120,11 @@ class TripletMarginLoss(_Loss):
         swap: use the positive's distance to the negative where that is smaller.
     """
 
+    margin: float
+    p: float
+    eps: float
+    swap: bool
+
     def __init__(
         self,
         margin: float = 1.0,
@@ -142,6 +149,10 @@ class TripletMarginLoss(_Loss):
 
 class TripletMarginWithDistanceLoss(_Loss):
     """The triplet loss with any distance; the Euclidean one by default."""
+
+    distance_function: Callable[[Tensor, Tensor], Tensor]
+    margin: float
+    swap: bool
 
     def __init__(
         self,
@@ -179,6 +190,9 @@ class CosineSimilarity(Module[[Tensor, Tensor], Tensor]):
         [1.0]
     """
 
+    dim: int
+    eps: float
+
     def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
         super().__init__()
         self.dim, self.eps = dim, eps
@@ -190,6 +204,10 @@ class CosineSimilarity(Module[[Tensor, Tensor], Tensor]):
 
 class PairwiseDistance(Module[[Tensor, Tensor], Tensor]):
     """p-norm of differences of vectors along the last dimension."""
+
+    norm: float
+    eps: float
+    keepdim: bool
 
     def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
         super().__init__()

@@ -28,6 +28,9 @@ class LayerNorm(Module[[Tensor], Tensor]):
 
     weight: Parameter | None
     bias: Parameter | None
+    normalized_shape: tuple[int, ...]
+    eps: float
+    elementwise_affine: bool
 
     def __init__(
         self,
@@ -80,6 +83,9 @@ class RMSNorm(Module[[Tensor], Tensor]):
     """
 
     weight: Parameter | None
+    normalized_shape: tuple[int, ...]
+    eps: float | None
+    elementwise_affine: bool
 
     def __init__(
         self,
@@ -127,6 +133,10 @@ class GroupNorm(Module[[Tensor], Tensor]):
 
     weight: Parameter | None
     bias: Parameter | None
+    num_groups: int
+    num_channels: int
+    eps: float
+    affine: bool
 
     def __init__(
         self,
@@ -177,6 +187,11 @@ class LocalResponseNorm(Module[[Tensor], Tensor]):
         >>> LocalResponseNorm(2)(tw.ones(1, 4, 3, 3)).shape
         (1, 4, 3, 3)
     """
+
+    size: int
+    alpha: float
+    beta: float
+    k: float
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
         super().__init__()

@@ -16,6 +16,7 @@ Ints = int | Sequence[int]
 class _Pad(Module[[Tensor], Tensor]):
     dims: ClassVar[int]
     mode: ClassVar[str]
+    padding: tuple[int, ...]
 
     def __init__(self, padding: Ints) -> None:
         super().__init__()

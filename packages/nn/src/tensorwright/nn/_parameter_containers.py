@@ -215,6 +215,9 @@ class DataParallel(Module):
         dim: the dimension of the batch.
     """
 
+    module: Module
+    dim: int
+
     def __init__(
         self, module: Module, device_ids: list[int] | None = None, output_device: int | None = None, dim: int = 0
     ) -> None:

@@ -16,6 +16,12 @@ Ints = int | Sequence[int]
 
 class _MaxPool(Module[[Tensor], Pooled]):
     function: ClassVar[Callable[..., Any]]
+    kernel_size: Ints
+    padding: Ints
+    dilation: Ints
+    stride: Ints
+    return_indices: bool
+    ceil_mode: bool
 
     def __init__(
         self,
@@ -54,7 +60,7 @@ class MaxPool1d(_MaxPool[Pooled]):
         (1, 3, 2)
     """
 
-    function = F.max_pool1d
+    function: ClassVar[Callable[..., Any]] = F.max_pool1d
 
 
 class MaxPool2d(_MaxPool[Pooled]):
@@ -75,7 +81,7 @@ class MaxPool2d(_MaxPool[Pooled]):
         (1, 3, 2, 2)
     """
 
-    function = F.max_pool2d
+    function: ClassVar[Callable[..., Any]] = F.max_pool2d
 
 
 class MaxPool3d(_MaxPool[Pooled]):
@@ -87,7 +93,7 @@ class MaxPool3d(_MaxPool[Pooled]):
         (1, 3, 2, 2, 2)
     """
 
-    function = F.max_pool3d
+    function: ClassVar[Callable[..., Any]] = F.max_pool3d
 
 
 class AvgPool1d(Module[[Tensor], Tensor]):
@@ -98,6 +104,12 @@ class AvgPool1d(Module[[Tensor], Tensor]):
         >>> AvgPool1d(2)(tw.ones(1, 3, 4)).shape
         (1, 3, 2)
     """
+
+    kernel_size: tuple[int, ...]
+    padding: tuple[int, ...]
+    stride: tuple[int, ...]
+    ceil_mode: bool
+    count_include_pad: bool
 
     def __init__(
         self,
@@ -127,6 +139,12 @@ def _single(value: Ints) -> tuple[int, ...]:
 
 class _AvgPool(Module[[Tensor], Tensor]):
     function: ClassVar[Callable[..., Tensor]]
+    kernel_size: Ints
+    padding: Ints
+    stride: Ints
+    ceil_mode: bool
+    count_include_pad: bool
+    divisor_override: int | None
 
     def __init__(
         self,
@@ -176,7 +194,7 @@ class AvgPool2d(_AvgPool):
         (1, 3, 2, 2)
     """
 
-    function = F.avg_pool2d
+    function: ClassVar[Callable[..., Tensor]] = F.avg_pool2d
 
 
 class AvgPool3d(_AvgPool):
@@ -188,11 +206,15 @@ class AvgPool3d(_AvgPool):
         (1, 3, 2, 2, 2)
     """
 
-    function = F.avg_pool3d
+    function: ClassVar[Callable[..., Tensor]] = F.avg_pool3d
 
 
 class _LPPool(Module[[Tensor], Tensor]):
     function: ClassVar[Callable[..., Tensor]]
+    norm_type: float
+    kernel_size: Ints
+    stride: Ints | None
+    ceil_mode: bool
 
     def __init__(
         self, norm_type: float, kernel_size: Ints, stride: Ints | None = None, ceil_mode: bool = False
@@ -227,7 +249,7 @@ class LPPool1d(_LPPool):
         (1, 3, 2)
     """
 
-    function = F.lp_pool1d
+    function: ClassVar[Callable[..., Tensor]] = F.lp_pool1d
 
 
 class LPPool2d(_LPPool):
@@ -239,7 +261,7 @@ class LPPool2d(_LPPool):
         (1, 3, 2, 2)
     """
 
-    function = F.lp_pool2d
+    function: ClassVar[Callable[..., Tensor]] = F.lp_pool2d
 
 
 class LPPool3d(_LPPool):
@@ -251,4 +273,4 @@ class LPPool3d(_LPPool):
         (1, 3, 2, 2, 2)
     """
 
-    function = F.lp_pool3d
+    function: ClassVar[Callable[..., Tensor]] = F.lp_pool3d

@@ -33,6 +33,16 @@ class RNNBase(Module[..., tuple[Any, State]]):
         proj_size: size that the hidden state of an LSTM is projected to, if not 0 (Sak et al. 2014).
     """
 
+    mode: str
+    input_size: int
+    hidden_size: int
+    num_layers: int
+    bias: bool
+    batch_first: bool
+    dropout: float
+    bidirectional: bool
+    proj_size: int
+
     def __init__(
         self,
         mode: str,

@@ -18,6 +18,9 @@ class RNNCellBase(Module[..., R]):
 
     bias_ih: Parameter | None
     bias_hh: Parameter | None
+    input_size: int
+    hidden_size: int
+    bias: bool
 
     def __init__(
         self,

@@ -50,10 +50,16 @@ def _is_causal(mask: Tensor | None, said: bool | None) -> bool:
 class _Layer(Module[..., Tensor]):
     """What layers of encoders and decoders have in common: the small network."""
 
+    self_attn: MultiheadAttention
     linear1: Linear
-    linear2: Linear
     dropout: Dropout
+    linear2: Linear
+    norm1: LayerNorm
+    norm2: LayerNorm
+    dropout1: Dropout
+    dropout2: Dropout
     activation: Callable[[Tensor], Tensor]
+
     norm_first: bool
 
     def _network(self, x: Tensor) -> Tensor:
@@ -154,6 +160,10 @@ class TransformerDecoderLayer(_Layer):
         (3, 5, 8)
     """
 
+    multihead_attn: MultiheadAttention
+    norm3: LayerNorm
+    dropout3: Dropout
+
     def __init__(
         self,
         d_model: int,
@@ -220,6 +230,10 @@ class TransformerEncoder(Module[..., Tensor]):
         enable_nested_tensor, mask_check: accepted; they have no effect.
     """
 
+    layers: ModuleList
+    enable_nested_tensor: bool
+    mask_check: bool
+
     def __init__(
         self,
         encoder_layer: Module,
@@ -250,6 +264,8 @@ class TransformerEncoder(Module[..., Tensor]):
 
 class TransformerDecoder(Module[..., Tensor]):
     """Copies of a decoder layer, one after the other; arguments as of ``TransformerEncoder``."""
+
+    layers: ModuleList
 
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
         super().__init__()
@@ -307,6 +323,12 @@ class Transformer(Module[..., Tensor]):
         >>> model(tw.randn(3, 7, 8), tw.randn(3, 5, 8)).shape
         (3, 5, 8)
     """
+
+    encoder: Module[..., Any]
+    decoder: Module[..., Any]
+    d_model: int
+    nhead: int
+    batch_first: bool
 
     def __init__(
         self,

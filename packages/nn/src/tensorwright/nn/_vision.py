@@ -29,6 +29,10 @@ class Upsample(Module[[Tensor], Tensor]):
         (1, 3, 8, 8)
     """
 
+    size: Ints | None
+    mode: str
+    align_corners: bool | None
+
     def __init__(
         self,
         size: Ints | None = None,
@@ -147,6 +151,11 @@ class Unfold(Module[[Tensor], Tensor]):
         (1, 12, 9)
     """
 
+    kernel_size: Ints
+    dilation: Ints
+    padding: Ints
+    stride: Ints
+
     def __init__(self, kernel_size: Ints, dilation: Ints = 1, padding: Ints = 0, stride: Ints = 1) -> None:
         super().__init__()
         self.kernel_size, self.dilation, self.padding, self.stride = kernel_size, dilation, padding, stride
@@ -168,6 +177,12 @@ class Fold(Module[[Tensor], Tensor]):
         >>> Fold((4, 4), 2)(tw.ones(1, 12, 9)).shape
         (1, 3, 4, 4)
     """
+
+    output_size: Ints
+    kernel_size: Ints
+    dilation: Ints
+    padding: Ints
+    stride: Ints
 
     def __init__(
         self, output_size: Ints, kernel_size: Ints, dilation: Ints = 1, padding: Ints = 0, stride: Ints = 1

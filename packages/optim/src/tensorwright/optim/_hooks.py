@@ -14,6 +14,8 @@ _ids = itertools.count()
 class RemovableHandle:
     """Removes a hook: by ``remove()``, or at the end of a ``with`` block."""
 
+    id: int
+
     def __init__(self, hooks: dict[int, Hook], hook: Hook) -> None:
         self._hooks, self.id = hooks, next(_ids)
         hooks[self.id] = hook
@@ -41,7 +43,7 @@ class Hooked:
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "step" in cls.__dict__:
-            cls.step = _hooked(cls.__dict__["step"])  # type: ignore[attr-defined]
+            type.__setattr__(cls, "step", _hooked(cls.__dict__["step"]))
 
     def _register(self, kind: str, hook: Hook) -> RemovableHandle:
         return RemovableHandle(self._hooks.setdefault(kind, {}), hook)

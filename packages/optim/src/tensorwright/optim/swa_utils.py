@@ -80,6 +80,10 @@ class AveragedModel(Module):
     """
 
     n_averaged: Tensor
+    module: Module[..., Any]
+    avg_fn: Average | None
+    multi_avg_fn: AverageAll | None
+    use_buffers: bool
 
     def __init__(
         self,
@@ -154,6 +158,8 @@ class SWALR(LRScheduler):
         anneal_strategy: ``"cos"`` or ``"linear"``.
         last_epoch: of an earlier run.
     """
+
+    anneal_epochs: int
 
     def __init__(
         self,

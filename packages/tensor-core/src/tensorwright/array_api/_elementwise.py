@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorwright as tw
 from tensorwright.array_api._types import Number, Tensor
@@ -79,6 +79,10 @@ __all__ = [
 ]  # fmt: skip
 
 
+Unary: TypeAlias = Callable[[Tensor], Tensor]
+Binary: TypeAlias = Callable[[Tensor | Number, Tensor | Number], Tensor]
+
+
 def _unary(name: str, op: Callable[[Tensor], Tensor], doc: str) -> Callable[[Tensor], Tensor]:
     def function(x: Tensor, /) -> Tensor:
         return op(x)
@@ -86,7 +90,7 @@ def _unary(name: str, op: Callable[[Tensor], Tensor], doc: str) -> Callable[[Ten
     return _named(function, name, doc)
 
 
-def _binary(name: str, op: Callable[[Tensor, Tensor], Tensor], doc: str) -> Callable[..., Tensor]:
+def _binary(name: str, op: Callable[[Tensor, Tensor], Tensor], doc: str) -> Binary:
     def function(x1: Tensor | Number, x2: Tensor | Number, /) -> Tensor:
         return op(*operands(name, x1, x2))
 
@@ -124,70 +128,70 @@ def _same(x: Tensor) -> Tensor:
     return x.clone()
 
 
-abs = _unary("abs", tw.abs, "|x|")
-acos = _unary("acos", tw.acos, "The arc cosine.")
-acosh = _unary("acosh", tw.acosh, "The inverse hyperbolic cosine.")
-asin = _unary("asin", tw.asin, "The arc sine.")
-asinh = _unary("asinh", tw.asinh, "The inverse hyperbolic sine.")
-atan = _unary("atan", tw.atan, "The arc tangent.")
-atanh = _unary("atanh", tw.atanh, "The inverse hyperbolic tangent.")
-bitwise_invert = _unary("bitwise_invert", tw.bitwise_not, "~x")
-ceil = _unary("ceil", tw.ceil, "The smallest integral value that is not below x.")
-cos = _unary("cos", tw.cos, "The cosine.")
-cosh = _unary("cosh", tw.cosh, "The hyperbolic cosine.")
-exp = _unary("exp", tw.exp, "e to the power of x.")
-expm1 = _unary("expm1", tw.expm1, "exp(x) - 1, accurate near 0.")
-floor = _unary("floor", tw.floor, "The largest integral value that is not above x.")
-imag = _unary("imag", _imaginary_part, "The imaginary parts.")
-isfinite = _unary("isfinite", tw.isfinite, "Whether x is neither infinite nor NaN.")
-isinf = _unary("isinf", tw.isinf, "Whether x is infinite.")
-isnan = _unary("isnan", tw.isnan, "Whether x is NaN.")
-log = _unary("log", tw.log, "The natural logarithm.")
-log10 = _unary("log10", tw.log10, "The logarithm to base 10.")
-log1p = _unary("log1p", tw.log1p, "log(1 + x), accurate near 0.")
-log2 = _unary("log2", tw.log2, "The logarithm to base 2.")
-logical_not = _unary("logical_not", tw.logical_not, "Whether x is zero.")
-negative = _unary("negative", tw.neg, "-x")
-positive = _unary("positive", _same, "A copy of x.")
-real = _unary("real", _real_part, "The real parts.")
-reciprocal = _unary("reciprocal", tw.reciprocal, "1 / x")
-signbit = _unary("signbit", tw.signbit, "Whether the sign bit is set.")
-sin = _unary("sin", tw.sin, "The sine.")
-sinh = _unary("sinh", tw.sinh, "The hyperbolic sine.")
-sqrt = _unary("sqrt", tw.sqrt, "The square root.")
-square = _unary("square", tw.square, "x * x")
-tan = _unary("tan", tw.tan, "The tangent.")
-tanh = _unary("tanh", tw.tanh, "The hyperbolic tangent.")
-trunc = _unary("trunc", tw.trunc, "The integral part of x.")
+abs: Unary = _unary("abs", tw.abs, "|x|")
+acos: Unary = _unary("acos", tw.acos, "The arc cosine.")
+acosh: Unary = _unary("acosh", tw.acosh, "The inverse hyperbolic cosine.")
+asin: Unary = _unary("asin", tw.asin, "The arc sine.")
+asinh: Unary = _unary("asinh", tw.asinh, "The inverse hyperbolic sine.")
+atan: Unary = _unary("atan", tw.atan, "The arc tangent.")
+atanh: Unary = _unary("atanh", tw.atanh, "The inverse hyperbolic tangent.")
+bitwise_invert: Unary = _unary("bitwise_invert", tw.bitwise_not, "~x")
+ceil: Unary = _unary("ceil", tw.ceil, "The smallest integral value that is not below x.")
+cos: Unary = _unary("cos", tw.cos, "The cosine.")
+cosh: Unary = _unary("cosh", tw.cosh, "The hyperbolic cosine.")
+exp: Unary = _unary("exp", tw.exp, "e to the power of x.")
+expm1: Unary = _unary("expm1", tw.expm1, "exp(x) - 1, accurate near 0.")
+floor: Unary = _unary("floor", tw.floor, "The largest integral value that is not above x.")
+imag: Unary = _unary("imag", _imaginary_part, "The imaginary parts.")
+isfinite: Unary = _unary("isfinite", tw.isfinite, "Whether x is neither infinite nor NaN.")
+isinf: Unary = _unary("isinf", tw.isinf, "Whether x is infinite.")
+isnan: Unary = _unary("isnan", tw.isnan, "Whether x is NaN.")
+log: Unary = _unary("log", tw.log, "The natural logarithm.")
+log10: Unary = _unary("log10", tw.log10, "The logarithm to base 10.")
+log1p: Unary = _unary("log1p", tw.log1p, "log(1 + x), accurate near 0.")
+log2: Unary = _unary("log2", tw.log2, "The logarithm to base 2.")
+logical_not: Unary = _unary("logical_not", tw.logical_not, "Whether x is zero.")
+negative: Unary = _unary("negative", tw.neg, "-x")
+positive: Unary = _unary("positive", _same, "A copy of x.")
+real: Unary = _unary("real", _real_part, "The real parts.")
+reciprocal: Unary = _unary("reciprocal", tw.reciprocal, "1 / x")
+signbit: Unary = _unary("signbit", tw.signbit, "Whether the sign bit is set.")
+sin: Unary = _unary("sin", tw.sin, "The sine.")
+sinh: Unary = _unary("sinh", tw.sinh, "The hyperbolic sine.")
+sqrt: Unary = _unary("sqrt", tw.sqrt, "The square root.")
+square: Unary = _unary("square", tw.square, "x * x")
+tan: Unary = _unary("tan", tw.tan, "The tangent.")
+tanh: Unary = _unary("tanh", tw.tanh, "The hyperbolic tangent.")
+trunc: Unary = _unary("trunc", tw.trunc, "The integral part of x.")
 
-add = _binary("add", tw.add, "x1 + x2")
-atan2 = _binary("atan2", tw.atan2, "The angle of the point (x2, x1).")
-bitwise_and = _binary("bitwise_and", tw.bitwise_and, "x1 & x2")
-bitwise_left_shift = _binary("bitwise_left_shift", tw.bitwise_left_shift, "x1 << x2")
-bitwise_or = _binary("bitwise_or", tw.bitwise_or, "x1 | x2")
-bitwise_right_shift = _binary("bitwise_right_shift", tw.bitwise_right_shift, "x1 >> x2")
-bitwise_xor = _binary("bitwise_xor", tw.bitwise_xor, "x1 ^ x2")
-copysign = _binary("copysign", tw.copysign, "The magnitude of x1 with the sign of x2.")
-divide = _binary("divide", tw.true_divide, "x1 / x2")
-equal = _binary("equal", tw.eq, "x1 == x2")
-floor_divide = _binary("floor_divide", tw.floor_divide, "x1 // x2")
-greater = _binary("greater", tw.gt, "x1 > x2")
-greater_equal = _binary("greater_equal", tw.ge, "x1 >= x2")
-hypot = _binary("hypot", tw.hypot, "The length of (x1, x2).")
-less = _binary("less", tw.lt, "x1 < x2")
-less_equal = _binary("less_equal", tw.le, "x1 <= x2")
-logaddexp = _binary("logaddexp", tw.logaddexp, "log(exp(x1) + exp(x2))")
-logical_and = _binary("logical_and", tw.logical_and, "Whether both are true.")
-logical_or = _binary("logical_or", tw.logical_or, "Whether any of them is true.")
-logical_xor = _binary("logical_xor", tw.logical_xor, "Whether one of them is true.")
-maximum = _binary("maximum", tw.maximum, "The larger one; NaN if either is.")
-minimum = _binary("minimum", tw.minimum, "The smaller one; NaN if either is.")
-multiply = _binary("multiply", tw.mul, "x1 * x2")
-nextafter = _binary("nextafter", tw.nextafter, "The number next to x1 towards x2.")
-not_equal = _binary("not_equal", tw.ne, "x1 != x2")
-pow = _binary("pow", tw.pow, "x1 to the power of x2.")
-remainder = _binary("remainder", tw.remainder, "x1 % x2, with the sign of x2.")
-subtract = _binary("subtract", tw.sub, "x1 - x2")
+add: Binary = _binary("add", tw.add, "x1 + x2")
+atan2: Binary = _binary("atan2", tw.atan2, "The angle of the point (x2, x1).")
+bitwise_and: Binary = _binary("bitwise_and", tw.bitwise_and, "x1 & x2")
+bitwise_left_shift: Binary = _binary("bitwise_left_shift", tw.bitwise_left_shift, "x1 << x2")
+bitwise_or: Binary = _binary("bitwise_or", tw.bitwise_or, "x1 | x2")
+bitwise_right_shift: Binary = _binary("bitwise_right_shift", tw.bitwise_right_shift, "x1 >> x2")
+bitwise_xor: Binary = _binary("bitwise_xor", tw.bitwise_xor, "x1 ^ x2")
+copysign: Binary = _binary("copysign", tw.copysign, "The magnitude of x1 with the sign of x2.")
+divide: Binary = _binary("divide", tw.true_divide, "x1 / x2")
+equal: Binary = _binary("equal", tw.eq, "x1 == x2")
+floor_divide: Binary = _binary("floor_divide", tw.floor_divide, "x1 // x2")
+greater: Binary = _binary("greater", tw.gt, "x1 > x2")
+greater_equal: Binary = _binary("greater_equal", tw.ge, "x1 >= x2")
+hypot: Binary = _binary("hypot", tw.hypot, "The length of (x1, x2).")
+less: Binary = _binary("less", tw.lt, "x1 < x2")
+less_equal: Binary = _binary("less_equal", tw.le, "x1 <= x2")
+logaddexp: Binary = _binary("logaddexp", tw.logaddexp, "log(exp(x1) + exp(x2))")
+logical_and: Binary = _binary("logical_and", tw.logical_and, "Whether both are true.")
+logical_or: Binary = _binary("logical_or", tw.logical_or, "Whether any of them is true.")
+logical_xor: Binary = _binary("logical_xor", tw.logical_xor, "Whether one of them is true.")
+maximum: Binary = _binary("maximum", tw.maximum, "The larger one; NaN if either is.")
+minimum: Binary = _binary("minimum", tw.minimum, "The smaller one; NaN if either is.")
+multiply: Binary = _binary("multiply", tw.mul, "x1 * x2")
+nextafter: Binary = _binary("nextafter", tw.nextafter, "The number next to x1 towards x2.")
+not_equal: Binary = _binary("not_equal", tw.ne, "x1 != x2")
+pow: Binary = _binary("pow", tw.pow, "x1 to the power of x2.")
+remainder: Binary = _binary("remainder", tw.remainder, "x1 % x2, with the sign of x2.")
+subtract: Binary = _binary("subtract", tw.sub, "x1 - x2")
 
 
 def round(x: Tensor, /) -> Tensor:

@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-matmul = SimpleNamespace(
+matmul: SimpleNamespace = SimpleNamespace(
     allow_tf32=False,
     allow_fp16_reduced_precision_reduction=False,
     allow_bf16_reduced_precision_reduction=False,

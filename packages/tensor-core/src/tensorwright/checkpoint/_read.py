@@ -20,6 +20,8 @@ from ._manifest import Manifest
 class CheckpointError(ValueError):
     """A checkpoint cannot be used; ``damages`` says what is wrong with it."""
 
+    damages: list[Damage]
+
     def __init__(self, message: str, damages: list[Damage] | None = None) -> None:
         super().__init__(message)
         self.damages = damages or []

@@ -50,6 +50,9 @@ class RunState:
         (7, True)
     """
 
+    step: int
+    epoch: int
+
     def __init__(self, *, gradients: bool = False, **parts: Any) -> None:
         self.step, self.epoch = 0, 0
         self._gradients = gradients

@@ -117,6 +117,11 @@ class Checkpoints:
         {'weight': tensor([30., 30.]), 'lr': 0.1}
     """
 
+    folder: Path
+    keep: int | None
+    keep_best: int
+    metric: str | None
+
     def __init__(
         self,
         folder: PathLike,

@@ -25,7 +25,8 @@ class ExpTransform(Transform):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ExpTransform)
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        return object.__hash__(self)
 
     def _call(self, x: Tensor) -> Tensor:
         return x.exp()
@@ -39,6 +40,8 @@ class ExpTransform(Transform):
 
 class PowerTransform(Transform):
     """y = x^exponent, of positive numbers."""
+
+    exponent: Tensor
 
     domain = constraints.positive
     codomain = constraints.positive
@@ -55,7 +58,8 @@ class PowerTransform(Transform):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PowerTransform) and bool((self.exponent == other.exponent).all())
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        return object.__hash__(self)
 
     def _call(self, x: Tensor) -> Tensor:
         return x.pow(self.exponent)
@@ -83,7 +87,8 @@ class SigmoidTransform(Transform):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SigmoidTransform)
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        return object.__hash__(self)
 
     def _call(self, x: Tensor) -> Tensor:
         limits = tw.finfo(x.dtype)
@@ -109,7 +114,8 @@ class SoftplusTransform(Transform):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SoftplusTransform)
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        return object.__hash__(self)
 
     def _call(self, x: Tensor) -> Tensor:
         return tw.ops.softplus(x)
@@ -125,14 +131,15 @@ class TanhTransform(Transform):
     """y = tanh(x)."""
 
     domain = constraints.real
-    codomain = constraints.interval(-1.0, 1.0)
+    codomain: Any = constraints.interval(-1.0, 1.0)
     bijective = True
     sign = 1
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, TanhTransform)
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        return object.__hash__(self)
 
     def _call(self, x: Tensor) -> Tensor:
         return x.tanh()
@@ -154,7 +161,8 @@ class AbsTransform(Transform):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, AbsTransform)
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        return object.__hash__(self)
 
     def _call(self, x: Tensor) -> Tensor:
         return x.abs()
@@ -165,6 +173,9 @@ class AbsTransform(Transform):
 
 class AffineTransform(Transform):
     """y = loc + scale * x."""
+
+    loc: Tensor | float
+    scale: Tensor | float
 
     bijective = True
 
@@ -192,7 +203,8 @@ class AffineTransform(Transform):
         same_loc = bool(tw.as_tensor(self.loc == other.loc).all())
         return same_loc and bool(tw.as_tensor(self.scale == other.scale).all())
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        return object.__hash__(self)
 
     def _call(self, x: Tensor) -> Tensor:
         return self.loc + self.scale * x

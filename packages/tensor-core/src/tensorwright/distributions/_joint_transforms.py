@@ -23,7 +23,8 @@ class SoftmaxTransform(Transform):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SoftmaxTransform)
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        return object.__hash__(self)
 
     def _call(self, x: Tensor) -> Tensor:
         return x.softmax(-1)
@@ -42,7 +43,8 @@ class StickBreakingTransform(Transform):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, StickBreakingTransform)
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        return object.__hash__(self)
 
     @staticmethod
     def _offset(x: Tensor) -> Tensor:
@@ -75,13 +77,14 @@ class StickBreakingTransform(Transform):
 class LowerCholeskyTransform(Transform):
     """A square matrix to a lower triangle with a positive diagonal, by exp of the diagonal."""
 
-    domain = constraints.independent(constraints.real, 2)
+    domain: Any = constraints.independent(constraints.real, 2)
     codomain = constraints.lower_cholesky
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, LowerCholeskyTransform)
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        return object.__hash__(self)
 
     def _call(self, x: Tensor) -> Tensor:
         return x.tril(-1) + tw.diag_embed(x.diagonal(0, -2, -1).exp())
@@ -93,13 +96,14 @@ class LowerCholeskyTransform(Transform):
 class PositiveDefiniteTransform(Transform):
     """A square matrix to a positive definite one, by the product of a lower triangle with its transpose."""
 
-    domain = constraints.independent(constraints.real, 2)
+    domain: Any = constraints.independent(constraints.real, 2)
     codomain = constraints.positive_definite
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PositiveDefiniteTransform)
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        return object.__hash__(self)
 
     def _call(self, x: Tensor) -> Tensor:
         factor = LowerCholeskyTransform()(x)
@@ -123,7 +127,8 @@ class CorrCholeskyTransform(Transform):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, CorrCholeskyTransform)
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        return object.__hash__(self)
 
     def _call(self, x: Tensor) -> Tensor:
         eps = tw.finfo(x.dtype).eps
@@ -161,6 +166,9 @@ class CorrCholeskyTransform(Transform):
 
 class CatTransform(Transform):
     """Transforms of the parts of a value along ``dim``, each of its length."""
+
+    transforms: list[Transform]
+    lengths: list[int]
 
     def __init__(
         self, tseq: Sequence[Transform], dim: int = 0, lengths: Sequence[int] | None = None, cache_size: int = 0
@@ -229,6 +237,8 @@ class CatTransform(Transform):
 
 class StackTransform(Transform):
     """Transforms of the slices of a value along ``dim``."""
+
+    transforms: list[Transform]
 
     def __init__(self, tseq: Sequence[Transform], dim: int = 0, cache_size: int = 0) -> None:
         super().__init__(cache_size)

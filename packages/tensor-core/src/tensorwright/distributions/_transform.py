@@ -97,7 +97,8 @@ class Transform:
     def __eq__(self, other: object) -> bool:
         return self is other
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        return object.__hash__(self)
 
     def __ne__(self, other: object) -> bool:
         return not self == other
@@ -154,7 +155,8 @@ class _InverseTransform(Transform):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _InverseTransform) and self._transform == other._transform
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        return object.__hash__(self)
 
     def __repr__(self) -> str:
         return f"{self._transform!r}.inv"
@@ -163,6 +165,8 @@ class _InverseTransform(Transform):
 class ComposeTransform(Transform):
     """Transforms one after the other."""
 
+    parts: list[Transform]
+
     def __init__(self, parts: Sequence[Transform], cache_size: int = 0) -> None:
         super().__init__(cache_size)
         self.parts = [part.with_cache(cache_size) for part in parts] if cache_size else list(parts)
@@ -170,7 +174,8 @@ class ComposeTransform(Transform):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ComposeTransform) and self.parts == other.parts
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        return object.__hash__(self)
 
     @constraints.dependent_property
     def domain(self) -> Any:
@@ -255,11 +260,13 @@ class ComposeTransform(Transform):
         return f"ComposeTransform({self.parts!r})"
 
 
-identity_transform = ComposeTransform([])
+identity_transform: ComposeTransform = ComposeTransform([])
 
 
 class IndependentTransform(Transform):
     """A transform of which ``reinterpreted_batch_ndims`` more dimensions belong to the event."""
+
+    base_transform: Transform
 
     def __init__(self, base_transform: Transform, reinterpreted_batch_ndims: int, cache_size: int = 0) -> None:
         super().__init__(cache_size)
@@ -312,6 +319,9 @@ class IndependentTransform(Transform):
 
 class ReshapeTransform(Transform):
     """Values of shape ``in_shape`` in the shape ``out_shape``."""
+
+    in_shape: tw.Size
+    out_shape: tw.Size
 
     bijective = True
 

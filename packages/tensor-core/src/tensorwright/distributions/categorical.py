@@ -123,7 +123,7 @@ class OneHotCategorical(OverCategories):
         "probs": constraints.simplex,
         "logits": constraints.real_vector,
     }
-    support = constraints.one_hot
+    support: Constraint = constraints.one_hot
     has_enumerate_support = True
 
     def __init__(

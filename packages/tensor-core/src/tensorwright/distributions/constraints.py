@@ -31,6 +31,9 @@ class Constraint:
 class _Dependent(Constraint):
     """A region that depends on other values."""
 
+    is_discrete: bool
+    event_dim: int
+
     def __init__(self, *, is_discrete: bool = False, event_dim: int = 0) -> None:
         self.is_discrete, self.event_dim = is_discrete, event_dim
 
@@ -56,6 +59,9 @@ class dependent_property(property, _Dependent):  # noqa: N801
 
 class _IndependentConstraint(Constraint):
     """A constraint of which ``reinterpreted_batch_ndims`` more dimensions make one event."""
+
+    is_discrete: bool
+    event_dim: int
 
     def __init__(self, base_constraint: Constraint, reinterpreted_batch_ndims: int) -> None:
         self.base_constraint = base_constraint
@@ -90,6 +96,9 @@ class _OneHot(Constraint):
 
 
 class _IntegerInterval(Constraint):
+    lower_bound: Bound
+    upper_bound: Bound
+
     is_discrete = True
 
     def __init__(self, lower_bound: Bound, upper_bound: Bound) -> None:
@@ -164,6 +173,9 @@ class _LessThan(Constraint):
 
 
 class _Interval(Constraint):
+    lower_bound: Bound
+    upper_bound: Bound
+
     def __init__(self, lower_bound: Bound, upper_bound: Bound) -> None:
         self.lower_bound, self.upper_bound = lower_bound, upper_bound
 
@@ -258,6 +270,12 @@ class _PositiveDefinite(_Symmetric):
 class _Cat(Constraint):
     """Constraints of the parts of a value along ``dim``, each of its length."""
 
+    cseq: list[Constraint]
+    dim: int
+    lengths: list[int]
+    is_discrete: bool
+    event_dim: int
+
     def __init__(self, cseq: Sequence[Constraint], dim: int = 0, lengths: Sequence[int] | None = None) -> None:
         self.cseq, self.dim = list(cseq), dim
         self.lengths = list(lengths) if lengths is not None else [1] * len(self.cseq)
@@ -277,6 +295,11 @@ class _Cat(Constraint):
 class _Stack(Constraint):
     """Constraints of the slices of a value along ``dim``."""
 
+    cseq: list[Constraint]
+    dim: int
+    is_discrete: bool
+    event_dim: int
+
     def __init__(self, cseq: Sequence[Constraint], dim: int = 0) -> None:
         self.cseq, self.dim = list(cseq), dim
         self.is_discrete = any(c.is_discrete for c in self.cseq)
@@ -291,6 +314,9 @@ class _Stack(Constraint):
 class MixtureSameFamilyConstraint(Constraint):
     """What a mixture's components support, checked by each of them."""
 
+    is_discrete: bool
+    event_dim: int
+
     def __init__(self, base_constraint: Constraint) -> None:
         self.base_constraint = base_constraint
         self.is_discrete, self.event_dim = base_constraint.is_discrete, base_constraint.event_dim
@@ -300,34 +326,34 @@ class MixtureSameFamilyConstraint(Constraint):
         return checked.all(-1)
 
 
-dependent = _Dependent()
+dependent: _Dependent = _Dependent()
 independent = _IndependentConstraint
-boolean = _Boolean()
-one_hot = _OneHot()
-nonnegative_integer = _IntegerAtLeast(0)
-positive_integer = _IntegerAtLeast(1)
+boolean: _Boolean = _Boolean()
+one_hot: _OneHot = _OneHot()
+nonnegative_integer: _IntegerAtLeast = _IntegerAtLeast(0)
+positive_integer: _IntegerAtLeast = _IntegerAtLeast(1)
 integer_interval = _IntegerInterval
 integer_at_most = _IntegerAtMost
 integer_at_least = _IntegerAtLeast
-real = _Real()
-real_vector = independent(real, 1)
-positive = _GreaterThan(0.0)
-nonnegative = _GreaterThanEq(0.0)
+real: _Real = _Real()
+real_vector: independent = independent(real, 1)
+positive: _GreaterThan = _GreaterThan(0.0)
+nonnegative: _GreaterThanEq = _GreaterThanEq(0.0)
 greater_than = _GreaterThan
 greater_than_eq = _GreaterThanEq
 less_than = _LessThan
 multinomial = _Multinomial
-unit_interval = _Interval(0.0, 1.0)
+unit_interval: _Interval = _Interval(0.0, 1.0)
 interval = _Interval
 half_open_interval = _HalfOpenInterval
-simplex = _Simplex()
-lower_triangular = _LowerTriangular()
-lower_cholesky = _LowerCholesky()
-corr_cholesky = _CorrCholesky()
-square = _Square()
-symmetric = _Symmetric()
-positive_semidefinite = _PositiveSemidefinite()
-positive_definite = _PositiveDefinite()
+simplex: _Simplex = _Simplex()
+lower_triangular: _LowerTriangular = _LowerTriangular()
+lower_cholesky: _LowerCholesky = _LowerCholesky()
+corr_cholesky: _CorrCholesky = _CorrCholesky()
+square: _Square = _Square()
+symmetric: _Symmetric = _Symmetric()
+positive_semidefinite: _PositiveSemidefinite = _PositiveSemidefinite()
+positive_definite: _PositiveDefinite = _PositiveDefinite()
 cat = _Cat
 stack = _Stack
 

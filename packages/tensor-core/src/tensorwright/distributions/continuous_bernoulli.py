@@ -26,7 +26,7 @@ class ContinuousBernoulli(_BinaryParameter, ExponentialFamily):
         "probs": constraints.unit_interval,
         "logits": constraints.real,
     }
-    support = constraints.unit_interval
+    support: Constraint = constraints.unit_interval
     has_rsample = True
     _mean_carrier_measure = 0.0
 

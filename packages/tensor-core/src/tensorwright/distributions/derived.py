@@ -22,7 +22,7 @@ class LogNormal(TransformedDistribution):
     """e to the power of a normal variable of mean ``loc`` and standard deviation ``scale``."""
 
     arg_constraints: ClassVar[dict[str, Constraint]] = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.positive
+    support: Constraint = constraints.positive
     has_rsample = True
     base_dist: Normal
 
@@ -63,7 +63,7 @@ class InverseGamma(TransformedDistribution):
         "concentration": constraints.positive,
         "rate": constraints.positive,
     }
-    support = constraints.positive
+    support: Constraint = constraints.positive
     has_rsample = True
     base_dist: Gamma
 
@@ -104,6 +104,9 @@ class InverseGamma(TransformedDistribution):
 class Pareto(TransformedDistribution):
     """The Pareto distribution of type 1, of density proportional to x^-(alpha + 1) from ``scale`` on."""
 
+    scale: Tensor
+    alpha: Tensor
+
     arg_constraints: ClassVar[dict[str, Constraint]] = {"alpha": constraints.positive, "scale": constraints.positive}
 
     def __init__(self, scale: Parameter, alpha: Parameter, validate_args: bool | None = None) -> None:
@@ -140,8 +143,11 @@ class Pareto(TransformedDistribution):
 class Gumbel(Distribution):
     """The Gumbel distribution, of distribution function e^(-e^(-(x - loc) / scale))."""
 
+    loc: Tensor
+    scale: Tensor
+
     arg_constraints: ClassVar[dict[str, Constraint]] = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.real
+    support: Constraint = constraints.real
     has_rsample = True
 
     def __init__(self, loc: Parameter, scale: Parameter, validate_args: bool | None = None) -> None:
@@ -185,11 +191,14 @@ class Gumbel(Distribution):
 class Weibull(Distribution):
     """The Weibull distribution of shape ``concentration``: survival e^-((x / scale)^concentration)."""
 
+    scale: Tensor
+    concentration: Tensor
+
     arg_constraints: ClassVar[dict[str, Constraint]] = {
         "scale": constraints.positive,
         "concentration": constraints.positive,
     }
-    support = constraints.positive
+    support: Constraint = constraints.positive
     has_rsample = True
 
     def __init__(self, scale: Parameter, concentration: Parameter, validate_args: bool | None = None) -> None:
@@ -240,11 +249,14 @@ class Weibull(Distribution):
 class Kumaraswamy(Distribution):
     """The Kumaraswamy distribution on (0, 1), of distribution function 1 - (1 - x^a)^b."""
 
+    concentration1: Tensor
+    concentration0: Tensor
+
     arg_constraints: ClassVar[dict[str, Constraint]] = {
         "concentration1": constraints.positive,
         "concentration0": constraints.positive,
     }
-    support = constraints.unit_interval
+    support: Constraint = constraints.unit_interval
     has_rsample = True
 
     def __init__(self, concentration1: Parameter, concentration0: Parameter, validate_args: bool | None = None) -> None:
@@ -298,6 +310,10 @@ class Kumaraswamy(Distribution):
 
 class GeneralizedPareto(Distribution):
     """The generalised Pareto distribution: survival (1 + xi z)^(-1 / xi), xi = ``concentration``; e^-z if that is 0."""
+
+    loc: Tensor
+    scale: Tensor
+    concentration: Tensor
 
     arg_constraints: ClassVar[dict[str, Constraint]] = {
         "loc": constraints.real,

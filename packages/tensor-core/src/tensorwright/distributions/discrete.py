@@ -49,11 +49,14 @@ class _BinaryParameter:
 class Bernoulli(_BinaryParameter, ExponentialFamily):
     """1 with probability ``probs`` (or log odds ``logits``), else 0."""
 
+    probs: lazy_property[Tensor]
+    logits: lazy_property[Tensor]
+
     arg_constraints: ClassVar[dict[str, Constraint]] = {
         "probs": constraints.unit_interval,
         "logits": constraints.real,
     }
-    support = constraints.boolean
+    support: Constraint = constraints.boolean
     has_enumerate_support = True
     _mean_carrier_measure = 0.0
 
@@ -105,11 +108,14 @@ class Bernoulli(_BinaryParameter, ExponentialFamily):
 class Geometric(_BinaryParameter, Distribution):
     """The number of failures before the first success: 0, 1, 2, ..."""
 
+    probs: lazy_property[Tensor]
+    logits: lazy_property[Tensor]
+
     arg_constraints: ClassVar[dict[str, Constraint]] = {
         "probs": constraints.unit_interval,
         "logits": constraints.real,
     }
-    support = constraints.nonnegative_integer
+    support: Constraint = constraints.nonnegative_integer
 
     def __init__(
         self, probs: Parameter | None = None, logits: Parameter | None = None, validate_args: bool | None = None
@@ -154,6 +160,10 @@ class Geometric(_BinaryParameter, Distribution):
 
 class Binomial(_BinaryParameter, Distribution):
     """The number of successes in ``total_count`` trials."""
+
+    probs: lazy_property[Tensor]
+    logits: lazy_property[Tensor]
+    total_count: Tensor
 
     arg_constraints: ClassVar[dict[str, Constraint]] = {
         "total_count": constraints.nonnegative_integer,
@@ -220,12 +230,16 @@ class Binomial(_BinaryParameter, Distribution):
 class NegativeBinomial(_BinaryParameter, Distribution):
     """The number of successes of probability ``probs`` before ``total_count`` failures."""
 
+    probs: lazy_property[Tensor]
+    logits: lazy_property[Tensor]
+    total_count: Tensor
+
     arg_constraints: ClassVar[dict[str, Constraint]] = {
         "total_count": constraints.greater_than_eq(0),
         "probs": constraints.half_open_interval(0.0, 1.0),
         "logits": constraints.real,
     }
-    support = constraints.nonnegative_integer
+    support: Constraint = constraints.nonnegative_integer
 
     def __init__(
         self,
@@ -271,8 +285,10 @@ class NegativeBinomial(_BinaryParameter, Distribution):
 class Poisson(ExponentialFamily):
     """The number of events that come at ``rate`` in a unit of time."""
 
+    rate: Tensor
+
     arg_constraints: ClassVar[dict[str, Constraint]] = {"rate": constraints.nonnegative}
-    support = constraints.nonnegative_integer
+    support: Constraint = constraints.nonnegative_integer
 
     def __init__(self, rate: Parameter, validate_args: bool | None = None) -> None:
         (self.rate,) = broadcast_all(rate)

@@ -23,11 +23,14 @@ def standard_gamma(concentration: Tensor) -> Tensor:
 class Gamma(ExponentialFamily):
     """The gamma distribution of shape ``concentration`` and of ``rate`` = 1 / scale."""
 
+    concentration: Tensor
+    rate: Tensor
+
     arg_constraints: ClassVar[dict[str, Constraint]] = {
         "concentration": constraints.positive,
         "rate": constraints.positive,
     }
-    support = constraints.nonnegative
+    support: Constraint = constraints.nonnegative
     has_rsample = True
     _mean_carrier_measure = 0.0
 
@@ -95,8 +98,10 @@ class Chi2(Gamma):
 class Exponential(ExponentialFamily):
     """The exponential distribution of ``rate``."""
 
+    rate: Tensor
+
     arg_constraints: ClassVar[dict[str, Constraint]] = {"rate": constraints.positive}
-    support = constraints.nonnegative
+    support: Constraint = constraints.nonnegative
     has_rsample = True
     _mean_carrier_measure = 0.0
 
@@ -150,7 +155,7 @@ class Dirichlet(ExponentialFamily):
     arg_constraints: ClassVar[dict[str, Constraint]] = {
         "concentration": constraints.independent(constraints.positive, 1)
     }
-    support = constraints.simplex
+    support: Constraint = constraints.simplex
     has_rsample = True
 
     def __init__(self, concentration: Tensor, validate_args: bool | None = None) -> None:
@@ -208,7 +213,7 @@ class Beta(ExponentialFamily):
         "concentration1": constraints.positive,
         "concentration0": constraints.positive,
     }
-    support = constraints.unit_interval
+    support: Constraint = constraints.unit_interval
     has_rsample = True
 
     def __init__(self, concentration1: Parameter, concentration0: Parameter, validate_args: bool | None = None) -> None:
@@ -263,12 +268,16 @@ class Beta(ExponentialFamily):
 class StudentT(Distribution):
     """Student's t distribution with ``df`` degrees of freedom, moved by ``loc`` and scaled by ``scale``."""
 
+    df: Tensor
+    loc: Tensor
+    scale: Tensor
+
     arg_constraints: ClassVar[dict[str, Constraint]] = {
         "df": constraints.positive,
         "loc": constraints.real,
         "scale": constraints.positive,
     }
-    support = constraints.real
+    support: Constraint = constraints.real
     has_rsample = True
 
     def __init__(
@@ -316,8 +325,11 @@ class StudentT(Distribution):
 class FisherSnedecor(Distribution):
     """The F distribution with ``df1`` and ``df2`` degrees of freedom."""
 
+    df1: Tensor
+    df2: Tensor
+
     arg_constraints: ClassVar[dict[str, Constraint]] = {"df1": constraints.positive, "df2": constraints.positive}
-    support = constraints.positive
+    support: Constraint = constraints.positive
     has_rsample = True
 
     def __init__(self, df1: Parameter, df2: Parameter, validate_args: bool | None = None) -> None:

@@ -37,8 +37,11 @@ class Normal(ExponentialFamily):
         -0.9189
     """
 
+    loc: Tensor
+    scale: Tensor
+
     arg_constraints: ClassVar[dict[str, Constraint]] = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.real
+    support: Constraint = constraints.real
     has_rsample = True
     _mean_carrier_measure = 0.0
 
@@ -92,8 +95,11 @@ class Normal(ExponentialFamily):
 class Laplace(Distribution):
     """The Laplace distribution, of density e^(-|x - loc| / scale) / (2 scale)."""
 
+    loc: Tensor
+    scale: Tensor
+
     arg_constraints: ClassVar[dict[str, Constraint]] = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.real
+    support: Constraint = constraints.real
     has_rsample = True
 
     def __init__(self, loc: Parameter, scale: Parameter, validate_args: bool | None = None) -> None:
@@ -139,8 +145,11 @@ class Laplace(Distribution):
 class Cauchy(Distribution):
     """The Cauchy distribution of median ``loc`` and half width at half maximum ``scale``."""
 
+    loc: Tensor
+    scale: Tensor
+
     arg_constraints: ClassVar[dict[str, Constraint]] = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.real
+    support: Constraint = constraints.real
     has_rsample = True
 
     def __init__(self, loc: Parameter, scale: Parameter, validate_args: bool | None = None) -> None:
@@ -179,6 +188,9 @@ class Cauchy(Distribution):
 
 class Uniform(Distribution):
     """The uniform distribution on [low, high)."""
+
+    low: Tensor
+    high: Tensor
 
     has_rsample = True
 
@@ -234,8 +246,10 @@ class Uniform(Distribution):
 class HalfNormal(Distribution):
     """The absolute value of a normal variable of mean 0 and standard deviation ``scale``."""
 
+    scale: Tensor
+
     arg_constraints: ClassVar[dict[str, Constraint]] = {"scale": constraints.positive}
-    support = constraints.nonnegative
+    support: Constraint = constraints.nonnegative
     has_rsample = True
 
     def __init__(self, scale: Parameter, validate_args: bool | None = None) -> None:
@@ -278,8 +292,10 @@ class HalfNormal(Distribution):
 class HalfCauchy(Distribution):
     """The absolute value of a Cauchy variable of median 0."""
 
+    scale: Tensor
+
     arg_constraints: ClassVar[dict[str, Constraint]] = {"scale": constraints.positive}
-    support = constraints.nonnegative
+    support: Constraint = constraints.nonnegative
     has_rsample = True
 
     def __init__(self, scale: Parameter, validate_args: bool | None = None) -> None:

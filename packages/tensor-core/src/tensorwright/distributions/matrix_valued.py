@@ -26,13 +26,15 @@ def _multidigamma(x: Tensor, p: int) -> Tensor:
 class Wishart(CovarianceForms, ExponentialFamily):
     """The distribution of sums of ``df`` outer products of normal vectors of a covariance."""
 
+    df: Tensor
+
     arg_constraints: ClassVar[dict[str, Constraint]] = {
         "covariance_matrix": constraints.positive_definite,
         "precision_matrix": constraints.positive_definite,
         "scale_tril": constraints.lower_cholesky,
         "df": constraints.greater_than(0),
     }
-    support = constraints.positive_definite
+    support: Constraint = constraints.positive_definite
     has_rsample = True
     _mean_carrier_measure = 0.0
 
@@ -131,8 +133,10 @@ class LKJCholesky(Distribution):
     Drawn by the onion method of Lewandowski, Kurowicka and Joe (2009).
     """
 
+    concentration: Tensor
+
     arg_constraints: ClassVar[dict[str, Constraint]] = {"concentration": constraints.positive}
-    support = constraints.corr_cholesky
+    support: Constraint = constraints.corr_cholesky
 
     def __init__(self, dim: int, concentration: Parameter = 1.0, validate_args: bool | None = None) -> None:
         if dim < 2:

@@ -82,13 +82,15 @@ def given_form(owner: str, **forms: Tensor | None) -> tuple[str, Tensor]:
 class MultivariateNormal(CovarianceForms):
     """The multivariate normal distribution, given its covariance, its precision, or the covariance's lower factor."""
 
+    loc: Tensor
+
     arg_constraints: ClassVar[dict[str, Constraint]] = {
         "loc": constraints.real_vector,
         "covariance_matrix": constraints.positive_definite,
         "precision_matrix": constraints.positive_definite,
         "scale_tril": constraints.lower_cholesky,
     }
-    support = constraints.real_vector
+    support: Constraint = constraints.real_vector
     has_rsample = True
 
     def __init__(
@@ -158,12 +160,16 @@ class LowRankMultivariateNormal(Distribution):
     By the identities of Woodbury and Sylvester nothing larger than the rank is factored.
     """
 
+    loc: Tensor
+    cov_factor: Tensor
+    cov_diag: Tensor
+
     arg_constraints: ClassVar[dict[str, Constraint]] = {
         "loc": constraints.real_vector,
         "cov_factor": constraints.independent(constraints.real, 2),
         "cov_diag": constraints.independent(constraints.positive, 1),
     }
-    support = constraints.real_vector
+    support: Constraint = constraints.real_vector
     has_rsample = True
 
     def __init__(self, loc: Tensor, cov_factor: Tensor, cov_diag: Tensor, validate_args: bool | None = None) -> None:
@@ -248,7 +254,7 @@ class LogisticNormal(TransformedDistribution):
     """A normal vector taken to the simplex, of one more element, by stick breaking."""
 
     arg_constraints: ClassVar[dict[str, Constraint]] = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.simplex
+    support: Constraint = constraints.simplex
     has_rsample = True
     base_dist: Independent
 

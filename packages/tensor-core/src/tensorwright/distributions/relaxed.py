@@ -46,7 +46,7 @@ class LogitRelaxedBernoulli(_BinaryParameter, Distribution):
     """The log odds of a RelaxedBernoulli variable (Maddison, Mnih and Teh 2017)."""
 
     arg_constraints: ClassVar[dict[str, Constraint]] = PARAMETERS
-    support = constraints.real
+    support: Constraint = constraints.real
     has_rsample = True
 
     def __init__(
@@ -85,7 +85,7 @@ class RelaxedBernoulli(_Softened):
     """A variable in (0, 1) that nears a Bernoulli one as ``temperature`` nears 0."""
 
     arg_constraints: ClassVar[dict[str, Constraint]] = PARAMETERS
-    support = constraints.unit_interval
+    support: Constraint = constraints.unit_interval
     has_rsample = True
 
     def __init__(
@@ -103,7 +103,7 @@ class ExpRelaxedCategorical(OverCategories):
     """The logarithm of a RelaxedOneHotCategorical variable (Maddison, Mnih and Teh 2017)."""
 
     arg_constraints: ClassVar[dict[str, Constraint]] = VECTORS
-    support = constraints.real_vector
+    support: Constraint = constraints.real_vector
     has_rsample = True
 
     def __init__(
@@ -140,7 +140,7 @@ class RelaxedOneHotCategorical(_Softened):
     """A variable on the simplex that nears a one-hot one as ``temperature`` nears 0."""
 
     arg_constraints: ClassVar[dict[str, Constraint]] = VECTORS
-    support = constraints.simplex
+    support: Constraint = constraints.simplex
     has_rsample = True
 
     def __init__(

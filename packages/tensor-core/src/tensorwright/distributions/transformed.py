@@ -87,6 +87,8 @@ class Independent(Distribution):
 class TransformedDistribution(Distribution):
     """The distribution of a transformed variable: x ~ base, y = f(x), log p(y) = log p(x) - log |df/dx|."""
 
+    transforms: list[Transform]
+
     arg_constraints: ClassVar[dict[str, Constraint]] = {}
 
     def __init__(

@@ -10,7 +10,7 @@ import tensorwright as tw
 from tensorwright import Tensor
 
 T = TypeVar("T")
-euler_constant = 0.5772156649015329
+euler_constant: float = 0.5772156649015329
 
 
 class lazy_property(Generic[T]):  # noqa: N801

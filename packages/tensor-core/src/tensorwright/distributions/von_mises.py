@@ -18,8 +18,11 @@ from tensorwright.distributions.utils import broadcast_all
 class VonMises(Distribution):
     """Angles of density e^(concentration cos(x - loc)) / (2 pi I0(concentration))."""
 
+    loc: Tensor
+    concentration: Tensor
+
     arg_constraints: ClassVar[dict[str, Constraint]] = {"loc": constraints.real, "concentration": constraints.positive}
-    support = constraints.real
+    support: Constraint = constraints.real
     has_rsample = False
 
     def __init__(self, loc: Parameter, concentration: Parameter, validate_args: bool | None = None) -> None:

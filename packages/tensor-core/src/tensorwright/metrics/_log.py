@@ -37,6 +37,8 @@ class MetricsLog:
         'train'
     """
 
+    path: Path
+
     def __init__(self, path: PathLike) -> None:
         self.path = Path(path)
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)

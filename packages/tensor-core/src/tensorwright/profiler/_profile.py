@@ -63,6 +63,8 @@ class record_function:  # noqa: N801 (PyTorch's name)
         'my step'
     """
 
+    name: str
+
     def __init__(self, name: str, args: str | None = None) -> None:
         self.name = name if args is None else f"{name}({args})"
 
@@ -169,6 +171,9 @@ class profile:  # noqa: N801
         >>> "MmBackward" in [row.name for row in prof.key_averages()]
         True
     """
+
+    step_num: int
+    current_action: ProfilerAction
 
     def __init__(
         self,

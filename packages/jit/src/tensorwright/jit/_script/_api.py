@@ -137,6 +137,9 @@ class ScriptFunction(_Callable):
         program: holds the graph, as function ``forward``.
     """
 
+    program: Program
+    __name__: str
+
     def __init__(self, function: FunctionType) -> None:
         """Compile the function; :class:`FrontendError` says what cannot be."""
         name = function.__name__ if function.__name__.isidentifier() else "lambda"

@@ -49,6 +49,10 @@ class FrontendError(RuntimeError):
         suggestion: what to write instead; may be empty.
     """
 
+    filename: str
+    lineno: int
+    offset: int
+
     def __init__(self, problem: str, place: Place, suggestion: str = "", callers: tuple[Place, ...] = ()) -> None:
         """The message is the problem, its place with a caret, the suggestion, and the calls that led there."""
         text = f"{problem}\n  {place.file}:{place.line}:{place.column + 1}\n{place.shown()}"

@@ -23,6 +23,10 @@ class NanError(FloatingPointError):
         backward: whether that was in the backward pass.
     """
 
+    op: str
+    layer: str | None
+    backward: bool
+
     def __init__(self, message: str, op: str, layer: str | None, backward: bool) -> None:
         super().__init__(message)
         self.op, self.layer, self.backward = op, layer, backward

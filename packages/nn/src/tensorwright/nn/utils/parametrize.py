@@ -41,6 +41,8 @@ class ParametrizationList(ModuleList):
     """
 
     original: Parameter | Tensor
+    is_tensor: bool
+    ntensors: int
 
     def __init__(self, modules: Sequence[Module], original: Tensor, unsafe: bool = False) -> None:
         super().__init__(modules)

@@ -22,6 +22,7 @@ class LRScheduler:
 
     base_lrs: list[float]
     _last_lr: list[float]
+    last_epoch: int
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         if not isinstance(optimizer, Optimizer):

@@ -48,6 +48,9 @@ class SequentialLR(_Combined):
         last_epoch: of an earlier run.
     """
 
+    optimizer: Optimizer
+    last_epoch: int
+
     def __init__(
         self,
         optimizer: Optimizer,
@@ -98,6 +101,8 @@ class ChainedScheduler(_Combined):
         schedulers: the schedules.
         optimizer: that of all schedules; found by itself.
     """
+
+    optimizer: Optimizer
 
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None) -> None:
         self._schedulers = list(schedulers)

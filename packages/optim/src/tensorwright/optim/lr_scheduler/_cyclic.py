@@ -41,6 +41,15 @@ class CyclicLR(LRScheduler):
         last_epoch: of an earlier run.
     """
 
+    max_lrs: list[float]
+    total_size: float
+    step_ratio: float
+    mode: str
+    gamma: float
+    scale_mode: str
+    base_momentums: list[float]
+    max_momentums: list[float]
+
     def __init__(
         self,
         optimizer: Optimizer,
@@ -124,6 +133,9 @@ class OneCycleLR(LRScheduler):
         three_phase: fall to the first learning rate in as many steps as the rise, then to the last.
         last_epoch: of an earlier run.
     """
+
+    total_steps: int
+    cycle_momentum: bool
 
     def __init__(
         self,
@@ -213,6 +225,11 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         eta_min: smallest learning rate.
         last_epoch: of an earlier run.
     """
+
+    T_mult: int
+    eta_min: float
+    T_i: int
+    last_epoch: int
 
     def __init__(
         self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1

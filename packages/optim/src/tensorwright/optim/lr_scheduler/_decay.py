@@ -52,6 +52,9 @@ class MultiplicativeLR(LambdaLR):
 class StepLR(LRScheduler):
     """``gamma`` times less every ``step_size`` epochs."""
 
+    step_size: int
+    gamma: float
+
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
         self.step_size, self.gamma = step_size, gamma
         super().__init__(optimizer, last_epoch)
@@ -68,6 +71,9 @@ class StepLR(LRScheduler):
 
 class MultiStepLR(LRScheduler):
     """``gamma`` times less at each epoch of ``milestones``."""
+
+    milestones: Counter[int]
+    gamma: float
 
     def __init__(
         self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1
@@ -86,6 +92,9 @@ class MultiStepLR(LRScheduler):
 
 class ConstantLR(LRScheduler):
     """``factor`` times the learning rate for ``total_iters`` epochs."""
+
+    factor: float
+    total_iters: int
 
     def __init__(
         self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1
@@ -110,6 +119,10 @@ class ConstantLR(LRScheduler):
 
 class LinearLR(LRScheduler):
     """A factor that goes from ``start_factor`` to ``end_factor`` in ``total_iters`` epochs."""
+
+    start_factor: float
+    end_factor: float
+    total_iters: int
 
     def __init__(
         self,
@@ -160,6 +173,9 @@ class ExponentialLR(LRScheduler):
 class PolynomialLR(LRScheduler):
     """To 0 in ``total_iters`` epochs, as (1 - epoch / total_iters) ** ``power``."""
 
+    total_iters: int
+    power: float
+
     def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
         self.total_iters, self.power = total_iters, power
         super().__init__(optimizer, last_epoch)
@@ -178,6 +194,9 @@ class PolynomialLR(LRScheduler):
 
 class CosineAnnealingLR(LRScheduler):
     """Half a wave of the cosine down to ``eta_min`` in ``T_max`` epochs (Loshchilov and Hutter 2017)."""
+
+    T_max: int
+    eta_min: float
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
         self.T_max, self.eta_min = T_max, eta_min

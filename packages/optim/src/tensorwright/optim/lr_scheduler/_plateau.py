@@ -25,6 +25,18 @@ class ReduceLROnPlateau(LRScheduler):
         eps: reductions by less are not made.
     """
 
+    optimizer: Optimizer
+    factor: float
+    threshold: float
+    patience: int
+    cooldown: int
+    eps: float
+    last_epoch: int
+    best: float
+    cooldown_counter: int
+    num_bad_epochs: int
+    min_lrs: list[float]
+
     def __init__(
         self,
         optimizer: Optimizer,

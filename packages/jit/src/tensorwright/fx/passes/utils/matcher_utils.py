@@ -57,6 +57,9 @@ class SubgraphMatcher:
         2
     """
 
+    pattern_placeholder_nodes: list[Node]
+    pattern_anchors: list[Node]
+
     def __init__(
         self,
         pattern: Graph,
