@@ -395,6 +395,13 @@ def bench(session: nox.Session) -> None:
     session.run("python", str(ROOT / "benchmarks" / "run.py"), *session.posargs)
 
 
+@nox.session(name="bench-inference", requires=["wheels"], default=False, venv_backend="virtualenv")
+def bench_inference(session: nox.Session) -> None:
+    """Time inference of whole networks beside ONNX Runtime and PyTorch's frozen traces."""
+    install(session, PROJECTS, *group(WORKSPACE, "inference"))
+    session.run("python", str(ROOT / "benchmarks" / "inference.py"), *session.posargs)
+
+
 @nox.session(default=False)
 def bench_plot(session: nox.Session) -> None:
     """Draw a saved result as SVG: `-- benchmarks.json benchmarks.svg`."""
@@ -433,6 +440,32 @@ def fuzz(session: nox.Session) -> None:
     """Make a million calls with bad arguments; `-- --calls N --seed S` makes others."""
     install(session, PROJECTS, *group(WORKSPACE, "integration"))
     session.run("python", str(ROOT / "tests-integration" / "fuzz_calls.py"), *session.posargs)
+
+
+@nox.session(name="fuzz-loader", requires=["wheels"], default=False)
+def fuzz_loader(session: nox.Session) -> None:
+    """Read damaged programs for an hour under libFuzzer, which Clang brings; `-- SECONDS` for another time."""
+    install(session, PROJECTS)
+    session.install("cmake", "ninja")
+    line = "import pathlib, tensorwright_cmake as c; print(pathlib.Path(c.__path__[0]))"
+    cmake_files = Path(str(session.run("python", "-c", line, silent=True, log=False)).strip())
+    build = build_folder(session, "jit", "fuzz")
+    options = ("-DTW_JIT_FUZZ=ON", "-DCMAKE_CXX_COMPILER=clang++", f"-Dtensorwright_DIR={cmake_files}")
+    session.run("cmake", "-G", "Ninja", "-S", str(ROOT / "packages" / "jit"), "-B", str(build), *options)
+    session.run("ninja", "-C", str(build), "fuzz-loader")
+    corpus = Path(session.create_tmp())
+    session.run("python", str(ROOT / "packages" / "jit" / "fuzz" / "seeds.py"), str(corpus / "seeds"))
+    seconds = session.posargs[0] if session.posargs else "3600"
+    limits = (f"-max_total_time={seconds}", "-rss_limit_mb=1024", "-timeout=1", "-max_len=16384")
+    (corpus / "found").mkdir(exist_ok=True)
+    session.run(
+        str(build / "fuzz-loader"),
+        *limits,
+        str(corpus / "found"),
+        str(corpus / "seeds"),
+        external=True,
+        env={"TENSORWRIGHT_LIB": str(cmake_files.parent / "tensorwright" / "_lib")},
+    )
 
 
 @nox.session(requires=["wheels"], default=False)
