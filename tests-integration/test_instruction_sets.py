@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+OTHERS = ["optim"]  # packages with kernels of their own; their build folders lie beside the core's
 SHARED = {"W", "V", "u"}  # symbol types of which the linker keeps one: weak, weak object, unique
 
 
@@ -20,7 +21,9 @@ def object_files(isa: str) -> list[Path]:
     folder = os.environ.get("TENSORWRIGHT_BUILD", "")
     if not folder:
         pytest.skip("needs the build folder: run `nox -s integration`")
-    return sorted(Path(folder).glob(f"CMakeFiles/*_{isa}.dir/**/*.o"))
+    core = Path(folder)
+    folders = [core, *(core.with_name(core.name.replace("tensor-core", name)) for name in OTHERS)]
+    return [path for each in folders for path in sorted(each.glob(f"CMakeFiles/*_{isa}.dir/**/*.o"))]
 
 
 def shared_symbols(objects: list[Path]) -> set[str]:

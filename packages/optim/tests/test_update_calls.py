@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -171,6 +175,33 @@ def test_precisions_may_be_mixed():
         optimizer.step()
     for tensor, expected in zip(tensors, alone, strict=True):
         np.testing.assert_array_equal(tensor.detach().to(tw.float64).numpy(), expected)
+
+
+IN_A_PROCESS = """
+import hashlib, sys
+sys.path.insert(0, {folder!r})
+from test_update_calls import OPTIMIZERS, SIZES, parameters, stepped
+import tensorwright as tw
+for dtype in (tw.float32, tw.float64):
+    for make in OPTIMIZERS.values():
+        bits = b"".join(value.tobytes() for value in stepped(make, parameters(SIZES, dtype)))
+        print(hashlib.sha256(bits).hexdigest())
+"""
+
+
+def test_the_same_bits_on_every_instruction_set():
+    program = IN_A_PROCESS.format(folder=str(Path(__file__).parent))
+    results = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "TENSORWRIGHT_ISA": isa},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for isa in ("baseline", "avx2", "avx512")
+    }
+    assert len(results) == 1
 
 
 def test_parameters_at_different_steps_share_a_group():
