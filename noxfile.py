@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,7 @@ PROJECTS: dict[str, dict[str, Any]] = {  # by folder: nn, not tensorwright-nn
     path.parent.name: tomllib.loads(path.read_text()) for path in sorted(ROOT.glob("packages/*/pyproject.toml"))
 }
 SHARED_FOLDERS = ["utils"]  # packages in `tensorwright` that several parts bring modules to
+KNOWN_TYPES = 0.95  # of what a distribution exports, the part whose types a checker must know
 SUPPORTED = ["3.11", "3.12", "3.13"]
 LIBRARIES = ["libasan.so", "libstdc++.so"]  # loaded before Python: the second so that exceptions are intercepted
 SANITIZER_OPTIONS = {
@@ -299,7 +302,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def typecheck(session: nox.Session) -> None:
-    """Check the types of every package, of the demo, the examples and the README's tour: mypy --strict."""
+    """Check all types with mypy --strict; with pyright what users are told, and how much of it is known."""
     session.install(*group(WORKSPACE, "typecheck"), *others(runtime("codegen")))
     session.run("python", "-m", "tensorwright_codegen", "stubs", "--check", env=CODEGEN)
     tree = Path(session.create_tmp()) / "tree"
@@ -310,6 +313,47 @@ def typecheck(session: nox.Session) -> None:
     session.run("mypy", str(tree / "tour.py"), str(ROOT / "demo"), str(ROOT / "noxfile.py"), env=environment)
     examples = sorted(map(str, (ROOT / "docs" / "examples").glob("*.py")))
     session.run("mypy", *examples, env=environment)
+    expectations = str(ROOT / "tests-integration" / "types")
+    session.run("mypy", expectations, env=environment)
+    with session.chdir(tree.parent):  # away from the packages' folders, each of which has a part of tensorwright
+        session.run("pyright", expectations, env={"PYTHONPATH": str(tree)})
+        check_known_types(session, tree)
+
+
+def check_known_types(session: nox.Session, tree: Path) -> None:
+    """Complain of a distribution of which pyright knows too few types; what NumPy leaves open does not count."""
+    known: Counter[str] = Counter()
+    exported: Counter[str] = Counter()
+    for package in ("tensorwright", "tensorwright_codegen"):
+        command = ("pyright", "--outputjson", "--ignoreexternal", "--verifytypes", package)
+        environment = {"PYTHONPATH": str(tree)}
+        report = session.run(*command, env=environment, silent=True, success_codes=[0, 1])  # 1: below 100 %
+        for symbol in json.loads(str(report))["typeCompleteness"]["symbols"]:
+            if symbol["isExported"]:
+                exported[owner(symbol["name"])] += 1
+                known[owner(symbol["name"])] += symbol["isTypeKnown"]
+    parts = {folder: known[folder] / exported[folder] for folder in PROJECTS}
+    session.log("types that are known: %s", ", ".join(f"{folder} {part:.1%}" for folder, part in parts.items()))
+    if min(parts.values()) < KNOWN_TYPES:
+        session.error(
+            f"less than {KNOWN_TYPES:.0%} of a distribution's types are known: pyright --verifytypes names them"
+        )
+
+
+def owner(symbol: str) -> str:
+    """The package whose sources have the module that `symbol` is a name of."""
+    path = symbol.replace(".", "/")
+    while path:
+        for folder in PROJECTS:
+            source = ROOT / "packages" / folder / "src" / path
+            if (
+                source.with_suffix(".py").exists()
+                or source.with_suffix(".pyi").exists()
+                or (source / "__init__.py").exists()
+            ):
+                return folder
+        path = path.rpartition("/")[0]
+    raise LookupError(f"no package has a module of {symbol}")
 
 
 def tour() -> str:
