@@ -19,10 +19,11 @@ LevelRef level_with(int64_t id) {
   throw Error(TW_E_VALUE, text("there is no open level ", id, " on this thread"));
 }
 
+const char* const kRandomness[] = {"error", "different", "same"};  // in the enumeration's order
+
 Randomness randomness_named(std::string_view name) {
-  if (name == "error") return Randomness::kError;
-  if (name == "different") return Randomness::kDifferent;
-  if (name == "same") return Randomness::kSame;
+  for (int i = 0; i < 3; ++i)
+    if (name == kRandomness[i]) return static_cast<Randomness>(i);
   throw Error(TW_E_VALUE, text("vmap: randomness must be 'error', 'different' or 'same', got '", name, "'"));
 }
 
@@ -103,26 +104,25 @@ int64_t batch_dim_of(TensorRef self) {
   const Wrapped* wrapped = wrapped_of(self.get());
   return wrapped && wrapped->batch_dim >= 0 ? wrapped->batch_dim : -1;
 }
-// Between these the thread's masks are those from outside of the level.
-struct Outside {
-  uint64_t level, masks[2];
+// Between these the thread computes as it did where the level was opened.
+struct Below {
+  explicit Below(const Level& opened)
+      : level(static_cast<int64_t>(opened.id)), hidden(opened), masks(opened.outside[0], opened.outside[1]) {}
+  const int64_t level;
+  const OutsideScope hidden;
+  const LayerScope masks;
 };
-thread_local std::vector<Outside> outside;
+thread_local std::vector<std::unique_ptr<Below>> below;
 
-void enter_below(int64_t id) {
-  const LevelRef level = level_with(id);
-  Outside entry{level->id, {}};
-  check(g_host->tls_mask(g_host->tls(), level->outside[0], level->outside[1], entry.masks));
-  outside.push_back(entry);
-}
+void enter_below(int64_t id) { below.push_back(std::make_unique<Below>(*level_with(id))); }
 void leave_below(int64_t id) {
-  if (outside.empty() || static_cast<int64_t>(outside.back().level) != id)
+  if (below.empty() || below.back()->level != id)
     throw Error(TW_E_VALUE, text("level ", id, " was not entered from below last"));
-  check(g_host->tls_mask(g_host->tls(), outside.back().masks[0], outside.back().masks[1], nullptr));
-  outside.pop_back();
+  below.pop_back();
 }
 
 int64_t size_of_batch(int64_t level) { return level_with(level)->batch_size; }
+std::string randomness_of(int64_t level) { return kRandomness[static_cast<int>(level_with(level)->randomness)]; }
 
 void put_warner(tw_object* callable) { set_warner(callable); }
 
@@ -149,6 +149,7 @@ const tw_op_def kTransformOps[] = {
     op<kind_of_level>("transform::kind_of_level(int level) -> str"),
     op<batch_dim_of>("transform::batch_dim_of(Tensor self) -> int"),
     op<size_of_batch>("transform::size_of_batch(int level) -> int"),
+    op<randomness_of>("transform::randomness_of(int level) -> str"),
     op<enter_below>("transform::enter_below(int level) -> ()"),
     op<leave_below>("transform::leave_below(int level) -> ()"),
     op<put_warner>("transform::set_warner(Object callable) -> ()"),

@@ -20,6 +20,12 @@ class _KeptOutput(NamedTuple):
     position: int  # among the saved tensors
 
 
+def _check_tensors(method: str, items: Sequence[object]) -> None:
+    for i, item in enumerate(items):
+        if item is not None and not isinstance(item, Tensor):
+            raise TypeError(f"{method}: argument {i} must be a Tensor or None, got {type(item).__name__}")
+
+
 class FunctionCtx:
     """What ``forward`` and ``backward`` of a :class:`Function` share; any attribute may be set on it.
 
@@ -31,6 +37,7 @@ class FunctionCtx:
 
     def __init__(self) -> None:
         self._to_save: tuple[Tensor | None, ...] = ()
+        self._to_save_forward: tuple[Tensor | None, ...] = ()
         self._saved_count = 0
         self._saved_on: dict[int, tuple[Tensor | None, ...]] = {}  # by thread: several may run `backward` at once
         self._outputs: dict[str, Any] = {}  # attributes with outputs in them, see _set_outputs_apart
@@ -46,28 +53,24 @@ class FunctionCtx:
         Raises:
             TypeError: if something is neither a tensor nor None.
         """
-        for i, tensor in enumerate(tensors):
-            if tensor is not None and not isinstance(tensor, Tensor):
-                raise TypeError(
-                    f"save_for_backward: argument {i} must be a Tensor or None, got {type(tensor).__name__}"
-                )
+        _check_tensors("save_for_backward", tensors)
         self._to_save, self._saved_count = tensors, len(tensors)
 
     def save_for_forward(self, *tensors: Tensor | None) -> None:
-        """Keep tensors for ``jvp``, where they are ``ctx.saved_tensors`` unless ``save_for_backward`` keeps others.
+        """Keep tensors for ``jvp``, where they are ``ctx.saved_tensors``; without a call, those for ``backward`` are.
 
         Raises:
             TypeError: if something is neither a tensor nor None.
         """
-        if not self._to_save:
-            self.save_for_backward(*tensors)
+        _check_tensors("save_for_forward", tensors)
+        self._to_save_forward = tensors
 
     @property
     def saved_tensors(self) -> tuple[Tensor | None, ...]:
-        """What ``save_for_backward`` kept; only inside ``backward``.
+        """What ``save_for_backward`` kept inside of ``backward``, what ``save_for_forward`` kept inside of ``jvp``.
 
         Raises:
-            RuntimeError: outside of ``backward``.
+            RuntimeError: outside of both.
         """
         if self._saved is None:
             raise RuntimeError("ctx.saved_tensors: saved tensors are there only while backward runs")
@@ -301,7 +304,7 @@ class Function:
                 list(ctx._dirty), list(ctx._constant), ctx._materialize,
             )
         )  # fmt: skip
-        ctx._to_save = ctx._dirty = ctx._constant = ()  # the node keeps them now
+        ctx._to_save = ctx._to_save_forward = ctx._dirty = ctx._constant = ()  # the node keeps what it needs
         finished = [next(results) if isinstance(item, Tensor) else item for item in outputs]
         return tuple(finished) if isinstance(output, tuple | list) else finished[0]
 

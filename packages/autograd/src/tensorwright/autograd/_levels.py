@@ -27,6 +27,7 @@ level_of = ops.get("transform::level_of")
 kind_of_level = ops.get("transform::kind_of_level")
 batch_dim_of = ops.get("transform::batch_dim_of")
 size_of_batch = ops.get("transform::size_of_batch")
+randomness_of = ops.get("transform::randomness_of")
 enter_below = ops.get("transform::enter_below")
 leave_below = ops.get("transform::leave_below")
 
@@ -65,7 +66,7 @@ def batch_level(size: int, randomness: str) -> Iterator[int]:
 
 @contextmanager
 def below(level: int) -> Iterator[None]:
-    """Ops are recorded as they were outside of the level."""
+    """Ops run as they did where the level was opened."""
     enter_below(level)
     try:
         yield

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tensorwright import Tensor, enable_grad, zeros_like
+from tensorwright import Tensor, zeros_like
+from tensorwright.autograd._generated_vmap import Batch, function_of_batches, inside, like, listed, split
 from tensorwright.autograd._levels import (
-    add_batch,
-    batch_dim_of,
     below,
     kind_of_level,
     level_of,
     lift,
     lowered,
     make_dual,
+    randomness_of,
     size_of_batch,
     tangent_of,
 )  # fmt: skip
@@ -52,12 +52,6 @@ def _lowered(args: Sequence[Any], level: int) -> list[Any]:
     return [lowered(arg, level) for arg in args]
 
 
-def _mapped(output: Any, change: Any) -> Any:
-    if isinstance(output, (tuple, list)):
-        return tuple(change(item) for item in output)
-    return change(output)
-
-
 def _context(function: Any, args: Sequence[Any], output: Any) -> Any:
     from tensorwright.autograd._function import FunctionCtx
 
@@ -73,34 +67,30 @@ def _apply_recorded(function: Any, level: int, args: tuple[Any, ...]) -> Any:
         return function._apply_here(args)  # its forward needs the context: it is recorded by this level alone
     with below(level):
         output = function.apply(*_lowered(args, level))
-    lifted = _mapped(output, lambda item: lift(item, level) if isinstance(item, Tensor) else item)
+    lifted = like(output, [lift(item, level) if isinstance(item, Tensor) else item for item in listed(output)])
     inputs = [lift(arg, level) if isinstance(arg, Tensor) and level_of(arg) != level else arg for arg in args]
     return function._record_output(_context(function, inputs, lifted), tuple(inputs), lifted)
 
 
 def _apply_forward(function: Any, level: int, args: tuple[Any, ...]) -> Any:
     values = _lowered(args, level)
-    output = function.apply(*values)
-    ctx = _context(function, values, output)
-    ctx._saved = ctx._to_save
     tangents = [tangent_of(arg, level) if isinstance(arg, Tensor) else None for arg in args]
-    given = [
-        zeros_like(value) if tangent is None and ctx._materialize and _is_floating(value) else tangent
-        for value, tangent in zip(values, tangents, strict=True)
-    ]
-    with enable_grad():
-        products = function.jvp(ctx, *given)
-    listed = list(products) if isinstance(products, (tuple, list)) else [products]
-    found = iter(listed)
+    with below(level):
+        output = function.apply(*values)
+        ctx = _context(function, values, output)
+        ctx._saved = ctx._to_save_forward or ctx._to_save
+        ctx._saved_count = len(ctx._saved)
+        given = [
+            zeros_like(value) if tangent is None and ctx._materialize and _is_floating(value) else tangent
+            for value, tangent in zip(values, tangents, strict=True)
+        ]
+        products = iter(listed(function.jvp(ctx, *given)))
 
     def dual(item: Any) -> Any:
-        tangent = next(found)
-        if tangent is None or not isinstance(item, Tensor):
-            return item
-        is_argument = any(tangent is other for other in given)
-        return make_dual(item, tangent.clone() if is_argument else tangent, level)  # a write must not reach both
+        tangent = next(products)
+        return item if tangent is None or not isinstance(item, Tensor) else make_dual(item, tangent, level)
 
-    return _mapped(output, dual)
+    return like(output, [dual(item) for item in listed(output)])
 
 
 def _is_floating(value: Any) -> bool:
@@ -108,17 +98,23 @@ def _is_floating(value: Any) -> bool:
 
 
 def _apply_batched(function: Any, level: int, args: tuple[Any, ...]) -> Any:
-    if function.generate_vmap_rule:
-        return function._apply_here(args)
-    in_dims = tuple(
-        (batch_dim_of(arg) if level_of(arg) == level else None) if isinstance(arg, Tensor) else None for arg in args
-    )
-    info = VmapInfo(size_of_batch(level), "error")
-    output, out_dims = function.vmap(info, in_dims, *_lowered(args, level))
-    dims = iter(out_dims if isinstance(output, (tuple, list)) else [out_dims])
+    parts = [split(arg, level) for arg in args]
+    in_dims, size, randomness = tuple(dim for _, dim in parts), size_of_batch(level), randomness_of(level)
+    with below(level):
+        values = [value for value, _ in parts]
+        if function.generate_vmap_rule:
+            output, out_dims = _run_on_batch(Batch(function, size, randomness, in_dims), values)
+        else:
+            output, out_dims = function.vmap(VmapInfo(size, randomness), in_dims, *values)
+            if not isinstance(output, (tuple, list)):
+                out_dims = (out_dims,)
+    return like(output, inside(listed(output), out_dims, level))
 
-    def batched(item: Any) -> Any:
-        dim = next(dims)
-        return item if dim is None or not isinstance(item, Tensor) else add_batch(item, dim, level)
 
-    return _mapped(output, batched)
+def _run_on_batch(batch: Batch, values: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
+    from tensorwright.autograd._function import Function, FunctionCtx
+
+    if batch.function.setup_context is Function.setup_context:
+        raise RuntimeError(f"{batch.function.__name__}: generate_vmap_rule needs setup_context; define it, or vmap")
+    output = function_of_batches(batch, Function, FunctionCtx).apply(*values)
+    return output, batch.out_dims
