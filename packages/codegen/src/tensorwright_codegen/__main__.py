@@ -1,4 +1,4 @@
-"""Command line: `core`, `autograd` and `updates` write what builds need, `stubs`, `reference`, `coverage` the rest."""
+"""Command line: `core`, `autograd`, `graph` and `updates` write what builds need, `stubs`, `reference`, `coverage` the rest."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from .emit.reference import reference_output
 from .emit.stubs import stubs_output
 from .expression import ExpressionError
 from .facets import FacetError, load_ops
+from .graph import expressions_output
 from .lint.arithmetic import check_packages
 from .updates import updates_output
 
@@ -30,6 +31,13 @@ def _core(args: argparse.Namespace) -> int:
 
 def _autograd(args: argparse.Namespace) -> int:
     output = autograd_output([args.ops], [args.derivatives], [args.batching])
+    touched = output.write(args.out)
+    print(f"codegen: {len(output.files)} files, {len(touched)} changed")
+    return 0
+
+
+def _graph(args: argparse.Namespace) -> int:
+    output = expressions_output(args.ops)
     touched = output.write(args.out)
     print(f"codegen: {len(output.files)} files, {len(touched)} changed")
     return 0
@@ -94,6 +102,10 @@ def _parser() -> argparse.ArgumentParser:
     autograd.add_argument("--batching", type=Path, required=True, help="folder of batching facets")
     autograd.add_argument("--out", type=Path, required=True, help="folder to write to; only changed files are touched")
     autograd.set_defaults(run=_autograd)
+    graph = commands.add_parser("graph", help="tables of jit: the expressions that its compiler reads")
+    graph.add_argument("--ops", type=Path, required=True, help="folder of op facets")
+    graph.add_argument("--out", type=Path, required=True, help="folder to write to; only changed files are touched")
+    graph.set_defaults(run=_graph)
     updates = commands.add_parser("updates", help="generated C++ of optim: kernels of the optimizers' update rules")
     updates.add_argument("--rules", type=Path, required=True, help="folder of update rules")
     updates.add_argument("--ops", type=Path, required=True, help="folder of op facets, for their scalar functions")

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "../native/lanes.h"
+
 namespace tw::jit {
 namespace {
 
@@ -43,8 +45,10 @@ std::optional<ValueId> TileBuilder::converted(ValueId value, tw_dtype dtype) {
   return conversions_[{value, number_of(dtype)}] = step.out[0];
 }
 
-std::vector<ValueId> TileBuilder::step(const tw_block_kernel& kernel, const std::vector<ValueId>& operands, bool row) {
+std::vector<ValueId> TileBuilder::step(std::string_view op, const tw_block_kernel& kernel,
+                                       const std::vector<ValueId>& operands, bool row) {
   TileStep step;
+  if (kernel.block && kernel.compute == kFloat32) step.expression = expression_named(op);
   step.block = kernel.block, step.fold = kernel.fold, step.combine = kernel.combine;
   step.row = row, step.in = operands;
   for (const ValueId operand : operands) step.phase = std::max(step.phase, group_.values[operand].phase);
@@ -76,7 +80,7 @@ ValueId TileBuilder::call(const char* op, const std::vector<Argument>& args) {
   for (uint32_t k = 0; k < kernel->noperands; ++k)
     operands.push_back(kernel->argument[k] < 0 ? constant(kernel->operand[k], kernel->constant[k])
                                                : args[static_cast<size_t>(kernel->argument[k])].value());
-  return step(*kernel, operands, row && !kernel->fold)[0];
+  return step(op, *kernel, operands, row && !kernel->fold)[0];
 }
 
 }  // namespace tw::jit

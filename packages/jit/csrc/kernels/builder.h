@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <string_view>
 
 #include "tile.h"
 
@@ -16,7 +17,8 @@ class TileBuilder {
   // The value in another dtype; nothing where one of the two is not known.
   std::optional<ValueId> converted(ValueId value, tw_dtype dtype);
   // The results of a kernel over operands of its own dtypes; of a row, if `row` or if it folds.
-  std::vector<ValueId> step(const tw_block_kernel& kernel, const std::vector<ValueId>& operands, bool row);
+  std::vector<ValueId> step(std::string_view op, const tw_block_kernel& kernel, const std::vector<ValueId>& operands,
+                            bool row);
 
   // The same by the name of an op, over values of one dtype and numbers; for what is written over others here.
   class Argument {

@@ -95,10 +95,18 @@ class Scheduler {
   // Whether a later sweep finds the value again: among the results, or in memory of its own.
   bool keeps(ValueId v) {
     if (output_of(v) >= 0) return true;
-    if (!save_ || group_.steps[maker_[v]].convert) return false;
+    if (!save_ || light(group_.steps[maker_[v]])) return false;
     if (std::find(schedule_.saved.begin(), schedule_.saved.end(), v) == schedule_.saved.end())
       schedule_.saved.push_back(v);
     return true;
+  }
+
+  // Whether computing again costs no more than fetching: a few operations on what is loaded or of the row.
+  bool light(const TileStep& step) const {
+    constexpr int kFew = 5;  // instructions, operands among them
+    if (!step.convert && (!step.expression || step.expression->count > kFew)) return false;
+    return std::all_of(step.in.begin(), step.in.end(),
+                       [&](ValueId in) { return value(in).row || value(in).kind == TileValue::kInput; });
   }
 
   // ---- one sweep ------------------------------------------------------------------------------------------------
@@ -114,15 +122,39 @@ class Scheduler {
       else if (phase(v) < p && keeps(v))
         load_again(sweep, registers, v);
     }
+    std::vector<uint32_t> chosen;
     for (uint32_t s = 0; s < group_.steps.size(); ++s) {
       const TileStep& step = group_.steps[s];
-      if (step.row) continue;
-      if (step.fold ? static_cast<size_t>(step.phase) == p : computes(step, needed, registers))
-        add_step(sweep, s, registers);
+      if (!step.row && !step.fold && computes(step, needed, registers)) chosen.push_back(s);
     }
+    for (const uint32_t s : gathered(std::move(chosen))) add_step(sweep, s, registers);
+    for (uint32_t s = 0; s < group_.steps.size(); ++s)
+      if (group_.steps[s].fold && static_cast<size_t>(group_.steps[s].phase) == p) add_step(sweep, s, registers);
     for (const ValueId v : needed)
       if (phase(v) == p && value(v).kind == TileValue::kComputed && !value(v).row) store(sweep, v, registers.at(v));
     allocate(sweep);
+  }
+
+  // The steps with those that can be compiled next to each other, each after what it takes.
+  std::vector<uint32_t> gathered(std::vector<uint32_t> steps) const {
+    std::set<ValueId> missing;
+    for (const uint32_t s : steps) missing.insert(group_.steps[s].out.begin(), group_.steps[s].out.end());
+    std::vector<uint32_t> ordered;
+    for (bool compiled = false; !steps.empty(); compiled = !compiled) {
+      for (size_t i = 0; i < steps.size();) {
+        const TileStep& step = group_.steps[steps[i]];
+        const bool ready =
+            std::none_of(step.in.begin(), step.in.end(), [&](ValueId in) { return missing.count(in) != 0; });
+        if (!ready || (step.expression != nullptr) != compiled) {
+          ++i;
+          continue;
+        }
+        for (const ValueId out : step.out) missing.erase(out);
+        ordered.push_back(steps[i]);
+        steps.erase(steps.begin() + static_cast<std::ptrdiff_t>(i));
+      }
+    }
+    return ordered;
   }
 
   bool computes(const TileStep& step, const std::set<ValueId>& needed, const std::map<ValueId, Register>& known) const {

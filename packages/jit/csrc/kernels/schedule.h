@@ -30,7 +30,7 @@ struct Sweep {
 
   std::vector<Load> loads;
   std::vector<Splat> splats;
-  std::vector<Step> steps;
+  std::vector<Step> steps;  // those that can be compiled stand together as far as they can
   std::vector<Step> folds;  // after the steps
   std::vector<Store> stores;
   std::vector<int32_t> slots;  // by register: the part of the scratch memory that may hold it; -1: none

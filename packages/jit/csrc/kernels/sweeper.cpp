@@ -14,6 +14,7 @@ constexpr int64_t kShortRow = 16384;  // rows up to here keep what later sweeps 
 constexpr int64_t kSlotBytes = TW_KERNEL_BLOCK * 16;
 constexpr int64_t kSlotPitch = kSlotBytes + 192;  // neighbours do not fall on the same cache sets
 constexpr int kMostLevels = 56;
+constexpr size_t kMostStreams = 48;    // of one piece of machine code
 
 void repeat(unsigned char (&bytes)[64], int64_t item) {
   for (int64_t filled = item; filled < 64; filled *= 2) std::memcpy(bytes + filled, bytes, static_cast<size_t>(filled));
@@ -48,6 +49,7 @@ TileKernel::TileKernel(TileGroup group) : group_(std::move(group)) {
   for (size_t s = 0; s < group_.steps.size(); ++s)
     if (group_.steps[s].fold) fold_of_step_[s] = fold_count_++;
   merge();
+  for (const Sweep& sweep : schedule_.sweeps) compile(sweep);
 }
 
 void TileKernel::merge() {
@@ -100,6 +102,78 @@ void TileKernel::choose_modes() {
                                                    : Stream::kPacked;
   }
   if (folds_) tile_ = TW_KERNEL_BLOCK;
+}
+
+// ---- machine code -----------------------------------------------------------------------------------------------------
+
+void TileKernel::compile(const Sweep& sweep) {
+  std::vector<Piece>& pieces = pieces_.emplace_back();
+  const auto can = [&](size_t i) { return group_.steps[sweep.steps[i].step].expression != nullptr; };
+  for (size_t begin = 0, end; begin < sweep.steps.size(); begin = end) {
+    for (end = begin + 1; end < sweep.steps.size() && can(end) == can(begin);) ++end;
+    // One step alone is what its block kernel does.
+    pieces.push_back(can(begin) && end - begin > 1 ? compiled(sweep, begin, end) : Piece{begin, end, {}, {}, {}, 0});
+  }
+}
+
+// Whether a register holds one value for all elements of a tile.
+bool TileKernel::repeats(const Sweep& sweep, Register r) const {
+  for (const Sweep::Splat& splat : sweep.splats)
+    if (splat.to == r) return true;
+  for (const Sweep::Load& load : sweep.loads)
+    if (load.to == r && load.from == Sweep::Load::kInput)
+      return streams_[stream_of_[load.index]].mode == Stream::kSplat;
+  return false;
+}
+
+TileKernel::Piece TileKernel::compiled(const Sweep& sweep, size_t begin, size_t end) const {
+  Piece piece{begin, end, {}, {}, {}, 0};
+  LaneProgram program;
+  std::map<Register, Lane> lanes;
+  const auto stream = [&](Register r, tw_dtype dtype, bool repeated) {
+    program.streams.push_back(dtype == kBool ? LaneType::kMask : LaneType::kF32);
+    program.repeated.push_back(repeated);
+    piece.registers.push_back(r);
+    piece.items.push_back(repeated ? 0 : static_cast<uint8_t>(item_size(dtype)));
+    return static_cast<uint32_t>(piece.registers.size() - 1);
+  };
+  std::map<Register, tw_dtype> made;
+  for (size_t i = begin; i < end; ++i) {
+    const TileStep& step = group_.steps[sweep.steps[i].step];
+    std::vector<Lane> operands;
+    for (size_t k = 0; k < step.in.size(); ++k) {
+      const Register r = sweep.steps[i].in[k];
+      const TileValue& value = group_.values[step.in[k]];
+      if (!lanes.count(r))
+        lanes[r] = value.kind == TileValue::kConstant ? program.number(value.dtype == kBool, value.constant.data())
+                                                      : program.input(stream(r, value.dtype, repeats(sweep, r)));
+      operands.push_back(lanes[r]);
+    }
+    const std::vector<Lane> results = program.apply(*step.expression, operands);
+    if (results.size() != step.out.size()) return piece;
+    for (size_t k = 0; k < results.size(); ++k) {
+      lanes[sweep.steps[i].out[k]] = results[k];
+      made[sweep.steps[i].out[k]] = group_.values[step.out[k]].dtype;
+    }
+  }
+  for (const auto& [r, dtype] : made) {
+    if (!used_after(sweep, r, end)) continue;
+    program.results.emplace_back(lanes[r], stream(r, dtype, false));
+    ++piece.results;
+  }
+  program.sweep();
+  if (program.streams.size() <= kMostStreams) piece.code = native_code(program);
+  return piece;
+}
+
+// Whether a later step, a fold or a store takes what the register holds.
+bool TileKernel::used_after(const Sweep& sweep, Register r, size_t end) const {
+  const auto takes = [&](const Sweep::Step& step) {
+    return std::find(step.in.begin(), step.in.end(), r) != step.in.end();
+  };
+  return std::any_of(sweep.steps.begin() + static_cast<std::ptrdiff_t>(end), sweep.steps.end(), takes) ||
+         std::any_of(sweep.folds.begin(), sweep.folds.end(), takes) ||
+         std::any_of(sweep.stores.begin(), sweep.stores.end(), [&](const Sweep::Store& s) { return s.from == r; });
 }
 
 // Whether rows lie across memory: then op by op, which goes along it, is faster.
@@ -262,7 +336,14 @@ class Sweeper {
   void tile(const Sweep& sweep, int64_t begin, int64_t n) {
     for (const Sweep::Load& load : sweep.loads) place_load(sweep, load, begin, n);
     place_results(sweep, begin);
-    for (const Sweep::Step& step : sweep.steps) run_step(group_.steps[step.step], step, n);
+    for (const TileKernel::Piece& piece : k_.pieces_[static_cast<size_t>(&sweep - k_.schedule_.sweeps.data())]) {
+      if (piece.code) {
+        run_code(piece, n);
+        continue;
+      }
+      for (size_t i = piece.begin; i < piece.end; ++i)
+        run_step(group_.steps[sweep.steps[i].step], sweep.steps[i], n);
+    }
     for (const Sweep::Step& fold : sweep.folds) run_fold(group_.steps[fold.step], fold, n);
     for (const Sweep::Store& store : sweep.stores) put_away(store, begin, n);
   }
@@ -317,6 +398,32 @@ class Sweeper {
     if (!step.convert) return step.block(n, out, in, in_step);
     step.convert(n, static_cast<const char*>(in[0]), in_step[0] * item_size(group_.values[step.in[0]].dtype),
                  static_cast<char*>(out[0]), item_size(group_.values[step.out[0]].dtype));
+  }
+
+  void run_code(const TileKernel::Piece& piece, int64_t n) {
+    void* streams[kMostStreams];
+    const size_t count = piece.registers.size();
+    for (size_t k = 0; k < count; ++k) streams[k] = pointers_[piece.registers[k]];
+    const int64_t rest = n % piece.code->lanes(), whole = n - rest;
+    if (whole) piece.code->run(streams, whole);
+    if (rest) run_rest(piece, streams, whole, rest);
+  }
+
+  // The last elements, fewer than a vector holds, in memory of their own.
+  static void run_rest(const TileKernel::Piece& piece, void* const* streams, int64_t from, int64_t n) {
+    Repeated pads[kMostStreams] = {};
+    void* padded[kMostStreams];
+    const size_t count = piece.registers.size(), first_result = count - piece.results;
+    for (size_t k = 0; k < count; ++k) {
+      padded[k] = piece.items[k] ? pads[k].bytes : streams[k];
+      if (piece.items[k] && k < first_result)
+        std::memcpy(pads[k].bytes, static_cast<char*>(streams[k]) + from * piece.items[k],
+                    static_cast<size_t>(n * piece.items[k]));
+    }
+    piece.code->run(padded, piece.code->lanes());
+    for (size_t k = first_result; k < count; ++k)
+      std::memcpy(static_cast<char*>(streams[k]) + from * piece.items[k], pads[k].bytes,
+                  static_cast<size_t>(n * piece.items[k]));
   }
 
   void run_fold(const TileStep& step, const Sweep::Step& placed, int64_t n) {

@@ -1,6 +1,7 @@
 // Runs a group over tensors.
 #pragma once
 
+#include "../native/compile.h"
 #include "schedule.h"
 
 namespace tw::jit {
@@ -24,11 +25,23 @@ class TileKernel {
     std::vector<int64_t> kept, reduced;  // strides in bytes, over the merged dimensions
     enum Mode : uint8_t { kDirect, kSplat, kPacked } mode;
   };
+  // Some steps of a sweep: one by one, or by machine code over the registers named, the results last.
+  struct Piece {
+    size_t begin, end;
+    std::shared_ptr<const NativeCode> code;
+    std::vector<Register> registers;
+    std::vector<uint8_t> items;  // bytes of an element, by register; 0: repeated
+    size_t results;
+  };
   struct alignas(64) Repeated {
     unsigned char bytes[64];
   };
 
   void run_long_rows(const void* const* inputs, void* const* outputs) const;
+  void compile(const Sweep& sweep);
+  Piece compiled(const Sweep& sweep, size_t begin, size_t end) const;
+  bool repeats(const Sweep& sweep, Register r) const;
+  bool used_after(const Sweep& sweep, Register r, size_t end) const;
   void merge();
   void merge_dims(std::vector<int64_t>& sizes, std::vector<int64_t> Stream::* strides);
   void order_by_result();
@@ -36,6 +49,7 @@ class TileKernel {
 
   TileGroup group_;
   Schedule schedule_;
+  std::vector<std::vector<Piece>> pieces_;  // by sweep
   bool folds_ = false;
   bool by_row_ = false;  // tiles end where the last dimension does
   int64_t tile_ = TW_KERNEL_BLOCK;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "blocks.h"
+#include "expressions.h"
 
 namespace tw::jit {
 
@@ -30,6 +31,7 @@ struct TileStep {
   tw_convert_fn convert = nullptr;
   tw_fold_fn fold = nullptr;  // from full values to one of a row
   tw_combine_fn combine = nullptr;
+  const ExpressionEntry* expression = nullptr;  // what `block` computes, where it can be compiled with its neighbours
   bool row = false;
   int phase = 0;  // of what it computes; of a fold, of what it takes
   std::vector<ValueId> in, out;

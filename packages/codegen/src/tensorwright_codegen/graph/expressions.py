@@ -1,0 +1,161 @@
+"""`expressions.h` and `expressions.cpp` of packages/jit: the expressions computed in f32, as numbers.
+
+An instruction is some 16-bit words: `operation | type << 8`, then by operation
+
+- `operand`: its index; `constant`: the low and the high half of its bits;
+- `call`: the index of a function, how many arguments, and these;
+- a primitive: its arguments.
+
+Arguments are instructions of the same program, by number. A program that uses anything but lanes of 32 bits and masks,
+or a table, is left out, and so is every program that calls it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..emit.kernels import load_library, program
+from ..emit.output import Output
+from ..expression import Program, ScalarType
+from ..expression.ir import Instruction
+from ..expression.primitives import PRIMITIVES
+from ..facets import Kind, Op, load_ops
+
+_TYPES = {ScalarType.F32: 0, ScalarType.I32: 1, ScalarType.MASK: 2}
+_PRIMITIVES = (
+    "add", "sub", "mul", "div", "neg", "abs", "sqrt", "fma", "minimum", "maximum", "min_", "max_", "floor", "ceil",
+    "trunc", "rint", "copysign", "lt", "le", "gt", "ge", "eq", "ne", "and_", "or_", "xor", "not_", "shl", "shr", "ushr",
+    "unlikely", "select", "bitcast", "to_float", "to_int",
+)  # fmt: skip
+_OPERATIONS = {name: number for number, name in enumerate(("operand", "constant", "call", *_PRIMITIVES))}
+_MOST_INSTRUCTIONS = 400  # of a program with its calls written out
+
+FunctionKey = tuple[str, tuple[ScalarType, ...]]
+
+
+def expressions_output(ops: Path) -> Output:
+    """The files for a folder of facets."""
+    tables = _Tables()
+    library = load_library(ops)
+    for op in load_ops([ops]):
+        if op.kind in (Kind.POINTWISE, Kind.REDUCTION) and "f32" in op.math.compute:
+            tables.add_op(op, program(op, ScalarType.F32, library))
+    output = Output()
+    output.cpp("expressions.h", _header())
+    output.cpp("expressions.cpp", tables.source())
+    return output
+
+
+@dataclass(frozen=True)
+class _Entry:
+    name: str
+    start: int
+    count: int
+    results: tuple[int, ...]
+
+
+class _Tables:
+    def __init__(self) -> None:
+        self.code: list[int] = []
+        self.functions: dict[FunctionKey, int] = {}
+        self.function_entries: list[_Entry] = []
+        self.op_entries: list[_Entry] = []
+
+    def add_op(self, op: Op, expression: Program) -> None:
+        programs = [expression, *(callee.program for callee in expression.callees())]
+        if expression.weight() > _MOST_INSTRUCTIONS or not all(map(_fits, programs)):
+            return
+        for callee in expression.callees():
+            if callee.key not in self.functions:
+                entry = self._entry(callee.name, callee.program)
+                self.functions[callee.key] = len(self.function_entries)
+                self.function_entries.append(entry)
+        self.op_entries.append(self._entry(f"tw::{op.name}", expression))
+
+    def _entry(self, name: str, expression: Program) -> _Entry:
+        start = len(self.code)
+        for item in expression.body:
+            self.code += self._words(item)
+        return _Entry(name, start, len(expression.body), expression.results)
+
+    def _words(self, item: Instruction) -> Iterable[int]:
+        yield _OPERATIONS["call" if item.callee else item.op] | _TYPES[item.type] << 8
+        if item.callee:
+            yield self.functions[item.callee.key]
+            yield len(item.args)
+        elif item.op == "operand":
+            assert isinstance(item.value, int)
+            yield item.value
+        elif item.op == "constant":
+            bits = _bits(item)
+            yield bits & 0xFFFF
+            yield bits >> 16
+        yield from item.args
+
+    def source(self) -> str:
+        lines = ['#include "expressions.h"', "", "namespace tw::jit {", "", "const uint16_t kExpressionCode[] = {"]
+        lines += [f"    {', '.join(map(str, self.code[k : k + 24]))}," for k in range(0, len(self.code), 24)]
+        lines += ["};", "", "const ExpressionEntry kExpressionFunctions[] = {"]
+        lines += [_row(entry) for entry in self.function_entries]
+        lines += ["};", "", "const ExpressionEntry kExpressions[] = {"]
+        lines += [_row(entry) for entry in sorted(self.op_entries, key=lambda entry: entry.name)]
+        lines += ["};", f"const uint32_t kExpressionCount = {len(self.op_entries)};", "", "}  // namespace tw::jit"]
+        return "\n".join(lines)
+
+
+def _fits(expression: Program) -> bool:
+    return all(
+        item.type in _TYPES and (item.callee is not None or item.op in _OPERATIONS) and len(item.args) <= 8
+        for item in expression.body
+    ) and len(expression.results) <= 4  # fmt: skip
+
+
+def _bits(item: Instruction) -> int:
+    value = item.value
+    assert isinstance(value, (bool, int, float))
+    if item.type is ScalarType.F32:
+        return int.from_bytes(struct.pack("<f", value), "little")
+    return int(value) & 0xFFFFFFFF
+
+
+def _row(entry: _Entry) -> str:
+    results = ", ".join(map(str, entry.results))
+    return f'    {{"{entry.name}", {entry.start}, {entry.count}, {len(entry.results)}, {{{results}}}}},'
+
+
+def _header() -> str:
+    counts = ", ".join(str(len(PRIMITIVES[name].parameters)) for name in _PRIMITIVES)
+    names = ", ".join("k" + "".join(part.title() for part in name.split("_")) + ("_" * name.endswith("_")) for name in
+                      _OPERATIONS)  # fmt: skip
+    return f"""
+// The expressions of ops that are computed in float32. See tensorwright_codegen/graph/expressions.py.
+#pragma once
+
+#include <cstdint>
+
+namespace tw::jit {{
+
+enum class Operation : uint8_t {{
+  {names},
+}};
+constexpr uint8_t kOperationArguments[] = {{0, 0, 0, {counts}}};
+enum class LaneType : uint8_t {{ kF32, kI32, kMask }};
+
+struct ExpressionEntry {{
+  const char* name;
+  uint32_t start;  // in kExpressionCode
+  uint16_t count;  // of instructions
+  uint16_t result_count;
+  uint16_t results[4];
+}};
+
+extern const uint16_t kExpressionCode[];
+extern const ExpressionEntry kExpressionFunctions[];
+extern const ExpressionEntry kExpressions[];  // by name
+extern const uint32_t kExpressionCount;
+
+}}  // namespace tw::jit
+"""

@@ -1,0 +1,116 @@
+#include "assembler.h"
+
+#include <cstring>
+
+namespace tw::jit {
+
+void Assembler::word(int32_t value) {
+  for (int k = 0; k < 4; ++k) byte(static_cast<uint32_t>(value) >> (8 * k) & 0xFF);
+}
+
+// ---- prefixes: registers' high bits are inverted ------------------------------------------------------------------------
+
+void Assembler::vex(VectorOp op, int reg, int vvvv, const Operand& rm, bool long_form) {
+  const int base = rm.kind == Operand::kPool ? 0 : rm.reg;
+  const int index = rm.index < 0 ? 0 : rm.index;
+  byte(0xC4);
+  byte((~reg >> 3 & 1) << 7 | (~index >> 3 & 1) << 6 | (~base >> 3 & 1) << 5 | op.map);
+  byte((~vvvv & 15) << 3 | (long_form ? 4 : 0) | op.prefix);
+  byte(op.opcode);
+  modrm(reg, rm);
+}
+
+void Assembler::evex(VectorOp op, int reg, int vvvv, const Operand& rm, int mask, int length) {
+  const bool is_register = rm.kind == Operand::kRegister;
+  const int base = rm.kind == Operand::kPool ? 0 : rm.reg;
+  const int index = is_register ? base >> 1 & 8 : rm.index < 0 ? 0 : rm.index;  // bit 4 of a register stands in X
+  const bool broadcast = rm.kind == Operand::kPool && rm.scale == 0;
+  byte(0x62);
+  byte((~reg >> 3 & 1) << 7 | (~index >> 3 & 1) << 6 | (~base >> 3 & 1) << 5 | (~reg >> 4 & 1) << 4 | op.map);
+  byte((~vvvv & 15) << 3 | 4 | op.prefix);
+  byte(length << 5 | (broadcast ? 0x10 : 0) | (~vvvv >> 4 & 1) << 3 | mask);
+  byte(op.opcode);
+  modrm(reg, rm);
+}
+
+// Displacements always have 32 bits, which EVEX does not scale.
+void Assembler::modrm(int reg, const Operand& rm) {
+  const int r = (reg & 7) << 3;
+  if (rm.kind == Operand::kRegister) return byte(0xC0 | r | (rm.reg & 7));
+  if (rm.kind == Operand::kPool) {
+    byte(r | 5);
+    fixups_.push_back({code_.size(), rm.offset, 0});
+    return word(0);
+  }
+  const bool needs_sib = rm.index >= 0 || (rm.reg & 7) == 4;
+  byte(0x80 | r | (needs_sib ? 4 : rm.reg & 7));
+  if (needs_sib) byte(rm.scale << 6 | (rm.index < 0 ? 4 : rm.index & 7) << 3 | (rm.reg & 7));
+  word(rm.offset);
+}
+
+void Assembler::vector(VectorOp op, int reg, int vvvv, const Operand& rm, int mask) {
+  wide() ? evex(op, reg, vvvv, rm, mask, 2) : vex(op, reg, vvvv, rm, true);
+}
+void Assembler::narrow(VectorOp op, int reg, int vvvv, const Operand& rm, int mask) {
+  wide() ? evex(op, reg, vvvv, rm, mask, 0) : vex(op, reg, vvvv, rm, false);
+}
+
+void Assembler::immediate(uint8_t value) {
+  if (!fixups_.empty() && fixups_.back().at + 4 == code_.size()) ++fixups_.back().after;
+  byte(value);
+}
+
+void Assembler::mask(uint8_t opcode, int reg, int vvvv, int rm, bool two_operands) {
+  vex({1, 0, opcode}, reg, two_operands ? 0 : vvvv, Operand::vector(rm), !two_operands);
+}
+
+// ---- general registers ----------------------------------------------------------------------------------------------
+
+void Assembler::push(int r) {
+  if (r > 7) byte(0x41);
+  byte(0x50 | (r & 7));
+}
+void Assembler::pop(int r) {
+  if (r > 7) byte(0x41);
+  byte(0x58 | (r & 7));
+}
+void Assembler::load_pointer(int to, int base, int32_t offset) {
+  byte(0x48 | (to >> 3) << 2 | (base >> 3));
+  byte(0x8B);
+  modrm(to, Operand::memory(base, offset));
+}
+void Assembler::change_stack(int32_t by) {
+  byte(0x48), byte(0x81), byte(0xC4);
+  word(by);
+}
+void Assembler::clear_rax() { byte(0x31), byte(0xC0); }
+void Assembler::add_rax(int8_t by) { byte(0x48), byte(0x83), byte(0xC0), byte(by); }
+void Assembler::compare_rax(int with) {
+  byte(0x48 | (with >> 3) << 2);
+  byte(0x39);
+  byte(0xC0 | (with & 7) << 3);
+}
+void Assembler::jump_back_if_below(size_t to) {
+  byte(0x0F), byte(0x82);
+  word(static_cast<int32_t>(static_cast<int64_t>(to) - static_cast<int64_t>(code_.size()) - 4));
+}
+void Assembler::finish() { byte(0xC5), byte(0xF8), byte(0x77); }
+
+// ---- the whole --------------------------------------------------------------------------------------------------------
+
+std::vector<uint8_t> Assembler::assemble(const std::vector<uint32_t>& pool) {
+  const size_t each = wide() ? 4 : 32;
+  const size_t start = (code_.size() + 63) / 64 * 64;
+  std::vector<uint8_t> all = code_;
+  all.resize(start + pool.size() * each);
+  for (size_t k = 0; k < pool.size(); ++k)
+    for (size_t at = 0; at < each; at += 4) std::memcpy(all.data() + start + k * each + at, &pool[k], 4);
+  for (const Fixup& fixup : fixups_) {
+    const auto target = static_cast<int64_t>(start + static_cast<size_t>(fixup.constant) * each);
+    const auto relative = static_cast<int32_t>(target - static_cast<int64_t>(fixup.at) - 4 - fixup.after);
+    std::memcpy(all.data() + fixup.at, &relative, 4);
+  }
+  return all;
+}
+
+}  // namespace tw::jit

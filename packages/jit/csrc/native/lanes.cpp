@@ -1,0 +1,223 @@
+#include "lanes.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace tw::jit {
+namespace {
+
+constexpr uint32_t kSign = 0x80000000u;
+constexpr uint32_t kOnes = 0xFFFFFFFFu;
+
+// The predicates of VCMPPS and VPCMPD for lt, le, gt, ge, eq, ne.
+constexpr uint32_t kFloatPredicates[] = {0x11, 0x12, 0x1E, 0x1D, 0x00, 0x04};
+constexpr uint32_t kIntPredicates[] = {1, 2, 6, 5, 0, 4};
+
+constexpr bool is_comparison(Operation op) { return op >= Operation::kLt && op <= Operation::kNe; }
+constexpr int comparison(Operation op) { return static_cast<int>(op) - static_cast<int>(Operation::kLt); }
+
+}  // namespace
+
+const ExpressionEntry* expression_named(std::string_view op) {
+  const ExpressionEntry* end = kExpressions + kExpressionCount;
+  const ExpressionEntry* found =
+      std::lower_bound(kExpressions, end, op, [](const ExpressionEntry& e, std::string_view n) { return e.name < n; });
+  return found != end && found->name == op ? found : nullptr;
+}
+
+Lane LaneProgram::add(LaneOp op, LaneType type, uint32_t value, Lane a, Lane b, Lane c) {
+  const auto [known, fresh] = known_.try_emplace({op, type, value, a, b, c}, static_cast<Lane>(steps.size()));
+  if (fresh) steps.push_back({op, type, value, a, b, c});
+  return known->second;
+}
+
+Lane LaneProgram::input(uint32_t stream) { return add(LaneOp::kInput, streams[stream], stream); }
+
+Lane LaneProgram::number(bool truth, const unsigned char* value) {
+  if (truth) return constant(LaneType::kMask, *value ? kOnes : 0);
+  uint32_t bits;
+  std::memcpy(&bits, value, sizeof bits);
+  return constant(LaneType::kF32, bits);
+}
+
+std::vector<Lane> LaneProgram::apply(const ExpressionEntry& expression, const std::vector<Lane>& operands) {
+  const uint16_t* at = kExpressionCode + expression.start;
+  std::vector<Lane> lanes(expression.count);
+  std::vector<LaneType> types(expression.count);
+  for (size_t i = 0; i < lanes.size(); ++i) {
+    Lane& lane = lanes[i];
+    const auto op = static_cast<Operation>(*at & 0xFF);
+    const LaneType type = types[i] = static_cast<LaneType>(*at++ >> 8);
+    if (op == Operation::kOperand) {
+      lane = operands.at(*at++);
+    } else if (op == Operation::kConstant) {
+      lane = constant(type, type == LaneType::kMask ? (at[0] ? kOnes : 0) : uint32_t{at[1]} << 16 | at[0]);
+      at += 2;
+    } else if (op == Operation::kCall) {
+      const ExpressionEntry& callee = kExpressionFunctions[*at++];
+      std::vector<Lane> args(*at++);
+      for (Lane& arg : args) arg = lanes[*at++];
+      const std::vector<Lane> results = apply(callee, args);
+      if (results.empty()) return {};
+      lane = results[0];
+    } else {
+      Lane args[3];
+      const LaneType over = is_comparison(op) ? types[*at] : type;
+      for (int k = 0; k < kOperationArguments[static_cast<int>(op)]; ++k) args[k] = lanes[*at++];
+      lane = primitive(op, type, over, args);
+    }
+    if (lane < 0) return {};
+  }
+  std::vector<Lane> results;
+  for (int r = 0; r < expression.result_count; ++r) results.push_back(lanes[expression.results[r]]);
+  return results;
+}
+
+// ---- primitives -------------------------------------------------------------------------------------------------------
+
+// A bit cast leaves a value in its register; that is why `over`, what the arguments are, is not read off the lanes.
+Lane LaneProgram::primitive(Operation op, LaneType type, LaneType over, const Lane* args) {
+  if (op == Operation::kUnlikely || op == Operation::kBitcast) return args[0];
+  if (op == Operation::kSelect) return select(type, args[0], args[1], args[2]);
+  if (op == Operation::kToFloat) return add(LaneOp::kToFloat, type, 0, args[0]);
+  if (op == Operation::kToInt) return add(LaneOp::kToInt, type, 0, args[0]);
+  if (over == LaneType::kF32) return of_floats(op, args);
+  return over == LaneType::kI32 ? of_integers(op, args) : of_masks(op, args);
+}
+
+Lane LaneProgram::of_floats(Operation op, const Lane* args) {
+  constexpr LaneType kF = LaneType::kF32;
+  const Lane a = args[0];
+  const auto two = [&](LaneOp which) { return add(which, kF, 0, a, args[1]); };
+  const auto bits = [&](LaneOp which, Lane x, uint32_t mask) { return add(which, kF, 0, x, constant(kF, mask)); };
+  const auto minimum = [&](Lane x, Lane y) {
+    return add(LaneOp::kOr, kF, 0, add(LaneOp::kMin, kF, 0, x, y), add(LaneOp::kMin, kF, 0, y, x));
+  };
+  const auto negative = [&](Lane x) { return bits(LaneOp::kXor, x, kSign); };
+  switch (op) {
+    case Operation::kAdd: return two(LaneOp::kAdd);
+    case Operation::kSub: return two(LaneOp::kSub);
+    case Operation::kMul: return two(LaneOp::kMul);
+    case Operation::kDiv: return two(LaneOp::kDiv);
+    case Operation::kMin_: return two(LaneOp::kMin);
+    case Operation::kMax_: return two(LaneOp::kMax);
+    case Operation::kNeg: return negative(a);
+    case Operation::kAbs: return bits(LaneOp::kAnd, a, ~kSign);
+    case Operation::kSqrt: return add(LaneOp::kSqrt, kF, 0, a);
+    case Operation::kFma: return add(LaneOp::kFma, kF, 0, a, args[1], args[2]);
+    case Operation::kMinimum: return minimum(a, args[1]);
+    case Operation::kMaximum: return negative(minimum(negative(a), negative(args[1])));
+    case Operation::kRint: return add(LaneOp::kRound, kF, 8, a);
+    case Operation::kFloor: return add(LaneOp::kRound, kF, 9, a);
+    case Operation::kCeil: return add(LaneOp::kRound, kF, 10, a);
+    case Operation::kTrunc: return add(LaneOp::kRound, kF, 11, a);
+    case Operation::kCopysign:
+      return add(LaneOp::kOr, kF, 0, bits(LaneOp::kAnd, a, ~kSign), bits(LaneOp::kAnd, args[1], kSign));
+    default:
+      if (!is_comparison(op)) return -1;
+      return add(LaneOp::kCompare, LaneType::kMask, kFloatPredicates[comparison(op)], a, args[1]);
+  }
+}
+
+Lane LaneProgram::of_integers(Operation op, const Lane* args) {
+  constexpr LaneType kI = LaneType::kI32;
+  const Lane a = args[0];
+  const auto two = [&](LaneOp which) { return add(which, kI, 0, a, args[1]); };
+  switch (op) {
+    case Operation::kAdd: return two(LaneOp::kAddInt);
+    case Operation::kSub: return two(LaneOp::kSubInt);
+    case Operation::kMul: return two(LaneOp::kMulInt);
+    case Operation::kMin_:
+    case Operation::kMinimum: return two(LaneOp::kMinInt);
+    case Operation::kMax_:
+    case Operation::kMaximum: return two(LaneOp::kMaxInt);
+    case Operation::kAnd_: return two(LaneOp::kAnd);
+    case Operation::kOr_: return two(LaneOp::kOr);
+    case Operation::kXor: return two(LaneOp::kXor);
+    case Operation::kNot_: return add(LaneOp::kXor, kI, 0, a, constant(kI, kOnes));
+    case Operation::kNeg: return add(LaneOp::kSubInt, kI, 0, constant(kI, 0), a);
+    case Operation::kAbs: return add(LaneOp::kAbsInt, kI, 0, a);
+    case Operation::kShl:
+    case Operation::kShr:
+    case Operation::kUshr: return shifted(op, a, args[1]);
+    default:
+      if (!is_comparison(op)) return -1;
+      return add(LaneOp::kCompareInt, LaneType::kMask, kIntPredicates[comparison(op)], a, args[1]);
+  }
+}
+
+Lane LaneProgram::shifted(Operation op, Lane a, Lane n) {
+  const LaneStep& count = steps[static_cast<size_t>(n)];
+  const bool by = count.op == LaneOp::kConstant && count.value < 32;
+  const LaneOp fixed = op == Operation::kShl ? LaneOp::kShl : op == Operation::kShr ? LaneOp::kShr : LaneOp::kUshr;
+  const LaneOp each = op == Operation::kShl   ? LaneOp::kShlEach
+                      : op == Operation::kShr ? LaneOp::kShrEach
+                                              : LaneOp::kUshrEach;
+  return by ? add(fixed, LaneType::kI32, count.value, a) : add(each, LaneType::kI32, 0, a, n);
+}
+
+Lane LaneProgram::of_masks(Operation op, const Lane* args) {
+  constexpr LaneType kM = LaneType::kMask;
+  const Lane a = args[0];
+  const auto two = [&](LaneOp which, Lane x, Lane y) { return add(which, kM, 0, x, y); };
+  const auto negated = [&](Lane x) { return two(LaneOp::kXor, x, constant(kM, kOnes)); };
+  switch (op) {
+    case Operation::kAdd:
+    case Operation::kMaximum:
+    case Operation::kOr_: return two(LaneOp::kOr, a, args[1]);
+    case Operation::kMul:
+    case Operation::kMinimum:
+    case Operation::kAnd_: return two(LaneOp::kAnd, a, args[1]);
+    case Operation::kXor:
+    case Operation::kNe: return two(LaneOp::kXor, a, args[1]);
+    case Operation::kEq: return negated(two(LaneOp::kXor, a, args[1]));
+    case Operation::kNot_: return negated(a);
+    case Operation::kLt: return two(LaneOp::kAndNot, a, args[1]);
+    case Operation::kGt: return two(LaneOp::kAndNot, args[1], a);
+    case Operation::kLe: return two(LaneOp::kOr, negated(a), args[1]);
+    case Operation::kGe: return two(LaneOp::kOr, a, negated(args[1]));
+    default: return -1;
+  }
+}
+
+Lane LaneProgram::select(LaneType type, Lane m, Lane a, Lane b) {
+  if (type != LaneType::kMask) return add(LaneOp::kSelect, type, 0, m, a, b);
+  return add(LaneOp::kOr, type, 0, add(LaneOp::kAnd, type, 0, m, a), add(LaneOp::kAndNot, type, 0, m, b));
+}
+
+// ---- the whole --------------------------------------------------------------------------------------------------------
+
+void LaneProgram::sweep() {
+  std::vector<bool> used(steps.size(), false);
+  for (const auto& result : results) used[static_cast<size_t>(result.first)] = true;
+  for (size_t i = steps.size(); i-- > 0;)
+    for (const Lane lane : {steps[i].a, steps[i].b, steps[i].c})
+      if (used[i] && lane >= 0) used[static_cast<size_t>(lane)] = true;
+  std::vector<Lane> renamed(steps.size(), -1);
+  size_t kept = 0;
+  for (size_t i = 0; i < steps.size(); ++i) {
+    if (!used[i]) continue;
+    LaneStep step = steps[i];
+    for (Lane* lane : {&step.a, &step.b, &step.c})
+      if (*lane >= 0) *lane = renamed[static_cast<size_t>(*lane)];
+    renamed[i] = static_cast<Lane>(kept);
+    steps[kept++] = step;
+  }
+  steps.resize(kept);
+  for (auto& result : results) result.first = renamed[static_cast<size_t>(result.first)];
+  known_.clear();
+}
+
+std::string LaneProgram::key() const {
+  std::string text;
+  const auto put = [&](uint32_t number) { text.append(reinterpret_cast<const char*>(&number), sizeof number); };
+  for (const LaneStep& s : steps) {
+    put(static_cast<uint32_t>(s.op) << 8 | static_cast<uint32_t>(s.type)), put(s.value);
+    for (const Lane lane : {s.a, s.b, s.c}) put(static_cast<uint32_t>(lane));
+  }
+  for (size_t k = 0; k < streams.size(); ++k) put(static_cast<uint32_t>(streams[k]) << 1 | repeated[k]);
+  for (const auto& result : results) put(static_cast<uint32_t>(result.first)), put(result.second);
+  return text;
+}
+
+}  // namespace tw::jit

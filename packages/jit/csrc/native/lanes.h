@@ -1,0 +1,92 @@
+// A straight-line computation on lanes of 32 bits, the same for each element: what is compiled to machine code.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "expressions.h"
+
+namespace tw::jit {
+
+// What the machine does, or nearly.
+enum class LaneOp : uint8_t {
+  kInput,     // element of stream `value`
+  kConstant,  // the bits `value`
+  kAdd,
+  kSub,
+  kMul,
+  kDiv,
+  kMin,  // of the machine: the second if either is NaN or both are equal
+  kMax,
+  kSqrt,
+  kFma,
+  kRound,  // mode `value`
+  kAddInt,
+  kSubInt,
+  kMulInt,
+  kMinInt,
+  kMaxInt,
+  kAbsInt,
+  kShl,  // by `value`
+  kUshr,
+  kShr,
+  kShlEach,
+  kUshrEach,
+  kShrEach,
+  kToFloat,
+  kToInt,
+  kAnd,  // of bits, and of masks
+  kOr,
+  kXor,
+  kAndNot,      // not a, and b
+  kCompare,     // of floats; `value` is the machine's predicate
+  kCompareInt,  // the same of integers
+  kSelect,
+};
+
+using Lane = int32_t;
+struct LaneStep {
+  LaneOp op;
+  LaneType type;
+  uint32_t value;
+  Lane a, b, c;  // -1: none
+};
+
+class LaneProgram {
+ public:
+  std::vector<LaneStep> steps;  // each after what it takes, equal ones once
+  std::vector<LaneType> streams;
+  std::vector<bool> repeated;                       // of a stream: the same 64 bytes for all elements
+  std::vector<std::pair<Lane, uint32_t>> results;   // and the streams that they go to
+
+  Lane input(uint32_t stream);
+  // A constant from memory: a float, or a byte that is a truth value.
+  Lane number(bool truth, const unsigned char* value);
+  // The results of an expression over operands; empty where it cannot be done.
+  std::vector<Lane> apply(const ExpressionEntry& expression, const std::vector<Lane>& operands);
+  // Drops what no result needs.
+  void sweep();
+  // Equal programs have equal keys.
+  std::string key() const;
+
+ private:
+  Lane add(LaneOp op, LaneType type, uint32_t value, Lane a = -1, Lane b = -1, Lane c = -1);
+  Lane constant(LaneType type, uint32_t bits) { return add(LaneOp::kConstant, type, bits); }
+  Lane primitive(Operation op, LaneType type, LaneType over, const Lane* args);
+  Lane of_floats(Operation op, const Lane* args);
+  Lane of_integers(Operation op, const Lane* args);
+  Lane of_masks(Operation op, const Lane* args);
+  Lane shifted(Operation op, Lane a, Lane n);
+  Lane select(LaneType type, Lane m, Lane a, Lane b);
+
+  std::map<std::tuple<LaneOp, LaneType, uint32_t, Lane, Lane, Lane>, Lane> known_;
+};
+
+// Null: the op has no expression that can be compiled.
+const ExpressionEntry* expression_named(std::string_view op);
+
+}  // namespace tw::jit
