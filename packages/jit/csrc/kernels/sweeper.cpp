@@ -12,8 +12,10 @@ constexpr int64_t kLongRun = 64;      // from here on runs are worth steps of th
 constexpr int64_t kGroupBlocks = 32;  // blocks of one unit of work: a complete part of the tree
 constexpr int64_t kShortRow = 16384;  // rows up to here keep what later sweeps need again
 constexpr int64_t kSlotBytes = TW_KERNEL_BLOCK * 16;
-constexpr int64_t kSlotPitch = kSlotBytes + 192;  // neighbours do not fall on the same cache sets
+constexpr int64_t kSlotPitch = kSlotBytes + 1344;  // neighbours do not fall on the same cache sets
+constexpr int64_t kPage = 4096;
 constexpr int kMostLevels = 56;
+constexpr int64_t kRepeats = 16;       // how often 64 bytes hold a float
 constexpr size_t kMostStreams = 48;    // of one piece of machine code
 
 void repeat(unsigned char (&bytes)[64], int64_t item) {
@@ -50,6 +52,7 @@ TileKernel::TileKernel(TileGroup group) : group_(std::move(group)) {
     if (group_.steps[s].fold) fold_of_step_[s] = fold_count_++;
   merge();
   for (const Sweep& sweep : schedule_.sweeps) compile(sweep);
+  for (const std::vector<uint32_t>& steps : schedule_.row_steps) compile_rows(steps);
 }
 
 void TileKernel::merge() {
@@ -116,6 +119,64 @@ void TileKernel::compile(const Sweep& sweep) {
   }
 }
 
+void TileKernel::compile_rows(const std::vector<uint32_t>& steps) {
+  std::vector<RowPiece>& pieces = row_pieces_.emplace_back();
+  const auto can = [&](uint32_t s) { return group_.steps[s].expression != nullptr; };
+  for (size_t begin = 0, end; begin < steps.size(); begin = end) {
+    for (end = begin + 1; end < steps.size() && can(steps[end]) == can(steps[begin]);) ++end;
+    const std::vector<uint32_t> part(steps.begin() + static_cast<std::ptrdiff_t>(begin),
+                                     steps.begin() + static_cast<std::ptrdiff_t>(end));
+    pieces.push_back(can(steps[begin]) ? compiled_rows(part) : RowPiece{part, {}, {}, {}});
+  }
+}
+
+TileKernel::RowPiece TileKernel::compiled_rows(const std::vector<uint32_t>& steps) const {
+  RowPiece piece{steps, {}, {}, {}};
+  LaneProgram program(native_code_scales());
+  std::map<ValueId, Lane> lanes;
+  const auto stream = [&](ValueId v) {
+    program.streams.push_back(group_.values[v].dtype == kBool ? LaneType::kMask : LaneType::kF32);
+    program.repeated.push_back(false);
+    piece.rows.push_back(row_index_[v]);
+    return static_cast<uint32_t>(piece.rows.size() - 1);
+  };
+  for (const uint32_t s : steps) {
+    const TileStep& step = group_.steps[s];
+    std::vector<Lane> operands;
+    for (const ValueId v : step.in) {
+      const TileValue& value = group_.values[v];
+      if (!lanes.count(v))
+        lanes[v] = value.kind == TileValue::kConstant ? program.number(value.dtype == kBool, value.constant.data())
+                                                      : program.input(stream(v));
+      operands.push_back(lanes[v]);
+    }
+    const std::vector<Lane> results = program.apply(*step.expression, operands);
+    if (results.size() != step.out.size()) return {steps, {}, {}, {}};
+    for (size_t k = 0; k < results.size(); ++k) lanes[step.out[k]] = results[k];
+  }
+  for (const uint32_t s : steps)
+    for (const ValueId v : group_.steps[s].out)
+      if (used_beyond(v, steps)) {
+        program.results.emplace_back(lanes[v], stream(v));
+        if (group_.values[v].dtype == kBool) piece.truths.push_back(row_index_[v]);
+      }
+  program.sweep();
+  if (program.streams.size() <= kMostStreams) piece.code = native_code(program);
+  return piece;
+}
+
+// Whether anything but these steps takes the value.
+bool TileKernel::used_beyond(ValueId value, const std::vector<uint32_t>& steps) const {
+  for (const TileOutput& output : group_.outputs)
+    if (output.value == value) return true;
+  for (uint32_t s = 0; s < group_.steps.size(); ++s) {
+    const std::vector<ValueId>& in = group_.steps[s].in;
+    if (std::find(in.begin(), in.end(), value) != in.end() && std::find(steps.begin(), steps.end(), s) == steps.end())
+      return true;
+  }
+  return false;
+}
+
 // Whether a register holds one value for all elements of a tile.
 bool TileKernel::repeats(const Sweep& sweep, Register r) const {
   for (const Sweep::Splat& splat : sweep.splats)
@@ -128,7 +189,7 @@ bool TileKernel::repeats(const Sweep& sweep, Register r) const {
 
 TileKernel::Piece TileKernel::compiled(const Sweep& sweep, size_t begin, size_t end) const {
   Piece piece{begin, end, {}, {}, {}, 0};
-  LaneProgram program;
+  LaneProgram program(native_code_scales());
   std::map<Register, Lane> lanes;
   const auto stream = [&](Register r, tw_dtype dtype, bool repeated) {
     program.streams.push_back(dtype == kBool ? LaneType::kMask : LaneType::kF32);
@@ -194,9 +255,10 @@ class Sweeper {
   Sweeper(const TileKernel& kernel, const void* const* inputs, void* const* outputs)
       : k_(kernel), group_(kernel.group_) {
     const size_t saved = k_.schedule_.saved.size() * static_cast<size_t>(saved_pitch());
-    memory_ = scratch(saved + k_.schedule_.slots * kSlotPitch + k_.rows_.size() * sizeof(Repeated));
-    saved_ = memory_, slots_ = saved_ + saved;
-    rows_ = reinterpret_cast<Repeated*>(slots_ + k_.schedule_.slots * kSlotPitch);
+    const size_t rows = k_.rows_.size() * sizeof(Repeated);
+    memory_ = scratch(rows + saved + k_.schedule_.slots * kSlotPitch + kPage);
+    rows_ = reinterpret_cast<Repeated*>(memory_);
+    memory_ += rows;
     std::copy(k_.rows_.begin(), k_.rows_.end(), rows_);
     size_t registers = 0;
     for (const Sweep& sweep : k_.schedule_.sweeps) registers = std::max(registers, sweep.slots.size());
@@ -213,12 +275,30 @@ class Sweeper {
   // The row that kept index `row` names; what is known of it before any sweep is computed.
   void begin_row(int64_t row) {
     for (size_t s = 0; s < bases_.size(); ++s) bases_[s] = data_[s] + offset(k_.kept_, k_.streams_[s].kept, row);
+    stagger(saved_pitch() * static_cast<int64_t>(k_.schedule_.saved.size()));
     for (const ValueId v : k_.row_loads_) set_row(v, bases_[k_.stream_of_[v]]);
     row_steps(0);
   }
 
+  // Lays scratch memory half a page away from the first stream: a load waits for stores whose addresses end in the same
+  // twelve bits.
+  void stagger(int64_t saved) {
+    const auto first = reinterpret_cast<uintptr_t>(bases_.empty() ? memory_ : bases_[0]);
+    const uintptr_t shift = (first + kPage / 2 - reinterpret_cast<uintptr_t>(memory_)) % kPage / 64 * 64;
+    saved_ = memory_ + shift, slots_ = saved_ + saved;
+  }
+
   void row_steps(size_t before) {
-    for (const uint32_t s : k_.schedule_.row_steps[before]) row_step(group_.steps[s]);
+    for (const TileKernel::RowPiece& piece : k_.row_pieces_[before]) {
+      if (!piece.code) {
+        for (const uint32_t s : piece.steps) row_step(group_.steps[s]);
+        continue;
+      }
+      void* streams[kMostStreams];
+      for (size_t k = 0; k < piece.rows.size(); ++k) streams[k] = rows_[piece.rows[k]].bytes;
+      piece.code->run(streams, kRepeats);
+      for (const uint32_t row : piece.truths) repeat(rows_[row].bytes, 1);
+    }
   }
 
   // One sweep over some of the row's elements, which begin with a block.
@@ -302,8 +382,8 @@ class Sweeper {
 
   static int64_t offset(const std::vector<int64_t>& sizes, const std::vector<int64_t>& strides, int64_t index) {
     int64_t at = 0;
-    for (size_t d = sizes.size(); d-- > 0; index /= sizes[d]) at += index % sizes[d] * strides[d];
-    return at;
+    for (size_t d = sizes.size(); d-- > 1; index /= sizes[d]) at += index % sizes[d] * strides[d];
+    return sizes.empty() ? 0 : at + index * strides[0];
   }
 
   // ---- values of the row ----------------------------------------------------------------------------------------

@@ -33,6 +33,13 @@ class TileKernel {
     std::vector<uint8_t> items;  // bytes of an element, by register; 0: repeated
     size_t results;
   };
+  // The same of what is computed once for a row, over the repeated values named.
+  struct RowPiece {
+    std::vector<uint32_t> steps;
+    std::shared_ptr<const NativeCode> code;
+    std::vector<uint32_t> rows;
+    std::vector<uint32_t> truths;  // results that have one byte, of which the code leaves 16
+  };
   struct alignas(64) Repeated {
     unsigned char bytes[64];
   };
@@ -40,6 +47,9 @@ class TileKernel {
   void run_long_rows(const void* const* inputs, void* const* outputs) const;
   void compile(const Sweep& sweep);
   Piece compiled(const Sweep& sweep, size_t begin, size_t end) const;
+  void compile_rows(const std::vector<uint32_t>& steps);
+  RowPiece compiled_rows(const std::vector<uint32_t>& steps) const;
+  bool used_beyond(ValueId value, const std::vector<uint32_t>& steps) const;
   bool repeats(const Sweep& sweep, Register r) const;
   bool used_after(const Sweep& sweep, Register r, size_t end) const;
   void merge();
@@ -49,7 +59,8 @@ class TileKernel {
 
   TileGroup group_;
   Schedule schedule_;
-  std::vector<std::vector<Piece>> pieces_;  // by sweep
+  std::vector<std::vector<Piece>> pieces_;         // by sweep
+  std::vector<std::vector<RowPiece>> row_pieces_;  // before sweep k
   bool folds_ = false;
   bool by_row_ = false;  // tiles end where the last dimension does
   int64_t tile_ = TW_KERNEL_BLOCK;

@@ -32,6 +32,9 @@ class NativeCode {
 // system refuses executable memory, or for a program that does not fit the registers. Equal programs share their code.
 std::shared_ptr<const NativeCode> native_code(const LaneProgram& program);
 
+// For LaneProgram: whether the machine that native_code compiles for has kScale.
+bool native_code_scales();
+
 // The machine code itself, empty where it does not fit; for tests of the encoding.
 std::vector<uint8_t> assemble_lanes(const LaneProgram& program, VectorWidth width);
 

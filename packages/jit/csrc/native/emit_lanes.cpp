@@ -32,6 +32,7 @@ std::optional<Simple> two_operands(LaneOp op) {
     case LaneOp::kMin: return Simple{{1, 0, 0x5D}, false};
     case LaneOp::kDiv: return Simple{{1, 0, 0x5E}, false};
     case LaneOp::kMax: return Simple{{1, 0, 0x5F}, false};
+    case LaneOp::kScale: return Simple{{2, 1, 0x2C}, false};
     case LaneOp::kAddInt: return Simple{{1, 1, 0xFE}, true};
     case LaneOp::kSubInt: return Simple{{1, 1, 0xFA}, false};
     case LaneOp::kMulInt: return Simple{{2, 1, 0x40}, true};
@@ -324,7 +325,9 @@ class Emitter {
 
   // d = a * b + c: d is one of the three operands' registers.
   void fma(Lane i, const LaneStep& s) {
-    constexpr VectorOp k132{2, 1, 0x98}, k213{2, 1, 0xA8}, k231{2, 1, 0xB8};
+    const auto signs = static_cast<uint8_t>(2 * s.value);
+    const VectorOp k132{2, 1, uint8_t(0x98 + signs)}, k213{2, 1, uint8_t(0xA8 + signs)},
+        k231{2, 1, uint8_t(0xB8 + signs)};
     Lane a = s.a, b = s.b;
     const Lane c = s.c;
     if (in_memory(a) && !in_memory(b)) std::swap(a, b);

@@ -57,6 +57,10 @@ std::vector<Lane> LaneProgram::apply(const ExpressionEntry& expression, const st
       const ExpressionEntry& callee = kExpressionFunctions[*at++];
       std::vector<Lane> args(*at++);
       for (Lane& arg : args) arg = lanes[*at++];
+      if (const auto done = by_instruction(callee, args)) {
+        lane = *done;
+        continue;
+      }
       const std::vector<Lane> results = apply(callee, args);
       if (results.empty()) return {};
       lane = results[0];
@@ -71,6 +75,32 @@ std::vector<Lane> LaneProgram::apply(const ExpressionEntry& expression, const st
   std::vector<Lane> results;
   for (int r = 0; r < expression.result_count; ++r) results.push_back(lanes[expression.results[r]]);
   return results;
+}
+
+// Functions of the library that an instruction computes, to the same bits.
+std::optional<Lane> LaneProgram::by_instruction(const ExpressionEntry& function, const std::vector<Lane>& args) {
+  if (!scales_) return std::nullopt;
+  const std::string_view name = function.name;
+  if (name == "_scale") return add(LaneOp::kScale, LaneType::kF32, 0, args[0], args[1]);
+  constexpr uint32_t kOne = 0x3F800000u;
+  if (name == "_two_to") return add(LaneOp::kScale, LaneType::kF32, 0, constant(LaneType::kF32, kOne), args[0]);
+  return std::nullopt;
+}
+
+// What the lane is the negative of.
+std::optional<Lane> LaneProgram::negated(Lane lane) const {
+  const LaneStep& step = steps[static_cast<size_t>(lane)];
+  if (step.op != LaneOp::kXor || step.type != LaneType::kF32) return std::nullopt;
+  const LaneStep& sign = steps[static_cast<size_t>(step.b)];
+  return sign.op == LaneOp::kConstant && sign.value == kSign ? std::optional(step.a) : std::nullopt;
+}
+
+Lane LaneProgram::fma(Lane a, Lane b, Lane c) {
+  uint32_t signs = 0;
+  for (Lane* factor : {&a, &b})
+    if (const auto positive = negated(*factor)) *factor = *positive, signs ^= 2;
+  if (const auto positive = negated(c)) c = *positive, signs |= 1;
+  return add(LaneOp::kFma, LaneType::kF32, signs, a, b, c);
 }
 
 // ---- primitives -------------------------------------------------------------------------------------------------------
@@ -95,8 +125,12 @@ Lane LaneProgram::of_floats(Operation op, const Lane* args) {
   };
   const auto negative = [&](Lane x) { return bits(LaneOp::kXor, x, kSign); };
   switch (op) {
-    case Operation::kAdd: return two(LaneOp::kAdd);
-    case Operation::kSub: return two(LaneOp::kSub);
+    case Operation::kAdd:
+      if (const auto b = negated(args[1])) return add(LaneOp::kSub, kF, 0, a, *b);
+      return two(LaneOp::kAdd);
+    case Operation::kSub:
+      if (const auto b = negated(args[1])) return add(LaneOp::kAdd, kF, 0, a, *b);
+      return two(LaneOp::kSub);
     case Operation::kMul: return two(LaneOp::kMul);
     case Operation::kDiv: return two(LaneOp::kDiv);
     case Operation::kMin_: return two(LaneOp::kMin);
@@ -104,7 +138,7 @@ Lane LaneProgram::of_floats(Operation op, const Lane* args) {
     case Operation::kNeg: return negative(a);
     case Operation::kAbs: return bits(LaneOp::kAnd, a, ~kSign);
     case Operation::kSqrt: return add(LaneOp::kSqrt, kF, 0, a);
-    case Operation::kFma: return add(LaneOp::kFma, kF, 0, a, args[1], args[2]);
+    case Operation::kFma: return fma(a, args[1], args[2]);
     case Operation::kMinimum: return minimum(a, args[1]);
     case Operation::kMaximum: return negative(minimum(negative(a), negative(args[1])));
     case Operation::kRint: return add(LaneOp::kRound, kF, 8, a);

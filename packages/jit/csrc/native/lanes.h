@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -23,7 +24,8 @@ enum class LaneOp : uint8_t {
   kMin,  // of the machine: the second if either is NaN or both are equal
   kMax,
   kSqrt,
-  kFma,
+  kFma,       // of `value`, bit 0: minus c, bit 1: minus the product
+  kScale,     // a * 2^b, rounded once; AVX-512
   kRound,  // mode `value`
   kAddInt,
   kSubInt,
@@ -58,6 +60,9 @@ struct LaneStep {
 
 class LaneProgram {
  public:
+  // Whether the machine has an instruction for kScale.
+  explicit LaneProgram(bool scales) : scales_(scales) {}
+
   std::vector<LaneStep> steps;  // each after what it takes, equal ones once
   std::vector<LaneType> streams;
   std::vector<bool> repeated;                       // of a stream: the same 64 bytes for all elements
@@ -81,8 +86,12 @@ class LaneProgram {
   Lane of_integers(Operation op, const Lane* args);
   Lane of_masks(Operation op, const Lane* args);
   Lane shifted(Operation op, Lane a, Lane n);
+  std::optional<Lane> by_instruction(const ExpressionEntry& function, const std::vector<Lane>& args);
+  std::optional<Lane> negated(Lane lane) const;
+  Lane fma(Lane a, Lane b, Lane c);
   Lane select(LaneType type, Lane m, Lane a, Lane b);
 
+  bool scales_;
   std::map<std::tuple<LaneOp, LaneType, uint32_t, Lane, Lane, Lane>, Lane> known_;
 };
 

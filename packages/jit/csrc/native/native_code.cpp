@@ -44,19 +44,25 @@ std::optional<VectorWidth> width_in_use() {
   return name == "avx2" ? std::optional(VectorWidth::kAvx2) : std::nullopt;
 }
 
+std::optional<VectorWidth> width() {
+  static const std::optional<VectorWidth> chosen = width_in_use();
+  return chosen;
+}
+
 }  // namespace
 
+bool native_code_scales() { return width() == VectorWidth::kAvx512; }
+
 std::shared_ptr<const NativeCode> native_code(const LaneProgram& program) {
-  static const std::optional<VectorWidth> width = width_in_use();
   static std::mutex mutex;
   static auto* known = new std::map<std::string, std::weak_ptr<const NativeCode>>();
-  if (!width) return nullptr;
+  if (!width()) return nullptr;
   const std::string key = program.key();
   const std::lock_guard<std::mutex> lock(mutex);
   if (auto code = (*known)[key].lock()) return code;
-  const std::vector<uint8_t> bytes = assemble_lanes(program, *width);
+  const std::vector<uint8_t> bytes = assemble_lanes(program, *width());
   if (bytes.empty()) return nullptr;
-  auto code = std::make_shared<const NativeCode>(bytes, Assembler(*width).lanes());
+  auto code = std::make_shared<const NativeCode>(bytes, Assembler(*width()).lanes());
   if (!code->valid()) return nullptr;
   (*known)[key] = code;
   return code;
@@ -67,6 +73,7 @@ std::shared_ptr<const NativeCode> native_code(const LaneProgram& program) {
 NativeCode::NativeCode(const std::vector<uint8_t>&, int lanes) : lanes_(lanes) {}
 NativeCode::~NativeCode() = default;
 std::shared_ptr<const NativeCode> native_code(const LaneProgram&) { return nullptr; }
+bool native_code_scales() { return false; }
 
 #endif
 
