@@ -48,7 +48,9 @@ std::optional<ValueId> TileBuilder::converted(ValueId value, tw_dtype dtype) {
 std::vector<ValueId> TileBuilder::step(std::string_view op, const tw_block_kernel& kernel,
                                        const std::vector<ValueId>& operands, bool row) {
   TileStep step;
-  if (kernel.block && kernel.compute == kFloat32) step.expression = expression_named(op);
+  const ExpressionEntry* expression = kernel.compute == kFloat32 ? expression_named(op) : nullptr;
+  if (kernel.block) step.expression = expression;
+  if (kernel.fold && expression && expression->sums) step.summed = expression;
   step.block = kernel.block, step.fold = kernel.fold, step.combine = kernel.combine;
   step.row = row, step.in = operands;
   for (const ValueId operand : operands) step.phase = std::max(step.phase, group_.values[operand].phase);

@@ -101,12 +101,16 @@ class Scheduler {
     return true;
   }
 
-  // Whether computing again costs no more than fetching: a few operations on what is loaded or of the row.
+  // Whether computing again costs no more than fetching: a few operations on one input and values of the row.
   bool light(const TileStep& step) const {
     constexpr int kFew = 5;  // instructions, operands among them
     if (!step.convert && (!step.expression || step.expression->count > kFew)) return false;
-    return std::all_of(step.in.begin(), step.in.end(),
-                       [&](ValueId in) { return value(in).row || value(in).kind == TileValue::kInput; });
+    ptrdiff_t loads = 0;
+    for (const ValueId in : step.in) {
+      if (!value(in).row && value(in).kind != TileValue::kInput) return false;
+      loads += !value(in).row && in != step.in[0];
+    }
+    return loads == 0;
   }
 
   // ---- one sweep ------------------------------------------------------------------------------------------------

@@ -16,10 +16,26 @@ constexpr int64_t kSlotPitch = kSlotBytes + 1344;  // neighbours do not fall on 
 constexpr int64_t kPage = 4096;
 constexpr int kMostLevels = 56;
 constexpr int64_t kRepeats = 16;       // how often 64 bytes hold a float
+constexpr size_t kMostSums = 8;
 constexpr size_t kMostStreams = 48;    // of one piece of machine code
 
+// Written in one go: a load that needs several of the stores before it would wait for all of them.
+template <class T>
+void repeat_of(unsigned char (&bytes)[64]) {
+  T value;
+  std::memcpy(&value, bytes, sizeof value);
+  T all[64 / sizeof(T)];
+  std::fill(std::begin(all), std::end(all), value);
+  std::memcpy(bytes, all, sizeof all);
+}
 void repeat(unsigned char (&bytes)[64], int64_t item) {
-  for (int64_t filled = item; filled < 64; filled *= 2) std::memcpy(bytes + filled, bytes, static_cast<size_t>(filled));
+  switch (item) {
+    case 1: return repeat_of<uint8_t>(bytes);
+    case 2: return repeat_of<uint16_t>(bytes);
+    case 4: return repeat_of<uint32_t>(bytes);
+    case 8: return repeat_of<uint64_t>(bytes);
+    default: return repeat_of<std::array<uint64_t, 2>>(bytes);
+  }
 }
 
 }  // namespace
@@ -115,7 +131,10 @@ void TileKernel::compile(const Sweep& sweep) {
   for (size_t begin = 0, end; begin < sweep.steps.size(); begin = end) {
     for (end = begin + 1; end < sweep.steps.size() && can(end) == can(begin);) ++end;
     // One step alone is what its block kernel does.
-    pieces.push_back(can(begin) && end - begin > 1 ? compiled(sweep, begin, end) : Piece{begin, end, {}, {}, {}, 0});
+    Piece piece{begin, end, {}, {}, {}, 0};
+    if (can(begin)) piece = compiled(sweep, begin, end);
+    if (end - begin == 1 && piece.sums.empty()) piece = {begin, end, {}, {}, {}, 0};
+    pieces.push_back(std::move(piece));
   }
 }
 
@@ -134,9 +153,9 @@ TileKernel::RowPiece TileKernel::compiled_rows(const std::vector<uint32_t>& step
   RowPiece piece{steps, {}, {}, {}};
   LaneProgram program(native_code_scales());
   std::map<ValueId, Lane> lanes;
-  const auto stream = [&](ValueId v) {
+  const auto stream = [&](ValueId v, bool repeated) {
     program.streams.push_back(group_.values[v].dtype == kBool ? LaneType::kMask : LaneType::kF32);
-    program.repeated.push_back(false);
+    program.repeated.push_back(repeated);
     piece.rows.push_back(row_index_[v]);
     return static_cast<uint32_t>(piece.rows.size() - 1);
   };
@@ -147,7 +166,7 @@ TileKernel::RowPiece TileKernel::compiled_rows(const std::vector<uint32_t>& step
       const TileValue& value = group_.values[v];
       if (!lanes.count(v))
         lanes[v] = value.kind == TileValue::kConstant ? program.number(value.dtype == kBool, value.constant.data())
-                                                      : program.input(stream(v));
+                                                      : program.input(stream(v, true));
       operands.push_back(lanes[v]);
     }
     const std::vector<Lane> results = program.apply(*step.expression, operands);
@@ -157,7 +176,7 @@ TileKernel::RowPiece TileKernel::compiled_rows(const std::vector<uint32_t>& step
   for (const uint32_t s : steps)
     for (const ValueId v : group_.steps[s].out)
       if (used_beyond(v, steps)) {
-        program.results.emplace_back(lanes[v], stream(v));
+        program.results.emplace_back(lanes[v], stream(v, false));
         if (group_.values[v].dtype == kBool) piece.truths.push_back(row_index_[v]);
       }
   program.sweep();
@@ -217,23 +236,42 @@ TileKernel::Piece TileKernel::compiled(const Sweep& sweep, size_t begin, size_t 
       made[sweep.steps[i].out[k]] = group_.values[step.out[k]].dtype;
     }
   }
+  for (uint32_t f = 0; f < sweep.folds.size() && program.can_sum() && end == sweep.steps.size(); ++f) {
+    const Sweep::Step& fold = sweep.folds[f];
+    const ExpressionEntry* summed = group_.steps[fold.step].summed;
+    if (!summed || piece.sums.size() == kMostSums || !std::all_of(fold.in.begin(), fold.in.end(), [&](Register r) { return made.count(r) != 0; })) continue;
+    std::vector<Lane> operands;
+    for (const Register r : fold.in) operands.push_back(lanes[r]);
+    program.sums.emplace_back(program.apply(*summed, operands).at(0), 0);
+    piece.sums.push_back(f);
+  }
   for (const auto& [r, dtype] : made) {
-    if (!used_after(sweep, r, end)) continue;
+    if (!used_after(sweep, r, end, piece.sums)) continue;
     program.results.emplace_back(lanes[r], stream(r, dtype, false));
     ++piece.results;
   }
+  for (auto& sum : program.sums) {
+    sum.second = static_cast<uint32_t>(program.streams.size());
+    program.streams.push_back(LaneType::kF32), program.repeated.push_back(true);
+  }
+  if (!program.sums.empty()) program.streams.push_back(LaneType::kMask), program.repeated.push_back(true);
   program.sweep();
   if (program.streams.size() <= kMostStreams) piece.code = native_code(program);
+  if (!piece.code) piece.sums.clear();
   return piece;
 }
 
 // Whether a later step, a fold or a store takes what the register holds.
-bool TileKernel::used_after(const Sweep& sweep, Register r, size_t end) const {
+bool TileKernel::used_after(const Sweep& sweep, Register r, size_t end, const std::vector<uint32_t>& but) const {
   const auto takes = [&](const Sweep::Step& step) {
     return std::find(step.in.begin(), step.in.end(), r) != step.in.end();
   };
   return std::any_of(sweep.steps.begin() + static_cast<std::ptrdiff_t>(end), sweep.steps.end(), takes) ||
-         std::any_of(sweep.folds.begin(), sweep.folds.end(), takes) ||
+         std::any_of(sweep.folds.begin(), sweep.folds.end(),
+                     [&](const Sweep::Step& fold) {
+                       const auto f = static_cast<uint32_t>(&fold - sweep.folds.data());
+                       return takes(fold) && std::find(but.begin(), but.end(), f) == but.end();
+                     }) ||
          std::any_of(sweep.stores.begin(), sweep.stores.end(), [&](const Sweep::Store& s) { return s.from == r; });
 }
 
@@ -294,7 +332,7 @@ class Sweeper {
         for (const uint32_t s : piece.steps) row_step(group_.steps[s]);
         continue;
       }
-      void* streams[kMostStreams];
+      void* streams[kMostStreams + 1];
       for (size_t k = 0; k < piece.rows.size(); ++k) streams[k] = rows_[piece.rows[k]].bytes;
       piece.code->run(streams, kRepeats);
       for (const uint32_t row : piece.truths) repeat(rows_[row].bytes, 1);
@@ -419,12 +457,18 @@ class Sweeper {
     for (const TileKernel::Piece& piece : k_.pieces_[static_cast<size_t>(&sweep - k_.schedule_.sweeps.data())]) {
       if (piece.code) {
         run_code(piece, n);
+        for (size_t k = 0; k < piece.sums.size(); ++k) push_sum(sweep.folds[piece.sums[k]], k);
         continue;
       }
       for (size_t i = piece.begin; i < piece.end; ++i)
         run_step(group_.steps[sweep.steps[i].step], sweep.steps[i], n);
     }
-    for (const Sweep::Step& fold : sweep.folds) run_fold(group_.steps[fold.step], fold, n);
+    const std::vector<TileKernel::Piece>& pieces = k_.pieces_[static_cast<size_t>(&sweep - k_.schedule_.sweeps.data())];
+    for (uint32_t f = 0; f < sweep.folds.size(); ++f) {
+      const bool done = !pieces.empty() && std::find(pieces.back().sums.begin(), pieces.back().sums.end(), f) !=
+                                               pieces.back().sums.end();
+      if (!done) run_fold(group_.steps[sweep.folds[f].step], sweep.folds[f], n);
+    }
     for (const Sweep::Store& store : sweep.stores) put_away(store, begin, n);
   }
 
@@ -481,18 +525,35 @@ class Sweeper {
   }
 
   void run_code(const TileKernel::Piece& piece, int64_t n) {
-    void* streams[kMostStreams];
+    void* streams[kMostStreams + 1];
     const size_t count = piece.registers.size();
     for (size_t k = 0; k < count; ++k) streams[k] = pointers_[piece.registers[k]];
     const int64_t rest = n % piece.code->lanes(), whole = n - rest;
+    uint16_t lanes = 0xFFFF;
+    for (size_t k = 0; k < piece.sums.size(); ++k) {
+      std::fill(std::begin(sums_[k].lanes), std::end(sums_[k].lanes), -0.0f);  // what changes no sum
+      streams[count + k] = sums_[k].lanes;
+    }
+    streams[count + piece.sums.size()] = &lanes;
     if (whole) piece.code->run(streams, whole);
+    lanes = static_cast<uint16_t>((1u << rest) - 1);
     if (rest) run_rest(piece, streams, whole, rest);
   }
 
+  // The sum of a block: of the 16 virtual lanes.
+  void push_sum(const Sweep::Step& fold, size_t k) {
+    float* lanes = sums_[k].lanes;
+    for (int half = 8; half > 0; half /= 2)
+      for (int l = 0; l < half; ++l) lanes[l] += lanes[l + half];
+    Counter& counter = counters_[k_.fold_of_step_[fold.step]];
+    std::memcpy(counter.partial[counter.height], lanes, sizeof(float));
+    push(counter, group_.steps[fold.step]);
+  }
+
   // The last elements, fewer than a vector holds, in memory of their own.
-  static void run_rest(const TileKernel::Piece& piece, void* const* streams, int64_t from, int64_t n) {
+  void run_rest(const TileKernel::Piece& piece, void* const* streams, int64_t from, int64_t n) {
     Repeated pads[kMostStreams] = {};
-    void* padded[kMostStreams];
+    void* padded[kMostStreams + 1];
     const size_t count = piece.registers.size(), first_result = count - piece.results;
     for (size_t k = 0; k < count; ++k) {
       padded[k] = piece.items[k] ? pads[k].bytes : streams[k];
@@ -500,6 +561,7 @@ class Sweeper {
         std::memcpy(pads[k].bytes, static_cast<char*>(streams[k]) + from * piece.items[k],
                     static_cast<size_t>(n * piece.items[k]));
     }
+    for (size_t k = count; k <= count + piece.sums.size(); ++k) padded[k] = streams[k];
     piece.code->run(padded, piece.code->lanes());
     for (size_t k = first_result; k < count; ++k)
       std::memcpy(static_cast<char*>(streams[k]) + from * piece.items[k], pads[k].bytes,
@@ -586,6 +648,10 @@ class Sweeper {
   std::vector<uint8_t> steps_;
   std::vector<char*> data_, bases_;  // where the streams begin; where they do in this row
   std::vector<Counter> counters_;
+  struct alignas(64) Lanes {
+    float lanes[16];
+  };
+  std::array<Lanes, kMostSums> sums_;
 };
 
 // ---- runs

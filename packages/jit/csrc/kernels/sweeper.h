@@ -32,6 +32,7 @@ class TileKernel {
     std::vector<Register> registers;
     std::vector<uint8_t> items;  // bytes of an element, by register; 0: repeated
     size_t results;
+    std::vector<uint32_t> sums = {};  // folds of the sweep that the code does; their streams, and the mask's, are the last
   };
   // The same of what is computed once for a row, over the repeated values named.
   struct RowPiece {
@@ -51,7 +52,7 @@ class TileKernel {
   RowPiece compiled_rows(const std::vector<uint32_t>& steps) const;
   bool used_beyond(ValueId value, const std::vector<uint32_t>& steps) const;
   bool repeats(const Sweep& sweep, Register r) const;
-  bool used_after(const Sweep& sweep, Register r, size_t end) const;
+  bool used_after(const Sweep& sweep, Register r, size_t end, const std::vector<uint32_t>& but) const;
   void merge();
   void merge_dims(std::vector<int64_t>& sizes, std::vector<int64_t> Stream::* strides);
   void order_by_result();

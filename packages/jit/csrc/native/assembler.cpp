@@ -60,6 +60,7 @@ void Assembler::immediate(uint8_t value) {
   byte(value);
 }
 
+void Assembler::load_mask(int reg, int base) { vex({1, 0, 0x90}, reg, 0, Operand::memory(base, 0), false); }
 void Assembler::mask(uint8_t opcode, int reg, int vvvv, int rm, bool two_operands) {
   vex({1, 0, opcode}, reg, two_operands ? 0 : vvvv, Operand::vector(rm), !two_operands);
 }

@@ -47,6 +47,7 @@ class Assembler {
   void narrow(VectorOp op, int reg, int vvvv, const Operand& rm, int mask = 0);
   void immediate(uint8_t value);
   // Instructions over mask registers: VEX, by name of the opcode.
+  void load_mask(int reg, int base);  // 16 bits from memory
   void mask(uint8_t opcode, int reg, int vvvv, int rm, bool two_operands);
 
   // General registers by number: 0 rax, 1 rcx, 2 rdx, 3 rbx, 4 rsp, 5 rbp, 6 rsi, 7 rdi, 8 to 15.

@@ -67,14 +67,17 @@ class Emitter {
     for (int i = 0; i < count; ++i)
       for (const Lane lane : {p_.steps[i].a, p_.steps[i].b, p_.steps[i].c})
         if (lane >= 0) uses_[lane].push_back(i);
-    for (const auto& result : p_.results) uses_[result.first].push_back(count);
+    for (const auto* list : {&p_.results, &p_.sums})
+      for (const auto& result : *list) uses_[result.first].push_back(count);
     general_.assign(p_.streams.size(), -1);
     size_t next = 0;
     for (size_t k = 0; k < p_.streams.size(); ++k) {
-      if (p_.repeated[k] && p_.streams[k] != LaneType::kMask) continue;
+      if ((p_.repeated[k] && p_.streams[k] != LaneType::kMask) || is_sum(k)) continue;
       if (next == std::size(kStreams)) throw DoesNotFit{};
       general_[k] = kStreams[next++];
     }
+    for (size_t k = 0; k < p_.sums.size(); ++k) holder_.at(asm_.registers() - 1 - pinned_++) = kAccumulator;
+    if (!p_.sums.empty()) masks_[kLanesMask] = kAccumulator;
     choose_pinned(pinned);
   }
 
@@ -84,6 +87,11 @@ class Emitter {
     const auto count = static_cast<int>(p_.steps.size());
     for (at_ = 0; at_ < count; ++at_) step(at_);
     for (const auto& [lane, stream] : p_.results) store_result(lane, stream);
+    for (size_t k = 0; k < p_.sums.size(); ++k) {
+      const int from = in_register(p_.sums[k].first);
+      asm_.vector({1, 0, 0x58}, accumulator(k), accumulator(k), Operand::vector(from), kLanesMask);
+      locked_.clear();
+    }
     asm_.add_rax(static_cast<int8_t>(asm_.lanes()));
     asm_.compare_rax(kRsi);
     asm_.jump_back_if_below(loop);
@@ -108,6 +116,25 @@ class Emitter {
     return of(lane).op == LaneOp::kInput && !is_repeated(lane) && of(lane).type != LaneType::kMask;
   }
   bool fixed(Lane lane) const { return !in_mask_register(lane) && (is_constant(lane) || is_repeated(lane)); }
+
+  // ---- sums: in the last registers ------------------------------------------------------------------------------
+
+  static constexpr Lane kAccumulator = INT32_MAX;  // holds a register for good
+  static constexpr int kLanesMask = 7;
+
+  int accumulator(size_t k) const { return asm_.registers() - 1 - static_cast<int>(k); }
+  // Whether the stream is that of a sum, or of the lanes that sums take.
+  bool is_sum(size_t stream) const {
+    if (p_.sums.empty()) return false;
+    return stream + 1 == p_.streams.size() ||
+           std::any_of(p_.sums.begin(), p_.sums.end(), [&](const auto& sum) { return sum.second == stream; });
+  }
+  void move_sums(VectorOp op) {
+    for (size_t k = 0; k < p_.sums.size(); ++k) {
+      asm_.load_pointer(kRax, kRdi, static_cast<int32_t>(p_.sums[k].second) * 8);
+      asm_.vector(op, accumulator(k), 0, Operand::memory(kRax, 0));
+    }
+  }
 
   // ---- around the loop ------------------------------------------------------------------------------------------
 
@@ -139,15 +166,21 @@ class Emitter {
         continue;
       }
       asm_.load_pointer(kRax, kRdi, static_cast<int32_t>(of(lane).value) * 8);
-      asm_.vector(kLoad, reg, 0, Operand::memory(kRax, 0));
+      asm_.vector(kSpread, reg, 0, Operand::memory(kRax, 0));
       if (!place_[lane].pinned) asm_.vector(kStore, reg, 0, stack(place_[lane].slot));
     }
     for (size_t k = 0; k < general_.size(); ++k)
       if (general_[k] >= 0) asm_.load_pointer(general_[k], kRdi, static_cast<int32_t>(k) * 8);
+    move_sums(kLoad);
+    if (!p_.sums.empty()) {
+      asm_.load_pointer(kRax, kRdi, static_cast<int32_t>(p_.streams.size() - 1) * 8);
+      asm_.load_mask(kLanesMask, kRax);
+    }
     asm_.clear_rax();
   }
 
   void epilogue() {
+    move_sums(kStore);
     asm_.finish();
     asm_.change_stack(kMostSlots * 64);
     for (size_t k = std::size(kSaved); k-- > 0;) asm_.pop(kSaved[k]);
@@ -190,7 +223,7 @@ class Emitter {
     for (int r = 0; r < asm_.registers(); ++r) {
       const Lane lane = holder_[r];
       if (lane < 0) return occupy(r);
-      if (place_[lane].pinned || is_locked(lane)) continue;
+      if (lane == kAccumulator || place_[lane].pinned || is_locked(lane)) continue;
       if (const int next = next_use(lane); next > furthest) furthest = next, best = r;
     }
     if (best < 0) throw DoesNotFit{};

@@ -223,7 +223,8 @@ Lane LaneProgram::select(LaneType type, Lane m, Lane a, Lane b) {
 
 void LaneProgram::sweep() {
   std::vector<bool> used(steps.size(), false);
-  for (const auto& result : results) used[static_cast<size_t>(result.first)] = true;
+  for (const auto* list : {&results, &sums})
+    for (const auto& result : *list) used[static_cast<size_t>(result.first)] = true;
   for (size_t i = steps.size(); i-- > 0;)
     for (const Lane lane : {steps[i].a, steps[i].b, steps[i].c})
       if (used[i] && lane >= 0) used[static_cast<size_t>(lane)] = true;
@@ -238,7 +239,8 @@ void LaneProgram::sweep() {
     steps[kept++] = step;
   }
   steps.resize(kept);
-  for (auto& result : results) result.first = renamed[static_cast<size_t>(result.first)];
+  for (auto* list : {&results, &sums})
+    for (auto& result : *list) result.first = renamed[static_cast<size_t>(result.first)];
   known_.clear();
 }
 
@@ -250,7 +252,10 @@ std::string LaneProgram::key() const {
     for (const Lane lane : {s.a, s.b, s.c}) put(static_cast<uint32_t>(lane));
   }
   for (size_t k = 0; k < streams.size(); ++k) put(static_cast<uint32_t>(streams[k]) << 1 | repeated[k]);
-  for (const auto& result : results) put(static_cast<uint32_t>(result.first)), put(result.second);
+  for (const auto* list : {&results, &sums}) {
+    put(static_cast<uint32_t>(list->size()));
+    for (const auto& result : *list) put(static_cast<uint32_t>(result.first)), put(result.second);
+  }
   return text;
 }
 

@@ -60,13 +60,16 @@ struct LaneStep {
 
 class LaneProgram {
  public:
-  // Whether the machine has an instruction for kScale.
+  // Whether the machine has an instruction for kScale, and masks for additions.
   explicit LaneProgram(bool scales) : scales_(scales) {}
+  bool can_sum() const { return scales_; }
 
   std::vector<LaneStep> steps;  // each after what it takes, equal ones once
   std::vector<LaneType> streams;
   std::vector<bool> repeated;                       // of a stream: the same 64 bytes for all elements
   std::vector<std::pair<Lane, uint32_t>> results;   // and the streams that they go to
+  // What is added, lane by lane, to the 16 floats of a stream. The last stream is then a mask of 16 bits: which lanes.
+  std::vector<std::pair<Lane, uint32_t>> sums;
 
   Lane input(uint32_t stream);
   // A constant from memory: a float, or a byte that is a truth value.

@@ -55,6 +55,7 @@ class _Entry:
     start: int
     count: int
     results: tuple[int, ...]
+    sums: bool  # of a reduction: its results are added up
 
 
 class _Tables:
@@ -73,13 +74,14 @@ class _Tables:
                 entry = self._entry(callee.name, callee.program)
                 self.functions[callee.key] = len(self.function_entries)
                 self.function_entries.append(entry)
-        self.op_entries.append(self._entry(f"tw::{op.name}", expression))
+        sums = op.kind is Kind.REDUCTION and op.combine == "sum"
+        self.op_entries.append(self._entry(f"tw::{op.name}", expression, sums))
 
-    def _entry(self, name: str, expression: Program) -> _Entry:
+    def _entry(self, name: str, expression: Program, sums: bool = False) -> _Entry:
         start = len(self.code)
         for item in expression.body:
             self.code += self._words(item)
-        return _Entry(name, start, len(expression.body), expression.results)
+        return _Entry(name, start, len(expression.body), expression.results, sums)
 
     def _words(self, item: Instruction) -> Iterable[int]:
         yield _OPERATIONS["call" if item.callee else item.op] | _TYPES[item.type] << 8
@@ -123,7 +125,7 @@ def _bits(item: Instruction) -> int:
 
 def _row(entry: _Entry) -> str:
     results = ", ".join(map(str, entry.results))
-    return f'    {{"{entry.name}", {entry.start}, {entry.count}, {len(entry.results)}, {{{results}}}}},'
+    return f'    {{"{entry.name}", {entry.start}, {entry.count}, {len(entry.results)}, {{{results}}}, {str(entry.sums).lower()}}},'
 
 
 def _header() -> str:
@@ -150,6 +152,7 @@ struct ExpressionEntry {{
   uint16_t count;  // of instructions
   uint16_t result_count;
   uint16_t results[4];
+  bool sums;  // of a reduction: what the expression maps to is added up
 }};
 
 extern const uint16_t kExpressionCode[];
