@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -223,3 +226,60 @@ def test_compiled_functions_with_gradients_are_not_fused() -> None:
     before = tw.jit.fusion_runs()
     compiled(x).sum().backward()
     assert tw.jit.fusion_runs() == before
+
+
+# fmt: off
+UNARY = (
+    "abs", "neg", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "reciprocal", "square",
+    "floor", "ceil", "trunc", "round", "sign", "tanh", "sigmoid", "erf", "erfc", "sinh", "cosh", "asinh", "acosh",
+    "atanh", "asin", "acos", "atan", "relu", "isnan", "isinf", "isfinite", "logical_not", "signbit", "frac",
+    "nan_to_num", "deg2rad", "logit",
+)
+BINARY = (
+    "add", "sub", "mul", "div", "maximum", "minimum", "fmax", "fmin", "pow", "atan2", "hypot", "copysign", "lt", "le",
+    "gt", "ge", "eq", "ne", "logical_and", "xlogy", "logaddexp",
+)
+ACTIVATIONS = (
+    "gelu", "silu", "elu", "celu", "selu", "softplus", "hardtanh", "hardswish", "hardsigmoid", "mish", "leaky_relu",
+    "softsign", "logsigmoid", "relu6",
+)
+# fmt: on
+
+
+def everything(function: Callable[..., tw.Tensor], *args: tw.Tensor) -> tw.Tensor:
+    """The function between others, so that there is something to fuse it with."""
+    result = function(*(arg * 1.5 for arg in args))
+    return tw.where(result, args[0], 2) if result.dtype is tw.bool else result - args[0]
+
+
+@pytest.mark.parametrize("name", UNARY + BINARY + ACTIVATIONS)
+def test_every_function_of_floats(name: str) -> None:
+    function = getattr(tw, name, None) or getattr(tw.nn.functional, name)
+    count = 2 if name in BINARY else 1
+    for scale in (1.0, 30.0, 1e-3):
+        args = [values(5, 333, special=True, seed=k) * scale for k in range(count)]
+        same_as_eager(lambda *a: everything(function, *a), *args, groups=None, kernels=None)
+
+
+IN_ANOTHER_PROCESS = """
+import ctypes, sys
+if sys.argv[1] == "refused" and ctypes.CDLL(None).prctl(65, 1, 0, 0, 0):  # PR_SET_MDWE: no memory becomes executable
+    sys.exit(77)
+import tensorwright as tw
+def f(x):
+    return (tw.tanh(x * 2) + 1).sum(-1, keepdim=True) * x
+x = tw.arange(7000.0).reshape(7, 1000) / 500 - 7
+captured = tw.jit.optimize_for_inference(tw.jit.trace(f, x))
+assert captured(x).tolist() == f(x).tolist()
+assert tw.jit.fusion_runs().by_kernel == 1
+"""
+
+
+@pytest.mark.parametrize("how", ["allowed", "refused", "off"])
+def test_without_executable_memory(how: str) -> None:
+    environment = os.environ | ({"TENSORWRIGHT_NATIVE_CODE": "0"} if how == "off" else {})
+    command = [sys.executable, "-c", IN_ANOTHER_PROCESS, how]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if result.returncode == 77:
+        pytest.skip("this system does not refuse executable memory on demand")
+    assert result.returncode == 0, result.stderr

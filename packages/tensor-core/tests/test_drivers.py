@@ -153,3 +153,10 @@ def test_bits_do_not_depend_on_threads_or_layout(shape: tuple[int, ...]) -> None
             parts = [tw.sum(layout, dim) for dim in range(a.ndim)]
             results.append([tw.sum(layout).item(), *(p.tolist() for p in parts), tw.exp(layout).numpy().tobytes()])
     assert all(result == results[0] for result in results)
+
+
+def test_operands_that_repeat_do_not_decide_how_results_lie() -> None:
+    x, column = tw.ones(3, 5), tw.ones(3, 1)
+    for first, second in ((x, column), (column, x), (x.sum(-1, keepdim=True), x)):
+        assert (first * second).stride() == (5, 1)
+    assert (column * tw.ones(5, 3).t()).stride() == (1, 3)

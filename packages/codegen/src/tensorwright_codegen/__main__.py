@@ -1,4 +1,4 @@
-"""Command line: `core`, `autograd`, `graph` and `updates` write what builds need, `stubs`, `reference`, `coverage` the rest."""
+"""Command line: `core`, `autograd`, `graph`, `updates` write what builds need; `stubs`, `reference`, `coverage`, too."""
 
 from __future__ import annotations
 

@@ -183,7 +183,8 @@ class Describer {
       if (!value) return false;
       operands.push_back(*value);
     }
-    const std::vector<ValueId> results = builder_.step(registry_op(asked.instruction->op).name, kernel, operands, *over != Known::kFull);
+    const std::vector<ValueId> results =
+        builder_.step(registry_op(asked.instruction->op).name, kernel, operands, *over != Known::kFull);
     for (uint32_t r = 0; r < kernel.nresults; ++r)
       if (!settle(asked, r, results[r], kernel.fold ? folded(asked) : *over)) return false;
     return true;

@@ -15,9 +15,9 @@ constexpr int64_t kSlotBytes = TW_KERNEL_BLOCK * 16;
 constexpr int64_t kSlotPitch = kSlotBytes + 1344;  // neighbours do not fall on the same cache sets
 constexpr int64_t kPage = 4096;
 constexpr int kMostLevels = 56;
-constexpr int64_t kRepeats = 16;       // how often 64 bytes hold a float
+constexpr int64_t kRepeats = 16;  // how often 64 bytes hold a float
 constexpr size_t kMostSums = 8;
-constexpr size_t kMostStreams = 48;    // of one piece of machine code
+constexpr size_t kMostStreams = 48;  // of one piece of machine code
 
 // Written in one go: a load that needs several of the stores before it would wait for all of them.
 template <class T>
@@ -30,11 +30,16 @@ void repeat_of(unsigned char (&bytes)[64]) {
 }
 void repeat(unsigned char (&bytes)[64], int64_t item) {
   switch (item) {
-    case 1: return repeat_of<uint8_t>(bytes);
-    case 2: return repeat_of<uint16_t>(bytes);
-    case 4: return repeat_of<uint32_t>(bytes);
-    case 8: return repeat_of<uint64_t>(bytes);
-    default: return repeat_of<std::array<uint64_t, 2>>(bytes);
+    case 1:
+      return repeat_of<uint8_t>(bytes);
+    case 2:
+      return repeat_of<uint16_t>(bytes);
+    case 4:
+      return repeat_of<uint32_t>(bytes);
+    case 8:
+      return repeat_of<uint64_t>(bytes);
+    default:
+      return repeat_of<std::array<uint64_t, 2>>(bytes);
   }
 }
 
@@ -123,10 +128,11 @@ void TileKernel::choose_modes() {
   if (folds_) tile_ = TW_KERNEL_BLOCK;
 }
 
-// ---- machine code -----------------------------------------------------------------------------------------------------
+// ---- machine code
+// -----------------------------------------------------------------------------------------------------
 
 void TileKernel::compile(const Sweep& sweep) {
-  std::vector<Piece>& pieces = pieces_.emplace_back();
+  Pieces& pieces = pieces_.emplace_back();
   const auto can = [&](size_t i) { return group_.steps[sweep.steps[i].step].expression != nullptr; };
   for (size_t begin = 0, end; begin < sweep.steps.size(); begin = end) {
     for (end = begin + 1; end < sweep.steps.size() && can(end) == can(begin);) ++end;
@@ -134,8 +140,16 @@ void TileKernel::compile(const Sweep& sweep) {
     Piece piece{begin, end, {}, {}, {}, 0};
     if (can(begin)) piece = compiled(sweep, begin, end);
     if (end - begin == 1 && piece.sums.empty()) piece = {begin, end, {}, {}, {}, 0};
-    pieces.push_back(std::move(piece));
+    if (piece.code)
+      pieces.results.insert(pieces.results.end(), piece.registers.end() - static_cast<std::ptrdiff_t>(piece.results),
+                            piece.registers.end());
+    for (size_t i = begin; i < end && !piece.code; ++i)
+      pieces.results.insert(pieces.results.end(), sweep.steps[i].out.begin(), sweep.steps[i].out.end());
+    pieces.all.push_back(std::move(piece));
   }
+  const std::vector<uint32_t> none, &done = pieces.all.empty() ? none : pieces.all.back().sums;
+  for (uint32_t f = 0; f < sweep.folds.size(); ++f)
+    if (std::find(done.begin(), done.end(), f) == done.end()) pieces.folds.push_back(f);
 }
 
 void TileKernel::compile_rows(const std::vector<uint32_t>& steps) {
@@ -239,7 +253,9 @@ TileKernel::Piece TileKernel::compiled(const Sweep& sweep, size_t begin, size_t 
   for (uint32_t f = 0; f < sweep.folds.size() && program.can_sum() && end == sweep.steps.size(); ++f) {
     const Sweep::Step& fold = sweep.folds[f];
     const ExpressionEntry* summed = group_.steps[fold.step].summed;
-    if (!summed || piece.sums.size() == kMostSums || !std::all_of(fold.in.begin(), fold.in.end(), [&](Register r) { return made.count(r) != 0; })) continue;
+    if (!summed || piece.sums.size() == kMostSums ||
+        !std::all_of(fold.in.begin(), fold.in.end(), [&](Register r) { return made.count(r) != 0; }))
+      continue;
     std::vector<Lane> operands;
     for (const Register r : fold.in) operands.push_back(lanes[r]);
     program.sums.emplace_back(program.apply(*summed, operands).at(0), 0);
@@ -332,7 +348,7 @@ class Sweeper {
         for (const uint32_t s : piece.steps) row_step(group_.steps[s]);
         continue;
       }
-      void* streams[kMostStreams + 1];
+      void* streams[kMostStreams + kMostSums + 1];
       for (size_t k = 0; k < piece.rows.size(); ++k) streams[k] = rows_[piece.rows[k]].bytes;
       piece.code->run(streams, kRepeats);
       for (const uint32_t row : piece.truths) repeat(rows_[row].bytes, 1);
@@ -346,11 +362,13 @@ class Sweeper {
       pointers_[splat.to] = rows_[k_.row_index_[splat.value]].bytes;
       steps_[splat.to] = 0;
     }
+    const TileKernel::Pieces& pieces = k_.pieces_[p];
+    for (const Register r : pieces.results) pointers_[r] = slot(sweep, r), steps_[r] = 1;
     const int64_t run = k_.by_row_ ? k_.reduced_.back() : end;
     while (begin < end) {
       const int64_t left_in_run = k_.by_row_ ? run - begin % run : end - begin;
       const int64_t n = std::min({k_.tile_, left_in_run, end - begin});
-      tile(sweep, begin, n);
+      tile(sweep, pieces, begin, n);
       begin += n;
     }
   }
@@ -402,6 +420,11 @@ class Sweeper {
   void use_rows(const Repeated* rows) { std::copy_n(rows, k_.rows_.size(), rows_); }
 
  private:
+  struct alignas(64) Lanes {
+    float lanes[16];
+  };
+  static constexpr Lanes kNoSum = {{-0.0f, -0.0f, -0.0f, -0.0f, -0.0f, -0.0f, -0.0f, -0.0f,  // what changes no sum
+                                    -0.0f, -0.0f, -0.0f, -0.0f, -0.0f, -0.0f, -0.0f, -0.0f}};
   struct Counter {  // partial results, merged as they come: entry i stands for a power of two of blocks
     alignas(16) unsigned char partial[kMostLevels][16];
     int height = 0;
@@ -451,24 +474,18 @@ class Sweeper {
 
   char* slot(const Sweep& sweep, Register r) const { return slots_ + sweep.slots[r] * kSlotPitch; }
 
-  void tile(const Sweep& sweep, int64_t begin, int64_t n) {
+  void tile(const Sweep& sweep, const TileKernel::Pieces& pieces, int64_t begin, int64_t n) {
     for (const Sweep::Load& load : sweep.loads) place_load(sweep, load, begin, n);
-    place_results(sweep, begin);
-    for (const TileKernel::Piece& piece : k_.pieces_[static_cast<size_t>(&sweep - k_.schedule_.sweeps.data())]) {
+    for (const Sweep::Store& store : sweep.stores) place_result(store, begin);
+    for (const TileKernel::Piece& piece : pieces.all) {
       if (piece.code) {
         run_code(piece, n);
         for (size_t k = 0; k < piece.sums.size(); ++k) push_sum(sweep.folds[piece.sums[k]], k);
         continue;
       }
-      for (size_t i = piece.begin; i < piece.end; ++i)
-        run_step(group_.steps[sweep.steps[i].step], sweep.steps[i], n);
+      for (size_t i = piece.begin; i < piece.end; ++i) run_step(group_.steps[sweep.steps[i].step], sweep.steps[i], n);
     }
-    const std::vector<TileKernel::Piece>& pieces = k_.pieces_[static_cast<size_t>(&sweep - k_.schedule_.sweeps.data())];
-    for (uint32_t f = 0; f < sweep.folds.size(); ++f) {
-      const bool done = !pieces.empty() && std::find(pieces.back().sums.begin(), pieces.back().sums.end(), f) !=
-                                               pieces.back().sums.end();
-      if (!done) run_fold(group_.steps[sweep.folds[f].step], sweep.folds[f], n);
-    }
+    for (const uint32_t f : pieces.folds) run_fold(group_.steps[sweep.folds[f].step], sweep.folds[f], n);
     for (const Sweep::Store& store : sweep.stores) put_away(store, begin, n);
   }
 
@@ -498,18 +515,15 @@ class Sweeper {
     return saved_ + index * saved_pitch() + begin * item_size(group_.values[k_.schedule_.saved[index]].dtype);
   }
 
-  // Where steps leave what they compute: in its final place if that is one run, else in scratch memory.
-  void place_results(const Sweep& sweep, int64_t begin) {
-    for (const Sweep::Step& step : sweep.steps)
-      for (const Register r : step.out) pointers_[r] = slot(sweep, r), steps_[r] = 1;
-    for (const Sweep::Store& store : sweep.stores) {
-      if (store.to == Sweep::Store::kSaved) {
-        pointers_[store.from] = saved(store.index, begin);
-      } else if (k_.streams_[output_stream(store.index)].mode == Stream::kDirect) {
-        const size_t s = output_stream(store.index);
-        pointers_[store.from] = bases_[s] + offset(k_.reduced_, k_.streams_[s].reduced, begin);
-      }
+  // What is kept, or is one run of a result, is left in its final place, all else in scratch memory.
+  void place_result(const Sweep::Store& store, int64_t begin) {
+    if (store.to == Sweep::Store::kSaved) {
+      pointers_[store.from] = saved(store.index, begin);
+      return;
     }
+    const size_t s = output_stream(store.index);
+    if (k_.streams_[s].mode == Stream::kDirect)
+      pointers_[store.from] = bases_[s] + offset(k_.reduced_, k_.streams_[s].reduced, begin);
   }
 
   void run_step(const TileStep& step, const Sweep::Step& placed, int64_t n) {
@@ -525,35 +539,40 @@ class Sweeper {
   }
 
   void run_code(const TileKernel::Piece& piece, int64_t n) {
-    void* streams[kMostStreams + 1];
+    void* streams[kMostStreams + kMostSums + 1];
     const size_t count = piece.registers.size();
     for (size_t k = 0; k < count; ++k) streams[k] = pointers_[piece.registers[k]];
     const int64_t rest = n % piece.code->lanes(), whole = n - rest;
     uint16_t lanes = 0xFFFF;
-    for (size_t k = 0; k < piece.sums.size(); ++k) {
-      std::fill(std::begin(sums_[k].lanes), std::end(sums_[k].lanes), -0.0f);  // what changes no sum
+    const size_t sums = piece.sums.size();
+    for (size_t k = 0; k < sums; ++k) {
       streams[count + k] = sums_[k].lanes;
+      streams[count + sums + 1 + k] = const_cast<Lanes*>(&kNoSum);
     }
-    streams[count + piece.sums.size()] = &lanes;
+    streams[count + sums] = &lanes;
     if (whole) piece.code->run(streams, whole);
+    if (!rest) return;
+    if (whole) std::copy_n(streams + count, sums, streams + count + sums + 1);
     lanes = static_cast<uint16_t>((1u << rest) - 1);
-    if (rest) run_rest(piece, streams, whole, rest);
+    run_rest(piece, streams, whole, rest);
   }
 
   // The sum of a block: of the 16 virtual lanes.
   void push_sum(const Sweep::Step& fold, size_t k) {
-    float* lanes = sums_[k].lanes;
-    for (int half = 8; half > 0; half /= 2)
-      for (int l = 0; l < half; ++l) lanes[l] += lanes[l + half];
+    using Four = float __attribute__((vector_size(16)));
+    Four lanes[4];
+    std::memcpy(lanes, sums_[k].lanes, sizeof lanes);
+    const Four four = (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]);
+    const float sum = (four[0] + four[2]) + (four[1] + four[3]);
     Counter& counter = counters_[k_.fold_of_step_[fold.step]];
-    std::memcpy(counter.partial[counter.height], lanes, sizeof(float));
+    std::memcpy(counter.partial[counter.height], &sum, sizeof sum);
     push(counter, group_.steps[fold.step]);
   }
 
   // The last elements, fewer than a vector holds, in memory of their own.
   void run_rest(const TileKernel::Piece& piece, void* const* streams, int64_t from, int64_t n) {
     Repeated pads[kMostStreams] = {};
-    void* padded[kMostStreams + 1];
+    void* padded[kMostStreams + kMostSums + 1];
     const size_t count = piece.registers.size(), first_result = count - piece.results;
     for (size_t k = 0; k < count; ++k) {
       padded[k] = piece.items[k] ? pads[k].bytes : streams[k];
@@ -561,7 +580,7 @@ class Sweeper {
         std::memcpy(pads[k].bytes, static_cast<char*>(streams[k]) + from * piece.items[k],
                     static_cast<size_t>(n * piece.items[k]));
     }
-    for (size_t k = count; k <= count + piece.sums.size(); ++k) padded[k] = streams[k];
+    std::copy_n(streams + count, 2 * piece.sums.size() + 1, padded + count);
     piece.code->run(padded, piece.code->lanes());
     for (size_t k = first_result; k < count; ++k)
       std::memcpy(static_cast<char*>(streams[k]) + from * piece.items[k], pads[k].bytes,
@@ -648,9 +667,6 @@ class Sweeper {
   std::vector<uint8_t> steps_;
   std::vector<char*> data_, bases_;  // where the streams begin; where they do in this row
   std::vector<Counter> counters_;
-  struct alignas(64) Lanes {
-    float lanes[16];
-  };
   std::array<Lanes, kMostSums> sums_;
 };
 

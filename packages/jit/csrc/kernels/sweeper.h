@@ -32,7 +32,8 @@ class TileKernel {
     std::vector<Register> registers;
     std::vector<uint8_t> items;  // bytes of an element, by register; 0: repeated
     size_t results;
-    std::vector<uint32_t> sums = {};  // folds of the sweep that the code does; their streams, and the mask's, are the last
+    std::vector<uint32_t> sums =
+        {};  // folds of the sweep that the code does; their streams, and the mask's, are the last
   };
   // The same of what is computed once for a row, over the repeated values named.
   struct RowPiece {
@@ -60,7 +61,12 @@ class TileKernel {
 
   TileGroup group_;
   Schedule schedule_;
-  std::vector<std::vector<Piece>> pieces_;         // by sweep
+  struct Pieces {
+    std::vector<Piece> all;
+    std::vector<Register> results;  // that code and steps leave, as tiles
+    std::vector<uint32_t> folds;    // that no code does
+  };
+  std::vector<Pieces> pieces_;                     // by sweep
   std::vector<std::vector<RowPiece>> row_pieces_;  // before sweep k
   bool folds_ = false;
   bool by_row_ = false;  // tiles end where the last dimension does

@@ -9,8 +9,8 @@
 
 namespace tw::jit {
 
-// n elements, a multiple of lanes(); streams[k] is the memory of stream k of the program: 4 bytes an element, 1 of masks.
-// A repeated stream is 64 bytes.
+// n elements, a multiple of lanes(); streams[k] is the memory of stream k of the program: 4 bytes an element, 1 of
+// masks. A repeated stream is 64 bytes. After the streams stands for each sum of the program where it begins.
 using LaneCode = void (*)(void* const* streams, int64_t n);
 
 class NativeCode {

@@ -9,7 +9,7 @@ namespace tw::jit {
 namespace {
 
 constexpr int kStreams[] = {1, 2, 8, 9, 10, 11, 3, 5, 12, 13, 14, 15};  // general registers for streams
-constexpr int kSaved[] = {3, 5, 12, 13, 14, 15};                       // the caller's
+constexpr int kSaved[] = {3, 5, 12, 13, 14, 15};                        // the caller's
 constexpr int kRax = 0, kRsp = 4, kRsi = 6, kRdi = 7;
 constexpr int kMostSlots = 60;  // of the stack: within one page
 constexpr int kMaskRegisters = 8;
@@ -26,36 +26,62 @@ struct Simple {
 };
 std::optional<Simple> two_operands(LaneOp op) {
   switch (op) {
-    case LaneOp::kAdd: return Simple{{1, 0, 0x58}, true};
-    case LaneOp::kMul: return Simple{{1, 0, 0x59}, true};
-    case LaneOp::kSub: return Simple{{1, 0, 0x5C}, false};
-    case LaneOp::kMin: return Simple{{1, 0, 0x5D}, false};
-    case LaneOp::kDiv: return Simple{{1, 0, 0x5E}, false};
-    case LaneOp::kMax: return Simple{{1, 0, 0x5F}, false};
-    case LaneOp::kScale: return Simple{{2, 1, 0x2C}, false};
-    case LaneOp::kAddInt: return Simple{{1, 1, 0xFE}, true};
-    case LaneOp::kSubInt: return Simple{{1, 1, 0xFA}, false};
-    case LaneOp::kMulInt: return Simple{{2, 1, 0x40}, true};
-    case LaneOp::kMinInt: return Simple{{2, 1, 0x39}, true};
-    case LaneOp::kMaxInt: return Simple{{2, 1, 0x3D}, true};
-    case LaneOp::kShlEach: return Simple{{2, 1, 0x47}, false};
-    case LaneOp::kUshrEach: return Simple{{2, 1, 0x45}, false};
-    case LaneOp::kShrEach: return Simple{{2, 1, 0x46}, false};
-    case LaneOp::kAnd: return Simple{kBitAnd, true};
-    case LaneOp::kOr: return Simple{kBitOr, true};
-    case LaneOp::kXor: return Simple{kBitXor, true};
-    case LaneOp::kAndNot: return Simple{kBitAndNot, false};
-    default: return std::nullopt;
+    case LaneOp::kAdd:
+      return Simple{{1, 0, 0x58}, true};
+    case LaneOp::kMul:
+      return Simple{{1, 0, 0x59}, true};
+    case LaneOp::kSub:
+      return Simple{{1, 0, 0x5C}, false};
+    case LaneOp::kMin:
+      return Simple{{1, 0, 0x5D}, false};
+    case LaneOp::kDiv:
+      return Simple{{1, 0, 0x5E}, false};
+    case LaneOp::kMax:
+      return Simple{{1, 0, 0x5F}, false};
+    case LaneOp::kScale:
+      return Simple{{2, 1, 0x2C}, false};
+    case LaneOp::kAddInt:
+      return Simple{{1, 1, 0xFE}, true};
+    case LaneOp::kSubInt:
+      return Simple{{1, 1, 0xFA}, false};
+    case LaneOp::kMulInt:
+      return Simple{{2, 1, 0x40}, true};
+    case LaneOp::kMinInt:
+      return Simple{{2, 1, 0x39}, true};
+    case LaneOp::kMaxInt:
+      return Simple{{2, 1, 0x3D}, true};
+    case LaneOp::kShlEach:
+      return Simple{{2, 1, 0x47}, false};
+    case LaneOp::kUshrEach:
+      return Simple{{2, 1, 0x45}, false};
+    case LaneOp::kShrEach:
+      return Simple{{2, 1, 0x46}, false};
+    case LaneOp::kAnd:
+      return Simple{kBitAnd, true};
+    case LaneOp::kOr:
+      return Simple{kBitOr, true};
+    case LaneOp::kXor:
+      return Simple{kBitXor, true};
+    case LaneOp::kAndNot:
+      return Simple{kBitAndNot, false};
+    default:
+      return std::nullopt;
   }
 }
 std::optional<VectorOp> one_operand(LaneOp op) {
   switch (op) {
-    case LaneOp::kSqrt: return VectorOp{1, 0, 0x51};
-    case LaneOp::kRound: return VectorOp{3, 1, 0x08};
-    case LaneOp::kAbsInt: return VectorOp{2, 1, 0x1E};
-    case LaneOp::kToFloat: return VectorOp{1, 0, 0x5B};
-    case LaneOp::kToInt: return VectorOp{1, 2, 0x5B};
-    default: return std::nullopt;
+    case LaneOp::kSqrt:
+      return VectorOp{1, 0, 0x51};
+    case LaneOp::kRound:
+      return VectorOp{3, 1, 0x08};
+    case LaneOp::kAbsInt:
+      return VectorOp{2, 1, 0x1E};
+    case LaneOp::kToFloat:
+      return VectorOp{1, 0, 0x5B};
+    case LaneOp::kToInt:
+      return VectorOp{1, 2, 0x5B};
+    default:
+      return std::nullopt;
   }
 }
 
@@ -103,8 +129,8 @@ class Emitter {
 
  private:
   struct Place {
-    int reg = -1;      // vector register, or mask register of AVX-512
-    int slot = -1;     // of the stack
+    int reg = -1;   // vector register, or mask register of AVX-512
+    int slot = -1;  // of the stack
     bool pinned = false;
   };
 
@@ -129,9 +155,11 @@ class Emitter {
     return stream + 1 == p_.streams.size() ||
            std::any_of(p_.sums.begin(), p_.sums.end(), [&](const auto& sum) { return sum.second == stream; });
   }
+  // From where they begin, which the pointers after the streams name; to their streams.
   void move_sums(VectorOp op) {
     for (size_t k = 0; k < p_.sums.size(); ++k) {
-      asm_.load_pointer(kRax, kRdi, static_cast<int32_t>(p_.sums[k].second) * 8);
+      const size_t from = op.opcode == kLoad.opcode ? p_.streams.size() + k : p_.sums[k].second;
+      asm_.load_pointer(kRax, kRdi, static_cast<int32_t>(from) * 8);
       asm_.vector(op, accumulator(k), 0, Operand::memory(kRax, 0));
     }
   }
@@ -371,8 +399,7 @@ class Emitter {
       const Operand ob = from_memory ? anywhere(b) : Operand::vector(in_register(b));
       if (free_to_change(c)) return finish_fma(i, s, k231, rc, ra, ob);
       if (free_to_change(a) && a != c) return finish_fma(i, s, k132, ra, rc, ob);
-      if (!from_memory && free_to_change(b) && b != c)
-        return finish_fma(i, s, k132, ob.reg, rc, Operand::vector(ra));
+      if (!from_memory && free_to_change(b) && b != c) return finish_fma(i, s, k132, ob.reg, rc, Operand::vector(ra));
       const int copy = take();
       asm_.vector(kMove, copy, 0, Operand::vector(rc));
       asm_.vector(k231, copy, ra, ob);

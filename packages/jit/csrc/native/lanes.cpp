@@ -103,7 +103,8 @@ Lane LaneProgram::fma(Lane a, Lane b, Lane c) {
   return add(LaneOp::kFma, LaneType::kF32, signs, a, b, c);
 }
 
-// ---- primitives -------------------------------------------------------------------------------------------------------
+// ---- primitives
+// -------------------------------------------------------------------------------------------------------
 
 // A bit cast leaves a value in its register; that is why `over`, what the arguments are, is not read off the lanes.
 Lane LaneProgram::primitive(Operation op, LaneType type, LaneType over, const Lane* args) {
@@ -131,20 +132,34 @@ Lane LaneProgram::of_floats(Operation op, const Lane* args) {
     case Operation::kSub:
       if (const auto b = negated(args[1])) return add(LaneOp::kAdd, kF, 0, a, *b);
       return two(LaneOp::kSub);
-    case Operation::kMul: return two(LaneOp::kMul);
-    case Operation::kDiv: return two(LaneOp::kDiv);
-    case Operation::kMin_: return two(LaneOp::kMin);
-    case Operation::kMax_: return two(LaneOp::kMax);
-    case Operation::kNeg: return negative(a);
-    case Operation::kAbs: return bits(LaneOp::kAnd, a, ~kSign);
-    case Operation::kSqrt: return add(LaneOp::kSqrt, kF, 0, a);
-    case Operation::kFma: return fma(a, args[1], args[2]);
-    case Operation::kMinimum: return minimum(a, args[1]);
-    case Operation::kMaximum: return negative(minimum(negative(a), negative(args[1])));
-    case Operation::kRint: return add(LaneOp::kRound, kF, 8, a);
-    case Operation::kFloor: return add(LaneOp::kRound, kF, 9, a);
-    case Operation::kCeil: return add(LaneOp::kRound, kF, 10, a);
-    case Operation::kTrunc: return add(LaneOp::kRound, kF, 11, a);
+    case Operation::kMul:
+      return two(LaneOp::kMul);
+    case Operation::kDiv:
+      return two(LaneOp::kDiv);
+    case Operation::kMin_:
+      return two(LaneOp::kMin);
+    case Operation::kMax_:
+      return two(LaneOp::kMax);
+    case Operation::kNeg:
+      return negative(a);
+    case Operation::kAbs:
+      return bits(LaneOp::kAnd, a, ~kSign);
+    case Operation::kSqrt:
+      return add(LaneOp::kSqrt, kF, 0, a);
+    case Operation::kFma:
+      return fma(a, args[1], args[2]);
+    case Operation::kMinimum:
+      return minimum(a, args[1]);
+    case Operation::kMaximum:
+      return negative(minimum(negative(a), negative(args[1])));
+    case Operation::kRint:
+      return add(LaneOp::kRound, kF, 8, a);
+    case Operation::kFloor:
+      return add(LaneOp::kRound, kF, 9, a);
+    case Operation::kCeil:
+      return add(LaneOp::kRound, kF, 10, a);
+    case Operation::kTrunc:
+      return add(LaneOp::kRound, kF, 11, a);
     case Operation::kCopysign:
       return add(LaneOp::kOr, kF, 0, bits(LaneOp::kAnd, a, ~kSign), bits(LaneOp::kAnd, args[1], kSign));
     default:
@@ -158,22 +173,34 @@ Lane LaneProgram::of_integers(Operation op, const Lane* args) {
   const Lane a = args[0];
   const auto two = [&](LaneOp which) { return add(which, kI, 0, a, args[1]); };
   switch (op) {
-    case Operation::kAdd: return two(LaneOp::kAddInt);
-    case Operation::kSub: return two(LaneOp::kSubInt);
-    case Operation::kMul: return two(LaneOp::kMulInt);
+    case Operation::kAdd:
+      return two(LaneOp::kAddInt);
+    case Operation::kSub:
+      return two(LaneOp::kSubInt);
+    case Operation::kMul:
+      return two(LaneOp::kMulInt);
     case Operation::kMin_:
-    case Operation::kMinimum: return two(LaneOp::kMinInt);
+    case Operation::kMinimum:
+      return two(LaneOp::kMinInt);
     case Operation::kMax_:
-    case Operation::kMaximum: return two(LaneOp::kMaxInt);
-    case Operation::kAnd_: return two(LaneOp::kAnd);
-    case Operation::kOr_: return two(LaneOp::kOr);
-    case Operation::kXor: return two(LaneOp::kXor);
-    case Operation::kNot_: return add(LaneOp::kXor, kI, 0, a, constant(kI, kOnes));
-    case Operation::kNeg: return add(LaneOp::kSubInt, kI, 0, constant(kI, 0), a);
-    case Operation::kAbs: return add(LaneOp::kAbsInt, kI, 0, a);
+    case Operation::kMaximum:
+      return two(LaneOp::kMaxInt);
+    case Operation::kAnd_:
+      return two(LaneOp::kAnd);
+    case Operation::kOr_:
+      return two(LaneOp::kOr);
+    case Operation::kXor:
+      return two(LaneOp::kXor);
+    case Operation::kNot_:
+      return add(LaneOp::kXor, kI, 0, a, constant(kI, kOnes));
+    case Operation::kNeg:
+      return add(LaneOp::kSubInt, kI, 0, constant(kI, 0), a);
+    case Operation::kAbs:
+      return add(LaneOp::kAbsInt, kI, 0, a);
     case Operation::kShl:
     case Operation::kShr:
-    case Operation::kUshr: return shifted(op, a, args[1]);
+    case Operation::kUshr:
+      return shifted(op, a, args[1]);
     default:
       if (!is_comparison(op)) return -1;
       return add(LaneOp::kCompareInt, LaneType::kMask, kIntPredicates[comparison(op)], a, args[1]);
@@ -198,19 +225,29 @@ Lane LaneProgram::of_masks(Operation op, const Lane* args) {
   switch (op) {
     case Operation::kAdd:
     case Operation::kMaximum:
-    case Operation::kOr_: return two(LaneOp::kOr, a, args[1]);
+    case Operation::kOr_:
+      return two(LaneOp::kOr, a, args[1]);
     case Operation::kMul:
     case Operation::kMinimum:
-    case Operation::kAnd_: return two(LaneOp::kAnd, a, args[1]);
+    case Operation::kAnd_:
+      return two(LaneOp::kAnd, a, args[1]);
     case Operation::kXor:
-    case Operation::kNe: return two(LaneOp::kXor, a, args[1]);
-    case Operation::kEq: return negated(two(LaneOp::kXor, a, args[1]));
-    case Operation::kNot_: return negated(a);
-    case Operation::kLt: return two(LaneOp::kAndNot, a, args[1]);
-    case Operation::kGt: return two(LaneOp::kAndNot, args[1], a);
-    case Operation::kLe: return two(LaneOp::kOr, negated(a), args[1]);
-    case Operation::kGe: return two(LaneOp::kOr, a, negated(args[1]));
-    default: return -1;
+    case Operation::kNe:
+      return two(LaneOp::kXor, a, args[1]);
+    case Operation::kEq:
+      return negated(two(LaneOp::kXor, a, args[1]));
+    case Operation::kNot_:
+      return negated(a);
+    case Operation::kLt:
+      return two(LaneOp::kAndNot, a, args[1]);
+    case Operation::kGt:
+      return two(LaneOp::kAndNot, args[1], a);
+    case Operation::kLe:
+      return two(LaneOp::kOr, negated(a), args[1]);
+    case Operation::kGe:
+      return two(LaneOp::kOr, a, negated(args[1]));
+    default:
+      return -1;
   }
 }
 
@@ -219,7 +256,8 @@ Lane LaneProgram::select(LaneType type, Lane m, Lane a, Lane b) {
   return add(LaneOp::kOr, type, 0, add(LaneOp::kAnd, type, 0, m, a), add(LaneOp::kAndNot, type, 0, m, b));
 }
 
-// ---- the whole --------------------------------------------------------------------------------------------------------
+// ---- the whole
+// --------------------------------------------------------------------------------------------------------
 
 void LaneProgram::sweep() {
   std::vector<bool> used(steps.size(), false);

@@ -24,8 +24,8 @@ enum class LaneOp : uint8_t {
   kMin,  // of the machine: the second if either is NaN or both are equal
   kMax,
   kSqrt,
-  kFma,       // of `value`, bit 0: minus c, bit 1: minus the product
-  kScale,     // a * 2^b, rounded once; AVX-512
+  kFma,    // of `value`, bit 0: minus c, bit 1: minus the product
+  kScale,  // a * 2^b, rounded once; AVX-512
   kRound,  // mode `value`
   kAddInt,
   kSubInt,
@@ -66,8 +66,8 @@ class LaneProgram {
 
   std::vector<LaneStep> steps;  // each after what it takes, equal ones once
   std::vector<LaneType> streams;
-  std::vector<bool> repeated;                       // of a stream: the same 64 bytes for all elements
-  std::vector<std::pair<Lane, uint32_t>> results;   // and the streams that they go to
+  std::vector<bool> repeated;                      // of a stream: the same 64 bytes for all elements
+  std::vector<std::pair<Lane, uint32_t>> results;  // and the streams that they go to
   // What is added, lane by lane, to the 16 floats of a stream. The last stream is then a mask of 16 bits: which lanes.
   std::vector<std::pair<Lane, uint32_t>> sums;
 

@@ -1,7 +1,7 @@
 #include "compile.h"
 
-#include <tensorwright/tw.hpp>
 #include <tensorwright/tw_abi_kernels.h>
+#include <tensorwright/tw.hpp>
 
 #include <cstdlib>
 #include <cstring>

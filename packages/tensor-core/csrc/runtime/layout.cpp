@@ -94,17 +94,17 @@ void format_strides(const char* op, MemoryFormat format, IntList shape, const tw
 namespace {
 
 // The stride of an operand along a dimension of the result; 0 where it repeats.
-int64_t stride_along(const tw_tensor* t, int dim, int ndim) {
-  const int own = dim - (ndim - t->dl.ndim);
-  return own < 0 ? 0 : t->dl.strides[own];
+int64_t stride_along(const tw_tensor* t, int dim, IntList shape) {
+  const int own = dim - (static_cast<int>(shape.size()) - t->dl.ndim);
+  const bool repeats = own < 0 || (t->dl.shape[own] == 1 && shape[static_cast<size_t>(dim)] != 1);
+  return repeats ? 0 : t->dl.strides[own];
 }
 
 // Whether dimension a lies outside of b (> 0) or inside (< 0) for the first operand that tells.
 int compare_dims(int a, int b, IntList shape, const tw_tensor* const* operands, int count) {
-  const int ndim = static_cast<int>(shape.size());
   for (int k = 0; k < count; ++k) {
     if (!operands[k]) continue;
-    const int64_t sa = stride_along(operands[k], a, ndim), sb = stride_along(operands[k], b, ndim);
+    const int64_t sa = stride_along(operands[k], a, shape), sb = stride_along(operands[k], b, shape);
     if (sa == 0 || sb == 0) continue;
     if (sa != sb) return sa < sb ? -1 : 1;
     if (shape[static_cast<size_t>(a)] > shape[static_cast<size_t>(b)]) return 1;

@@ -124,8 +124,8 @@ def _bits(item: Instruction) -> int:
 
 
 def _row(entry: _Entry) -> str:
-    results = ", ".join(map(str, entry.results))
-    return f'    {{"{entry.name}", {entry.start}, {entry.count}, {len(entry.results)}, {{{results}}}, {str(entry.sums).lower()}}},'
+    results, sums = ", ".join(map(str, entry.results)), str(entry.sums).lower()
+    return f'    {{"{entry.name}", {entry.start}, {entry.count}, {len(entry.results)}, {{{results}}}, {sums}}},'
 
 
 def _header() -> str:
