@@ -1,4 +1,4 @@
-"""Command line: `core`, `autograd`, `graph`, `updates` write what builds need; `stubs`, `reference`, `coverage`, too."""
+"""Command line: `core`, `autograd`, `graph`, `updates` write what builds need; `stubs`, `reference`, `coverage` too."""
 
 from __future__ import annotations
 
