@@ -66,8 +66,12 @@ Tensor backward_weights(const ConvolutionGeometry& g, const Correlation& c, cons
       const int64_t width = block.vectors * kernels.lanes;
       T* to = packed.data<T>() + group * group_size + block.first * taps;
       for (int64_t o = 0; o < g.out_channels; ++o) {
-        kernels.channels_last(weight + g.weight_offset(group) + (o * g.in_channels + block.first) * kernel, kernel,
-                              block.count, kernel, block.vectors, whole.data<T>());
+        const T* from = weight + g.weight_offset(group) + (o * g.in_channels + block.first) * kernel;
+        if (kernel == 1 && taps > 0) {  // channels lie side by side already
+          to = std::fill_n(std::copy_n(from, block.count, to), width - block.count, T(0));
+          continue;
+        }
+        kernels.channels_last(from, kernel, block.count, kernel, block.vectors, whole.data<T>());
         for (const AxisTap& z : c.z.taps)
           for (const AxisTap& y : c.y.taps)
             for (const AxisTap& x : c.x.taps) {

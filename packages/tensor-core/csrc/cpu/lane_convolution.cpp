@@ -172,8 +172,10 @@ ResiduePass<T> residue_pass(const ConvolutionGeometry& g, const Residue& ys, con
   result.weights = scratch<T>(g.groups * g.in_channels * taps);
   for_each_channels(g.groups, runs, taps, [&](int64_t group, const ChannelRun& run) {
     T* to = result.weights.template data<T>() + (group * g.in_channels + run.first) * taps;
-    for (int64_t o = 0; o < g.out_channels; ++o) {
-      const T* from = weight + g.weight_offset(group) + (o * g.in_channels + run.first) * kernel;
+    const T* from = weight + g.weight_offset(group) + run.first * kernel;
+    const int64_t step = g.in_channels * kernel;  // too far for the processor to foresee
+    for (int64_t o = 0; o < g.out_channels; ++o, from += step) {
+      for (int64_t line = 0; line < run.count * kernel; line += kTapBlock) __builtin_prefetch(from + 4 * step + line);
       for (const ResidueTap& y : ys.taps)
         for (const ResidueTap& x : xs.taps)
           for (int m = 0; m < run.count; ++m) *to++ = from[m * kernel + y.tap * g.x.kernel + x.tap];

@@ -120,11 +120,11 @@ constexpr int tile_pixels(int channels) {
 }
 constexpr int kMostChannels = TW_VBYTES == 64 ? 8 : 4;
 
-// As many tiles of N pixels as there are from x on; the pixel behind them.
+// As many tiles of N pixels as there are from x to the end; the pixel behind them.
 template <class V, int M, int N>
-TW_INLINE int64_t correlate_tiles(const LanePass& pass, int64_t x, const T<V>* in, const T<V>* weights,
+TW_INLINE int64_t correlate_tiles(const LanePass& pass, int64_t x, int64_t end, const T<V>* in, const T<V>* weights,
                                   const T<V>* bias, T<V>* out, int64_t out_channel) {
-  for (; x + N <= pass.cols; x += N)
+  for (; x + N <= end; x += N)
     output_tile<V, M, N>(pass, in + x * pass.in_step, weights, bias, out + x * pass.out_step, out_channel);
   return x;
 }
@@ -132,12 +132,14 @@ TW_INLINE int64_t correlate_tiles(const LanePass& pass, int64_t x, const T<V>* i
 template <class V, int M>
 void correlate_channels(const LanePass& pass, const T<V>* in, const T<V>* weights, const T<V>* bias, T<V>* out,
                         int64_t out_channel) {
+  constexpr int size = tile_pixels(M);
+  const int64_t end = size == 3 && pass.cols % 3 == 1 ? pass.cols - 4 : pass.cols;  // four are better two and two
   for (int64_t y = 0; y < pass.rows; ++y) {
     const T<V>* from = in + y * pass.in_row;
     T<V>* to = out + y * pass.out_row;
-    int64_t x = correlate_tiles<V, M, tile_pixels(M)>(pass, 0, from, weights, bias, to, out_channel);
-    x = correlate_tiles<V, M, 2>(pass, x, from, weights, bias, to, out_channel);
-    correlate_tiles<V, M, 1>(pass, x, from, weights, bias, to, out_channel);
+    int64_t x = correlate_tiles<V, M, size>(pass, 0, end, from, weights, bias, to, out_channel);
+    x = correlate_tiles<V, M, 2>(pass, x, pass.cols, from, weights, bias, to, out_channel);
+    correlate_tiles<V, M, 1>(pass, x, pass.cols, from, weights, bias, to, out_channel);
   }
 }
 
