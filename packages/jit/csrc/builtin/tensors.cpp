@@ -120,6 +120,11 @@ Shared tolist(const Arguments& a) { return tolist_of(tensor_in(a[0])); }
 
 tw_dtype dtype_in(const Shared& value) { return (*value)->tag == TW_DTYPE ? (*value)->u.dt : tensor_in(value).dtype(); }
 Shared is_floating_point(const Arguments& a) { return make_bool(is_floating(dtype_in(a[0]))); }
+// Whether two names are of one tensor; of none, for optional ones, too.
+Shared is(const Arguments& a) {
+  const tw_value &x = a[0]->get(), &y = a[1]->get();
+  return make_bool(x.tag == y.tag && (x.tag != TW_TENSOR || x.u.t == y.u.t));
+}
 Shared is_complex(const Arguments& a) { return make_bool(tw::is_complex(dtype_in(a[0]))); }
 
 }  // namespace
@@ -135,6 +140,7 @@ const Builtin kTensorBuiltins[] = {
     {"tensor", 1, 2, false, tensor},
     {"is_floating_point", 1, 1, false, is_floating_point},
     {"is_complex", 1, 1, false, is_complex},
+    {"is", 2, 2, false, is},
     {},
 };
 

@@ -261,10 +261,10 @@ class TransposedConvolution(ConvolutionBase):
             dtype,
         )
 
-    def _output_padding(self, input: Tensor, output_size: Sequence[int] | None) -> tuple[int, ...]:
+    def _output_padding(self, input: Tensor, output_size: Sequence[int] | None) -> list[int]:
         """What reaches `output_size`: one of the sizes that a convolution maps to the input's."""
         if output_size is None:
-            return self.output_padding
+            return list(self.output_padding)
         name = type(self).__name__
         if len(output_size) not in (self.dims, input.ndim):
             raise ValueError(f"{name}: output_size must have {self.dims} or {input.ndim} numbers, got {output_size}")
@@ -282,7 +282,7 @@ class TransposedConvolution(ConvolutionBase):
                     f"and {least + self.stride[d] - 1}"
                 )
             extra.append(wanted - least)
-        return tuple(extra)
+        return extra
 
     def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         """Map [N, in_channels, *sizes] (or without N) to [N, out_channels, *sizes'].

@@ -84,6 +84,8 @@ def _generic(origin: Any, args: tuple[Any, ...]) -> t.Type | None:
 
 
 def _union(parts: list[t.Type | None]) -> t.Type | None:
+    if any(part is not None and t.is_tensor(part) for part in parts):  # numbers that stand for tensors are left out
+        parts = [part for part in parts if part not in t.SCALARS]
     joined: t.Type | None = t.NEVER
     for part in parts:
         if part is None or joined is None:

@@ -15,6 +15,7 @@ from ._annotations import from_annotation, is_compiled_class, named_tuple
 from ._attributes import attribute, is_module
 from ._compiler import STATE, Frame
 from ._decorators import modifier_of
+from ._errors import FrontendError
 from ._methods import call_method
 from ._operators import binary
 from ._ops import call_overloads
@@ -190,18 +191,22 @@ def call_function(c: Compiler, function: Any, args: Args, kwargs: Kwargs, node: 
         source = source_of(function)
     except NoSourceError as error:
         raise c.error(str(error), node, _IGNORE) from None
-    if _is_recursive(c, source):
+    module = args[0].value if args and isinstance(args[0], ModuleThing) else None
+    if _is_recursive(c, source, module):
         from ._recursion import call_recursive
 
         return call_recursive(c, source, args, kwargs, node)
     if len(c.frames) > _DEEPEST:
         raise c.error(f"functions call each other more than {_DEEPEST} deep", node)
     bound = bind_arguments(c, source, _defaults(c, source), args, kwargs, node)
-    return inline(c, Frame(source), bound, node)
+    return inline(c, Frame(source, module=module), bound, node)
 
 
-def _is_recursive(c: Compiler, source: Source) -> bool:
-    return any(frame.source.function is source.function and not frame.names for frame in c.frames)
+def _is_recursive(c: Compiler, source: Source, module: Any) -> bool:
+    """Whether the function is being compiled around here; a method, of the same module."""
+    return any(
+        frame.source.function is source.function and frame.module is module and not frame.names for frame in c.frames
+    )
 
 
 def _defaults(c: Compiler, source: Source) -> Kwargs:
@@ -316,6 +321,22 @@ def _call_module(c: Compiler, thing: ModuleThing, args: Args, kwargs: Kwargs, no
 # ---- classes ----------------------------------------------------------------------------------------------------
 
 
+def _make_plain_instance(c: Compiler, cls: type, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    """An instance of a class that nobody marked for scripts, if its source can be compiled."""
+    from ._classes import compile_class, make_instance
+
+    try:
+        compile_class(cls)
+        return make_instance(c, cls, args, kwargs, node)
+    except (FrontendError, NoSourceError) as error:
+        raise c.error(f"class {cls.__name__} cannot be compiled", node, f"its source says why: {error}") from error
+
+
+def _is_plain_class(cls: type) -> bool:
+    """Whether a class says by its source alone what its instances are."""
+    return cls.__mro__[1:] == (object,) and type(cls) is type and inspect.isfunction(vars(cls).get("__init__"))
+
+
 def _call_class(c: Compiler, cls: type, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     if issubclass(cls, tuple) and hasattr(cls, "_fields"):
         return _make_named_tuple(c, cls, args, kwargs, node)
@@ -323,6 +344,8 @@ def _call_class(c: Compiler, cls: type, args: Args, kwargs: Kwargs, node: ast.AS
         from ._classes import make_instance
 
         return make_instance(c, cls, args, kwargs, node)
+    if _is_plain_class(cls):
+        return _make_plain_instance(c, cls, args, kwargs, node)
     if is_module(cls):
         raise c.error(f"the module {cls.__name__} is made inside of a script", node, "make it in __init__")
     raise c.error(f"class {cls.__name__} cannot be compiled", node, "put @tw.jit.script over the class")

@@ -31,6 +31,7 @@ class Frame:
     source: Source
     calls: list[Place] = field(default_factory=list)
     names: Env = field(default_factory=dict)  # of the functions around it
+    module: Any = None  # whose method it is
 
 
 @dataclass

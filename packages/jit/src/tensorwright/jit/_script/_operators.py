@@ -306,7 +306,10 @@ def _identity(c: Compiler, same: bool, left: Thing, right: Thing, node: ast.AST)
         return c.b.builtin("eq" if same else "ne", t.BOOL, *values)
     if values[0].arg == values[1].arg and values[0].arg is not None and values[0].arg[0] == MARK_NODE:
         return constant(same)
-    raise c.error("`is` compares with None, and dtypes and bools only", node, "use ==")
+    if t.is_tensor(a) and t.is_tensor(b):
+        found = c.b.builtin("is", t.BOOL, *values)
+        return found if same else negated(c, found)
+    raise c.error("`is` compares with None, and tensors, dtypes and bools only", node, "use ==")
 
 
 def contains(c: Compiler, item: Thing, container: Thing, node: ast.AST) -> Value:

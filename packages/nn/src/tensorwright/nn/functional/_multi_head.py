@@ -147,9 +147,9 @@ class Heads:
 
     def attend(self, dropout_p: float, need_weights: bool) -> tuple[Tensor, Tensor | None]:
         """The heads' results [N, heads, L, E / heads], and the weights."""
-        bias = self.bias
-        if self.padding is not None:
-            bias = self.padding if bias is None else bias + self.padding
+        bias, padding = self.bias, self.padding
+        if padding is not None:
+            bias = padding if bias is None else bias + padding
         if not need_weights:
             result = ops.scaled_dot_product_attention(
                 self.query, self.key, self.value, None if self.is_causal else bias, dropout_p, self.is_causal

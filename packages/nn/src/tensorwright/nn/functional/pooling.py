@@ -169,8 +169,11 @@ def _fractional_size(
 def _fractional_samples(input: Tensor, samples: Tensor | None, dims: int) -> Tensor:
     if samples is not None:
         return samples
-    batch = list(input.shape[:-dims]) if input.ndim == dims + 2 else [1, *input.shape[:-dims]]
-    return ops.rand([*batch, dims], dtype=input.dtype, device=input.device)
+    sizes = list(input.shape[:-dims])
+    if input.ndim != dims + 2:
+        sizes.insert(0, 1)
+    sizes.append(dims)
+    return ops.rand(sizes, dtype=input.dtype, device=input.device)
 
 
 def fractional_max_pool2d_with_indices(
