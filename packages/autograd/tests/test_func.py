@@ -436,3 +436,21 @@ def test_products_are_differentiable_by_their_tangents(x: tw.Tensor, name: str) 
         assert not push(leaf).requires_grad
     second = jacrev(jacfwd(lambda v: (function(v) ** 3).sum()))(x)
     close(second, hessian(lambda v: (function(v) ** 3).sum())(x))
+
+
+@pytest.mark.filterwarnings("error:vmap")
+def test_gradients_of_each_sample_through_group_norm() -> None:
+    rng = np.random.default_rng(3)
+    images, weight, bias = (tw.tensor(rng.standard_normal(shape)) for shape in ((4, 6, 3, 2), (6,), (6,)))
+
+    def loss(weight: tw.Tensor, bias: tw.Tensor, image: tw.Tensor) -> tw.Tensor:
+        return (tw.group_norm(image[None], 3, weight, bias) ** 3).sum()
+
+    for in_dims in ((None, None, 0), (0, 0, 0)):
+        own = tuple(tw.stack([t * i for i in range(1, 5)]) if dim == 0 else t
+                    for t, dim in zip((weight, bias), in_dims, strict=False))  # fmt: skip
+        found = vmap(grad(loss, argnums=(0, 1, 2)), in_dims=in_dims)(*own, images)
+        for i in range(4):
+            arguments = [t[i] if dim == 0 else t for t, dim in zip((*own, images), in_dims, strict=True)]
+            for all_, one in zip(found, grad(loss, argnums=(0, 1, 2))(*arguments), strict=True):
+                close(all_[i], one)

@@ -307,6 +307,46 @@ void batch_fill(BatchCall& batch) {
   batch.run(copy.get(), copied);
 }
 
+// ---- linear algebra
+
+// Tolerances broadcast with the dimensions in front of the matrix.
+void batch_pinv(BatchCall& batch) {
+  const int leading = batch.logical_ndim(0) - 2;
+  Arguments args(batch.call());
+  args.replace([&](TensorRef t, uint32_t i) {
+    const Tensor physical = batch.repeated(t);
+    return i == 0 ? physical : padded(physical, leading);
+  });
+  batch.run(batch.op().op, args);
+}
+
+// ---- search
+
+// Where one sorted row serves all, all values at once; otherwise rows and values of an entry as a row each.
+void batch_searchsorted(BatchCall& batch) {
+  const TensorRef sorted = batch.tensor(0), values = batch.tensor(1), sorter = batch.tensor(5);
+  Arguments args(batch.call());
+  if (!batch.is_batched(sorted) && !(sorter && batch.is_batched(sorter)) && sorted.ndim() == 1) {
+    args.set(1, batch.front(values));
+    return batch.run(batch.op().op, args);
+  }
+  args.set(0, batch.repeated(sorted));
+  if (sorter) args.set(5, batch.repeated(sorter));
+  const Tensor physical = batch.repeated(values);
+  const bool is_row = sorted.ndim() == 1;
+  args.set(1, is_row ? ops::reshape(physical, {batch.batch_size(), values.numel()}) : physical);
+  batch.run_and_unfold(args, [&](const Tensor& found, uint32_t i) {
+    batch.give_batched(i, is_row ? ops::reshape(found, physical.shape()) : found);
+  });
+}
+
+void batch_isin(BatchCall& batch) {
+  if (batch.is_batched(1u)) return run_entry_by_entry(batch);
+  Arguments args(batch.call());
+  args.set(0, batch.front(batch.tensor(0)));
+  batch.run(batch.op().op, args);
+}
+
 // ---- losses, logical
 
 // 1 for the classes that count, times their weight.
@@ -371,6 +411,9 @@ const Row kFunctions[] = {
     {"tw::embedding_backward", batch_embedding_backward},
     {"tw::argmax", batch_arg_extreme},
     {"tw::argmin", batch_arg_extreme},
+    {"tw::_linalg_pinv", batch_pinv},
+    {"tw::searchsorted", batch_searchsorted},
+    {"tw::isin", batch_isin},
     {"tw::copy", batch_copy},
     {"tw::fill", batch_fill},
     {"tw::nll_loss_forward", batch_nll_loss},

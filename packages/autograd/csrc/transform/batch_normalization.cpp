@@ -1,5 +1,6 @@
 // Normalization inside of vmap. Statistics over the images of an entry: the entries become channels. Statistics of each
 // position: the batch is one more leading dimension, and weights that differ over it are applied afterwards.
+#include <tensorwright/checked.hpp>
 #include <tensorwright/ops/normalization.hpp>
 #include <tensorwright/ops/normalization_group.hpp>
 #include <tensorwright/ops/pointwise.hpp>
@@ -128,6 +129,48 @@ void batch_batch_norm_backward(BatchCall& batch) {
   run_on_channels(batch, args);
 }
 
+// ---- statistics of groups of channels, of each image: the images of all entries are images
+
+// One value for each channel of [images, channels, ...], as it broadcasts.
+Tensor per_channel(TensorRef values, int ndim) {
+  std::vector<int64_t> shape(static_cast<size_t>(ndim) - 1, 1);
+  shape[0] = values.size(0);
+  return ops::reshape(values, shape);
+}
+
+void batch_group_norm(BatchCall& batch) {
+  const TensorRef self = batch.tensor(0), weight = batch.tensor(1), bias = batch.tensor(2);
+  const bool affine_batched = (weight && batch.is_batched(weight)) || (bias && batch.is_batched(bias));
+  Arguments args(batch.call());
+  args.set(0, folded(batch.repeated(self)));
+  for (uint32_t i = 1; affine_batched && i <= 2; ++i) args.set(i, value_none());
+  args.set(3, to_value(checked::mul(batch.get<int64_t>(3), batch.batch_size())));
+  batch.run_and_unfold(args, [&](const Tensor& flat, uint32_t i) {
+    Tensor result = wrap_batch(batch.level(), unfolded(flat, 0, batch.batch_size()), 0);
+    if (i == 0 && affine_batched && weight) result = ops::mul(result, per_channel(weight, self.ndim()));
+    if (i == 0 && affine_batched && bias) result = ops::add(result, per_channel(bias, self.ndim()));
+    batch.give_logical(i, std::move(result));
+  });
+}
+
+// As for layer_norm, with the elements of a group for the normalized dimensions.
+void batch_group_norm_backward(BatchCall& batch) {
+  const TensorRef self = batch.tensor(1), mean = batch.tensor(2), rstd = batch.tensor(3), weight = batch.tensor(4);
+  const int64_t group = batch.get<int64_t>(5), samples = self.size(0), channels = self.size(1);
+  const std::vector<int64_t> rows{samples, group, channels / group, -1}, of_group{samples, group, 1, 1};
+  const std::vector<int64_t> inner{2, 3}, outer{0, 3};
+  const Tensor grad = ops::reshape(batch.tensor(0), rows), scale = ops::reshape(rstd, of_group);
+  const Tensor centered = ops::mul(ops::sub(ops::reshape(self, rows), ops::reshape(mean, of_group)), scale);
+  const Tensor scaled = weight ? ops::mul(grad, ops::reshape(weight, {group, channels / group, 1})) : grad;
+  const Tensor average = ops::mean(scaled, IntList(inner), true),
+               slope = ops::mean(ops::mul(scaled, centered), IntList(inner), true);
+  const Tensor grad_self = ops::mul(ops::sub(ops::sub(scaled, average), ops::mul(centered, slope)), scale);
+  const auto by_channel = [&](TensorRef t) { return ops::reshape(ops::sum(t, IntList(outer)), {channels}); };
+  batch.give_logical(0, ops::reshape(grad_self, self.shape()));
+  batch.give_logical(1, by_channel(ops::mul(grad, centered)));
+  batch.give_logical(2, by_channel(grad));
+}
+
 struct Row {
   const char* op;
   BatchFunction function;
@@ -136,6 +179,7 @@ const Row kFunctions[] = {
     {"tw::native_layer_norm", batch_layer_norm}, {"tw::native_layer_norm_backward", batch_layer_norm_backward},
     {"tw::native_rms_norm", batch_rms_norm},     {"tw::native_rms_norm_backward", batch_rms_norm_backward},
     {"tw::native_batch_norm", batch_batch_norm}, {"tw::native_batch_norm_backward", batch_batch_norm_backward},
+    {"tw::native_group_norm", batch_group_norm}, {"tw::native_group_norm_backward", batch_group_norm_backward},
 };
 
 }  // namespace

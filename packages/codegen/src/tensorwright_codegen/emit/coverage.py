@@ -87,5 +87,6 @@ def _state(op: Op, facet: str, found: frozenset[str]) -> str:
         return YES
     takes_tensors = any(arg.type in (Type.TENSOR, Type.OPERAND, Type.TENSORS) for arg in op.schema.args)
     through_parts = op.kind is Kind.COMPOSITE or not takes_tensors
-    by_kind = facet == "batching" and op.expression is not None
+    # vmap draws for all entries at once, and has rules for expressions by their kind
+    by_kind = facet == "batching" and (op.expression is not None or "random" in op.tags)
     return UNNEEDED if by_kind or (through_parts and facet in ("derivative", "batching")) else MISSING
