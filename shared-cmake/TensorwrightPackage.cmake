@@ -80,6 +80,8 @@ function(tensorwright_add_isa_libraries result prefix)
     target_compile_options(${target} PRIVATE ${${isa}_options})
     if(TW_SANITIZE)  # poisoning the scopes of unrolled kernels takes minutes to compile; their pointers are checked
       target_compile_options(${target} PRIVATE -fno-sanitize-address-use-after-scope)
+    else()  # kernels call nothing that throws, so nothing is unwound through them: their tables take a quarter of a megabyte
+      target_compile_options(${target} PRIVATE -fno-exceptions -fno-asynchronous-unwind-tables)
     endif()
     target_include_directories(${target} PRIVATE ${arg_INCLUDES})
     list(APPEND targets ${target})
