@@ -6,10 +6,11 @@ import copy
 import pickle
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import tensorwright as tw
-from tensorwright import nn
+from tensorwright import Tensor, nn
 
 
 class Block(nn.Module):
@@ -261,3 +262,72 @@ def test_names_load_when_they_are_first_used() -> None:
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(AttributeError, match=r"module 'tensorwright\.nn' has no attribute 'Linera'"):
         nn.Linera  # noqa: B018
+
+
+# ---- state beside tensors, and hooks on states ---------------------------------------------------------------
+
+
+class Counting(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(tw.zeros(1))
+        self.count = 5
+
+    def get_extra_state(self) -> dict[str, int]:
+        return {"count": self.count}
+
+    def set_extra_state(self, state: dict[str, int]) -> None:
+        self.count = state["count"]
+
+
+def test_extra_state() -> None:
+    model = nn.Sequential(Counting())
+    state = model.state_dict()
+    assert list(state) == ["0.weight", "0._extra_state"]
+    state["0._extra_state"] = {"count": 9}
+    assert repr(model.load_state_dict(state)) == "<All keys matched successfully>"
+    assert model[0].count == 9
+    del state["0._extra_state"]
+    with pytest.raises(RuntimeError, match=r"missing: 0\._extra_state"):
+        model.load_state_dict(state)
+    assert model.load_state_dict(state, strict=False).missing_keys == ["0._extra_state"]
+    with pytest.raises(RuntimeError, match=r"unexpected: _extra_state"):
+        nn.ReLU().load_state_dict({"_extra_state": 1})
+
+
+def test_hooks_before_loading_see_a_copy_of_the_state() -> None:
+    def rename(module: nn.Module, state: dict[str, Tensor], prefix: str, *found: object) -> None:
+        if prefix + "old" in state:
+            state[prefix + "weight"] = state.pop(prefix + "old")
+
+    def refuse(module: nn.Module, state: dict[str, Tensor], prefix: str, *found: Any) -> None:
+        found[-1].append(f"{prefix} is too old")
+
+    model = nn.Sequential(nn.Linear(1, 1))
+    handle = model[0].register_load_state_dict_pre_hook(rename)
+    state = {"0.old": tw.ones(1, 1), "0.bias": tw.ones(1)}
+    model.load_state_dict(state)
+    assert model[0].weight.tolist() == [[1.0]]
+    assert sorted(state) == ["0.bias", "0.old"]
+    handle.remove()
+    model[0].register_load_state_dict_pre_hook(refuse)
+    with pytest.raises(RuntimeError, match=r"0\. is too old"):
+        model.load_state_dict(model.state_dict())
+
+
+def test_set_submodule() -> None:
+    model = nn.Sequential(nn.Linear(1, 1), nn.Sequential(nn.ReLU()))
+    model.set_submodule("1.0", nn.Tanh(), strict=True)
+    assert type(model.get_submodule("1.0")) is nn.Tanh
+    with pytest.raises(AttributeError, match="has no module '7'"):
+        model.set_submodule("1.7", nn.Tanh(), strict=True)
+    with pytest.raises(TypeError, match="expected a Module, got int"):
+        model.set_submodule("1.0", 3)  # type: ignore[arg-type]
+
+
+def test_to_empty_gives_members_of_meta_modules_memory() -> None:
+    layer = nn.BatchNorm1d(3, device="meta").to_empty(device="cpu")
+    assert all(str(t.device) == "cpu" for t in (*layer.parameters(), *layer.buffers()))
+    assert layer.weight.requires_grad is nn.BatchNorm1d(3).weight.requires_grad
+    outer = nn.Sequential(nn.Linear(1, 1, device="meta"))
+    assert str(outer.to_empty(device="cpu", recurse=False)[0].weight.device) == "meta"

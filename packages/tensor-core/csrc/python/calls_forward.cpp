@@ -9,14 +9,17 @@ namespace {
 constexpr Py_ssize_t kArgumentsOnTheStack = 8;
 
 PyObject* g_forward;
-PyObject* g_forward_hooks;
-PyObject* g_forward_pre_hooks;
+PyObject* g_registries[4];  // names of dictionaries of hooks
 PyObject* g_call_with_hooks;
 PyObject* g_call_failed;
 
-bool has_hooks(PyObject* attributes, PyObject* registry) {
-  PyObject* hooks = PyDict_GetItemWithError(attributes, registry);
-  return !hooks || !PyDict_CheckExact(hooks) || PyDict_GET_SIZE(hooks) != 0;  // one that is missing is missed there
+bool has_hooks(PyObject* attributes) {
+  for (PyObject* registry : g_registries) {
+    PyObject* hooks = PyDict_GetItemWithError(attributes, registry);
+    if (!hooks || !PyDict_CheckExact(hooks) || PyDict_GET_SIZE(hooks) != 0)
+      return true;  // a missing one is missed there
+  }
+  return false;
 }
 
 // `method` of the class with self in front, which needs no bound method.
@@ -57,8 +60,8 @@ PyObject* call(PyObject* self, PyObject* args, PyObject* kwargs) {
   PyObject** const place = _PyObject_GetDictPtr(self);
   PyObject* const attributes = place ? *place : nullptr;
   if (!attributes) return type_error(type_name(self), ": an object without attributes cannot be called");
-  const bool hooked = has_hooks(attributes, g_forward_hooks) || has_hooks(attributes, g_forward_pre_hooks);
-  PyObject* result = hooked ? call_with_hooks(self, args, kwargs) : call_forward(self, attributes, args, kwargs);
+  PyObject* result =
+      has_hooks(attributes) ? call_with_hooks(self, args, kwargs) : call_forward(self, attributes, args, kwargs);
   if (__builtin_expect(!result, 0)) tell(self, args, kwargs);
   return result;
 }
@@ -74,8 +77,9 @@ PyMethodDef methods[] = {
 PyTypeObject CallsForwardType = [] {
   PyTypeObject type = static_type(
       "tensorwright._C.CallsForward",
-      "Objects whose call runs `forward(*args, **kwargs)`; `_call_with_hooks(args, kwargs)` where `_forward_hooks` or "
-      "`_forward_pre_hooks` has entries. An exception is first shown to `_call_failed(error, args, kwargs)`.",
+      "Objects whose call runs `forward(*args, **kwargs)`; `_call_with_hooks(args, kwargs)` where `_forward_hooks`, "
+      "`_forward_pre_hooks`, `_backward_hooks` or `_backward_pre_hooks` has entries. An exception is first shown to "
+      "`_call_failed(error, args, kwargs)`.",
       sizeof(PyObject), Py_TPFLAGS_BASETYPE);
   type.tp_new = PyBaseObject_Type.tp_new;  // also for those who call object.__new__
   type.tp_call = call;
@@ -88,8 +92,9 @@ bool intern(PyObject*& slot, const char* name) { return (slot = PyUnicode_Intern
 }  // namespace
 
 bool add_calls_forward_type(PyObject* module) {
-  return intern(g_forward, "forward") && intern(g_forward_hooks, "_forward_hooks") &&
-         intern(g_forward_pre_hooks, "_forward_pre_hooks") && intern(g_call_with_hooks, "_call_with_hooks") &&
+  return intern(g_forward, "forward") && intern(g_registries[0], "_forward_hooks") &&
+         intern(g_registries[1], "_forward_pre_hooks") && intern(g_registries[2], "_backward_hooks") &&
+         intern(g_registries[3], "_backward_pre_hooks") && intern(g_call_with_hooks, "_call_with_hooks") &&
          intern(g_call_failed, "_call_failed") && PyType_Ready(&CallsForwardType) == 0 &&
          PyModule_AddObjectRef(module, "CallsForward", reinterpret_cast<PyObject*>(&CallsForwardType)) == 0;
 }

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import tensorwright as tw
 from tensorwright import Tensor
-from tensorwright.extend import CallsForward
 
 from . import _hooks, _state
+from ._calls import HookedCalls
 from ._hooks import Hook, RemovableHandle
 from ._parameter import Buffer, Parameter
 from ._signatures import P, R
@@ -21,7 +21,7 @@ Self = TypeVar("Self", bound="Module")
 Member = TypeVar("Member")
 
 
-class Module(CallsForward[P, R]):
+class Module(HookedCalls[P, R]):
     """A layer, or a network made of layers.
 
     Subclasses assign parameters, buffers and child modules as attributes in ``__init__`` (after
@@ -53,62 +53,24 @@ class Module(CallsForward[P, R]):
         put("_modules", {})
         put("_forward_hooks", {})
         put("_forward_pre_hooks", {})
+        put("_backward_hooks", {})
+        put("_backward_pre_hooks", {})
         put("_state_dict_hooks", {})
         put("_state_dict_pre_hooks", {})
+        put("_load_state_dict_pre_hooks", {})
         put("_load_state_dict_post_hooks", {})
 
     _non_persistent_buffers: set[str]
-    _forward_hooks: dict[int, tuple[Hook, bool, bool]]  # hook, wants keyword arguments, runs after an error too
-    _forward_pre_hooks: dict[int, tuple[Hook, bool]]
     _state_dict_hooks: dict[int, Hook]
     _state_dict_pre_hooks: dict[int, Hook]
+    _load_state_dict_pre_hooks: dict[int, Hook]
     _load_state_dict_post_hooks: dict[int, Hook]
-
-    # ---- calling -----------------------------------------------------------------------------------------
-
-    def forward(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Compute the module's value; each subclass defines it."""
-        raise NotImplementedError(f"{type(self).__name__} defines no forward(); add `def forward(self, ...)` to it")
-
-    if not TYPE_CHECKING:  # it is inherited; tracers replace it here
-        __call__ = CallsForward.__call__  # runs forward, or _call_with_hooks where there are hooks
 
     def _call_failed(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> None:
         """Let the exception that a call has raised say where in the model it was."""
         from ._places import note  # nothing of it is needed until something fails
 
         note(error, self, args, kwargs or {})
-
-    def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        for pre_hook, with_kwargs in list(self._forward_pre_hooks.values()):
-            changed = pre_hook(self, args, kwargs) if with_kwargs else pre_hook(self, args)
-            if changed is not None and with_kwargs:
-                args, kwargs = changed
-            elif changed is not None:
-                args = changed if isinstance(changed, tuple) else (changed,)
-        try:
-            result = self.forward(*args, **kwargs)
-        except Exception:
-            for hook, with_kwargs, always in list(self._forward_hooks.values()):
-                if always:
-                    hook(self, args, kwargs, None) if with_kwargs else hook(self, args, None)
-            raise
-        for hook, with_kwargs, _ in list(self._forward_hooks.values()):
-            changed = hook(self, args, kwargs, result) if with_kwargs else hook(self, args, result)
-            result = result if changed is None else changed
-        return result
-
-    def register_forward_pre_hook(
-        self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
-    ) -> RemovableHandle:
-        """Run ``hook(module, args)`` before ``forward``; what it returns, if not None, replaces the arguments."""
-        return _hooks.register(self._forward_pre_hooks, (hook, with_kwargs), prepend)
-
-    def register_forward_hook(
-        self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
-    ) -> RemovableHandle:
-        """Run ``hook(module, args, output)`` after ``forward``; what it returns, if not None, replaces the output."""
-        return _hooks.register(self._forward_hooks, (hook, with_kwargs, always_call), prepend)
 
     # ---- attributes --------------------------------------------------------------------------------------
 
@@ -288,6 +250,16 @@ class Module(CallsForward[P, R]):
             module = child
         return module
 
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Put a module at a dotted path; with ``strict`` only in the place of another."""
+        path, _, name = target.rpartition(".")
+        parent = self.get_submodule(path)
+        if strict and parent._modules.get(name) is None:
+            raise AttributeError(f"set_submodule: {type(parent).__name__} has no module {name!r} (path {target!r})")
+        if not isinstance(module, Module):
+            raise TypeError(f"set_submodule: expected a Module, got {type(module).__name__}")
+        setattr(parent, name, module)
+
     def get_parameter(self, target: str) -> Parameter:
         """The parameter at a dotted path, e.g. ``"encoder.0.weight"``."""
         path, _, name = target.rpartition(".")
@@ -341,17 +313,20 @@ class Module(CallsForward[P, R]):
 
     def _convert(self: Self, convert: Callable[[Tensor], Tensor]) -> Self:
         for module in self.modules():
-            for parameter in module._parameters.values():
-                if parameter is not None:
-                    parameter.data = convert(parameter.data)
-                    if parameter.requires_grad and parameter.grad is not None:
-                        parameter.grad = convert(parameter.grad)
-            for name, buffer in module._buffers.items():
-                if buffer is not None and is_uninitialized(buffer):
-                    buffer.data = convert(buffer.data)
-                elif buffer is not None:
-                    module._buffers[name] = convert(buffer)
+            module._convert_members(convert)
         return self
+
+    def _convert_members(self, convert: Callable[[Tensor], Tensor]) -> None:
+        for parameter in self._parameters.values():
+            if parameter is not None:
+                parameter.data = convert(parameter.data)
+                if parameter.requires_grad and parameter.grad is not None:
+                    parameter.grad = convert(parameter.grad)
+        for name, buffer in self._buffers.items():
+            if buffer is not None and is_uninitialized(buffer):
+                buffer.data = convert(buffer.data)
+            elif buffer is not None:
+                self._buffers[name] = convert(buffer)
 
     def to(self: Self, *args: Any, **kwargs: Any) -> Self:
         """Move to a device and/or convert floating-point members to a dtype, in place.
@@ -397,6 +372,17 @@ class Module(CallsForward[P, R]):
         """Move every member to the CPU."""
         return self._convert(lambda t: t.to(device="cpu"))
 
+    def to_empty(self: Self, *, device: tw.device | str | None, recurse: bool = True) -> Self:
+        """Give every member memory on a device, with nothing in it: for modules that were made on ``meta``."""
+        members = self.modules() if recurse else iter([self])
+        for module in members:
+            module._convert_members(lambda t: tw.empty_like(t, device=device))
+        return self
+
+    def share_memory(self: Self) -> Self:
+        """Move every member to memory that processes forked later share."""
+        return self._convert(lambda t: t.share_memory_())
+
     # ---- state -------------------------------------------------------------------------------------------
 
     def state_dict(
@@ -434,6 +420,22 @@ class Module(CallsForward[P, R]):
     def register_state_dict_pre_hook(self, hook: Hook) -> RemovableHandle:
         """Run ``hook(module, prefix, keep_vars)`` before this module's state is collected."""
         return _hooks.register(self._state_dict_pre_hooks, hook)
+
+    def get_extra_state(self) -> Any:
+        """What the state has beside tensors, as ``_extra_state``; a subclass defines it and ``set_extra_state``."""
+        raise NotImplementedError(f"{type(self).__name__} has no extra state")
+
+    def set_extra_state(self, state: Any) -> None:
+        """Take over what ``get_extra_state`` gave."""
+        raise NotImplementedError(f"{type(self).__name__} has extra state but no set_extra_state()")
+
+    def register_load_state_dict_pre_hook(self, hook: Hook) -> RemovableHandle:
+        """Run a hook on a copy of the state before it is loaded, which the hook may change.
+
+        It is called as ``hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys,
+        error_msgs)``; what it adds to the three lists is reported with what is found.
+        """
+        return _hooks.register(self._load_state_dict_pre_hooks, hook)
 
     def register_load_state_dict_post_hook(self, hook: Hook) -> RemovableHandle:
         """Run ``hook(module, incompatible_keys)`` after a state was loaded."""

@@ -16,11 +16,19 @@ if TYPE_CHECKING:
     from ._module import Module
 
 
+EXTRA = "_extra_state"
+
+
 class IncompatibleKeys(NamedTuple):
     """Names that ``load_state_dict(strict=False)`` passed over."""
 
     missing_keys: list[str]
     unexpected_keys: list[str]
+
+    def __repr__(self) -> str:
+        matched = not self.missing_keys and not self.unexpected_keys
+        names = f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+        return "<All keys matched successfully>" if matched else names
 
 
 def collect(module: Module, destination: OrderedDict[str, Any], prefix: str, keep_vars: bool) -> None:
@@ -29,11 +37,19 @@ def collect(module: Module, destination: OrderedDict[str, Any], prefix: str, kee
         hook(module, prefix, keep_vars)
     for name, tensor in own_state(module).items():
         destination[prefix + name] = tensor if keep_vars or is_uninitialized(tensor) else tensor.detach()
+    if _has_extra_state(module):
+        destination[prefix + EXTRA] = module.get_extra_state()
     for name, child in module._modules.items():
         if child is not None:
             collect(child, destination, prefix + name + ".", keep_vars)
     for hook in module._state_dict_hooks.values():
         hook(module, destination, prefix, {})
+
+
+def _has_extra_state(module: Module) -> bool:
+    from ._module import Module  # which imports this
+
+    return type(module).get_extra_state is not Module.get_extra_state
 
 
 def own_state(module: Module) -> dict[str, Tensor]:
@@ -46,10 +62,12 @@ def own_state(module: Module) -> dict[str, Tensor]:
 def restore(module: Module, state: Mapping[str, Tensor], strict: bool, assign: bool) -> IncompatibleKeys:
     """Load ``state`` into ``module``; every difference is found before one error names them all."""
     given = dict(state)
+    missing, unexpected, problems = _prepare(module, given, strict)
     targets = {prefix + name: (owner, name) for prefix, owner in _owners(module) for name in own_state(owner)}
-    missing = [name for name in targets if name not in given]
-    unexpected = [name for name in given if name not in targets]
-    problems = _problems(targets, given)
+    extra = {prefix + EXTRA: owner for prefix, owner in _owners(module) if _has_extra_state(owner)}
+    missing += [name for name in [*targets, *extra] if name not in given]
+    unexpected += [name for name in given if name not in targets and name not in extra]
+    problems += _problems(targets, given)
     if strict and unexpected:
         problems.append("unexpected: " + ", ".join(unexpected))
     if strict and missing:
@@ -62,12 +80,24 @@ def restore(module: Module, state: Mapping[str, Tensor], strict: bool, assign: b
         for name, (owner, attribute) in targets.items():
             if name in given:
                 _load_one(owner, attribute, given[name], assign)
+    for name, owner in extra.items():
+        if name in given:
+            owner.set_extra_state(given[name])
     result = IncompatibleKeys(missing, unexpected)
     for _, owner in _owners(module):
         owner._state_loaded()
         for hook in owner._load_state_dict_post_hooks.values():
             hook(owner, result)
     return result
+
+
+def _prepare(module: Module, given: dict[str, Any], strict: bool) -> tuple[list[str], list[str], list[str]]:
+    """Let the modules' hooks change what is given; the names missing and unexpected and the errors that they found."""
+    found: tuple[list[str], list[str], list[str]] = ([], [], [])
+    for prefix, owner in _owners(module):
+        for hook in owner._load_state_dict_pre_hooks.values():
+            hook(owner, given, prefix, {}, strict, *found)
+    return found
 
 
 def _owners(module: Module) -> list[tuple[str, Module]]:
