@@ -20,8 +20,48 @@ ROWS, LINES, IMAGES, VOLUMES = normal((2, 4)), normal((2, 4, 8)), normal((2, 4, 
 BY_RANK = {1: LINES, 2: IMAGES, 3: VOLUMES}
 CLASSES = (lambda: tw.randn(2, 4), lambda: tw.tensor([1, 2]))
 
-ACTIVATIONS = ["ReLU", "ReLU6", "ELU", "CELU", "SELU", "GELU", "SiLU", "Mish", "Sigmoid", "LogSigmoid", "Softplus", "Softsign", "Tanh", "Tanhshrink", "Hardtanh", "Hardsigmoid", "Hardswish", "Hardshrink", "Softshrink", "LeakyReLU", "PReLU", "RReLU", "GLU", "Identity", "Dropout", "AlphaDropout"]
-LOSSES = ["L1Loss", "MSELoss", "SmoothL1Loss", "HuberLoss", "SoftMarginLoss", "KLDivLoss", "BCELoss", "BCEWithLogitsLoss", "PoissonNLLLoss", "CosineSimilarity", "PairwiseDistance", "MultiLabelSoftMarginLoss"]
+ACTIVATIONS = [
+    "ReLU",
+    "ReLU6",
+    "ELU",
+    "CELU",
+    "SELU",
+    "GELU",
+    "SiLU",
+    "Mish",
+    "Sigmoid",
+    "LogSigmoid",
+    "Softplus",
+    "Softsign",
+    "Tanh",
+    "Tanhshrink",
+    "Hardtanh",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardshrink",
+    "Softshrink",
+    "LeakyReLU",
+    "PReLU",
+    "RReLU",
+    "GLU",
+    "Identity",
+    "Dropout",
+    "AlphaDropout",
+]
+LOSSES = [
+    "L1Loss",
+    "MSELoss",
+    "SmoothL1Loss",
+    "HuberLoss",
+    "SoftMarginLoss",
+    "KLDivLoss",
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "PoissonNLLLoss",
+    "CosineSimilarity",
+    "PairwiseDistance",
+    "MultiLabelSoftMarginLoss",
+]
 
 
 def of_ranks(name: str, *args: Any) -> dict[str, tuple[Callable[[], nn.Module], Inputs]]:
