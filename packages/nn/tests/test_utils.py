@@ -278,3 +278,31 @@ def test_sparse_initial_values():
 def test_older_names_warn():
     with pytest.warns(FutureWarning, match="use nn.init.constant_"):
         assert nn.init.constant(tw.empty(2), 3.0).tolist() == [3.0, 3.0]
+
+
+# ---- values that are not drawn, places in memory --------------------------------------------------------------
+
+
+def test_skip_init_makes_members_without_values() -> None:
+    before = tw.get_rng_state()
+    layer = nn.utils.skip_init(nn.Conv2d, 2, 3, 3, bias=False)
+    assert type(layer) is nn.Conv2d
+    assert layer.bias is None
+    assert str(layer.weight.device) == "cpu"
+    assert (tw.get_rng_state() == before).all()
+    assert str(nn.utils.skip_init(nn.Linear, 2, 3, device="meta").weight.device) == "meta"
+    with pytest.raises(TypeError, match="expected a class of modules"):
+        nn.utils.skip_init(nn.Linear(1, 1))  # type: ignore[arg-type]
+
+
+def test_weights_of_convolutions_with_channels_last() -> None:
+    model = nn.Sequential(nn.Conv2d(2, 4, 3), nn.Sequential(nn.ConvTranspose2d(4, 2, 3)), nn.Conv3d(2, 4, 3))
+    x = tw.randn(1, 2, 6, 6)
+    expected = model[0](x)
+    assert nn.utils.convert_conv2d_weight_memory_format(model, tw.channels_last) is model
+    weights = [model[0].weight, model[1][0].weight]
+    assert all(weight.is_contiguous(memory_format=tw.channels_last) for weight in weights)
+    assert model[2].weight.is_contiguous()
+    assert tw.allclose(model[0](x), expected)
+    nn.utils.convert_conv3d_weight_memory_format(model, tw.channels_last_3d)
+    assert model[2].weight.is_contiguous(memory_format=tw.channels_last_3d)

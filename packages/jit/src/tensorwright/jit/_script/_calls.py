@@ -311,7 +311,7 @@ def _call_module(c: Compiler, thing: ModuleThing, args: Args, kwargs: Kwargs, no
     module = thing.value
     if not hasattr(module, "forward"):
         raise c.error(f"{thing.described()} has no forward", node)
-    for hooks in ("_forward_hooks", "_forward_pre_hooks"):
+    for hooks in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"):
         if getattr(module, hooks, None):
             raise c.error(f"{thing.described()} has hooks", node, "take them off before scripting")
     with c.at(node):

@@ -20,5 +20,12 @@ from tensorwright.nn.utils.fusion import fuse_conv_bn_eval as fuse_conv_bn_eval
 from tensorwright.nn.utils.fusion import fuse_conv_bn_weights as fuse_conv_bn_weights
 from tensorwright.nn.utils.fusion import fuse_linear_bn_eval as fuse_linear_bn_eval
 from tensorwright.nn.utils.fusion import fuse_linear_bn_weights as fuse_linear_bn_weights
+from tensorwright.nn.utils.init import skip_init as skip_init
+from tensorwright.nn.utils.memory_format import (
+    convert_conv2d_weight_memory_format as convert_conv2d_weight_memory_format,
+)
+from tensorwright.nn.utils.memory_format import (
+    convert_conv3d_weight_memory_format as convert_conv3d_weight_memory_format,
+)
 from tensorwright.nn.utils.nan import NanError as NanError
 from tensorwright.nn.utils.nan import stop_on_nan as stop_on_nan
