@@ -17,7 +17,7 @@ constexpr int64_t kReductionBlock = 1024;  // elements of one leaf of the reduct
 // n elements. Operand k is contiguous if in_step[k] == 1; if 0, in[k] points at a 64-byte splat of one value.
 using PointwiseKernel = void (*)(int64_t n, void* const* out, const void* const* in, const uint8_t* in_step);
 
-// One output from n <= kReductionBlock elements of each operand.
+// One output from each kReductionBlock elements of each operand, the last of which may be fewer.
 using ReduceRow = void (*)(int64_t n, const void* const* in, const uint8_t* in_step, void* out);
 // `cols` outputs; element (i, c) of operand k is at in[k] + (i * row_stride[k] + c * in_step[k]) elements.
 using ReduceCols = void (*)(int64_t n, int64_t cols, const void* const* in, const int64_t* row_stride,

@@ -40,7 +40,14 @@ struct RowSource {
 class RowReducer {
  public:
   explicit RowReducer(const ReductionPlan& plan) : plan_(plan) {
-    for (int k = 0; k < plan.operands; ++k) stride_[k] = plan.reduced.run_stride(k);
+    bool packed = false;
+    for (int k = 0; k < plan.operands; ++k) {
+      stride_[k] = plan.reduced.run_stride(k);
+      packed |= stride_[k] != 0 && !(plan.operand[k].plain && stride_[k] == plan.item);
+    }
+    // Several blocks at once are several streams through memory, which only caches like.
+    if (packed || plan.reduced.numel * plan.item <= kCached)
+      together_ = std::clamp<int64_t>(16 / plan.item, 1, kTogether);
   }
 
   void reduce(const Walker& result, int64_t group, char* out) {
@@ -48,14 +55,21 @@ class RowReducer {
     const int64_t begin = group * kGroup, end = std::min(plan_.reduced.numel, begin + kGroup);
     if (end - begin <= kReductionBlock) return fold_block(begin, end - begin, out);
     PartialCounter counter(plan_.kernels.combine, 1, plan_.result_item, partials_);
-    for (int64_t b = begin; b < end; b += kReductionBlock) {
-      fold_block(b, std::min(kReductionBlock, end - b), counter.next());
-      counter.push();
+    char folded[kTogether * 16];
+    for (int64_t b = begin; b < end; b += together_ * kReductionBlock) {
+      const int64_t n = std::min(together_ * kReductionBlock, end - b);
+      fold_block(b, n, folded);
+      for (int64_t i = 0; i * kReductionBlock < n; ++i) {
+        std::copy_n(folded + i * plan_.result_item, plan_.result_item, counter.next());
+        counter.push();
+      }
     }
     std::copy_n(counter.finish(), plan_.result_item, out);
   }
 
  private:
+  static constexpr int64_t kTogether = 4, kCached = 1 << 18;
+
   RowSource locate(int k, const Walker& result) {
     const auto& operand = plan_.operand[k];
     if (!operand.data) return {nullptr, &plan_.constants[k], false};
@@ -88,6 +102,7 @@ class RowReducer {
   }
 
   const ReductionPlan& plan_;
+  int64_t together_ = 1;  // blocks folded by one call
   int64_t stride_[4];
   RowSource source_[4];
   Splat splat_[4];

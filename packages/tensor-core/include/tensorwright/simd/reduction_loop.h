@@ -139,8 +139,9 @@ TW_INLINE void fold_registers(V (&total)[registers]) {
 
 // -- horizontal: map.at(k) is the k-th vector of mapped elements from here, map.first(count) its first lanes
 
+// One block, or less; the map is left behind it.
 template <class F, class Map>
-TW_INLINE void reduce_row(int64_t n, Map map, void* out) {
+TW_INLINE void reduce_block(int64_t n, Map& map, void* out) {
   using V = typename Map::Result;
   constexpr int lanes = lanes_of<V>;
   constexpr int in_tree = lanes < kVirtualLanes ? kVirtualLanes / lanes : 1;
@@ -165,6 +166,59 @@ TW_INLINE void reduce_row(int64_t n, Map map, void* out) {
   }
   fold_registers<F, registers / 2>(total);
   store_folded<F>(out, total[0]);
+}
+
+constexpr int kBlockElements = 1024;
+template <class V>
+constexpr int kFoldedBytes = sizeof(Element<V>);
+template <class V>
+constexpr int kFoldedBytes<Complex<V>> = 2 * sizeof(Element<V>);
+
+// Whole blocks side by side: a block whose 16 lanes fill one or two registers waits for each addition, several do not.
+template <class F, int together, class Map>
+TW_INLINE void reduce_blocks(Map& map, char* out) {
+  using V = typename Map::Result;
+  constexpr int lanes = lanes_of<V>, registers = kVirtualLanes / lanes, vectors = kBlockElements / lanes;
+  V total[together][registers];
+  unroll<together * registers>(
+      [&](int k) TW_INLINE_LAMBDA { total[k / registers][k % registers] = F::template neutral<V>(); });
+  for (int done = 0; done < vectors; done += registers) {
+    unroll<together * registers>([&](int k) TW_INLINE_LAMBDA {
+      V& sum = total[k / registers][k % registers];
+      sum = F::template of<V>(sum, map.at(k / registers * vectors + k % registers));
+    });
+    map.advance(registers);
+  }
+  map.advance((together - 1) * vectors);
+  // Through memory: a loop over registers would need a copy of the code for each.
+  V halves[together];
+  unroll<together>([&](int b) TW_INLINE_LAMBDA {
+    fold_registers<F, registers / 2>(total[b]);
+    halves[b] = total[b][0];
+  });
+  for (const V& block : halves) {
+    store_folded<F>(out, block);
+    out += kFoldedBytes<V>;
+  }
+}
+
+// A result for each block of 1024 elements; the last may be shorter.
+template <class F, class Map>
+TW_INLINE void reduce_row(int64_t n, Map map, void* out) {
+  using V = typename Map::Result;
+  constexpr int registers = lanes_of<V> < kVirtualLanes ? kVirtualLanes / lanes_of<V> : 1;
+  char* to = static_cast<char*>(out);
+  if constexpr (!F::template kOrderFree<Element<V>> && registers < 4) {
+    constexpr int together = 4 / registers;
+    for (; n >= together * kBlockElements; n -= together * kBlockElements) {
+      reduce_blocks<F, together>(map, to);
+      to += together * kFoldedBytes<V>;
+    }
+  }
+  for (; n > 0; n -= kBlockElements) {
+    reduce_block<F>(n < kBlockElements ? n : kBlockElements, map, to);
+    to += kFoldedBytes<V>;
+  }
 }
 
 // -- vertical: every column has the tree of its own
