@@ -126,7 +126,7 @@ struct ConvolutionKernels {
 };
 
 // A tile of a matrix product: out = alpha * the sums of left[i * left_row + k * left_step] * right[k * right_step + j]
-// over k, plus beta * add unless `add` is null.
+// over k, plus beta * add. For a single row `add` may be null.
 template <class T>
 struct ProductTile {
   int64_t depth;

@@ -16,6 +16,9 @@ constexpr double kLeastTask = 1 << 19,
 constexpr int64_t kLeastRows = 28, kLeastCols = 64;    // of a task: below, copying panels costs too much
 constexpr int64_t kBlockRows = 112, kBlockCols = 256;  // whose panels stay in the second-level cache
 
+template <class T>
+constexpr T kZeros[kLeastCols] = {};  // as many as a tile has columns
+
 int64_t ceil_div(int64_t n, int64_t d) { return (n + d - 1) / d; }
 
 struct Range {
@@ -92,6 +95,7 @@ class BlockProduct {
         const int64_t count = std::min(width_, cols.end - col);
         set_right(o, cols.begin, col, count, packs_right, depth, tile);
         o.set_result(p_, part.begin, col, depth.begin, tile);
+        if (!tile.add) tile.add = kZeros<T>;
         kernels_.tile(tile, part.count(), count);
       }
     }

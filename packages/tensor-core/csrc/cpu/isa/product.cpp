@@ -129,20 +129,19 @@ TW_INLINE void finish_row(int64_t cols, const Element<V>* sums, Element<V> alpha
   }
 }
 
+// The tile is not copied where it can be helped: a copy would wait for all that was stored before.
 template <class V>
 void tile(const ProductTile<Element<V>>& t, int64_t rows, int64_t cols) {
   constexpr int n = lanes_of<V>;
+  if (cols == n || cols == 2 * n) return run_tile<V>(t, rows, cols > n);
   static constexpr Element<V> zeros[2 * n] = {};
-  ProductTile<Element<V>> whole = t;
-  if (!t.add) whole.add = zeros, whole.add_row = 0, whole.beta = 1;
-  if (cols == n || cols == 2 * n) return run_tile<V>(whole, rows, cols > n);
   Element<V> sums[kMostRows * 2 * n];
+  ProductTile<Element<V>> whole = t;
   whole.add = zeros, whole.add_row = 0, whole.alpha = whole.beta = 1;
   whole.out = sums, whole.out_row = 2 * n;
   run_tile<V>(whole, rows, cols > n);
   for (int64_t i = 0; i < rows; ++i)
-    finish_row<V>(cols, sums + i * 2 * n, t.alpha, t.add ? t.add + i * t.add_row : nullptr, t.beta,
-                  t.out + i * t.out_row);
+    finish_row<V>(cols, sums + i * 2 * n, t.alpha, t.add + i * t.add_row, t.beta, t.out + i * t.out_row);
 }
 
 // ---- a single row -------------------------------------------------------------------------------------------
