@@ -10,9 +10,9 @@
 namespace tw::cpu {
 namespace {
 
-constexpr int64_t kDepth = 256;  // products that one sum adds up at a time
-constexpr double kLeastTask = 1 << 19,
-                 kMostTask = 1 << 30;                  // multiplications of a task; the user may interrupt between
+constexpr int64_t kDepth = 256;                              // products that one sum adds up at a time
+constexpr double kLeastTask = 1 << 19, kMostTask = 1 << 30;  // multiplications; the user may interrupt between tasks
+constexpr double kLargeProduct = 1 << 24;
 constexpr int64_t kLeastRows = 28, kLeastCols = 64;    // of a task: below, copying panels costs too much
 constexpr int64_t kBlockRows = 112, kBlockCols = 256;  // whose panels stay in the second-level cache
 
@@ -155,7 +155,8 @@ struct Tasks {
   explicit Tasks(const Gemm& p) {
     const double product = static_cast<double>(p.rows) * static_cast<double>(p.cols) * static_cast<double>(p.depth);
     const int64_t threads = threads::num_threads();
-    const int64_t wanted = threads == 1 ? 1 : std::max<int64_t>(1, 4 * threads / p.batch);
+    const int64_t each = product < kLargeProduct ? 1 : 4;  // for a thread; more even out what disturbs one of them
+    const int64_t wanted = threads == 1 ? 1 : std::max<int64_t>(1, each * threads / p.batch);
     while (product > static_cast<double>(count()) * (count() < wanted ? kLeastTask : kMostTask)) {
       const int64_t rows = p.rows / row_parts, cols = p.cols / col_parts;
       if (cols >= 2 * kLeastCols && cols >= rows)
