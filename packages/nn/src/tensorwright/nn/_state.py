@@ -68,10 +68,9 @@ def restore(module: Module, state: Mapping[str, Tensor], strict: bool, assign: b
     missing += [name for name in [*targets, *extra] if name not in given]
     unexpected += [name for name in given if name not in targets and name not in extra]
     problems += _problems(targets, given)
-    if strict and unexpected:
-        problems.append("unexpected: " + ", ".join(unexpected))
-    if strict and missing:
-        problems.append("missing: " + ", ".join(missing))
+    if strict:
+        found = {"unexpected": unexpected, "missing": missing}
+        problems += [f"{what}: {', '.join(names)}" for what, names in found.items() if names]
     if problems:
         raise RuntimeError(
             f"load_state_dict: {type(module).__name__} does not fit the state:\n  " + "\n  ".join(problems)
@@ -84,11 +83,15 @@ def restore(module: Module, state: Mapping[str, Tensor], strict: bool, assign: b
         if name in given:
             owner.set_extra_state(given[name])
     result = IncompatibleKeys(missing, unexpected)
+    _announce(module, result)
+    return result
+
+
+def _announce(module: Module, result: IncompatibleKeys) -> None:
     for _, owner in _owners(module):
         owner._state_loaded()
         for hook in owner._load_state_dict_post_hooks.values():
             hook(owner, result)
-    return result
 
 
 def _prepare(module: Module, given: dict[str, Any], strict: bool) -> tuple[list[str], list[str], list[str]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tensorwright import Tensor, ops
 from tensorwright.extend import check_tensor
 
-from ._reduction import reduction_name
+from ._reduction import reduced, reduction_name
 
 if TYPE_CHECKING:
     from ._chunked_loss import LinearCrossEntropyOptions
@@ -137,9 +137,7 @@ def _same_shape(name: str, input: Tensor, weight: Tensor) -> None:
 def _weighted_mean(losses: Tensor, weight: Tensor, reduction: str) -> Tensor:
     """Losses times weights; the mean is over the weights."""
     losses = losses * weight
-    if reduction == "mean":
-        return losses.sum() / weight.sum()
-    return losses.sum() if reduction == "sum" else losses
+    return losses.sum() / weight.sum() if reduction == "mean" else reduced(losses, reduction)
 
 
 def mse_loss(
@@ -199,7 +197,7 @@ def huber_loss(
         return ops.huber_loss(input, target, reduction, delta)
     _same_shape("huber_loss", input, weight)
     losses = ops.huber_loss(input, target, "none", delta) * weight
-    return losses.mean() if reduction == "mean" else losses.sum() if reduction == "sum" else losses
+    return reduced(losses, reduction)
 
 
 def poisson_nll_loss(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tensorwright import Tensor, ops
 from tensorwright.extend import check_tensors
 
-from ._reduction import reduction_name
+from ._reduction import reduced, reduction_name
 
 
 def margin_ranking_loss(
@@ -150,7 +150,7 @@ def triplet_margin_with_distance_loss(
     if swap:
         far = ops.minimum(far, distance(positive, negative))
     losses = (near - far + margin).clamp_min(0)
-    return losses.mean() if reduction == "mean" else losses.sum() if reduction == "sum" else losses
+    return reduced(losses, reduction)
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:

@@ -12,9 +12,7 @@ from .._module import Module
 ModuleT = TypeVar("ModuleT", bound=Module)
 
 
-def skip_init(
-    module_cls: type[ModuleT], *args: Any, device: tw.device | str | None = None, **kwargs: Any
-) -> ModuleT:
+def skip_init(module_cls: type[ModuleT], *args: Any, device: tw.device | str | None = None, **kwargs: Any) -> ModuleT:
     """Make a module without values in its parameters and buffers, to be overwritten by a state.
 
     Args:

@@ -150,34 +150,42 @@ def register_parametrization(
     """
     parametrization.train(module.training)
     if is_parametrized(module, tensor_name):
-        lists: Any = module._modules["parametrizations"]
-        existing = lists[tensor_name]
-        if not unsafe:
-            _check(module, tensor_name, getattr(module, tensor_name), parametrization)
-        if hasattr(parametrization, "right_inverse"):
-            with tw.no_grad():
-                existing_start = parametrization.right_inverse(getattr(module, tensor_name))
-            existing.right_inverse(existing_start)
-        existing.append(parametrization)
-        return module
+        _extend(module, tensor_name, parametrization, unsafe)
+    else:
+        _begin(module, tensor_name, parametrization, unsafe)
+    return module
+
+
+def _extend(module: Module, name: str, parametrization: Module, unsafe: bool) -> None:
+    """Put a parametrization behind those that the tensor has."""
+    lists: Any = module._modules["parametrizations"]
+    if not unsafe:
+        _check(module, name, getattr(module, name), parametrization)
+    if hasattr(parametrization, "right_inverse"):
+        with tw.no_grad():
+            start = parametrization.right_inverse(getattr(module, name))
+        lists[name].right_inverse(start)
+    lists[name].append(parametrization)
+
+
+def _begin(module: Module, name: str, parametrization: Module, unsafe: bool) -> None:
+    """Put a parametrization in the place of a tensor."""
     registries: tuple[dict[str, Any], ...] = (module._parameters, module._buffers)
-    registry = next((r for r in registries if r.get(tensor_name) is not None), None)
+    registry = next((r for r in registries if r.get(name) is not None), None)
     if registry is None:
-        raise ValueError(f"register_parametrization: {type(module).__name__} has no tensor {tensor_name!r}")
-    original = registry[tensor_name]
-    before = original.detach().clone()
-    chain = ParametrizationList([parametrization], original, unsafe)
+        raise ValueError(f"register_parametrization: {type(module).__name__} has no tensor {name!r}")
+    before = registry[name].detach().clone()
+    chain = ParametrizationList([parametrization], registry[name], unsafe)
     if not unsafe:
         after = chain()
         if after.shape != before.shape or after.dtype != before.dtype:
-            raise ValueError(_changed(module, tensor_name, before, after))
-    del registry[tensor_name]
+            raise ValueError(_changed(module, name, before, after))
+    del registry[name]
     if not is_parametrized(module):
         module.__class__ = _parametrized_class(type(module))
         module._modules["parametrizations"] = ModuleDict()
-    kept: Any = module._modules["parametrizations"]
-    kept._modules[tensor_name] = chain
-    return module
+    lists: Any = module._modules["parametrizations"]
+    lists._modules[name] = chain
 
 
 def _changed(module: Module, name: str, before: Tensor, after: Tensor) -> str:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import tensorwright as tw
 from tensorwright import Tensor
 
+from .._hooks import RemovableHandle
 from .._module import Module
 
 Amount = int | float
@@ -58,18 +59,10 @@ class BasePruningMethod:
         method: BasePruningMethod = cls(*args, **kwargs)
         method._tensor_name = name
         methods = module.__dict__.setdefault(_METHODS, {})
-        before = methods.get(name)
-        if before is not None:
-            before[0].remove()
-            container = before[1] if isinstance(before[1], PruningContainer) else PruningContainer(before[1])
-            container.add_pruning_method(method)
-            method = container
+        if name in methods:
+            method = _joined(*methods[name], method)
         else:
-            original = module._parameters.get(name)
-            if original is None:
-                raise ValueError(f"prune: {type(module).__name__} has no parameter {name!r}")
-            del module._parameters[name]
-            module.register_parameter(name + "_orig", original)
+            _set_aside(module, name)
         original_tensor: Tensor = getattr(module, name + "_orig").detach()
         if importance_scores is not None and importance_scores.shape != original_tensor.shape:
             raise ValueError(
@@ -92,6 +85,23 @@ class BasePruningMethod:
     def remove(self, module: Module) -> None:
         """Make the pruned value the parameter again."""
         remove(module, self._tensor_name)
+
+
+def _joined(hook: RemovableHandle, before: BasePruningMethod, method: BasePruningMethod) -> PruningContainer:
+    """The methods that a parameter is pruned by, and one more; the hook of those before is taken off."""
+    hook.remove()
+    container = before if isinstance(before, PruningContainer) else PruningContainer(before)
+    container.add_pruning_method(method)
+    return container
+
+
+def _set_aside(module: Module, name: str) -> None:
+    """Let the parameter be ``name_orig``."""
+    original = module._parameters.get(name)
+    if original is None:
+        raise ValueError(f"prune: {type(module).__name__} has no parameter {name!r}")
+    del module._parameters[name]
+    module.register_parameter(name + "_orig", original)
 
 
 class PruningContainer(BasePruningMethod):
