@@ -60,7 +60,8 @@ class BasePruningMethod:
         method._tensor_name = name
         methods = module.__dict__.setdefault(_METHODS, {})
         if name in methods:
-            method = _joined(*methods[name], method)
+            hook, before = methods[name]
+            method = _joined(hook, before, method)
         else:
             _set_aside(module, name)
         original_tensor: Tensor = getattr(module, name + "_orig").detach()
