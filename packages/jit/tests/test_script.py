@@ -309,6 +309,26 @@ def test_only_python_can_run_what_is_ignored() -> None:
         script.program.verify("functional")
 
 
+def test_decorators_with_parentheses() -> None:
+    @tw.jit.ignore()
+    def doubled(x: Tensor) -> Tensor:
+        return x + float("1")
+
+    @tw.jit.ignore(drop=True)
+    def dropped(x: Tensor) -> Tensor:
+        return x
+
+    def both(x: Tensor, flag: bool) -> Tensor:
+        if flag:
+            return dropped(x)
+        return doubled(x)
+
+    program = tw.jit.script(both)
+    assert program(tw.ones(1), False).item() == 2.0
+    with pytest.raises(RuntimeError, match="dropped"):
+        program(tw.ones(1), True)
+
+
 def test_a_function_that_ignore_mistypes() -> None:
     @tw.jit.ignore
     def outside(x: Tensor) -> int:

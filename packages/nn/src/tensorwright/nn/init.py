@@ -44,6 +44,9 @@ def fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
     return tensor.shape[1] * window, tensor.shape[0] * window
 
 
+_calculate_fan_in_and_fan_out = fan_in_and_fan_out  # the name that code written for PyTorch imports
+
+
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: tw.Generator | None = None) -> Tensor:
     """Draw from U(a, b)."""
     check_tensor("uniform_", "tensor", tensor)

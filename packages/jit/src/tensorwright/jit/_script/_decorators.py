@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 F = TypeVar("F", bound=Callable[..., Any])
 _MARK = "__tensorwright_jit__"
@@ -20,10 +20,15 @@ def _mark(function: F, modifier: str) -> F:
     return function
 
 
-def ignore(function: F) -> F:
+@overload
+def ignore(drop: F) -> F: ...
+@overload
+def ignore(drop: bool = False) -> Callable[[F], F]: ...
+def ignore(drop: Any = False) -> Any:
     """Leave a function or method to Python: a script calls it, and cannot run without Python then.
 
-    Its annotations say what it gives; without one it gives a tensor.
+    Its annotations say what it gives; without one it gives a tensor. Also written ``@ignore()``, and
+    ``@ignore(drop=True)`` for ``unused``.
 
     Example:
         >>> import tensorwright as tw
@@ -33,7 +38,9 @@ def ignore(function: F) -> F:
         >>> looked_up(tw.ones(2)).tolist()
         [3.0, 3.0]
     """
-    return _mark(function, "ignore")
+    if callable(drop):
+        return _mark(drop, "ignore")
+    return unused if drop else lambda function: _mark(function, "ignore")
 
 
 def unused(function: F) -> F:
