@@ -454,3 +454,23 @@ def test_gradients_of_each_sample_through_group_norm() -> None:
             arguments = [t[i] if dim == 0 else t for t, dim in zip((*own, images), in_dims, strict=True)]
             for all_, one in zip(found, grad(loss, argnums=(0, 1, 2))(*arguments), strict=True):
                 close(all_[i], one)
+
+
+@pytest.mark.filterwarnings("error:vmap")
+def test_second_derivatives_of_sequence_losses() -> None:
+    rng = np.random.default_rng(5)
+    scores, targets = tw.tensor(rng.standard_normal((3, 5, 2, 4))), tw.tensor(rng.integers(1, 4, (3, 2, 2)))
+
+    def loss(scores: tw.Tensor, targets: tw.Tensor) -> tw.Tensor:
+        return tw.ctc_loss(scores.log_softmax(-1), targets, tw.tensor([5, 4]), tw.tensor([2, 1])).sum()
+
+    batched = vmap(hessian(loss))(scores, targets)
+    for i in range(3):
+        expected = jacrev(grad(loss))(scores[i], targets[i])
+        close(batched[i], expected)
+        step = tw.tensor(rng.standard_normal((5, 2, 4)))
+        difference = (
+            grad(loss)(scores[i] + 1e-5 * step, targets[i]) - grad(loss)(scores[i] - 1e-5 * step, targets[i])
+        ) / 2e-5
+        product = expected.reshape(40, 40) @ step.reshape(40)
+        np.testing.assert_allclose(product.numpy(), difference.reshape(40).numpy(), rtol=1e-5, atol=1e-8)

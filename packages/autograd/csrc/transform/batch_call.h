@@ -59,7 +59,9 @@ class BatchCall {
 // Rules of ops that no kind of batching_rule.h describes.
 BatchFunction find_batch_function(std::string_view op);
 
-// Of those families; they throw if there is none.
+// Of those families. Null if there is none...
+BatchFunction batch_sequence_function(std::string_view op);
+// ...or an error.
 BatchFunction batch_convolution_function(std::string_view op);
 BatchFunction batch_normalization_function(std::string_view op);
 

@@ -425,6 +425,7 @@ const Row kFunctions[] = {
 BatchFunction find_batch_function(std::string_view op) {
   for (const Row& row : kFunctions)
     if (op == row.op) return row.function;
+  if (const BatchFunction found = batch_sequence_function(op)) return found;
   if (op.find("conv") != std::string_view::npos) return batch_convolution_function(op);
   return batch_normalization_function(op);
 }
