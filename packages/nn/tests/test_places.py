@@ -153,6 +153,20 @@ def test_either_branch_may_have_made_a_tensor() -> None:
         assert origin(note_of(Branches(), tw.ones(2, 4), True), "self") == " or ".join(lines)
 
 
+def test_variables_of_loops_and_of_unpacked_values() -> None:
+    class Loops(nn.Module):
+        def forward(self, *parts: Tensor) -> Tensor:
+            for part in [part * 2 for part in parts]:
+                last, _ = part, 1
+            return last @ tw.ones(9)
+
+    with tw.no_grad():
+        note = note_of(Loops(), tw.ones(2, 4), tw.ones(2, 3))
+    assert "called with parts = tuple of float32[2, 4], float32[2, 3]" in note
+    line = Loops.forward.__code__.co_firstlineno + 2
+    assert f"test_places.py:{line}: last, _ = part, 1" in origin(note, "self").split(" or ")
+
+
 def test_arguments_that_do_not_fit_forward() -> None:
     error = raised_by(Net(4))
     assert isinstance(error, TypeError)

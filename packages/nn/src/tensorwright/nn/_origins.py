@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import linecache
 import os
 from collections import deque
@@ -134,6 +135,11 @@ def _places(frame: Frame, name: str) -> list[str]:
     if file.startswith(_OWN_CODE):
         return []
     lines = assigning_lines(frame.code, frame.offset, name)
-    if 0 in lines:  # an argument: its maker is further out
+    if 0 in lines and name in _arguments(frame.code):  # its maker is further out
         return []
-    return [f"{os.path.basename(file)}:{line}: {linecache.getline(file, line).strip()}" for line in lines]
+    return [f"{os.path.basename(file)}:{line}: {linecache.getline(file, line).strip()}" for line in lines if line]
+
+
+def _arguments(code: CodeType) -> tuple[str, ...]:
+    collected = bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + collected]
