@@ -309,6 +309,20 @@ def test_only_python_can_run_what_is_ignored() -> None:
         script.program.verify("functional")
 
 
+def test_what_is_traced_or_scripted_may_ask() -> None:
+    def asks(x: Tensor) -> Tensor:
+        if tw.jit.is_scripting():
+            x = x * 2
+        if tw.jit.is_tracing():
+            x = x + 10
+        return x + 1
+
+    assert asks(tw.ones(1)).item() == 2.0
+    assert tw.jit.script(asks)(tw.ones(1)).item() == 3.0
+    assert tw.jit.trace(asks, (tw.ones(1),), check_trace=False)(tw.ones(1)).item() == 12.0
+    assert not tw.jit.is_tracing()
+
+
 def test_decorators_with_parentheses() -> None:
     @tw.jit.ignore()
     def doubled(x: Tensor) -> Tensor:

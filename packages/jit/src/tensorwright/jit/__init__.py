@@ -36,12 +36,13 @@ from tensorwright.jit._script import unused as unused
 from tensorwright.jit._trace import Captured as Captured
 from tensorwright.jit._trace import TracerWarning as TracerWarning
 from tensorwright.jit._trace import TracingCheckError as TracingCheckError
+from tensorwright.jit._trace import is_tracing as is_tracing
 from tensorwright.jit._trace import make_graph as make_graph
 from tensorwright.jit._trace import trace as trace
 
 __all__ = [
     "FUSION", "Captured", "CompileWarning", "Final", "FrontendError", "FusionRuns", "Pass", "Program",
     "ScriptFunction", "ScriptMethod", "ScriptModule", "TracerWarning", "TracingCheckError", "annotate", "compile",
-    "export", "freeze", "fusion_runs", "ignore", "is_scripting", "list_backends", "load", "make_graph", "memory_plan",
-    "optimize_for_inference", "parse", "passes", "run_passes", "save", "script", "trace", "unused",
+    "export", "freeze", "fusion_runs", "ignore", "is_scripting", "is_tracing", "list_backends", "load", "make_graph",
+    "memory_plan", "optimize_for_inference", "parse", "passes", "run_passes", "save", "script", "trace", "unused",
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from tensorwright import Tensor
 from tensorwright._tree import Structure, flatten
 from tensorwright.jit._program import Program
 
+_open_traces = threading.local()
 _OURS = tuple(str(Path(folder)) for folder in tensorwright.__path__)
 
 
@@ -88,14 +90,30 @@ class Captured:
         return f"<Captured\n{self.graph}>"
 
 
+def is_tracing() -> bool:
+    """Whether ops of this thread are being recorded, by ``trace`` or ``make_graph``.
+
+    Example:
+        >>> import tensorwright as tw
+        >>> seen = []
+        >>> _ = tw.jit.trace(lambda x: (seen.append(tw.jit.is_tracing()), x + 1)[1], (tw.ones(1),))
+        >>> seen[0], tw.jit.is_tracing()
+        (True, False)
+    """
+    return getattr(_open_traces, "count", 0) > 0
+
+
 @contextmanager
 def _open_trace(program: Program, depth: int, whole: Iterable[str]) -> Iterator[None]:
     program.native("begin_trace", "forward", depth, location, _warn_baked, list(whole))
+    _open_traces.count = getattr(_open_traces, "count", 0) + 1
     try:
         yield
     except BaseException:
         program.native("abandon_trace")
         raise
+    finally:
+        _open_traces.count -= 1
 
 
 def named_tensors(function: Any) -> Iterator[tuple[str, Tensor]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import tensorwright as tw
 
+from .._trace import is_tracing
 from . import _decorators
 from . import _types as t
 from ._annotations import from_annotation
@@ -394,6 +395,10 @@ def _is_scripting(c: Compiler, args: Args, kwargs: Kwargs, node: ast.AST) -> Thi
     return constant(True)
 
 
+def _is_tracing(c: Compiler, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    return constant(False)
+
+
 def _product(c: Compiler, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     (items,) = take(c, "math.prod", args, kwargs, "iterable", node, 1)
     value = listed(c, items, node)
@@ -441,6 +446,7 @@ FUNCTIONS: dict[Any, Function] = {
     typing.cast: _second,
     _decorators.annotate: _second,
     _decorators.is_scripting: _is_scripting,
+    is_tracing: _is_tracing,
     **TENSOR_FUNCTIONS,
     **{getattr(math, name): _math(name) for name in _MATH},
 }
