@@ -8,6 +8,7 @@
 #include "ir/text.h"
 #include "kernels/fused_group.h"
 #include "program_object.h"
+#include "run/arena.h"
 #include "trace/trace.h"
 
 namespace tw {
@@ -40,6 +41,7 @@ const tw_op_def kOps[] = {
     op("jit::parse(str text) -> Object", boxed<parse_program>),
     op("jit::load(str path) -> Object", boxed<load_program>),
     op("jit::fusion_runs() -> int[]", boxed<fusion_runs>),
+    op("jit::planned_runs() -> int[]", boxed<planned_runs>),
     op("jit::use_host_text(Object show_tensor, Object print) -> ()", boxed<use_host_text>),
 };
 

@@ -291,7 +291,7 @@ void list_passes(MethodCall& call) {
 }
 void plan_memory(MethodCall& call) {
   Editor edit(call.program);
-  give(call.result, memory_plan(edit, call.function(0)));
+  give(call.result, memory_plan(edit, call.function(0)).text);
 }
 // Another program with the same functions and the same tensors.
 void copy_program(MethodCall& call) {

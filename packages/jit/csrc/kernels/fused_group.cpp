@@ -26,6 +26,13 @@ Tensor make_output(const TileOutput& output) {
   return strided.call({to_value(IntList(output.shape)), to_value(IntList(output.strides)), to_value(output.dtype)});
 }
 
+// Whether the tensor given for a result is what would be made for it.
+bool takes(const tw_value& given, const TileOutput& output) {
+  if (given.tag != TW_TENSOR || !contiguous(output)) return false;
+  const TensorRef t(given.u.t);
+  return t.is_contiguous() && t.dtype() == output.dtype && t.shape().vec() == output.shape;
+}
+
 void forget_error() {
   tw_error* error = nullptr;
   if (g_host->err_take(&error) == TW_OK) g_host->err_free(error);
@@ -103,12 +110,14 @@ void FusedGroup::run(const std::vector<tw_value>& args, tw_value* results) const
   const void* inputs[kMostInputs];
   for (size_t k = 0; k < args.size(); ++k) inputs[k] = args[k].u.t->dl.data;
   const std::vector<TileOutput>& outputs = kernel->group().outputs;
+  std::vector<Tensor> made(outputs.size());
   std::vector<void*> memory(outputs.size());
   for (size_t k = 0; k < outputs.size(); ++k) {
-    give(&results[k], make_output(outputs[k]));
-    memory[k] = results[k].u.t->dl.data;
+    made[k] = takes(results[k], outputs[k]) ? Tensor::retain(results[k].u.t) : make_output(outputs[k]);
+    memory[k] = made[k].data<void>();
   }
   kernel->run(inputs, memory.data());
+  for (size_t k = 0; k < outputs.size(); ++k) give(&results[k], std::move(made[k]));
 }
 
 void FusedGroup::run_apart(const std::vector<tw_value>& args, tw_value* results) const {

@@ -18,7 +18,8 @@ std::vector<int64_t> fusion_runs();
 class FusedGroup {
  public:
   explicit FusedGroup(std::shared_ptr<const Plan> region) : region_(std::move(region)) {}
-  // What the region yields, owned by the caller. Throws what the ops throw.
+  // What the region yields, owned by the caller. A result that is set to a tensor (borrowed) may be written there.
+  // Throws what the ops throw; then `results` owns nothing.
   void run(const std::vector<tw_value>& args, tw_value* results) const;
 
  private:

@@ -22,6 +22,8 @@ class Aliases {
   // Whether that could not be found out: sizes are not known.
   bool uncertain(NodeId node) const { return uncertain_.count(node) != 0; }
 
+  // Whether the op itself said what it gives.
+  bool known(NodeId node) const { return values_.count(node) != 0; }
   // A tensor without data that lies in memory as the value does.
   std::optional<Tensor> like(NodeId node);
 

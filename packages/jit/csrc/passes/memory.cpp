@@ -8,7 +8,7 @@
 namespace tw::jit {
 namespace {
 
-constexpr int64_t kAlignment = 64;
+constexpr int64_t kAlignment = kMemoryAlignment;
 
 struct Buffer {
   NodeId node;
@@ -22,13 +22,16 @@ class Planner {
   Planner(Editor& edit, FunctionId function)
       : edit_(edit), module_(edit.module), function_(function), aliasing_(edit) {}
 
-  std::string run() {
+  MemoryPlan run() {
     number();
     aliasing_.learn(module_.function(function_).body);
     const RegionId body = module_.function(function_).body;
     for (NodeId node = module_.first(body); node; node = module_[node].next) make(node);
     assign();
-    return text();
+    MemoryPlan plan{{}, arena_, text()};
+    for (const auto& [node, index] : buffer_of_)
+      if (!buffers_[index].kept) plan.places[node] = {buffers_[index].offset, row_major(node)};
+    return plan;
   }
 
  private:
@@ -64,6 +67,14 @@ class Planner {
     return (all + kAlignment - 1) / kAlignment * kAlignment;
   }
 
+  bool row_major(NodeId node) {
+    if (edit_.type(node).kind != TypeKind::kTensor) return true;
+    const auto like = aliasing_.known(node) ? aliasing_.like(node) : std::nullopt;
+    const auto sizes = edit_.sizes(node);
+    return like && sizes && like->is_contiguous() && like->shape().vec() == *sizes && edit_.type(node).dtype &&
+           like->dtype() == *edit_.type(node).dtype;
+  }
+
   bool makes_memory(NodeId node) {
     const OpFacts* op = edit_.facts(node);
     return op ? !op->op->view && !edit_.writes(node) : !module_[node].regions.empty();
@@ -71,7 +82,7 @@ class Planner {
 
   // Whether what it gives may lie in the memory of what it takes.
   bool passes_on(NodeId node) {
-    if (edit_.facts(node)) return !edit_.fresh(node) && aliasing_.argument(node) >= 0;
+    if (edit_.facts(node)) return !edit_.fresh(node) && (aliasing_.argument(node) >= 0 || aliasing_.uncertain(node));
     return !edit_.is(node, "fusion");
   }
 
@@ -160,6 +171,6 @@ class Planner {
 
 }  // namespace
 
-std::string memory_plan(Editor& edit, FunctionId function) { return Planner(edit, function).run(); }
+MemoryPlan memory_plan(Editor& edit, FunctionId function) { return Planner(edit, function).run(); }
 
 }  // namespace tw::jit

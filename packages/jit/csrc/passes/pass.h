@@ -47,7 +47,18 @@ int64_t sink_transposes(Editor& edit, const PassOptions& options);
 int64_t decompose(Editor& edit, const PassOptions& options);
 int64_t group_fusions(Editor& edit, const PassOptions& options);
 
-// An analysis: where the values of a function would lie in one block of memory.
-std::string memory_plan(Editor& edit, FunctionId function);
+// An analysis: where the values of a function lie in one block of memory.
+struct MemoryPlan {
+  // Of nodes whose values stay within the function and whose sizes are known. A tuple's parts lie one after the other.
+  struct Place {
+    int64_t offset;
+    bool row_major;
+  };
+  std::unordered_map<NodeId, Place> places;
+  int64_t bytes = 0;
+  std::string text;
+};
+constexpr int64_t kMemoryAlignment = 64;
+MemoryPlan memory_plan(Editor& edit, FunctionId function);
 
 }  // namespace tw::jit

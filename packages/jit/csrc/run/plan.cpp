@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "../kernels/fused_group.h"
+#include "../passes/pass.h"
 #include "plan_file.h"
 
 namespace tw::jit {
@@ -24,6 +25,24 @@ class Planner {
     return plan_;
   }
 
+  // Gives the values of the only function of a program their places in one block of memory.
+  void lay_out(FunctionId function) {
+    Editor edit(program_);
+    const MemoryPlan memory = memory_plan(edit, function);
+    std::vector<Arena::Planned> planned;
+    std::vector<Arena::Input> inputs;
+    std::vector<Tensor> attributes;
+    for (const auto& entry : program_.attributes) attributes.push_back(entry.second);
+    for (NodeId node = module_.first(region_); node; node = module_[node].next) {
+      if (module_.op_of(node) == "placeholder" && !expect(edit, node, inputs)) return;
+      const auto place = memory.places.find(node);
+      if (place != memory.places.end() && place->second.row_major) plan_values(edit, node, place->second, planned);
+    }
+    if (!planned.empty())
+      plan_->arena_ = std::make_unique<const Arena>(plan_->slots_, memory.bytes, std::move(planned), std::move(inputs),
+                                                    std::move(attributes));
+  }
+
  private:
   using Source = Plan::Source;
 
@@ -38,6 +57,39 @@ class Planner {
     if (op == "builtin") return number(node);
     const RegistryOp* registered = registry_op(op);
     return registered && call(node, *registered);
+  }
+
+  static bool expect(Editor& edit, NodeId node, std::vector<Arena::Input>& inputs) {
+    const auto sizes = edit.sizes(node);
+    const Type& type = edit.type(node);
+    if (sizes && type.dtype) inputs.push_back({*type.dtype, *sizes});
+    return sizes && type.dtype;
+  }
+
+  // Ops that take memory for their result: those that say beforehand of which shape it is.
+  void plan_values(Editor& edit, NodeId node, const MemoryPlan::Place& place, std::vector<Arena::Planned>& planned) {
+    if (module_.op_of(node) == "fusion") return plan_parts(edit, node, place.offset, planned);
+    const OpFacts* facts = edit.facts(node);
+    if (!facts || facts->op->nrets != 1 || facts->op->composite || facts->op->view || facts->op->dynamic) return;
+    if (!edit.writes(node) && edit.sizes(node))
+      planned.push_back({places_.at(node).index, place.offset, *edit.type(node).dtype, *edit.sizes(node)});
+  }
+
+  void plan_parts(Editor& edit, NodeId node, int64_t offset, std::vector<Arena::Planned>& planned) {
+    std::vector<int64_t> offsets;
+    for (const TypeId id : edit.type(node).items) {
+      const Type& type = module_.types[id];
+      int64_t bytes = item_size(*type.dtype);
+      for (const Dim dim : *type.shape) bytes *= *module_.dims.value(dim);
+      offsets.push_back(offset);
+      offset += (bytes + kMemoryAlignment - 1) / kMemoryAlignment * kMemoryAlignment;
+    }
+    for (const NodeId user : module_[node].users) {
+      const auto k = edit.integer(module_.args(user)[1]);
+      if (k && *k < static_cast<int64_t>(offsets.size()) && edit.sizes(user) && edit.type(user).dtype)
+        planned.push_back(
+            {places_.at(user).index, offsets[static_cast<size_t>(*k)], *edit.type(user).dtype, *edit.sizes(user)});
+    }
   }
 
   uint32_t new_slot() { return plan_->slots_++; }
@@ -278,7 +330,11 @@ class Planner {
 
 std::shared_ptr<const Plan> Plan::make(Program& program, FunctionId function) {
   const Function& f = program.module.function(function);
-  return Planner(program, f.body, program.module.names[f.name]).plan();
+  Planner planner(program, f.body, program.module.names[f.name]);
+  auto plan = planner.plan();
+  // Laying out asks ops and adds to the module's tables: no other function may be running.
+  if (plan && program.module.functions().size() == 1) planner.lay_out(function);
+  return plan;
 }
 
 std::shared_ptr<const Plan> Plan::of_fusion(Program& program, NodeId fusion) {
@@ -305,10 +361,14 @@ void Plan::run(const tw_value* args, uint32_t nargs, tw_value* result) const {
     throw Error(TW_E_TYPE,
                 name_ + ": takes " + std::to_string(parameters_.size()) + " arguments, got " + std::to_string(nargs));
   if (nargs < parameters_.size()) throw Error(TW_E_TYPE, name_ + ": missing argument '" + parameters_[nargs] + "'");
-  File file(*this);
-  for (uint32_t k = 0; k < nargs; ++k) retain_into(args[k], &file[parameter_slots_[k]]);
-  for (const Instruction& instruction : instructions_) file.run(instruction);
-  retain_into(file.read(result_), result);
+  auto frame = arena_ ? arena_->take(args, nargs) : nullptr;
+  {
+    File file(*this, frame.get());
+    for (uint32_t k = 0; k < nargs; ++k) retain_into(args[k], &file[parameter_slots_[k]]);
+    for (const Instruction& instruction : instructions_) file.run(instruction);
+    retain_into(file.read(result_), result);
+  }
+  if (frame) arena_->give_back(std::move(frame));
 }
 
 }  // namespace tw::jit

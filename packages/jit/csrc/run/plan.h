@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "arena.h"
 #include "call.h"
 
 namespace tw::jit {
@@ -56,6 +57,7 @@ class Plan {
   std::deque<Value> constants_;
   std::vector<List> lists_;
   Source result_{};
+  std::unique_ptr<const Arena> arena_;  // null: every value is allocated when it is made
 };
 
 }  // namespace tw::jit

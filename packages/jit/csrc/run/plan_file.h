@@ -9,7 +9,9 @@ namespace tw::jit {
 
 class Plan::File {
  public:
-  explicit File(const Plan& plan) : plan_(plan), slots_(plan.slots_, value_none()) {}
+  // Values that have a place in the frame are put there.
+  explicit File(const Plan& plan, const Arena::Frame* frame = nullptr)
+      : plan_(plan), frame_(frame), slots_(plan.slots_, value_none()) {}
   File(const File&) = delete;
   ~File() {
     for (tw_value& value : slots_) clear(value);
@@ -79,7 +81,7 @@ class Plan::File {
     const size_t nargs = instruction.args.size(), nrets = instruction.results.size();
     if (nargs > kMost || nrets > kMost) throw Error(TW_E_UNSUPPORTED, "an op of the graph has more than 64 arguments");
     for (size_t i = 0; i < nargs; ++i) args[i] = read(instruction.args[i]);
-    for (size_t k = 0; k < nrets; ++k) rets[k] = value_none();
+    for (size_t k = 0; k < nrets; ++k) rets[k] = place_of(instruction.results[k]);
     for (const auto& [k, source] : instruction.targets) rets[k] = read(source);
     check(g_host->call(instruction.op, args, static_cast<uint32_t>(nargs), rets, static_cast<uint32_t>(nrets)));
     for (size_t k = 0; k < nrets; ++k) {
@@ -93,13 +95,9 @@ class Plan::File {
   void fuse(const Instruction& instruction) {
     auto& args = values_.emplace_back();
     for (const Source& source : instruction.args) args.push_back(read(source));
-    auto& results = values_.emplace_back(instruction.results.size(), value_none());
-    try {
-      instruction.fused->run(args, results.data());
-    } catch (...) {
-      for (tw_value& value : results) clear(value);
-      throw;
-    }
+    auto& results = values_.emplace_back();
+    for (const uint32_t slot : instruction.results) results.push_back(place_of(slot));
+    instruction.fused->run(args, results.data());
     for (size_t k = 0; k < results.size(); ++k) {
       if (instruction.results[k] == kNowhere)
         clear(results[k]);
@@ -107,6 +105,11 @@ class Plan::File {
         slots_[instruction.results[k]] = results[k];
     }
     values_.clear();
+  }
+
+  // The tensor that a value is to be written into, borrowed, or none.
+  tw_value place_of(uint32_t slot) const {
+    return frame_ && slot != kNowhere ? to_value(static_cast<TensorRef>((*frame_)[slot])) : value_none();
   }
 
   void compute(const Instruction& instruction) {
@@ -127,6 +130,7 @@ class Plan::File {
   }
 
   const Plan& plan_;
+  const Arena::Frame* frame_;
   std::vector<tw_value> slots_;
   std::deque<std::vector<int64_t>> scratch_;
   std::deque<std::vector<tw_value>> values_;

@@ -14,11 +14,13 @@ from tensorwright.jit._compile.compiled import compile as compile
 from tensorwright.jit._passes import FUSION as FUSION
 from tensorwright.jit._passes import FusionRuns as FusionRuns
 from tensorwright.jit._passes import Pass as Pass
+from tensorwright.jit._passes import PlannedRuns as PlannedRuns
 from tensorwright.jit._passes import freeze as freeze
 from tensorwright.jit._passes import fusion_runs as fusion_runs
 from tensorwright.jit._passes import memory_plan as memory_plan
 from tensorwright.jit._passes import optimize_for_inference as optimize_for_inference
 from tensorwright.jit._passes import passes as passes
+from tensorwright.jit._passes import planned_runs as planned_runs
 from tensorwright.jit._passes import run_passes as run_passes
 from tensorwright.jit._program import Program as Program
 from tensorwright.jit._program import parse as parse
@@ -41,8 +43,9 @@ from tensorwright.jit._trace import make_graph as make_graph
 from tensorwright.jit._trace import trace as trace
 
 __all__ = [
-    "FUSION", "Captured", "CompileWarning", "Final", "FrontendError", "FusionRuns", "Pass", "Program",
+    "FUSION", "Captured", "CompileWarning", "Final", "FrontendError", "FusionRuns", "Pass", "PlannedRuns", "Program",
     "ScriptFunction", "ScriptMethod", "ScriptModule", "TracerWarning", "TracingCheckError", "annotate", "compile",
     "export", "freeze", "fusion_runs", "ignore", "is_scripting", "is_tracing", "list_backends", "load", "make_graph",
-    "memory_plan", "optimize_for_inference", "parse", "passes", "run_passes", "save", "script", "trace", "unused",
+    "memory_plan", "optimize_for_inference", "parse", "passes", "planned_runs", "run_passes", "save", "script",
+    "trace", "unused",
 ]  # fmt: skip

@@ -20,6 +20,7 @@ FUSION = ("decompose", "shapes", "cse", "dce", "fusion")
 
 _MOST_ROUNDS = 8
 _fusion_runs = _library.op("fusion_runs")
+_planned_runs = _library.op("planned_runs")
 
 
 @dataclass(frozen=True)
@@ -205,3 +206,20 @@ def fusion_runs() -> FusionRuns:
     tensors, and for rows that lie across memory. Its results have the same bits either way.
     """
     return FusionRuns(*_fusion_runs())
+
+
+class PlannedRuns(NamedTuple):
+    """How often graphs ran in memory that was planned, and how many blocks were made for that."""
+
+    runs: int
+    blocks: int
+
+
+def planned_runs() -> PlannedRuns:
+    """How often graphs ran in planned memory, since the process began, and how many blocks were made.
+
+    A graph of known sizes keeps its intermediate values in one block of memory, which later runs use again; runs at the
+    same time have blocks of their own. Where a layer watches the ops (gradients are recorded), and for inputs of other
+    sizes than it was captured with, values are allocated one by one.
+    """
+    return PlannedRuns(*_planned_runs())
