@@ -8,24 +8,59 @@
 namespace tw::cpu {
 namespace {
 
-// Calls write(element of result, element of src) for each index, in order within a line.
+// Places among `n` indices are looked at piece by piece: f(first, last, whether all are in [0, size)).
+template <class F>
+void for_index_pieces(const int64_t* places, int64_t n, int64_t size, F&& f) {
+  constexpr int64_t kPiece = 512;
+  for (int64_t first = 0; first < n; first += kPiece) {
+    const int64_t last = std::min(n, first + kPiece);
+    f(first, last, conversion_kernels().all_between(last - first, places + first, 0, size));
+  }
+}
+
+// write(to[places[k] * step + k * across], from[k]); indices out of range are left out, and said so.
 template <class T, class Write>
-void scatter_lines(const char* op, TensorRef result, int64_t dim, TensorRef index, TensorRef src, Write write) {
+bool scatter_elements(const int64_t* places, int64_t n, int64_t size, const T* from, int64_t step, int64_t across,
+                      T* to, Write write) {
+  bool inside = true;
+  for_index_pieces(places, n, size, [&](int64_t first, int64_t last, bool plain) {
+    if (plain) {
+      for (int64_t k = first; k < last; ++k) write(to[places[k] * step + k * across], from[k]);
+      return;
+    }
+    for (int64_t k = first; k < last; ++k) {
+      const int64_t at = wrapped(places[k], size);
+      const bool fits = at >= 0 && at < size;
+      inside &= fits;
+      if (fits) write(to[at * step + k * across], from[k]);
+    }
+  });
+  return inside;
+}
+
+// Calls write(element of result, element of src) for each index, in order within a line. What is changed in place is
+// not begun with an index out of range.
+template <class T, class Write>
+void scatter_lines(const char* op, TensorRef result, bool in_place, int64_t dim, TensorRef index, TensorRef src,
+                   Write write) {
   dim = normalized_dim(dim, result.ndim());
   const int64_t size = dim_size(result, dim);
-  const Tensor indices = checked_indices(op, index, dim, size);
+  const Tensor indices = in_place ? checked_indices(op, index, dim, size) : dense(index, kInt64);
   const Lines lines(index.shape(), result.shape(), src.shape(), dim);
-  const int64_t* const index_data = indices.data<int64_t>();
+  const int64_t* const places = indices.data<int64_t>();
   T* const out = result.data<T>();
   const T* const source = src.data<T>();
-  const int64_t step = lines.stride(1), length = lines.length;
+  const int64_t step = lines.stride(1);
+  std::atomic<bool> valid{true};
   if (lines.stride(0) == 1 && lines.stride(2) == 1)
-    return for_each_line(lines, [=](int64_t at, int64_t to, int64_t from) {
-      for (int64_t k = 0; k < length; ++k) write(out[to + wrapped(index_data[at + k], size) * step], source[from + k]);
+    for_each_line(lines, [&](int64_t at, int64_t to, int64_t from) {
+      if (!scatter_elements(places + at, lines.length, size, source + from, step, 0, out + to, write)) valid = false;
     });
-  for_each_row(lines, [=](int64_t at, int64_t to, int64_t from, int64_t n) {
-    for (int64_t c = 0; c < n; ++c) write(out[to + c + wrapped(index_data[at + c], size) * step], source[from + c]);
-  });
+  else
+    for_each_row(lines, [&](int64_t at, int64_t to, int64_t from, int64_t n) {
+      if (!scatter_elements(places + at, n, size, source + from, step, 1, out + to, write)) valid = false;
+    });
+  if (!valid) check_indices(op, places, indices.numel(), dim, size);
 }
 
 }  // namespace
@@ -36,13 +71,11 @@ namespace {
 // range until the caller refuses it.
 template <class T>
 bool take_elements(const int64_t* places, int64_t n, int64_t size, const T* from, int64_t step, int64_t across, T* to) {
-  constexpr int64_t kPiece = 512;
   bool inside = true;
-  for (int64_t first = 0; first < n; first += kPiece) {
-    const int64_t last = std::min(n, first + kPiece);
-    if (conversion_kernels().all_between(last - first, places + first, 0, size)) {
+  for_index_pieces(places, n, size, [&](int64_t first, int64_t last, bool plain) {
+    if (plain) {
       for (int64_t k = first; k < last; ++k) to[k] = from[places[k] * step + k * across];
-      continue;
+      return;
     }
     for (int64_t k = first; k < last; ++k) {
       const int64_t at = wrapped(places[k], size);
@@ -50,7 +83,7 @@ bool take_elements(const int64_t* places, int64_t n, int64_t size, const T* from
       inside &= fits;
       to[k] = from[(fits ? at : 0) * step + k * across];
     }
-  }
+  });
   return inside;
 }
 
@@ -89,7 +122,8 @@ void scatter(TensorRef self, int64_t dim, TensorRef index, TensorRef src, Tensor
   copy_unless_in_place(out, self);
   visit_item(self.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
-    scatter_lines<T>("scatter", out, dim, index, source, [](T& to, const T& from) { to = from; });
+    scatter_lines<T>("scatter", out, out.data<void>() == self.data<void>(), dim, index, source,
+                     [](T& to, const T& from) { to = from; });
   });
 }
 
@@ -118,13 +152,15 @@ void scatter_add(TensorRef self, int64_t dim, TensorRef index, TensorRef src, Te
   const Tensor source = dense(src, dtype);
   StagedResult result(out, dtype);
   copy_unless_in_place(result.tensor(), self);
+  const bool in_place = out.data<void>() == self.data<void>();
   if (dtype == kBool)
-    scatter_lines<uint8_t>("scatter_add", result.tensor(), dim, index, source,
+    scatter_lines<uint8_t>("scatter_add", result.tensor(), in_place, dim, index, source,
                            [](uint8_t& to, uint8_t from) { to |= from; });
   else
     visit_arithmetic("scatter_add", dtype, [&](auto type) {
       using T = typename decltype(type)::type;
-      scatter_lines<T>("scatter_add", result.tensor(), dim, index, source, [](T& to, const T& from) { to += from; });
+      scatter_lines<T>("scatter_add", result.tensor(), in_place, dim, index, source,
+                       [](T& to, const T& from) { to += from; });
     });
   result.commit();
 }

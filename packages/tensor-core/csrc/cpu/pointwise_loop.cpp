@@ -59,6 +59,11 @@ class PointwiseLoop {
     for (int r = 0; r < plan.results; ++r) narrow(plan.result[r].item);
     for (int k = 0; k < plan.operands; ++k)
       if (plan.operand[k].data) narrow(plan.operand[k].item);
+    for (int r = 0; r < plan.results; ++r) {
+      direct_out_[r] = plan.result[r].plain && step_of(r, plan.result[r].run_stride) == plan.result[r].item;
+      buffered_ |= !direct_out_[r];
+    }
+    for (int k = 0; k < plan.operands; ++k) classify(k);
   }
 
   void run(int64_t begin, int64_t end) {
@@ -77,45 +82,45 @@ class PointwiseLoop {
   }
   int64_t step_of(int stream, int64_t run_stride) const { return by_row_ ? space_.last_stride(stream) : run_stride; }
 
+  // How an operand is read is the same in all pieces.
+  void classify(int k) {
+    const auto& operand = plan_.operand[k];
+    step_[k] = 0;
+    splatted_[k] = direct_in_[k] = false;
+    in_base_[k] = nullptr;
+    in_[k] = operand.data ? static_cast<const void*>(&splat_[k]) : &plan_.constants[k];
+    if (!operand.data) return;
+    const int64_t step = step_of(plan_.results + k, operand.run_stride);
+    step_[k] = step != 0;
+    splatted_[k] = step == 0;
+    direct_in_[k] = operand.plain && step == operand.item;
+    buffered_ |= step != 0 && !direct_in_[k];
+  }
+
   void run_piece(const Walker& start, int64_t begin, int64_t n) {
-    bool buffered = false;
-    for (int r = 0; r < plan_.results; ++r) {
-      const auto& result = plan_.result[r];
-      direct_out_[r] = result.plain && step_of(r, result.run_stride) == result.item;
-      out_base_[r] = result.data + start.offset(r);
-      buffered |= !direct_out_[r];
+    for (int r = 0; r < plan_.results; ++r) out_base_[r] = plan_.result[r].data + start.offset(r);
+    for (int k = 0; k < plan_.operands; ++k) {
+      const auto& operand = plan_.operand[k];
+      if (!operand.data) continue;
+      const char* first = operand.data + start.offset(plan_.results + k);
+      if (splatted_[k])
+        splat(k, first);
+      else
+        in_base_[k] = first;
     }
-    for (int k = 0; k < plan_.operands; ++k) buffered |= !place_operand(k, start);
     for (int64_t done = 0; done < n;) {
-      const int64_t count = buffered ? std::min(block_, n - done) : n;
+      const int64_t count = buffered_ ? std::min(block_, n - done) : n;
       run_block(begin, done, count);
       done += count;
     }
   }
 
-  // Whether the operand can be read where it lies, or is constant, in the whole piece.
-  bool place_operand(int k, const Walker& start) {
+  void splat(int k, const char* first) {
     const auto& operand = plan_.operand[k];
-    const int stream = plan_.results + k;
-    in_base_[k] = nullptr;
-    step_[k] = 0;
-    if (!operand.data) {
-      in_[k] = &plan_.constants[k];
-      return true;
-    }
-    const int64_t step = step_of(stream, operand.run_stride);
-    const char* first = operand.data + start.offset(stream);
-    if (step == 0) {
-      char value[16];
-      operand.cast(1, first, 0, value, operand.item);
-      fill_splat(splat_[k], value, operand.item);
-      in_[k] = &splat_[k];
-      return true;
-    }
-    step_[k] = 1;
-    in_base_[k] = first;
-    direct_in_[k] = operand.plain && step == operand.item;
-    return direct_in_[k];
+    if (operand.plain) return fill_splat(splat_[k], first, operand.item);
+    char value[16];
+    operand.cast(1, first, 0, value, operand.item);
+    fill_splat(splat_[k], value, operand.item);
   }
 
   void run_block(int64_t begin, int64_t done, int64_t n) {
@@ -140,7 +145,8 @@ class PointwiseLoop {
   const Space& space_;
   const bool by_row_;
   int64_t block_ = kBlock;
-  bool direct_out_[kMaxResults], direct_in_[kMaxOperands];
+  bool buffered_ = false;  // some stream goes through a buffer
+  bool direct_out_[kMaxResults], direct_in_[kMaxOperands], splatted_[kMaxOperands];
   char* out_base_[kMaxResults];
   const char* in_base_[kMaxOperands];  // null: a constant or a splat
   const void* in_[kMaxOperands];
