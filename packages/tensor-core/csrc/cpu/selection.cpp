@@ -125,38 +125,58 @@ int64_t bins_for(const int64_t* values, int64_t count, int64_t least) {
   return checked::add(high, int64_t{1});
 }
 
-// Counts without weights: chunks count for themselves, by turns in several rows of bins, so that equal neighbours do
-// not wait for each other.
-void count_values(const int64_t* values, int64_t count, int64_t bins, int64_t* out) {
-  constexpr int64_t kRows = 4, kChunk = 1 << 16;
-  std::fill_n(out, bins, int64_t{0});
-  if (count < kChunk || bins < 1 || bins > kChunk / (4 * kRows))
-    return add_to_bins<int64_t>(values, nullptr, count, out);
+constexpr int64_t kFewBins = 2048;
+
+// Counts of values below kFewBins. Chunks count for themselves, by turns in several rows of bins, so that equal
+// neighbours do not wait for each other.
+std::vector<int64_t> count_few(const int64_t* values, int64_t count) {
+  constexpr int64_t kRows = 4, kChunk = 1 << 17;
   const int64_t chunks = (count + kChunk - 1) / kChunk;
-  std::vector<int64_t> rows(static_cast<size_t>(chunks * kRows * bins), 0);
+  std::vector<int64_t> sums(static_cast<size_t>(std::max<int64_t>(chunks, 1) * kFewBins), 0);
   parallel_for(0, chunks, 1, [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; ++c) {
-      int64_t* const mine = rows.data() + c * kRows * bins;
+      uint32_t rows[kRows][kFewBins] = {};
       const int64_t last = std::min(count, (c + 1) * kChunk);
       int64_t i = c * kChunk;
       for (; i + kRows <= last; i += kRows)
 #pragma GCC unroll 4
-        for (int64_t r = 0; r < kRows; ++r) ++mine[r * bins + values[i + r]];
-      for (; i < last; ++i) ++mine[values[i]];
+        for (int64_t r = 0; r < kRows; ++r) ++rows[r][values[i + r]];
+      for (; i < last; ++i) ++rows[0][values[i]];
+      for (int64_t b = 0; b < kFewBins; ++b)
+        sums[static_cast<size_t>(c * kFewBins + b)] = int64_t{rows[0][b]} + rows[1][b] + rows[2][b] + rows[3][b];
     }
   });
-  for (int64_t row = 0; row < chunks * kRows; ++row)
-    for (int64_t b = 0; b < bins; ++b) out[b] += rows[static_cast<size_t>(row * bins + b)];
+  for (int64_t c = 1; c < chunks; ++c)
+    for (int64_t b = 0; b < kFewBins; ++b) sums[static_cast<size_t>(b)] += sums[static_cast<size_t>(c * kFewBins + b)];
+  sums.resize(kFewBins);
+  return sums;
+}
+
+// Without weights: the bins are counted first, and how many there are is seen from that, if there can be only a few.
+Tensor plain_counts(const int64_t* values, int64_t count, int64_t minlength, tw_device device) {
+  if (count >= 8 * kFewBins && conversion_kernels().all_between(count, values, 0, kFewBins)) {
+    const std::vector<int64_t> sums = count_few(values, count);
+    int64_t used = kFewBins;
+    while (used > 0 && sums[static_cast<size_t>(used - 1)] == 0) --used;
+    Tensor out = empty({std::max(used, minlength)}, kInt64, device);
+    std::fill_n(out.data<int64_t>(), out.numel(), int64_t{0});
+    std::copy_n(sums.begin(), used, out.data<int64_t>());
+    return out;
+  }
+  Tensor out = empty({bins_for(values, count, minlength)}, kInt64, device);
+  std::fill_n(out.data<int64_t>(), out.numel(), int64_t{0});
+  add_to_bins<int64_t>(values, nullptr, count, out.data<int64_t>());
+  return out;
 }
 
 }  // namespace
 
 Tensor bincount(TensorRef self, TensorRef weights, int64_t minlength) {
   const Tensor values = dense(self, kInt64);
+  if (!weights) return plain_counts(values.data<int64_t>(), values.numel(), minlength, self.device());
   const int64_t bins = bins_for(values.data<int64_t>(), values.numel(), minlength);
-  const tw_dtype dtype = !weights ? kInt64 : weights.dtype() == kFloat32 ? kFloat32 : kFloat64;
+  const tw_dtype dtype = weights.dtype() == kFloat32 ? kFloat32 : kFloat64;
   Tensor out = empty({bins}, dtype, self.device());
-  if (!weights) return count_values(values.data<int64_t>(), values.numel(), bins, out.data<int64_t>()), out;
   const Tensor amounts = dense(weights, dtype);
   visit_floating("bincount", dtype, [&](auto type) {
     using T = typename decltype(type)::type;
