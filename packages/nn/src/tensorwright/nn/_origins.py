@@ -47,12 +47,12 @@ class Origins:
     """What is known of the tensors of one failed call of a model.
 
     Attributes:
-        modules: those that were running, with their paths below the outermost one, which comes first.
+        roots: the outermost module, and those called that are no members of it, with the paths they were called by.
         arguments: of the outermost call, by name.
         frames: from that call to the exception.
     """
 
-    modules: Sequence[tuple[str, Module]]
+    roots: Sequence[tuple[str, Module]]
     arguments: dict[str, object]
     frames: Sequence[Frame]
 
@@ -62,14 +62,14 @@ class Origins:
             return self._members[id(tensor)]
         argument = next((name for name, value in self.arguments.items() if _holds(value, tensor)), None)
         if argument is not None:
-            return f"argument {argument} of {type(self.modules[0][1]).__name__}"
+            return f"argument {argument} of {type(self.roots[0][1]).__name__}"
         return "; ".join(filter(None, (self._maker(tensor), self._line(tensor))))
 
     @cached_property
     def _members(self) -> dict[int, str]:
         """Parameters and buffers by identity."""
         named: dict[int, str] = {}
-        for path, module in self.modules:
+        for path, module in self.roots:
             for kind, members in (("parameter", module.named_parameters), ("buffer", module.named_buffers)):
                 for name, member in members(prefix=path):
                     named.setdefault(id(member), f"{kind} {name}")
@@ -95,7 +95,7 @@ class Origins:
         return ""
 
     def _name(self, module: Module) -> str:
-        for path, outer in self.modules:
+        for path, outer in self.roots:
             for name, inner in outer.named_modules(prefix=path):
                 if inner is module:
                     return f"{name} ({type(module).__name__})"

@@ -38,8 +38,11 @@ def note(error: Exception, model: Module, args: tuple[Any, ...], kwargs: Mapping
     module, given = (inner.module, inner.arguments) if isinstance(inner, Place) else (model, arguments)
     frames = list(_frames(error.__traceback__))
     chain = _chain(model, frames, module)
-    modules = [(_path(chain[: i + 1]), running) for i, running in enumerate(chain)]
-    text = Place("\n".join(_lines(error, given, Origins(modules, arguments, frames))))
+    path, roots = _path(chain)
+    where = (
+        f"in {path} ({type(chain[-1]).__name__}) of {type(model).__name__}" if path else f"in {type(model).__name__}"
+    )
+    text = Place("\n".join([where, *_lines(error, given, Origins(roots, arguments, frames))]))
     text.module, text.arguments = module, given
     if at is None:
         error.add_note(text)
@@ -72,26 +75,30 @@ def _chain(model: Module, frames: Sequence[Frame], innermost: Module) -> list[Mo
     return [model] + [inner for outer, inner in pairwise(ran) if inner is not outer]
 
 
-def _path(chain: Sequence[Module]) -> str:
-    """The name of the last module of the chain below the first one; empty for the first one itself."""
-    module = chain[-1]
-    for end in range(len(chain) - 1, 0, -1):
-        name = next((name for name, below in chain[end - 1].named_modules() if below is module), None)
-        if name is not None:
-            return ".".join(filter(None, (_path(chain[:end]), name)))
-    if len(chain) == 1:
-        return ""
-    caller = _path(chain[:-1]) or type(chain[0]).__name__
-    return f"{caller} > {type(module).__name__}"  # it is called there, but no member of any module on the way
+def _path(chain: Sequence[Module]) -> tuple[str, list[tuple[str, Module]]]:
+    """The name of the last module of the chain below the first, empty for that one itself; and the roots of the names.
+
+    Roots are the first module, and those that are called where they are no member of any module on the way.
+    """
+    paths, roots = [""], [("", chain[0])]
+    for end, module in enumerate(chain[1:], start=1):
+        path = next(filter(None, (_below(chain[i], paths[i], module) for i in reversed(range(end)))), "")
+        if not path and module is not chain[0]:
+            path = f"{paths[-1] or type(chain[0]).__name__} > {type(module).__name__}"
+            roots.append((path, module))
+        paths.append(path)
+    return paths[-1], roots
+
+
+def _below(outer: Module, path: str, module: Module) -> str:
+    """The path of a module that is a member of `outer`; empty if it is none."""
+    return next((name for name, inner in outer.named_modules(prefix=path) if inner is module), "")
 
 
 # ---- the words -------------------------------------------------------------------------------------------
 
 
 def _lines(error: Exception, given: Mapping[str, object], origins: Origins) -> Iterator[str]:
-    path, innermost = origins.modules[-1]
-    model, module = type(origins.modules[0][1]).__name__, type(innermost).__name__
-    yield f"in {path} ({module}) of {model}" if path else f"in {model}"
     if given:
         yield "  called with " + ", ".join(f"{name} = {_shown(value)}" for name, value in given.items())
     call = getattr(error, "failed_call", None)
