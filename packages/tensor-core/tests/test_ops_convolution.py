@@ -128,6 +128,7 @@ def plain(stride: int = 1, padding: int = 0, dilation: int = 1, groups: int = 1)
         ((1, 20, 50, 70), (4, 20, 1, 1), plain()),  # read in place, all rows as one
         ((2, 5, 40, 41), (40, 5, 1, 1), plain(stride=2)),  # residues of the stride that no tap reaches
         ((2, 5, 9, 11), (3, 5, 3, 2), plain()),  # in place, row by row
+        ((3, 8, 9, 7), (20, 4, 1, 1), ((3, 2**40), (0, 0), (5, 1), 2)),  # some of the pixels; one step is never made
         ((3, 6, 12, 10), (6, 1, 3, 3), plain(padding=1, groups=6)),  # depthwise
         ((3, 21, 12, 10), (21, 1, 3, 3), plain(padding=1, groups=21)),
         ((10, 8, 9, 7), (8, 1, 2, 5), plain(stride=3, padding=2, dilation=2, groups=8)),
