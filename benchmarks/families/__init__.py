@@ -4,6 +4,7 @@ from case import Family
 
 from . import (
     attention,
+    compiled,
     convolution,
     elementwise,
     graphs,
@@ -33,4 +34,5 @@ FAMILIES: tuple[Family, ...] = (
     tape.FAMILY,
     transforms.FAMILY,
     graphs.FAMILY,
+    compiled.FAMILY,
 )
