@@ -6,13 +6,14 @@ forward and batched once more like any other, and its derivatives are those that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from tensorwright import Tensor
-from tensorwright.autograd._levels import add_batch, batch_dim_of, batch_level, level_of, lowered
-
-Dim = int | None
+from tensorwright.autograd._function import Function, FunctionCtx
+from tensorwright.autograd._levels import batch_level, level_of
+from tensorwright.autograd._transforms import Dim, inside, like, listed, split
 
 
 class Batch:
@@ -45,32 +46,6 @@ class Batch:
         return physical.movedim(own, dim)
 
 
-def inside(items: Sequence[Any], dims: Sequence[Dim], level: int) -> list[Any]:
-    """Tensors as the level sees them."""
-    return [
-        item if dim is None or not isinstance(item, Tensor) else add_batch(item, dim, level)
-        for item, dim in zip(items, dims, strict=True)
-    ]
-
-
-def split(item: Any, level: int) -> tuple[Any, Dim]:
-    """What lies behind a tensor of the level, and where it has the batch."""
-    if not isinstance(item, Tensor) or level_of(item) != level:
-        return item, None
-    dim: int = batch_dim_of(item)
-    return lowered(item, level), dim
-
-
-def listed(output: Any) -> list[Any]:
-    """The outputs of a function, of which there may be one."""
-    return list(output) if isinstance(output, (tuple, list)) else [output]
-
-
-def like(output: Any, items: Sequence[Any]) -> Any:
-    """Items in the form of an output."""
-    return tuple(items) if isinstance(output, (tuple, list)) else items[0]
-
-
 class _Saved:
     """What the user's ``setup_context`` has left: its context, and the tensors of the level that it kept."""
 
@@ -90,84 +65,85 @@ class _Saved:
         ctx.save_for_backward(*(physical for physical, _ in self.backward), *attributes)
         ctx.save_for_forward(*(physical for physical, _ in self.forward), *attributes)
 
-    def context(self, found: Sequence[Tensor | None], saved: Sequence[tuple[Any, Dim]], level: int) -> Any:
-        """The user's context with the tensors back on it."""
+    @contextmanager
+    def on_context(
+        self, found: Sequence[Tensor | None], saved: Sequence[tuple[Any, Dim]], level: int
+    ) -> Iterator[FunctionCtx]:
+        """The user's context with the tensors on it; nothing of the level stays there."""
         dims = [dim for _, dim in (*saved, *self.attributes.values())]
         tensors = inside(found, dims, level)
-        self.inner._saved = tuple(tensors[: len(saved)])
-        self.inner._saved_count = len(saved)
+        self.inner._saved, self.inner._saved_count = tuple(tensors[: len(saved)]), len(saved)
         for name, tensor in zip(self.attributes, tensors[len(saved) :], strict=True):
             setattr(self.inner, name, tensor)
-        return self.inner
+        try:
+            yield self.inner
+        finally:
+            self.inner._saved = None
+            for name in self.attributes:
+                delattr(self.inner, name)
 
-    def forget(self) -> None:
-        """Nothing of the level stays on the context."""
-        self.inner._saved = None
-        for name in self.attributes:
-            delattr(self.inner, name)
+
+class OfBatches(Function):
+    """Runs the methods of ``batch.function`` under vmap; each call has a subclass of its own."""
+
+    batch: Batch
+    generate_vmap_rule = True
+
+    @classmethod
+    def forward(cls, *args: Any) -> Any:
+        """The outputs of all entries; notes where they have the batch."""
+        batch = cls.batch
+        with batch.level() as level:
+            output = batch.function.forward(*inside(args, batch.in_dims, level))
+            parts = [split(item, level) for item in listed(output)]
+        batch.out_dims = tuple(dim for _, dim in parts)
+        return like(output, [physical for physical, _ in parts])
+
+    @classmethod
+    def setup_context(cls, ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        """Lets the user's method keep what it needs, on a context of its own."""
+        batch, inner, outputs = cls.batch, FunctionCtx(), listed(output)
+        inner.needs_input_grad = ctx.needs_input_grad
+        with batch.level() as level:
+            seen = inside(outputs, batch.out_dims, level)
+            batch.function.setup_context(inner, tuple(inside(inputs, batch.in_dims, level)), like(output, seen))
+            if inner._dirty:
+                raise NotImplementedError(f"{cls.__name__}: generate_vmap_rule with mark_dirty; define vmap")
+            ctx.saved = _Saved(inner, level)
+            constant = [item for item, own in zip(outputs, seen, strict=True) if _is_among(own, inner._constant)]
+        ctx.saved.keep_on(ctx)
+        ctx.mark_non_differentiable(*constant)
+        ctx.set_materialize_grads(inner._materialize)
+        inner._constant = ()
+
+    @classmethod
+    def backward(cls, ctx: Any, *grads: Any) -> Any:
+        """The gradients of all entries; those of what the entries share are summed."""
+        batch = cls.batch
+        with batch.level() as level, ctx.saved.on_context(ctx.saved_tensors, ctx.saved.backward, level) as inner:
+            results = listed(batch.function.backward(inner, *inside(grads, batch.out_dims, level)))
+            results += [None] * (len(batch.in_dims) - len(results))
+            return tuple(
+                _summed(item, level) if dim is None else batch.moved(item, dim, level, "a gradient")
+                for item, dim in zip(results, batch.in_dims, strict=True)
+            )
+
+    @classmethod
+    def jvp(cls, ctx: Any, *tangents: Any) -> Any:
+        """The tangents of all entries."""
+        batch, saved = cls.batch, ctx.saved.forward or ctx.saved.backward
+        with batch.level() as level, ctx.saved.on_context(ctx.saved_tensors, saved, level) as inner:
+            output = batch.function.jvp(inner, *inside(tangents, batch.in_dims, level))
+            products = zip(listed(output), batch.out_dims, strict=True)
+            return like(output, [batch.moved(item, dim, level, "a tangent") for item, dim in products])
 
 
-def function_of_batches(batch: Batch, base: type[Any], new_context: Callable[[], Any]) -> Any:
-    """The custom function that runs the methods of ``batch.function`` under vmap."""
-    function = batch.function
-
-    class OfBatches(base):  # type: ignore[misc]
-        generate_vmap_rule = True
-
-        @staticmethod
-        def forward(*args: Any) -> Any:
-            with batch.level() as level:
-                output = function.forward(*inside(args, batch.in_dims, level))
-                parts = [split(item, level) for item in listed(output)]
-            batch.out_dims = tuple(dim for _, dim in parts)
-            return like(output, [physical for physical, _ in parts])
-
-        @staticmethod
-        def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-            inner = new_context()
-            inner.needs_input_grad = ctx.needs_input_grad
-            outputs = listed(output)
-            with batch.level() as level:
-                seen = inside(outputs, batch.out_dims, level)
-                function.setup_context(inner, tuple(inside(inputs, batch.in_dims, level)), like(output, seen))
-                if inner._dirty:
-                    raise NotImplementedError(f"{function.__name__}: generate_vmap_rule with mark_dirty; define vmap")
-                ctx.saved = _Saved(inner, level)
-                constant = [item for item, own in zip(outputs, seen, strict=True) if _is_among(own, inner._constant)]
-            ctx.saved.keep_on(ctx)
-            ctx.mark_non_differentiable(*constant)
-            ctx.set_materialize_grads(inner._materialize)
-            inner._constant = ()
-
-        @staticmethod
-        def backward(ctx: Any, *grads: Any) -> Any:
-            saved = ctx.saved
-            with batch.level() as level:
-                inner = saved.context(ctx.saved_tensors, saved.backward, level)
-                try:
-                    results = listed(function.backward(inner, *inside(grads, batch.out_dims, level)))
-                finally:
-                    saved.forget()
-                results += [None] * (len(batch.in_dims) - len(results))
-                return tuple(
-                    _summed(item, level) if dim is None else batch.moved(item, dim, level, "a gradient")
-                    for item, dim in zip(results, batch.in_dims, strict=True)
-                )
-
-        @staticmethod
-        def jvp(ctx: Any, *tangents: Any) -> Any:
-            saved = ctx.saved
-            with batch.level() as level:
-                inner = saved.context(ctx.saved_tensors, saved.forward or saved.backward, level)
-                try:
-                    output = function.jvp(inner, *inside(tangents, batch.in_dims, level))
-                finally:
-                    saved.forget()
-                products = zip(listed(output), batch.out_dims, strict=True)
-                return like(output, [batch.moved(item, dim, level, "a tangent") for item, dim in products])
-
-    OfBatches.__name__ = OfBatches.__qualname__ = function.__name__
-    return OfBatches
+def run_on_batch(batch: Batch, values: Sequence[Any]) -> Any:
+    """The outputs of the function of batches; ``batch.out_dims`` says where they have the batch."""
+    name = batch.function.__name__
+    if batch.function.setup_context is Function.setup_context:
+        raise RuntimeError(f"{name}: generate_vmap_rule needs setup_context; define it, or vmap")
+    return type(name, (OfBatches,), {"batch": batch}).apply(*values)  # type: ignore[attr-defined]
 
 
 def _is_among(item: Any, tensors: Sequence[Tensor]) -> bool:

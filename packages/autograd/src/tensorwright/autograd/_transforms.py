@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tensorwright import Tensor, zeros_like
-from tensorwright.autograd._generated_vmap import Batch, function_of_batches, inside, like, listed, split
 from tensorwright.autograd._levels import (
+    add_batch,
+    batch_dim_of,
     below,
     kind_of_level,
     level_of,
@@ -20,6 +21,8 @@ from tensorwright.autograd._levels import (
     tangent_of,
 )  # fmt: skip
 
+Dim = int | None
+
 
 @dataclass(frozen=True)
 class VmapInfo:
@@ -27,6 +30,32 @@ class VmapInfo:
 
     batch_size: int
     randomness: str
+
+
+def inside(items: Sequence[Any], dims: Sequence[Dim], level: int) -> list[Any]:
+    """Tensors as the level sees them."""
+    return [
+        item if dim is None or not isinstance(item, Tensor) else add_batch(item, dim, level)
+        for item, dim in zip(items, dims, strict=True)
+    ]
+
+
+def split(item: Any, level: int) -> tuple[Any, Dim]:
+    """What lies behind a tensor of the level, and where it has the batch."""
+    if not isinstance(item, Tensor) or level_of(item) != level:
+        return item, None
+    dim: int = batch_dim_of(item)
+    return lowered(item, level), dim
+
+
+def listed(output: Any) -> list[Any]:
+    """The outputs of a function, of which there may be one."""
+    return list(output) if isinstance(output, (tuple, list)) else [output]
+
+
+def like(output: Any, items: Sequence[Any]) -> Any:
+    """Items in the form of an output."""
+    return tuple(items) if isinstance(output, (tuple, list)) else items[0]
 
 
 def innermost_level(args: Sequence[Any]) -> int:
@@ -103,18 +132,13 @@ def _apply_batched(function: Any, level: int, args: tuple[Any, ...]) -> Any:
     with below(level):
         values = [value for value, _ in parts]
         if function.generate_vmap_rule:
-            output, out_dims = _run_on_batch(Batch(function, size, randomness, in_dims), values)
+            from tensorwright.autograd._generated_vmap import Batch, run_on_batch
+
+            batch = Batch(function, size, randomness, in_dims)
+            output = run_on_batch(batch, values)
+            out_dims = batch.out_dims
         else:
             output, out_dims = function.vmap(VmapInfo(size, randomness), in_dims, *values)
             if not isinstance(output, (tuple, list)):
                 out_dims = (out_dims,)
     return like(output, inside(listed(output), out_dims, level))
-
-
-def _run_on_batch(batch: Batch, values: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
-    from tensorwright.autograd._function import Function, FunctionCtx
-
-    if batch.function.setup_context is Function.setup_context:
-        raise RuntimeError(f"{batch.function.__name__}: generate_vmap_rule needs setup_context; define it, or vmap")
-    output = function_of_batches(batch, Function, FunctionCtx).apply(*values)
-    return output, batch.out_dims
