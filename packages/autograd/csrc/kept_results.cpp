@@ -56,7 +56,10 @@ void give_kept(const OpTraits& op, tw_call& call, const tw_value& kept) {
   const bool is_list = call.nrets == 1 && op.gives_list;
   const uint32_t count = is_list ? kept.aux : call.nrets;
   std::vector<Tensor> fresh;
-  for (const Tensor& t : tensors_of_answer(kept, count, "what keeps results")) fresh.push_back(alias_of(t));
+  for (const Tensor& t : tensors_of_answer(kept, count, "what keeps results")) {
+    if (!t) throw Error(TW_E_TYPE, text(op.name, ": what keeps results gave None for one"));
+    fresh.push_back(alias_of(t));
+  }
   if (is_list) return give(&call.rets[0], std::move(fresh));
   for (uint32_t i = 0; i < call.nrets; ++i) give(&call.rets[i], std::move(fresh[i]));
 }

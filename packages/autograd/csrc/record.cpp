@@ -150,11 +150,14 @@ void note_write(const Derivative& derivative, TensorRef t) {
   meta.last_in_place_version = version_of(t.get());
 }
 
+// x.mul_(y) overwrites x. After x.transpose_(0, 1), which overwrites nothing, x is a view of what it was, or another
+// view of its base.
 void record_in_place(const Derivative& derivative, tw_call& call, uint64_t needed, TensorRef target) {
+  const bool is_view = derivative.flags & kIsView;
   const Tensor base = base_of(target.get());
   refuse_leaf(derivative, target, base);
   Tensor original;
-  if (reads_written(derivative, call, target, needed))
+  if (!is_view && reads_written(derivative, call, target, needed))
     original = ops::clone(target);  // recorded: it is differentiated again
   NodeRef node = make_recorded(derivative, call, needed, original);
   run_below(derivative, call);
@@ -162,25 +165,10 @@ void record_in_place(const Derivative& derivative, tw_call& call, uint64_t neede
   static_cast<OpNode*>(node.get())->save_results(call, needed);
   if (base.get() == target.get())
     set_history(target.get(), node, 0);
+  else if (is_view)
+    set_view_history(target.get(), node, 0, base);
   else
     rebase_view(target.get(), base, std::move(node));
-  note_write(derivative, target);
-  if (base.get() != target.get()) note_write(derivative, base);
-  results.keep();
-}
-
-// x.transpose_(0, 1): x becomes a view of what it was, or another view of its base. Nothing is overwritten.
-void record_in_place_view(const Derivative& derivative, tw_call& call, uint64_t needed, TensorRef target) {
-  const Tensor base = base_of(target.get());
-  refuse_leaf(derivative, target, base);
-  NodeRef node = make_recorded(derivative, call, needed, nullptr);
-  run_below(derivative, call);
-  Results results(call);
-  static_cast<OpNode*>(node.get())->save_results(call, needed);
-  if (base.get() == target.get())
-    set_history(target.get(), node, 0);
-  else
-    set_view_history(target.get(), node, 0, base);
   note_write(derivative, target);
   if (base.get() != target.get()) note_write(derivative, base);
   results.keep();
@@ -198,7 +186,6 @@ void record_call(const Derivative& derivative, tw_call& call) {
   const bool recorded = target ? (needed || requires_grad(target.get())) && carries_gradient(target.dtype())
                                : needed && !(derivative.flags & kNoDerivative);
   if (!recorded) return check(g_host->redispatch(&call));
-  if (target && (derivative.flags & kIsView)) return record_in_place_view(derivative, call, needed, target);
   if (target) return record_in_place(derivative, call, needed, target);
   if (gives_out(call)) refuse_out(derivative);
   if (derivative.flags & kDetaches) return run_below(derivative, call), forget_results(call);
