@@ -331,3 +331,12 @@ def test_to_empty_gives_members_of_meta_modules_memory() -> None:
     assert layer.weight.requires_grad is nn.BatchNorm1d(3).weight.requires_grad
     outer = nn.Sequential(nn.Linear(1, 1, device="meta"))
     assert str(outer.to_empty(device="cpu", recurse=False)[0].weight.device) == "meta"
+
+
+def test_hooks_on_gradients_change_no_value() -> None:
+    layer = nn.Linear(2, 3)
+    x = tw.ones(1, 2)
+    expected = layer(x)
+    layer.register_full_backward_hook(lambda module, grad_input, grad_output: None)
+    layer.register_full_backward_pre_hook(lambda module, grad_output: None)
+    assert (layer(x) == expected).all()

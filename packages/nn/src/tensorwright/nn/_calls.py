@@ -8,6 +8,7 @@ from tensorwright.extend import CallsForward
 
 from . import _hooks
 from ._hooks import Hook, RemovableHandle
+from ._parameter import AUTOGRAD_IS_INSTALLED
 from ._signatures import P, R
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class HookedCalls(CallsForward[P, R]):
         return args, kwargs
 
     def _gradient_hooks(self) -> GradientHooks | None:
-        if not (self._backward_hooks or self._backward_pre_hooks):
+        if not (self._backward_hooks or self._backward_pre_hooks) or not AUTOGRAD_IS_INSTALLED:
             return None
         from ._gradient_hooks import GradientHooks  # which needs autograd
 
