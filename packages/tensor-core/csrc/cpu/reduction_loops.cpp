@@ -58,6 +58,11 @@ class RowReducer {
     char folded[kTogether * 16];
     for (int64_t b = begin; b < end; b += together_ * kReductionBlock) {
       const int64_t n = std::min(together_ * kReductionBlock, end - b);
+      if (together_ == 1) {
+        fold_block(b, n, counter.next());
+        counter.push();
+        continue;
+      }
       fold_block(b, n, folded);
       for (int64_t i = 0; i * kReductionBlock < n; ++i) {
         std::copy_n(folded + i * plan_.result_item, plan_.result_item, counter.next());
