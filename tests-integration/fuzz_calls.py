@@ -60,6 +60,7 @@ LARGE = 1 << 20  # a number in a call from which on its result may be large
 AFFORDABLE = 1 << 29  # bytes of a result: larger ones say how fast a machine gives memory, not whether a call returns
 ATTEMPTS = 20
 PATIENCE_S = 20.0
+START_S = 300.0  # more for the start, which reads the table: sanitizers and a busy machine make it slow
 LONGEST_REPORT = 4000  # characters
 COUNTERS = 8  # 8-byte places in shared memory: the call's number, results, refusals, wrong exceptions
 
@@ -352,7 +353,7 @@ class Lane:
         if number != self.seen:
             self.seen, self.since = number, time.monotonic()
         ended = self.process.poll() is not None
-        stuck = time.monotonic() - self.since > PATIENCE_S + 40 * (number == 0)  # the start reads the table
+        stuck = time.monotonic() - self.since > PATIENCE_S + START_S * (number == 0)
         if ended or stuck:
             self.finish(outcome, stuck and not ended)
         return True

@@ -239,8 +239,6 @@ def test_error_in_the_function() -> None:
         checkpoint(failing, leaf(2))
     x = leaf(2)
     x.exp().sum().backward()  # no hooks are left
-    with pytest.raises(NotImplementedError, match="use_reentrant"):
-        checkpoint(block, x, use_reentrant=True)
 
 
 def test_error_in_the_recomputation_leaves_the_thread_as_it_was() -> None:
@@ -442,3 +440,15 @@ def test_refused_sequences() -> None:
     for segments in (0, 3):
         with pytest.raises(ValueError, match="segments must be from 1"):
             checkpoint_sequential([tw.sin, tw.cos], segments, leaf(2))
+
+
+@pytest.mark.parametrize("use_reentrant", [None, False, True])
+def test_both_ways_of_others_are_one_here(use_reentrant: bool | None) -> None:
+    x = tw.tensor([0.5, -1.0], requires_grad=True)
+    weight = tw.tensor(2.0, requires_grad=True)
+    checkpoint(lambda x: (x * weight).sin(), x, use_reentrant=use_reentrant).sum().backward()
+    assert x.grad is not None
+    assert weight.grad is not None
+    assert tw.allclose(x.grad, (x * weight).cos() * weight)
+    checkpoint(lambda x: x * weight, tw.ones(2), use_reentrant=use_reentrant).sum().backward()  # no argument needs grad
+    assert tw.allclose(weight.grad, ((x * weight).cos() * x).sum() + 2)

@@ -76,6 +76,11 @@ struct Axis {
   std::vector<int64_t> places;
   int64_t end() const { return size + step; }
 };
+struct Named {
+  const char* name;
+  int64_t count;
+  int64_t next() const { return count + 1; }
+};
 struct Plan {
   explicit Plan(int64_t n) : length_(n) {}
   int64_t doubled() const { return length_ * 2; }
@@ -93,6 +98,7 @@ struct Plan {
         ("Axis a{3, 1}; a.step = n; return f(a);", ["size + step"]),
         ("Axis a{3, 1}; a.places.push_back(n); for (int64_t p : a.places) g(p * 2);", ["p * 2"]),
         ("Plan plan(n);", ["length_ * 2"]),
+        ('Named named{"text, with a comma", n};', ["count + 1"]),
         ("Plan plan(3); plan.axis = {1, n, {}};", ["size + step"]),
         (
             "std::vector<Axis> all; all.push_back({n, 1}); return f(all[0].size - 1);",

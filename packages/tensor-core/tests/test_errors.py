@@ -188,3 +188,9 @@ def test_a_pickled_error_leaves_the_tensors_behind() -> None:
     assert str(sent) == str(raised.value)
     assert (sent.failed_call.op, sent.failed_call.operands) == ("mm", {})
     assert sent.failed_call.axes("self") == []
+
+
+def test_numbers_of_layers_that_overflow() -> None:
+    weights = [tw.zeros(3, 1), tw.zeros(3, 1)]
+    with pytest.raises(ValueError, match="overflows 64 bits"):
+        tw.gru(tw.zeros(2, 1, 1), tw.ones(2, 1, 1), weights, False, 2**62, 0.0, False, True, False)

@@ -1,4 +1,5 @@
 // Layers of recurrent cells over sequences, whole or packed.
+#include <tensorwright/checked.hpp>
 #include <tensorwright/ops/copy.hpp>
 #include <tensorwright/ops/joining.hpp>
 #include <tensorwright/ops/pointwise.hpp>
@@ -23,6 +24,7 @@ struct Options {
   double dropout;
   bool train, bidirectional;
   int64_t directions() const { return bidirectional ? 2 : 1; }
+  int64_t cells() const { return checked::mul(num_layers, directions()); }
 };
 
 // The inputs of all times: [T, N, I], or rows of all times with how many belong to each.
@@ -57,7 +59,7 @@ void check_weights(const Options& o, const CellWeights& w, int64_t inputs, int64
 
 // The weights of one layer and direction after another.
 std::vector<CellWeights> split_params(const Options& o, TensorList params) {
-  const size_t cells = static_cast<size_t>(o.num_layers * o.directions()), least = o.has_biases ? 4 : 2;
+  const size_t cells = static_cast<size_t>(o.cells()), least = o.has_biases ? 4 : 2;
   const size_t each = params.size() / cells;
   const bool projected = o.kind == CellKind::kLstm && each == least + 1;
   if (params.size() % cells != 0 || (each != least && !projected))
@@ -169,7 +171,7 @@ Result run(const Options& o, Sequence in, TensorRef hidden, TensorRef cell, Tens
 }
 
 void check_state(const Options& o, const char* name, TensorRef state, int64_t samples) {
-  const int64_t cells = o.num_layers * o.directions();
+  const int64_t cells = o.cells();
   if (state.ndim() != 3 || state.size(0) != cells || state.size(1) != samples)
     throw fail(TW_E_SHAPE, o.op, ": expected a ", name, " state [", cells, ", ", samples, ", H], got ", state.shape());
 }

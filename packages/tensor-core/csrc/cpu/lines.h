@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <tensorwright/checked.hpp>
 #include <vector>
 
 #include "cpu/indexing.h"
@@ -48,7 +49,9 @@ class Lines {
   int64_t ndim() const { return static_cast<int64_t>(shape_.size()); }
   static std::vector<int64_t> contiguous_strides(IntList shape) {
     std::vector<int64_t> strides(std::max<size_t>(shape.size(), 1), 1);
-    for (size_t d = shape.size(); d-- > 1;) strides[d - 1] = strides[d] * shape[d];
+    constexpr int64_t kFar = int64_t{1} << 60;  // beyond it only tensors without elements have strides
+    for (size_t d = shape.size(); d-- > 1;)
+      strides[d - 1] = std::clamp<int64_t>(checked::mul(strides[d], shape[d]), 0, kFar);
     return strides;
   }
   int64_t dim_;

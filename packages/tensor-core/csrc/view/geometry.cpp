@@ -76,7 +76,7 @@ std::optional<Sizes> strides_for(TensorRef self, IntList shape) {
     int64_t taken = 1;
     while (next >= 0 && (taken < chunk || shape[next] == 1)) {
       strides[next] = taken * step;
-      taken *= shape[next--];
+      taken = checked::mul(taken, shape[next--]);
     }
     if (taken != chunk) return std::nullopt;
     if (d > 0) chunk = 1, step = self.stride(d - 1);

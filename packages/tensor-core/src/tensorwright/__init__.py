@@ -123,6 +123,8 @@ if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
     from tensorwright._config import get_num_threads as get_num_threads
     from tensorwright._config import set_num_threads as set_num_threads
     from tensorwright._config import show_config as show_config
+    from tensorwright._control_flow import cond as cond
+    from tensorwright._control_flow import while_loop as while_loop
     from tensorwright._lobpcg import lobpcg as lobpcg
     from tensorwright._memory import empty_cache as empty_cache
     from tensorwright._memory import memory_stats as memory_stats
@@ -184,6 +186,8 @@ newaxis = None
 _LAZY = {
     "compile": "jit",
     "vmap": "func",
+    "cond": "_control_flow",
+    "while_loop": "_control_flow",
     "get_num_threads": "_config",
     "set_num_threads": "_config",
     "show_config": "_config",

@@ -291,7 +291,8 @@ def checkpoint(
     Args:
         function: of tensors and other values, with any result. Tensors inside of lists or dictionaries among its
             arguments are kept as they are, with their graph.
-        use_reentrant: False or None; the reentrant way of doing it does not exist here.
+        use_reentrant: without effect. PyTorch's reentrant way gives the same gradients where it works; this one also
+            works where no argument requires grad, for ``autograd.grad``, and for parts of the result.
         context_fn: gives two context managers, one for the forward run and one for each recomputation;
             :func:`create_selective_checkpoint_contexts` makes such that keep the results of some ops.
         determinism_check: "default" compares shapes, dtypes and devices of what both runs save; "none" only their
@@ -301,7 +302,6 @@ def checkpoint(
 
     Raises:
         CheckpointError: in the backward pass, if the recomputation saves other tensors than the forward run.
-        NotImplementedError: if ``use_reentrant`` is True.
         ValueError: for another ``determinism_check``.
 
     Example:
@@ -313,8 +313,6 @@ def checkpoint(
         >>> tuple(weight.grad.shape)
         (2, 2)
     """
-    if use_reentrant:
-        raise NotImplementedError("checkpoint: use_reentrant=True does not exist here; leave it away")
     if determinism_check not in _DETERMINISM_CHECKS:
         raise ValueError(
             f"checkpoint: determinism_check must be one of {', '.join(_DETERMINISM_CHECKS)}; got {determinism_check!r}"

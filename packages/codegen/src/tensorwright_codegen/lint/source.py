@@ -9,7 +9,7 @@ from dataclasses import dataclass
 _SKIPPED = re.compile(
     r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|^[ \t]*#[^\n]*', re.DOTALL | re.MULTILINE
 )
-_TOKEN = re.compile(r"[A-Za-z_]\w*|\.?\d[\w.']*|->|::|<<=|<<|\+\+|--|[-+*/%&|^=!<>]=|&&|\|\||\S")
+_TOKEN = re.compile(r"\"\"|[A-Za-z_]\w*|\.?\d[\w.']*|->|::|<<=|<<|\+\+|--|[-+*/%&|^=!<>]=|&&|\|\||\S")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
