@@ -177,64 +177,6 @@ class _FrexpResult(NamedTuple):
     mantissa: Tensor
     exponent: Tensor
 
-class _SgdMomentumStepResult(NamedTuple):
-    param: Tensor
-    buffer: Tensor
-
-class _AdamStepResult(NamedTuple):
-    param: Tensor
-    mean: Tensor
-    square: Tensor
-
-class _AmsgradStepResult(NamedTuple):
-    param: Tensor
-    mean: Tensor
-    square: Tensor
-    max_square: Tensor
-
-class _AdagradStepResult(NamedTuple):
-    param: Tensor
-    sum: Tensor
-
-class _AdadeltaStepResult(NamedTuple):
-    param: Tensor
-    square: Tensor
-    delta: Tensor
-
-class _AdamaxStepResult(NamedTuple):
-    param: Tensor
-    mean: Tensor
-    largest: Tensor
-
-class _NadamStepResult(NamedTuple):
-    param: Tensor
-    mean: Tensor
-    square: Tensor
-
-class _RadamStepResult(NamedTuple):
-    param: Tensor
-    mean: Tensor
-    square: Tensor
-
-class _RmspropStepResult(NamedTuple):
-    param: Tensor
-    square: Tensor
-
-class _RmspropFullStepResult(NamedTuple):
-    param: Tensor
-    square: Tensor
-    mean: Tensor
-    buffer: Tensor
-
-class _RpropStepResult(NamedTuple):
-    param: Tensor
-    previous: Tensor
-    size: Tensor
-
-class _AsgdStepResult(NamedTuple):
-    param: Tensor
-    mean: Tensor
-
 class _MaxDimResult(NamedTuple):
     values: Tensor
     indices: Tensor
@@ -1398,7 +1340,6 @@ class TensorOps:
     def ldexp_(self, other: Tensor) -> Self: ...
     def nextafter_(self, other: Tensor) -> Self: ...
     def float_power_(self, exponent: Tensor | Number) -> Self: ...
-    def sgd_step_(self, grad: Tensor, lr: Number, weight_decay: Number, sign: Number) -> Self: ...
     def add_(self, other: Tensor | Number, *, alpha: Number = ...) -> Self: ...
     def sub_(self, other: Tensor | Number, *, alpha: Number = ...) -> Self: ...
     def subtract_(self, other: Tensor | Number, *, alpha: Number = ...) -> Self: ...

@@ -6,16 +6,10 @@ from typing import Any, overload
 
 from tensorwright._C import DeviceLike, DtypeLike, Number, Op, Tensor
 from tensorwright._tensor_ops import (
-    _AdadeltaStepResult,
-    _AdagradStepResult,
-    _AdamaxStepResult,
-    _AdamStepResult,
     _AdaptiveMaxPool1dResult,
     _AdaptiveMaxPool2dResult,
     _AdaptiveMaxPool3dResult,
     _AminmaxResult,
-    _AmsgradStepResult,
-    _AsgdStepResult,
     _AttentionBackwardResult,
     _AttentionResult,
     _CummaxResult,
@@ -63,7 +57,6 @@ from tensorwright._tensor_ops import (
     _MedianDimResult,
     _MinDimResult,
     _ModeResult,
-    _NadamStepResult,
     _NanmedianDimResult,
     _NativeBatchNormBackwardResult,
     _NativeBatchNormResult,
@@ -77,19 +70,14 @@ from tensorwright._tensor_ops import (
     _NllLossForwardResult,
     _PcaLowrankResult,
     _QrResult,
-    _RadamStepResult,
     _RawLinalgLstsqResult,
     _RawLinalgSolveExResult,
     _RawUnique2Result,
     _RawUniqueConsecutiveResult,
-    _RmspropFullStepResult,
-    _RmspropStepResult,
     _RnnReluDataResult,
     _RnnReluResult,
     _RnnTanhDataResult,
     _RnnTanhResult,
-    _RpropStepResult,
-    _SgdMomentumStepResult,
     _SlogdetResult,
     _SortResult,
     _StdMeanDimResult,
@@ -2808,206 +2796,6 @@ def hash_tensor(
 def xor_rows(self: Tensor) -> Tensor:
     """Exclusive or of the elements of each row."""
 
-def sgd_step(self: Tensor, grad: Tensor, lr: Number, weight_decay: Number, sign: Number) -> Tensor:
-    """A step of gradient descent; `sign` is -1 to ascend."""
-
-def sgd_momentum_step(
-    self: Tensor,
-    grad: Tensor,
-    momentum_buffer: Tensor,
-    lr: Number,
-    momentum: Number,
-    dampening: Number,
-    weight_decay: Number,
-    nesterov: Number,
-    sign: Number,
-    *,
-    out: tuple[Tensor, Tensor] | None = ...,
-) -> _SgdMomentumStepResult:
-    """A step of gradient descent with momentum (Sutskever et al. 2013); `nesterov` is 1 to look ahead, else 0."""
-
-def adam_step(
-    self: Tensor,
-    grad: Tensor,
-    exp_avg: Tensor,
-    exp_avg_sq: Tensor,
-    sign: Number,
-    beta1: Number,
-    beta2: Number,
-    eps: Number,
-    step_size: Number,
-    root_scale: Number,
-    weight_decay: Number,
-    shrink: Number,
-    *,
-    out: tuple[Tensor, Tensor, Tensor] | None = ...,
-) -> _AdamStepResult:
-    """A step of Adam (Kingma and Ba 2015), or of AdamW (Loshchilov and Hutter 2019) through `shrink`.
-
-    `step_size` is lr / (1 - beta1^t) and `root_scale` is 1 / sqrt(1 - beta2^t): the corrections of the moments' bias.
-    """
-
-def amsgrad_step(
-    self: Tensor,
-    grad: Tensor,
-    exp_avg: Tensor,
-    exp_avg_sq: Tensor,
-    max_exp_avg_sq: Tensor,
-    sign: Number,
-    beta1: Number,
-    beta2: Number,
-    eps: Number,
-    step_size: Number,
-    root_scale: Number,
-    weight_decay: Number,
-    shrink: Number,
-    *,
-    out: tuple[Tensor, Tensor, Tensor, Tensor] | None = ...,
-) -> _AmsgradStepResult:
-    """A step of Adam that divides by the largest second moment so far (Reddi et al. 2018)."""
-
-def adagrad_step(
-    self: Tensor,
-    grad: Tensor,
-    state_sum: Tensor,
-    lr: Number,
-    eps: Number,
-    weight_decay: Number,
-    sign: Number,
-    *,
-    out: tuple[Tensor, Tensor] | None = ...,
-) -> _AdagradStepResult:
-    """A step of Adagrad (Duchi et al. 2011)."""
-
-def adadelta_step(
-    self: Tensor,
-    grad: Tensor,
-    square_avg: Tensor,
-    acc_delta: Tensor,
-    lr: Number,
-    rho: Number,
-    eps: Number,
-    weight_decay: Number,
-    sign: Number,
-    *,
-    out: tuple[Tensor, Tensor, Tensor] | None = ...,
-) -> _AdadeltaStepResult:
-    """A step of Adadelta (Zeiler 2012)."""
-
-def adamax_step(
-    self: Tensor,
-    grad: Tensor,
-    exp_avg: Tensor,
-    exp_inf: Tensor,
-    beta1: Number,
-    beta2: Number,
-    eps: Number,
-    step_size: Number,
-    weight_decay: Number,
-    sign: Number,
-    *,
-    out: tuple[Tensor, Tensor, Tensor] | None = ...,
-) -> _AdamaxStepResult:
-    """A step of Adamax (Kingma and Ba 2015); `step_size` is lr / (1 - beta1^t)."""
-
-def nadam_step(
-    self: Tensor,
-    grad: Tensor,
-    exp_avg: Tensor,
-    exp_avg_sq: Tensor,
-    beta1: Number,
-    beta2: Number,
-    eps: Number,
-    grad_scale: Number,
-    mean_scale: Number,
-    root_scale: Number,
-    weight_decay: Number,
-    shrink: Number,
-    sign: Number,
-    *,
-    out: tuple[Tensor, Tensor, Tensor] | None = ...,
-) -> _NadamStepResult:
-    """A step of NAdam (Dozat 2016); the scales hold the learning rate and what removes the moments' bias."""
-
-def radam_step(
-    self: Tensor,
-    grad: Tensor,
-    exp_avg: Tensor,
-    exp_avg_sq: Tensor,
-    beta1: Number,
-    beta2: Number,
-    eps: Number,
-    step_size: Number,
-    rectification: Number,
-    weight_decay: Number,
-    shrink: Number,
-    sign: Number,
-    *,
-    out: tuple[Tensor, Tensor, Tensor] | None = ...,
-) -> _RadamStepResult:
-    """A step of RAdam (Liu et al. 2020); a `rectification` of 0 leaves out the second moment."""
-
-def rmsprop_step(
-    self: Tensor,
-    grad: Tensor,
-    square_avg: Tensor,
-    lr: Number,
-    alpha: Number,
-    eps: Number,
-    weight_decay: Number,
-    sign: Number,
-    *,
-    out: tuple[Tensor, Tensor] | None = ...,
-) -> _RmspropStepResult:
-    """A step of RMSprop (Tieleman and Hinton 2012)."""
-
-def rmsprop_full_step(
-    self: Tensor,
-    grad: Tensor,
-    square_avg: Tensor,
-    grad_avg: Tensor,
-    momentum_buffer: Tensor,
-    lr: Number,
-    alpha: Number,
-    eps: Number,
-    weight_decay: Number,
-    momentum: Number,
-    centered: Number,
-    sign: Number,
-    *,
-    out: tuple[Tensor, Tensor, Tensor, Tensor] | None = ...,
-) -> _RmspropFullStepResult:
-    """A step of RMSprop with momentum, and, if `centered` is 1, with the variance instead of the mean square (Graves 2013)."""
-
-def rprop_step(
-    self: Tensor,
-    grad: Tensor,
-    prev: Tensor,
-    step_size: Tensor,
-    eta_minus: Number,
-    eta_plus: Number,
-    smallest: Number,
-    largest: Number,
-    sign: Number,
-    *,
-    out: tuple[Tensor, Tensor, Tensor] | None = ...,
-) -> _RpropStepResult:
-    """A step of Rprop (Riedmiller and Braun 1993)."""
-
-def asgd_step(
-    self: Tensor,
-    grad: Tensor,
-    ax: Tensor,
-    eta: Number,
-    shrink: Number,
-    mu: Number,
-    weight_decay: Number,
-    sign: Number,
-    *,
-    out: tuple[Tensor, Tensor] | None = ...,
-) -> _AsgdStepResult:
-    """A step of averaged gradient descent (Polyak and Juditsky 1992); the mean takes `mu` of the new parameter."""
-
 def argmax(
     self: Tensor, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ...
 ) -> Tensor:
@@ -5614,9 +5402,6 @@ def nextafter_(self: Tensor, other: Tensor) -> Tensor:
 
 def float_power_(self: Tensor | Number, exponent: Tensor | Number) -> Tensor:
     """In-place version of `float_power`."""
-
-def sgd_step_(self: Tensor, grad: Tensor, lr: Number, weight_decay: Number, sign: Number) -> Tensor:
-    """In-place version of `sgd_step`."""
 
 def add_(self: Tensor | Number, other: Tensor | Number, *, alpha: Number = ...) -> Tensor:
     """In-place version of `add`."""
