@@ -1,0 +1,45 @@
+"""The tables of expressions that packages/jit compiles."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from tensorwright_codegen.graph import expressions_output
+
+OPS = Path(__file__).parents[2] / "tensor-core" / "ops"
+ROW = re.compile(r'\{"(tw::[\w.]+)", (\d+), (\d+), (\d+), \{([\d, ]+)\}, (true|false)\}')
+
+
+@pytest.fixture(scope="module")
+def rows() -> dict[str, tuple[int, int, list[int], bool]]:
+    source = expressions_output(OPS).files["expressions.cpp"]
+    return {
+        name: (int(start), int(count), [int(r) for r in results.split(", ")], sums == "true")
+        for name, start, count, _, results, sums in ROW.findall(source)
+    }
+
+
+def test_ops_are_in_order(rows: dict[str, tuple[int, int, list[int], bool]]) -> None:
+    assert list(rows) == sorted(rows)
+    assert {"tw::add", "tw::exp", "tw::gelu_erf", "tw::where"} <= set(rows)
+
+
+def test_results_are_instructions(rows: dict[str, tuple[int, int, list[int], bool]]) -> None:
+    for start, count, results, _ in rows.values():
+        assert start >= 0
+        assert all(0 <= result < count for result in results)
+
+
+def test_reductions_say_whether_they_add_up(rows: dict[str, tuple[int, int, list[int], bool]]) -> None:
+    assert [rows[name][3] for name in ("tw::sum", "tw::squared_sum", "tw::amax", "tw::exp")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_what_needs_wider_lanes_is_left_out(rows: dict[str, tuple[int, int, list[int], bool]]) -> None:
+    assert not {"tw::lgamma", "tw::fmod", "tw::sin"} & set(rows)
