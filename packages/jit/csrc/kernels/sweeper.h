@@ -19,6 +19,9 @@ class TileKernel {
  private:
   friend class Sweeper;
 
+  static constexpr size_t kMostSums = 8;
+  static constexpr size_t kMostStreams = 48;  // of one piece of machine code
+
   // A full value in memory: an input, a result.
   struct Stream {
     int64_t item;

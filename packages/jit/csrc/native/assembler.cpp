@@ -8,8 +8,7 @@ void Assembler::word(int32_t value) {
   for (int k = 0; k < 4; ++k) byte(static_cast<uint32_t>(value) >> (8 * k) & 0xFF);
 }
 
-// ---- prefixes: registers' high bits are inverted
-// ------------------------------------------------------------------------
+// ---- prefixes: registers' high bits are inverted ------------------------------------------------------------------
 
 void Assembler::vex(VectorOp op, int reg, int vvvv, const Operand& rm, bool long_form) {
   const int base = rm.kind == Operand::kPool ? 0 : rm.reg;
@@ -98,8 +97,7 @@ void Assembler::jump_back_if_below(size_t to) {
 }
 void Assembler::finish() { byte(0xC5), byte(0xF8), byte(0x77); }
 
-// ---- the whole
-// --------------------------------------------------------------------------------------------------------
+// ---- the whole ----------------------------------------------------------------------------------------------------
 
 std::vector<uint8_t> Assembler::assemble(const std::vector<uint32_t>& pool) {
   const size_t each = wide() ? 4 : 32;

@@ -103,8 +103,7 @@ Lane LaneProgram::fma(Lane a, Lane b, Lane c) {
   return add(LaneOp::kFma, LaneType::kF32, signs, a, b, c);
 }
 
-// ---- primitives
-// -------------------------------------------------------------------------------------------------------
+// ---- primitives ---------------------------------------------------------------------------------------------------
 
 // A bit cast leaves a value in its register; that is why `over`, what the arguments are, is not read off the lanes.
 Lane LaneProgram::primitive(Operation op, LaneType type, LaneType over, const Lane* args) {
@@ -256,8 +255,7 @@ Lane LaneProgram::select(LaneType type, Lane m, Lane a, Lane b) {
   return add(LaneOp::kOr, type, 0, add(LaneOp::kAnd, type, 0, m, a), add(LaneOp::kAndNot, type, 0, m, b));
 }
 
-// ---- the whole
-// --------------------------------------------------------------------------------------------------------
+// ---- the whole ----------------------------------------------------------------------------------------------------
 
 void LaneProgram::sweep() {
   std::vector<bool> used(steps.size(), false);

@@ -1,0 +1,169 @@
+// The parts of a group that are machine code: which steps go together, and what they read and leave.
+#include <algorithm>
+#include <map>
+
+#include "sweeper.h"
+
+namespace tw::jit {
+
+void TileKernel::compile(const Sweep& sweep) {
+  Pieces& pieces = pieces_.emplace_back();
+  const auto can = [&](size_t i) { return group_.steps[sweep.steps[i].step].expression != nullptr; };
+  for (size_t begin = 0, end; begin < sweep.steps.size(); begin = end) {
+    for (end = begin + 1; end < sweep.steps.size() && can(end) == can(begin);) ++end;
+    // One step alone is what its block kernel does.
+    Piece piece{begin, end, {}, {}, {}, 0};
+    if (can(begin)) piece = compiled(sweep, begin, end);
+    if (end - begin == 1 && piece.sums.empty()) piece = {begin, end, {}, {}, {}, 0};
+    if (piece.code)
+      pieces.results.insert(pieces.results.end(), piece.registers.end() - static_cast<std::ptrdiff_t>(piece.results),
+                            piece.registers.end());
+    for (size_t i = begin; i < end && !piece.code; ++i)
+      pieces.results.insert(pieces.results.end(), sweep.steps[i].out.begin(), sweep.steps[i].out.end());
+    pieces.all.push_back(std::move(piece));
+  }
+  const std::vector<uint32_t> none, &done = pieces.all.empty() ? none : pieces.all.back().sums;
+  for (uint32_t f = 0; f < sweep.folds.size(); ++f)
+    if (std::find(done.begin(), done.end(), f) == done.end()) pieces.folds.push_back(f);
+}
+
+void TileKernel::compile_rows(const std::vector<uint32_t>& steps) {
+  std::vector<RowPiece>& pieces = row_pieces_.emplace_back();
+  const auto can = [&](uint32_t s) { return group_.steps[s].expression != nullptr; };
+  for (size_t begin = 0, end; begin < steps.size(); begin = end) {
+    for (end = begin + 1; end < steps.size() && can(steps[end]) == can(steps[begin]);) ++end;
+    const std::vector<uint32_t> part(steps.begin() + static_cast<std::ptrdiff_t>(begin),
+                                     steps.begin() + static_cast<std::ptrdiff_t>(end));
+    pieces.push_back(can(steps[begin]) ? compiled_rows(part) : RowPiece{part, {}, {}, {}});
+  }
+}
+
+TileKernel::RowPiece TileKernel::compiled_rows(const std::vector<uint32_t>& steps) const {
+  RowPiece piece{steps, {}, {}, {}};
+  LaneProgram program(native_code_scales());
+  std::map<ValueId, Lane> lanes;
+  const auto stream = [&](ValueId v, bool repeated) {
+    program.streams.push_back(group_.values[v].dtype == kBool ? LaneType::kMask : LaneType::kF32);
+    program.repeated.push_back(repeated);
+    piece.rows.push_back(row_index_[v]);
+    return static_cast<uint32_t>(piece.rows.size() - 1);
+  };
+  for (const uint32_t s : steps) {
+    const TileStep& step = group_.steps[s];
+    std::vector<Lane> operands;
+    for (const ValueId v : step.in) {
+      const TileValue& value = group_.values[v];
+      if (!lanes.count(v))
+        lanes[v] = value.kind == TileValue::kConstant ? program.number(value.dtype == kBool, value.constant.data())
+                                                      : program.input(stream(v, true));
+      operands.push_back(lanes[v]);
+    }
+    const std::vector<Lane> results = program.apply(*step.expression, operands);
+    if (results.size() != step.out.size()) return {steps, {}, {}, {}};
+    for (size_t k = 0; k < results.size(); ++k) lanes[step.out[k]] = results[k];
+  }
+  for (const uint32_t s : steps)
+    for (const ValueId v : group_.steps[s].out)
+      if (used_beyond(v, steps)) {
+        program.results.emplace_back(lanes[v], stream(v, false));
+        if (group_.values[v].dtype == kBool) piece.truths.push_back(row_index_[v]);
+      }
+  program.sweep();
+  if (program.streams.size() <= kMostStreams) piece.code = native_code(program);
+  return piece;
+}
+
+// Whether anything but these steps takes the value.
+bool TileKernel::used_beyond(ValueId value, const std::vector<uint32_t>& steps) const {
+  for (const TileOutput& output : group_.outputs)
+    if (output.value == value) return true;
+  for (uint32_t s = 0; s < group_.steps.size(); ++s) {
+    const std::vector<ValueId>& in = group_.steps[s].in;
+    if (std::find(in.begin(), in.end(), value) != in.end() && std::find(steps.begin(), steps.end(), s) == steps.end())
+      return true;
+  }
+  return false;
+}
+
+// Whether a register holds one value for all elements of a tile.
+bool TileKernel::repeats(const Sweep& sweep, Register r) const {
+  for (const Sweep::Splat& splat : sweep.splats)
+    if (splat.to == r) return true;
+  for (const Sweep::Load& load : sweep.loads)
+    if (load.to == r && load.from == Sweep::Load::kInput)
+      return streams_[stream_of_[load.index]].mode == Stream::kSplat;
+  return false;
+}
+
+TileKernel::Piece TileKernel::compiled(const Sweep& sweep, size_t begin, size_t end) const {
+  Piece piece{begin, end, {}, {}, {}, 0};
+  LaneProgram program(native_code_scales());
+  std::map<Register, Lane> lanes;
+  const auto stream = [&](Register r, tw_dtype dtype, bool repeated) {
+    program.streams.push_back(dtype == kBool ? LaneType::kMask : LaneType::kF32);
+    program.repeated.push_back(repeated);
+    piece.registers.push_back(r);
+    piece.items.push_back(repeated ? 0 : static_cast<uint8_t>(item_size(dtype)));
+    return static_cast<uint32_t>(piece.registers.size() - 1);
+  };
+  std::map<Register, tw_dtype> made;
+  for (size_t i = begin; i < end; ++i) {
+    const TileStep& step = group_.steps[sweep.steps[i].step];
+    std::vector<Lane> operands;
+    for (size_t k = 0; k < step.in.size(); ++k) {
+      const Register r = sweep.steps[i].in[k];
+      const TileValue& value = group_.values[step.in[k]];
+      if (!lanes.count(r))
+        lanes[r] = value.kind == TileValue::kConstant ? program.number(value.dtype == kBool, value.constant.data())
+                                                      : program.input(stream(r, value.dtype, repeats(sweep, r)));
+      operands.push_back(lanes[r]);
+    }
+    const std::vector<Lane> results = program.apply(*step.expression, operands);
+    if (results.size() != step.out.size()) return piece;
+    for (size_t k = 0; k < results.size(); ++k) {
+      lanes[sweep.steps[i].out[k]] = results[k];
+      made[sweep.steps[i].out[k]] = group_.values[step.out[k]].dtype;
+    }
+  }
+  for (uint32_t f = 0; f < sweep.folds.size() && program.can_sum() && end == sweep.steps.size(); ++f) {
+    const Sweep::Step& fold = sweep.folds[f];
+    const ExpressionEntry* summed = group_.steps[fold.step].summed;
+    if (!summed || piece.sums.size() == kMostSums ||
+        !std::all_of(fold.in.begin(), fold.in.end(), [&](Register r) { return made.count(r) != 0; }))
+      continue;
+    std::vector<Lane> operands;
+    for (const Register r : fold.in) operands.push_back(lanes[r]);
+    program.sums.emplace_back(program.apply(*summed, operands).at(0), 0);
+    piece.sums.push_back(f);
+  }
+  for (const auto& [r, dtype] : made) {
+    if (!used_after(sweep, r, end, piece.sums)) continue;
+    program.results.emplace_back(lanes[r], stream(r, dtype, false));
+    ++piece.results;
+  }
+  for (auto& sum : program.sums) {
+    sum.second = static_cast<uint32_t>(program.streams.size());
+    program.streams.push_back(LaneType::kF32), program.repeated.push_back(true);
+  }
+  if (!program.sums.empty()) program.streams.push_back(LaneType::kMask), program.repeated.push_back(true);
+  program.sweep();
+  if (program.streams.size() <= kMostStreams) piece.code = native_code(program);
+  if (!piece.code) piece.sums.clear();
+  return piece;
+}
+
+// Whether a later step, a fold or a store takes what the register holds.
+bool TileKernel::used_after(const Sweep& sweep, Register r, size_t end, const std::vector<uint32_t>& but) const {
+  const auto takes = [&](const Sweep::Step& step) {
+    return std::find(step.in.begin(), step.in.end(), r) != step.in.end();
+  };
+  return std::any_of(sweep.steps.begin() + static_cast<std::ptrdiff_t>(end), sweep.steps.end(), takes) ||
+         std::any_of(sweep.folds.begin(), sweep.folds.end(),
+                     [&](const Sweep::Step& fold) {
+                       const auto f = static_cast<uint32_t>(&fold - sweep.folds.data());
+                       return takes(fold) && std::find(but.begin(), but.end(), f) == but.end();
+                     }) ||
+         std::any_of(sweep.stores.begin(), sweep.stores.end(), [&](const Sweep::Store& s) { return s.from == r; });
+}
+
+}  // namespace tw::jit
