@@ -304,8 +304,9 @@ def divergences(make: Make) -> Iterator[Case]:
     yield from all_reductions(make(3, 4), make(3, 4, low=0.1))
     yield from all_reductions(make(3, 4), make(3, 4), log_target=True)
     yield case(make(3, 4), make(3, 4, low=0.1), reduction="batchmean")
-    yield case(make(3, 4), make(4, low=0.1))
+    yield case(make(3, 4), make(1, 4, low=0.1))
     yield case(make(), make(low=0.1), reduction="batchmean")
+    yield refused(make(3, 4), make(4, low=0.1), error=ValueError, match="different numbers of dimensions")
 
 
 row("nn.functional.kl_div", dtypes=ANY_FLOAT, reference=divergence)(divergences)

@@ -170,23 +170,26 @@ class Describer {
       const auto value = operand(asked.instruction->args[0], *over);
       return value && settle(asked, 0, *value, *over);
     }
-    const tw_block_kernel& kernel = *asked.kernel;
+    return asked.kernel && step(asked, *asked.kernel, *over);
+  }
+
+  bool step(const Asked& asked, const tw_block_kernel& kernel, Known::Kind over) {
     std::vector<ValueId> operands;
     for (uint32_t k = 0; k < kernel.noperands; ++k) {
       std::optional<ValueId> value;
       if (kernel.argument[k] < 0) {
         value = builder_.constant(kernel.operand[k], kernel.constant[k]);
       } else {
-        value = operand(asked.instruction->args[static_cast<size_t>(kernel.argument[k])], *over);
+        value = operand(asked.instruction->args[static_cast<size_t>(kernel.argument[k])], over);
         if (value) value = builder_.converted(*value, kernel.operand[k]);
       }
       if (!value) return false;
       operands.push_back(*value);
     }
     const std::vector<ValueId> results =
-        builder_.step(registry_op(asked.instruction->op).name, kernel, operands, *over != Known::kFull);
+        builder_.step(registry_op(asked.instruction->op).name, kernel, operands, over != Known::kFull);
     for (uint32_t r = 0; r < kernel.nresults; ++r)
-      if (!settle(asked, r, results[r], kernel.fold ? folded(asked) : *over)) return false;
+      if (!settle(asked, r, results[r], kernel.fold ? folded(asked) : over)) return false;
     return true;
   }
 

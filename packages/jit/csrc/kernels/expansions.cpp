@@ -21,7 +21,8 @@ struct Exponentials {
 };
 
 std::optional<Exponentials> exponentials(TileBuilder& build, const ExpansionCall& call) {
-  const auto x = build.converted(*call.values[0], computed_in(call.dtypes[0]));
+  const std::optional<ValueId> input = call.values[0];
+  const auto x = input ? build.converted(*input, computed_in(call.dtypes[0])) : std::nullopt;
   if (!x) return std::nullopt;
   const ValueId shifted = build.call("tw::sub", {*x, build.call("tw::amax", {*x})});
   const ValueId values = build.call("tw::exp", {shifted});
@@ -51,9 +52,10 @@ uint64_t last_dims(const tw_value* args, uint32_t) {
 }
 
 std::vector<ValueId> layer_norm(TileBuilder& build, const ExpansionCall& call) {
-  if (call.nargs < 5 || call.dtypes.size() != 3) return {};
-  const tw_dtype dtype = computed_in(build[*call.values[0]].dtype);
-  const auto x = build.converted(*call.values[0], dtype);
+  const std::optional<ValueId> input = call.values[0];
+  if (call.nargs < 5 || call.dtypes.size() != 3 || !input) return {};
+  const tw_dtype dtype = computed_in(build[*input].dtype);
+  const auto x = build.converted(*input, dtype);
   const auto n = static_cast<double>(call.length);
   if (!x) return {};
   const ValueId mean = build.call("tw::div", {build.call("tw::sum", {*x}), n});
@@ -63,8 +65,9 @@ std::vector<ValueId> layer_norm(TileBuilder& build, const ExpansionCall& call) {
   const ValueId rstd = build.call("tw::reciprocal", {build.call("tw::sqrt", {variance})});
   ValueId y = build.call("tw::mul", {centred, rstd});
   for (const size_t k : {2, 3}) {  // weight, bias
-    if (!call.values[k]) continue;
-    const auto operand = build.converted(*call.values[k], dtype);
+    const std::optional<ValueId> given = call.values[k];
+    if (!given) continue;
+    const auto operand = build.converted(*given, dtype);
     if (!operand) return {};
     y = build.call(k == 2 ? "tw::mul" : "tw::add", {y, *operand});
   }

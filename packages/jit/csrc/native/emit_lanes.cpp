@@ -347,8 +347,8 @@ class Emitter {
       mask_logic(i, s);
     } else if (const auto two = two_operands(s.op)) {
       binary(i, s, *two);
-    } else {
-      unary(i, s, *one_operand(s.op));
+    } else if (const auto one = one_operand(s.op)) {
+      unary(i, s, *one);
     }
     locked_.clear();
     if (uses_[i].empty()) drop(i);

@@ -56,13 +56,14 @@ bool native_code_scales() { return width() == VectorWidth::kAvx512; }
 std::shared_ptr<const NativeCode> native_code(const LaneProgram& program) {
   static std::mutex mutex;
   static auto* known = new std::map<std::string, std::weak_ptr<const NativeCode>>();
-  if (!width()) return nullptr;
+  const auto lanes = width();
+  if (!lanes) return nullptr;
   const std::string key = program.key();
   const std::lock_guard<std::mutex> lock(mutex);
   if (auto code = (*known)[key].lock()) return code;
-  const std::vector<uint8_t> bytes = assemble_lanes(program, *width());
+  const std::vector<uint8_t> bytes = assemble_lanes(program, *lanes);
   if (bytes.empty()) return nullptr;
-  auto code = std::make_shared<const NativeCode>(bytes, Assembler(*width()).lanes());
+  auto code = std::make_shared<const NativeCode>(bytes, Assembler(*lanes).lanes());
   if (!code->valid()) return nullptr;
   (*known)[key] = code;
   return code;

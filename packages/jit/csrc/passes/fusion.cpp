@@ -20,8 +20,9 @@ struct Group {
   // What reductions give, with the folded dimensions as 1 and without them.
   Shape reduced(Dim one, bool keepdim) const {
     Shape shape;
+    const uint64_t bits = dims.value_or(0);
     for (size_t d = 0; d < full.size(); ++d) {
-      const bool folded = *dims >> d & 1;
+      const bool folded = bits >> d & 1;
       if (!folded || keepdim) shape.push_back(folded ? one : full[d]);
     }
     return shape;
