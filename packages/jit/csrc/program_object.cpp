@@ -2,6 +2,7 @@
 
 #include <unordered_map>
 
+#include "ir/registry.h"
 #include "ir/text.h"
 #include "ir/values.h"
 #include "ir/verify.h"
@@ -236,6 +237,23 @@ void attributes(MethodCall& call) {
   for (const auto& entry : call.program.attributes) give(items++, entry.first);
 }
 
+// The ops that the functions call, each once: (name, revision).
+void called_ops(MethodCall& call) {
+  Editor edit(call.program);
+  std::map<std::string, int64_t> revisions;
+  edit.each_node([&](NodeId node) {
+    if (const RegistryOp* op = registry_op(call.module.op_of(node))) revisions[op->name] = op->revision;
+  });
+  check(g_host->list_new(TW_VALUES, static_cast<uint32_t>(revisions.size()), call.result));
+  auto* items = static_cast<tw_value*>(call.result->u.p);
+  for (const auto& [name, revision] : revisions) {
+    check(g_host->list_new(TW_VALUES, 2, items));
+    auto* parts = static_cast<tw_value*>(items++->u.p);
+    give(&parts[0], name);
+    parts[1] = to_value(revision);
+  }
+}
+
 void signature(MethodCall& call) { give(call.result, call.program.signature); }
 void print_text(MethodCall& call) {
   give(call.result, call.given(0) ? print(call.module, call.function(0)) : print(call.module));
@@ -383,6 +401,7 @@ const std::unordered_map<std::string_view, Method>& methods() {
       {"alive", node_alive},
       {"next", next},
       {"previous", previous},
+      {"called_ops", called_ops},
       {"signature", signature},
       {"last", last},
       {"set_type", set_type},

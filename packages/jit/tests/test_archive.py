@@ -117,11 +117,21 @@ def entry(**changes: object) -> bytes:
     return safetensors({"constant.0": {"dtype": "F32", "shape": [3], "data_offsets": [0, 12], **changes}}, bytes(12))
 
 
+def test_the_manifest_names_the_ops(archive: Path) -> None:
+    with zipfile.ZipFile(archive) as file:
+        manifest = json.loads(file.read("MANIFEST.json"))
+    assert manifest["ops"] == [["tw::mul", 0]]
+
+
 DAMAGE: dict[str, tuple[dict[str, bytes | None], str]] = {
     "no manifest": ({"MANIFEST": None}, "MANIFEST.json' is missing"),
     "no graph": ({"program": None}, "program.twir' is missing"),
     "newer format": ({"MANIFEST": b'{"format": 2}'}, "a newer tensorwright-jit"),
     "feature": ({"MANIFEST": b'{"format": 1, "requires": ["magic"]}'}, "feature 'magic'"),
+    "newer op": ({"MANIFEST": b'{"format": 1, "ops": [["tw::mul", 99]]}'}, "calls revision 99 of tw::mul, of which"),
+    "absent op": ({"MANIFEST": b'{"format": 1, "ops": [["x::y", 1]]}'}, "calls x::y, which no installed distribution"),
+    "ops no pairs": ({"MANIFEST": b'{"format": 1, "ops": [["x::y"]]}'}, "is a name and a number"),
+    "ops no list": ({"MANIFEST": b'{"format": 1, "ops": 3}'}, "expected an array"),
     "no JSON": ({"MANIFEST": b"{"}, "archive manifest: expected a name"),
     "deep JSON": ({"MANIFEST": b"[" * 100000}, "64 levels"),
     "twice": ({"MANIFEST": b'{"format": 1, "format": 1}'}, "occurs twice"),

@@ -1,5 +1,6 @@
 #include "archive.h"
 
+#include "../ir/registry.h"
 #include "../ir/text.h"
 #include "../ir/verify.h"
 #include "json.h"
@@ -23,6 +24,24 @@ std::string_view checked(const std::map<std::string, ZipEntry>& entries, const s
   return found.bytes;
 }
 
+// What an older core does not know of its ops is said here, and not by a call that fails.
+void check_ops(const Json& manifest) {
+  const Json* ops = manifest.find("ops");
+  if (!ops) return;
+  for (const Json& entry : ops->items()) {
+    if (entry.items().size() != 2)
+      throw Error(TW_E_VALUE, "archive manifest: an entry of `ops` is a name and a number");
+    const std::string name = entry.items()[0].string();
+    const int64_t revision = entry.items()[1].integer();
+    const RegistryOp* op = registry_op(name);
+    if (!op) throw Error(TW_E_VALUE, "archive: it calls " + name + ", which no installed distribution brings");
+    if (revision > op->revision)
+      throw Error(TW_E_VALUE, "archive: it calls revision " + std::to_string(revision) + " of " + name +
+                                  ", of which revision " + std::to_string(op->revision) +
+                                  " is installed; a newer distribution of that op may read it");
+  }
+}
+
 void check_manifest(std::string_view text) {
   const Json manifest = Json::parse(text, "archive manifest");
   const int64_t format = manifest["format"].integer();
@@ -33,6 +52,7 @@ void check_manifest(std::string_view text) {
     for (const Json& feature : needed->items())
       throw Error(TW_E_VALUE,
                   "archive: it needs the feature '" + feature.string() + "', which this reader does not know");
+  check_ops(manifest);
 }
 
 ProgramRef read_entries(const std::shared_ptr<MappedFile>& file) {

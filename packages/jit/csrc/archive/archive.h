@@ -1,6 +1,7 @@
 // Archives of programs (`.twa`): a zip file, stored, whose entries begin at multiples of 64 bytes.
 //
-//   MANIFEST.json             {"format": 1, "producer": "...", "requires": [features that a reader must know]}
+//   MANIFEST.json             {"format": 1, "producer": "...", "requires": [features that a reader must know],
+//                              "ops": [[name, revision] of each op that it calls]}
 //   graphs/program.twir       the functions in text form
 //   weights/weights.safetensors  the attributes, used where they lie in the file
 //   signature.json            names of inputs and outputs, and how Python nests them

@@ -32,7 +32,8 @@ const RegistryOp* describe(const tw_op* op) {
                         tag("random"),
                         tag("dynamic"),
                         tag("pointwise"),
-                        tag("reduction")};
+                        tag("reduction"),
+                        info.revision};
 }
 
 // Under the lock.

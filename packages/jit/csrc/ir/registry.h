@@ -19,6 +19,7 @@ struct RegistryOp {
   bool random;     // draws from the default generator
   bool dynamic;    // shapes of its results depend on values
   bool pointwise, reduction;
+  uint32_t revision;  // rises when the op takes more than before
 
   int argument(std::string_view wanted) const;  // its position, or -1
 };

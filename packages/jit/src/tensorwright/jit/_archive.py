@@ -102,7 +102,8 @@ def write(
     text = program.text()
     if "py." in text and any(op in text for op in ("py.call ", "py.method ", "py.module ")):
         program.verify("functional")  # names the node that calls Python
-    manifest = {"format": FORMAT, "producer": "tensorwright-jit", "requires": []}
+    ops = [list(op) for op in program.native("called_ops")]
+    manifest = {"format": FORMAT, "producer": "tensorwright-jit", "requires": [], "ops": ops}
     signature = {"inputs": to_json(inputs), "output": to_json(output), **more}
     with replacing(Path(path)) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
         for name, content in (
