@@ -61,9 +61,10 @@ class Planner {
 
   static bool expect(Editor& edit, NodeId node, std::vector<Arena::Input>& inputs) {
     const auto sizes = edit.sizes(node);
-    const Type& type = edit.type(node);
-    if (sizes && type.dtype) inputs.push_back({*type.dtype, *sizes});
-    return sizes && type.dtype;
+    const auto dtype = edit.type(node).dtype;
+    if (!sizes || !dtype) return false;
+    inputs.push_back({*dtype, *sizes});
+    return true;
   }
 
   // Ops that take memory for their result: those that say beforehand of which shape it is.
@@ -71,24 +72,28 @@ class Planner {
     if (module_.op_of(node) == "fusion") return plan_parts(edit, node, place.offset, planned);
     const OpFacts* facts = edit.facts(node);
     if (!facts || facts->op->nrets != 1 || facts->op->composite || facts->op->view || facts->op->dynamic) return;
-    if (!edit.writes(node) && edit.sizes(node))
-      planned.push_back({places_.at(node).index, place.offset, *edit.type(node).dtype, *edit.sizes(node)});
+    if (!edit.writes(node)) plan_value(edit, node, place.offset, planned);
+  }
+
+  void plan_value(Editor& edit, NodeId node, int64_t offset, std::vector<Arena::Planned>& planned) {
+    const auto sizes = edit.sizes(node);
+    const auto dtype = edit.type(node).dtype;
+    if (sizes && dtype) planned.push_back({places_.at(node).index, offset, *dtype, *sizes});
   }
 
   void plan_parts(Editor& edit, NodeId node, int64_t offset, std::vector<Arena::Planned>& planned) {
     std::vector<int64_t> offsets;
     for (const TypeId id : edit.type(node).items) {
       const Type& type = module_.types[id];
-      int64_t bytes = item_size(*type.dtype);
-      for (const Dim dim : *type.shape) bytes *= *module_.dims.value(dim);
+      int64_t bytes = item_size(type.dtype.value_or(kBool));
+      for (const Dim dim : type.shape.value_or(std::vector<Dim>())) bytes *= module_.dims.value(dim).value_or(0);
       offsets.push_back(offset);
       offset += (bytes + kMemoryAlignment - 1) / kMemoryAlignment * kMemoryAlignment;
     }
     for (const NodeId user : module_[node].users) {
       const auto k = edit.integer(module_.args(user)[1]);
-      if (k && *k < static_cast<int64_t>(offsets.size()) && edit.sizes(user) && edit.type(user).dtype)
-        planned.push_back(
-            {places_.at(user).index, offsets[static_cast<size_t>(*k)], *edit.type(user).dtype, *edit.sizes(user)});
+      if (k && *k < static_cast<int64_t>(offsets.size()))
+        plan_value(edit, user, offsets[static_cast<size_t>(*k)], planned);
     }
   }
 
