@@ -71,8 +71,8 @@ class Planner {
     if (edit_.type(node).kind != TypeKind::kTensor) return true;
     const auto like = aliasing_.known(node) ? aliasing_.like(node) : std::nullopt;
     const auto sizes = edit_.sizes(node);
-    return like && sizes && like->is_contiguous() && like->shape().vec() == *sizes && edit_.type(node).dtype &&
-           like->dtype() == *edit_.type(node).dtype;
+    const auto dtype = edit_.type(node).dtype;
+    return like && sizes && dtype && like->is_contiguous() && like->shape().vec() == *sizes && like->dtype() == *dtype;
   }
 
   bool makes_memory(NodeId node) {
