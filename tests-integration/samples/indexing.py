@@ -28,6 +28,7 @@ def gather(make: Make) -> Iterator[Case]:
     yield case(x, -1, make.integers(2, 6, high=4))
     yield case(make(), 0, make.integers(high=1))
     yield case(x, 1, make.integers(3, 0))
+    yield case(x, 0, make.integers(2, 0))
     yield refused(x, 1, make.integers(3), error=ValueError, match="dimensions")
     yield refused(x, 1, make.integers(3, 2, low=4, high=6), error=IndexError, match="dimension 1 of size 4")
 
@@ -69,6 +70,7 @@ def scatter(make: Make) -> Iterator[Case]:
     yield case(x, 0, index[:, :2], make(3, 4))
     yield case(x, 1, np.asarray([[3, 1], [0, 2]]), make(2, 2))
     yield case(x, -2, index, 1)
+    yield case(x, 0, make.integers(2, 0), make(2, 0))
     if not make.is_float or make.dtype in FLOAT:
         yield case(x, 0, index, make(2, 4), reduce="add")
     yield case(x, 0, index, 2, reduce="multiply")
@@ -82,6 +84,7 @@ def scatter_add(make: Make) -> Iterator[Case]:
     yield case(x, 0, make.integers(2, 4, high=3), make(2, 4))
     yield case(x, 1, make.integers(3, 6, high=4), make(3, 7))
     yield case(make(2), 0, make.integers(0), make(0))
+    yield case(x, 0, make.integers(2, 0), make(2, 0))
     yield refused(x, 0, make.integers(2, 4), make(2, 4, 1), error=ValueError, match="dimensions")
 
 

@@ -137,6 +137,7 @@ def solve_cases(make: Make) -> Iterator[Case]:
     yield case(regular(make, 3, 3), make(2, 3), left=False)
     yield case(make(0, 0), make(0, 2))
     yield case(regular(make, 2, 2), make(2, 0))
+    yield case(regular(make, 2, 2), make(1, 2, 0))
     yield refused(make(3, 2), make(3, 2), error=ValueError, match="square")
     yield refused(make(3, 3), make(2, 2), error=ValueError, match="sizes")
 

@@ -72,9 +72,9 @@ void for_each_line(const Lines& lines, F&& f) {
 // lines, k ascending; within a block f takes the columns side by side, as they lie in memory.
 template <class F>
 void for_each_row(const Lines& lines, F&& f) {
+  if (lines.length == 0 || lines.count == 0) return;
   constexpr int64_t kWidest = 1024;
   const int64_t columns = lines.columns(), width = std::min(columns, kWidest), blocks = (columns + width - 1) / width;
-  if (lines.length == 0 || lines.count == 0) return;
   parallel_for(0, lines.count / columns * blocks, grain_for(lines.length * width), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t line = i / blocks * columns + i % blocks * width, n = std::min(width, columns - i % blocks * width);

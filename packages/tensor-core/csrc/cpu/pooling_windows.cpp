@@ -56,7 +56,7 @@ WindowPlan plan_of(IntList input, IntList output, size_t dims, F&& axis) {
   for (int64_t size : output) is_empty = is_empty || size == 0;
   for (size_t d = 0; d < dims; ++d) {
     WindowAxis& a = *axes[3 - dims + d];
-    a = is_empty ? WindowAxis{input[first + d], output[first + d], {}, std::nullopt}
+    a = is_empty ? WindowAxis{input[first + d], 0, {}, std::nullopt}  // nothing to go through, also where one is huge
                  : axis(input[first + d], output[first + d], d);
   }
   return plan;
