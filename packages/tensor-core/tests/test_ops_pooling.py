@@ -166,7 +166,7 @@ def test_steps_that_are_never_made_may_be_any() -> None:
     assert tw.max_pool1d(x, 7, most).tolist() == [[[9]]]
     assert tw.avg_pool1d(x, 7, most).tolist() == [[[4]]]
     image = x.unsqueeze(0)
-    assert tw.nn.functional.unfold(image, (1, 1), dilation=most, stride=3).tolist() == [[[6, 1, 2]]]
+    assert tw.ops.im2col(image, (1, 1), most, 0, 3).tolist() == [[[6, 1, 2]]]
     assert tw.conv2d(image, tw.ones(1, 1, 1, 7), None, most, 0, 1).tolist() == [[[[28]]]]
     assert tw.conv2d(image, tw.ones(1, 1, 1, 1), None, 1, 0, most).tolist() == image.tolist()
     assert x.unfold(2, 7, most).shape == (1, 1, 1, 7)

@@ -7,6 +7,7 @@ runs for the first time, and compared before each later call.
 from __future__ import annotations
 
 import builtins
+import gc
 import random
 import sys
 import time
@@ -184,12 +185,15 @@ class Environment:
         """Run the function and note what it reads."""
         if getattr(function, "__closure__", None):
             self.guards.append(ClosureGuard(function))
-        before = sys.getprofile()
+        before, collects = sys.getprofile(), gc.isenabled()
+        gc.disable()  # what callbacks and finalizers of the collector do is not the function's
         sys.setprofile(self._event)
         try:
             return function(*args, **kwargs)
         finally:
             sys.setprofile(before)
+            if collects:
+                gc.enable()
             self._seen.clear()
 
     def seal(self) -> None:
