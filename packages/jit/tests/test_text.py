@@ -142,3 +142,11 @@ def test_constants_keep_their_bits() -> None:
     assert math.isnan(not_a_number)
     assert largest == 2**64 - 1
     assert tenth == 0.1
+
+
+def test_sizes_read_back_whatever_was_made_first() -> None:
+    sizes = "z*y + b*a - 3*(c % (y + a)), max(z + a, b), (y*x + a) // 2"
+    text = f"func @f(%x: tensor<float32, [{sizes}]>) {{\n  return(%x)\n}}\n"
+    printed = tw.jit.parse(text).text()
+    assert tw.jit.parse(printed).text() == printed
+    assert "[-3*(c % (a + y)) + a*b + y*z, max(a + z, b)" in printed

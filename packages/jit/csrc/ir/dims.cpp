@@ -235,40 +235,38 @@ std::string Dims::atom_text(const Atom& item) const {
       return "(" + operand(item.left) + " // " + operand(item.right) + ")";
     case DimOp::kMod:
       return "(" + operand(item.left) + " % " + operand(item.right) + ")";
-    case DimOp::kMin:
-      return "min(" + text(item.left) + ", " + text(item.right) + ")";
     default:
-      return "max(" + text(item.left) + ", " + text(item.right) + ")";
+      const std::string left = text(item.left), right = text(item.right);
+      return (item.op == DimOp::kMin ? "min(" : "max(") + std::min(left, right) + ", " + std::max(left, right) + ")";
   }
 }
 
-// Without the sign of the coefficient.
-std::string Dims::term_text(const Monomial& factors, int64_t coefficient) const {
+// Parts stand in the order of their text: that of their numbers depends on what was made first.
+std::string Dims::factors_text(const Monomial& factors) const {
+  std::vector<std::string> parts;
+  for (const Factor& factor : factors)
+    parts.push_back(atom_text(atoms_[factor.atom]) + (factor.power > 1 ? "**" + std::to_string(factor.power) : ""));
+  std::sort(parts.begin(), parts.end());
   std::string written;
-  const std::string number = std::to_string(coefficient);
-  const std::string size = number[0] == '-' ? number.substr(1) : number;
-  if (factors.empty() || size != "1") written = size;
-  for (const Factor& factor : factors) {
-    if (!written.empty()) written += '*';
-    written += atom_text(atoms_[factor.atom]);
-    if (factor.power > 1) written += "**" + std::to_string(factor.power);
-  }
+  for (const std::string& part : parts) written += (written.empty() ? "" : "*") + part;
   return written;
 }
 
 std::string Dims::text(Dim a) const {
+  std::map<std::string, int64_t> terms;
+  for (const auto& [factors, coefficient] : polynomials_[a]) terms[factors_text(factors)] = coefficient;
   std::string written;
-  const Polynomial& terms = polynomials_[a];
-  const auto append = [&](const Monomial& factors, int64_t coefficient) {
+  const auto append = [&](const std::string& factors, int64_t coefficient) {
     if (written.empty())
       written = coefficient < 0 ? "-" : "";
     else
       written += coefficient < 0 ? " - " : " + ";
-    written += term_text(factors, coefficient);
+    const std::string number = std::to_string(coefficient), size = number[0] == '-' ? number.substr(1) : number;
+    written += factors.empty() ? size : size == "1" ? factors : size + "*" + factors;
   };
   for (const auto& [factors, coefficient] : terms)
     if (!factors.empty()) append(factors, coefficient);
-  if (const auto constant = terms.find({}); constant != terms.end()) append(constant->first, constant->second);
+  if (const auto constant = terms.find(""); constant != terms.end()) append("", constant->second);
   return written.empty() ? "0" : written;
 }
 

@@ -98,7 +98,7 @@ class Dims {
   Dim intern(Polynomial polynomial) const;
   Dim atom(DimOp op, Dim left, Dim right);
   Dim of_atom(AtomId atom) const;
-  std::string term_text(const Monomial& factors, int64_t coefficient) const;
+  std::string factors_text(const Monomial& factors) const;
   std::string atom_text(const Atom& atom) const;
   void collect(Dim a, std::map<Dim, bool>& found) const;
   Dim combine(DimOp op, Dim left, Dim right);
