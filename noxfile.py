@@ -305,7 +305,7 @@ def typecheck(session: nox.Session) -> None:
     """Check all types with mypy --strict; with pyright what users are told, and how much of it is known."""
     session.install(*group(WORKSPACE, "typecheck"), *others(runtime("codegen")))
     session.run("python", "-m", "tensorwright_codegen", "stubs", "--check", env=CODEGEN)
-    tree = Path(session.create_tmp()) / "tree"
+    tree = Path(session.create_tmp()).resolve() / "tree"  # pyright runs in another folder
     merge_sources(tree)
     (tree / "tour.py").write_text(tour())
     environment = {"MYPYPATH": str(tree)}
