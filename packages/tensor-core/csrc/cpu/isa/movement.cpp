@@ -53,13 +53,7 @@ TW_INLINE U32 widened(const uint16_t* from) {
   std::memcpy(&bits, from, sizeof bits);
   return __builtin_convertvector(bits, U32);
 }
-TW_INLINE void store_narrowed(uint16_t* to, U32 bits) {
-  const Narrow narrow = __builtin_convertvector(bits, Narrow);
-  std::memcpy(to, &narrow, sizeof narrow);
-}
-TW_INLINE U32 choose(U32 mask, U32 yes, U32 no) { return (mask & yes) | (~mask & no); }
 TW_INLINE F32 as_float(U32 bits) { return reinterpret_cast<F32>(bits); }
-TW_INLINE U32 bits_of(F32 value) { return reinterpret_cast<U32>(value); }
 
 // The result is the upper half of each lane.
 TW_INLINE U32 rounded_to_bfloat(U32 u) {
@@ -106,6 +100,13 @@ TW_INLINE void store_half(uint16_t* to, U32 bits) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_cvtps_ph((__m256)bits, _MM_FROUND_TO_NEAREST_INT));
 }
 #else
+TW_INLINE void store_narrowed(uint16_t* to, U32 bits) {
+  const Narrow narrow = __builtin_convertvector(bits, Narrow);
+  std::memcpy(to, &narrow, sizeof narrow);
+}
+TW_INLINE U32 choose(U32 mask, U32 yes, U32 no) { return (mask & yes) | (~mask & no); }
+TW_INLINE U32 bits_of(F32 value) { return reinterpret_cast<U32>(value); }
+
 TW_INLINE U32 half_to_float_bits(U32 h) {
   const U32 sign = (h & 0x8000u) << 16, rest = h & 0x7FFFu;
   const U32 finite = bits_of(as_float(rest << 13) * 0x1p112f);  // the multiplication normalises subnormals
