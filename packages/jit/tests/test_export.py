@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import warnings
 from collections.abc import Callable
@@ -130,6 +131,23 @@ def test_a_branch_on_a_size_is_named_with_its_line() -> None:
     ):
         tw.export(branching, (tw.ones(3),), dynamic_shapes=({0: B},))
     assert tw.export(branching, (tw.ones(3),), dynamic_shapes=({0: Dim("B", max=7)},))(tw.ones(7))[0] == 2
+
+
+def test_a_range_ends_above_a_branch_below_the_example() -> None:
+    def function(x: tw.Tensor) -> tw.Tensor:
+        return x * 2 if x.shape[0] > 5 else x + 1
+
+    exported = tw.export(function, (tw.ones(10),), dynamic_shapes=({0: B},))
+    assert exported.range_constraints == {"B": (6, None)}
+    with pytest.raises(ValueError, match="B from 6 on"):
+        exported(tw.ones(5))
+
+
+def test_sizes_of_anybody_do_not_overflow() -> None:
+    text = "dim n from 0\nfunc @forward(%x: tensor<float32, [{}]>) {{\n  return(%x)\n}}\n"
+    for size in ("n - 9223372036854775807", "-9223372036854775807*n + 1", "n*n"):
+        with contextlib.suppress(ValueError):
+            tw.jit.parse(text.format(size)).native("run_checked", "forward", [tw.ones(3)])
 
 
 def test_a_range_over_a_branch_far_away_is_refused() -> None:

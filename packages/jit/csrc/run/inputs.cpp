@@ -48,18 +48,26 @@ class Checker {
     return std::to_string(wanted) + " (" + module_.dims.text(expected) + ")";
   }
 
-  // A size that is a * symbol + b says what the symbol is.
+  // A size that is a * symbol + b says what the symbol is. Other expressions of one symbol say nothing here.
   void solve(Dim symbol, Dim expected, int64_t got, int d) {
-    const int64_t b = module_.dims.evaluate(expected, {{symbol, 0}}),
-                  a = module_.dims.evaluate(expected, {{symbol, 1}}) - b;
-    if (a == 0 || (got - b) % a != 0) wrong_size(d, module_.dims.text(expected), got);
-    const int64_t value = (got - b) / a;
+    const int64_t b = module_.dims.evaluate(expected, {{symbol, 0}});
+    const int64_t a = difference(module_.dims.evaluate(expected, {{symbol, 1}}), b), rest = difference(got, b);
+    if (a == 0 || a == -1 || rest % a != 0) wrong_size(d, module_.dims.text(expected), got);
+    const int64_t value = rest / a;
+    if (module_.dims.evaluate(expected, {{symbol, value}}) != got) return;
     const auto range = module_.dims.ranges().find(symbol);
     if (range != module_.dims.ranges().end() &&
         (value < range->second.low || (range->second.high && value > *range->second.high)))
       wrong_size(
           d, module_.dims.text(expected) + " with " + module_.dims.text(symbol) + " " + range_text(range->second), got);
     known_[symbol] = value;
+  }
+
+  // The graph may be anybody's: its numbers are.
+  static int64_t difference(int64_t x, int64_t y) {
+    int64_t result;
+    if (__builtin_sub_overflow(x, y, &result)) throw Error(TW_E_VALUE, "a size leaves the range of int64");
+    return result;
   }
 
   static std::string range_text(const DimRange& range) {

@@ -186,7 +186,7 @@ def failure(capture: Capture, probes: list[Sizes]) -> str | None:
     """Why there is no one graph for these sizes; nothing if there is one."""
     try:
         capture.graph(probes)
-    except Exception as error:
+    except Exception as error:  # the function's own refusals too
         return describe(error)
     return None
 
@@ -211,7 +211,7 @@ def _attempt(call: Callable[[], Any]) -> tuple[list[Any], str | None]:
     """The leaves of what a call gives, or what it refuses with."""
     try:
         return flatten(call())[0], None
-    except Exception as error:
+    except Exception as error:  # whatever the function raises is what is compared
         return [], describe(error)
 
 

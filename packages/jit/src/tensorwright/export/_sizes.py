@@ -10,7 +10,7 @@ from tensorwright.export._capture import REACH, Capture, Recording, Sizes, diffe
 from tensorwright.export._specification import ExportError, Symbol
 
 _MOST_ELEMENTS = 1 << 22  # of an input of the largest size that is tried
-_LARGEST_SMALL = 3  # sizes below are tried one by one: they are where code takes another way
+_LARGEST_SMALL = 3  # sizes up to it are tried one by one: they are where code takes another way
 
 
 def settle(capture: Capture) -> Recording:
@@ -105,7 +105,9 @@ def _most(capture: Capture, symbol: Symbol) -> int | None:
 def _edges(capture: Capture, probes: list[Sizes]) -> list[Sizes]:
     """The smallest and the largest of each size, where the graph holds there too.
 
-    A smallest size that the caller did not name is 0, 1 or 2, the first of them at which it does, or the example's.
+    A smallest size that the caller did not name is the first of 0 to 3 at which the same graph is recorded, or from
+    which on it gives the same (equal results of an empty tensor alone say nothing); else the one down to which it holds
+    from the example's, of which REACH are tried.
     """
     edges = []
     for symbol in capture.wanted.symbols.values():
@@ -118,14 +120,26 @@ def _edges(capture: Capture, probes: list[Sizes]) -> list[Sizes]:
 def _lower_edge(capture: Capture, symbol: Symbol, probes: list[Sizes]) -> list[Sizes]:
     if symbol.firm:
         return _edge(capture, symbol, symbol.low, probes, "give it a larger min")
-    for size in range(min(_LARGEST_SMALL, symbol.example)):
+    low, edges = None, []
+    for size in range(min(_LARGEST_SMALL + 1, symbol.example)):
         edge = {**capture.example, symbol.name: size}
         reason, recordable = _at_edge(capture, edge, probes)
-        if reason is None:
-            symbol.low = size
-            return [edge] if recordable else []
-    symbol.low = min(_LARGEST_SMALL, symbol.example)
+        low = None if reason is not None else size if low is None else low
+        if recordable:
+            edges = [edge]
+            break
+    if low is not None:
+        symbol.low = low
+        return edges
+    symbol.low = symbol.example
+    while symbol.low > max(_LARGEST_SMALL, symbol.example - REACH) and _reaches(capture, symbol, probes):
+        symbol.low -= 1
     return []
+
+
+def _reaches(capture: Capture, symbol: Symbol, probes: list[Sizes]) -> bool:
+    """Whether the graph holds for one less than the smallest size so far."""
+    return _at_edge(capture, {**capture.example, symbol.name: symbol.low - 1}, probes)[0] is None
 
 
 def _at_edge(capture: Capture, edge: Sizes, probes: list[Sizes]) -> tuple[str | None, bool]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tensorwright.extend import CallsForward
+from tensorwright.utils.hooks import RemovableHandle
 
 from . import _hooks
-from ._hooks import Hook, RemovableHandle
+from ._hooks import Hook
 from ._parameter import AUTOGRAD_IS_INSTALLED
 from ._signatures import P, R
 

@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 
 import tensorwright as tw
 from tensorwright import Tensor
+from tensorwright.utils.hooks import RemovableHandle
 
 from . import _hooks, _state
 from ._calls import HookedCalls
-from ._hooks import Hook, RemovableHandle
+from ._hooks import Hook
 from ._parameter import Buffer, Parameter
 from ._signatures import P, R
 from ._state import IncompatibleKeys

@@ -3,32 +3,12 @@
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Callable
 from typing import Any
 
+from tensorwright.utils.hooks import RemovableHandle
+
 Hook = Callable[..., Any]
-_ids = itertools.count()
-
-
-class RemovableHandle:
-    """Removes a hook: by ``remove()``, or at the end of a ``with`` block."""
-
-    id: int
-
-    def __init__(self, hooks: dict[int, Hook], hook: Hook) -> None:
-        self._hooks, self.id = hooks, next(_ids)
-        hooks[self.id] = hook
-
-    def remove(self) -> None:
-        """Take the hook out; a second call does nothing."""
-        self._hooks.pop(self.id, None)
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.remove()
 
 
 class Hooked:
@@ -46,7 +26,10 @@ class Hooked:
             type.__setattr__(cls, "step", _hooked(cls.__dict__["step"]))
 
     def _register(self, kind: str, hook: Hook) -> RemovableHandle:
-        return RemovableHandle(self._hooks.setdefault(kind, {}), hook)
+        hooks = self._hooks.setdefault(kind, {})
+        handle = RemovableHandle(hooks)
+        hooks[handle.id] = hook
+        return handle
 
     def _run_hooks(self, kind: str, *arguments: Any) -> Any:
         """What the last hook gave that gave anything in place of the last argument; else the last argument."""

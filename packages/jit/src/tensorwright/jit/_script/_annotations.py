@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import collections.abc
 import types
 import typing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tensorwright import Size, Tensor, device, dtype
 
 from . import _types as t
+
+if TYPE_CHECKING:
+    from ._source import Source
 
 _PLAIN: dict[Any, t.Type] = {
     int: t.INT,
@@ -49,6 +53,19 @@ def from_annotation(annotation: Any) -> t.Type | None:
     if isinstance(annotation, type) and issubclass(annotation, Tensor):
         return t.TENSOR
     return _generic(typing.get_origin(annotation), typing.get_args(annotation))
+
+
+def declared_type(source: Source, node: ast.expr | None) -> t.Type | None:
+    """The type that an annotation of a function's source means, or None if scripts have no such type.
+
+    An annotation that cannot be evaluated is for other readers: names that exist only while types are checked.
+    """
+    if node is None:
+        return None
+    try:
+        return from_annotation(source.annotation(node))
+    except Exception:  # whatever evaluating it raises
+        return None
 
 
 def named_tuple(cls: Any) -> t.TupleType | None:

@@ -33,7 +33,7 @@ def _declared(cls: type, annotation: Any) -> t.Type:
         module = inspect.getmodule(cls)
         try:
             annotation = eval(annotation, vars(module) if module else {}, {cls.__name__: cls})
-        except Exception:
+        except Exception:  # a name that exists only while types are checked: the first assignment says the type
             return t.Unknown()
     found = from_annotation(annotation) if annotation is not None else None
     return found if found is not None else t.Unknown()

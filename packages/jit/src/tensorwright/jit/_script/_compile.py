@@ -10,7 +10,7 @@ from typing import Any
 from tensorwright.jit._program import Program
 
 from . import _types as t
-from ._annotations import from_annotation
+from ._annotations import declared_type, from_annotation
 from ._boundary import crosses
 from ._compiler import STATE, Compiler, Frame
 from ._errors import FrontendError, Place
@@ -91,11 +91,7 @@ def _declared(c: Compiler, source: Source, parameter: ast.arg, default: Any) -> 
 
 
 def _let_it_call_itself(c: Compiler, source: Source, name: str, kinds: dict[str, t.Type]) -> None:
-    returns = getattr(source.tree, "returns", None)
-    try:
-        result = from_annotation(source.annotation(returns)) if returns is not None else None
-    except Exception:
-        result = None
+    result = declared_type(source, getattr(source.tree, "returns", None))
     if result is not None:
         c.pending[source.function] = (name, kinds, result)
 
@@ -139,10 +135,7 @@ def _as_result(c: Compiler, thing: Thing, source: Source) -> Value:
     if not crosses(value.type):
         raise c.error(f"an instance of {value.type} cannot be given back to Python", place, "return its parts")
     if returns is not None and t.resolved(value.type) != t.NEVER:
-        try:
-            kind = from_annotation(source.annotation(returns))
-        except Exception:
-            kind = None
+        kind = declared_type(source, returns)
         loose = t.resolved(value.type) == t.NUMBER
         if kind is not None and not loose and not t.accepts(kind, value.type):
             raise c.error(f"{source.name} gives {value.type}, but is declared to give {kind}", place)

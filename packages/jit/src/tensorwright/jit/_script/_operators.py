@@ -61,7 +61,7 @@ def _folded(fold: Callable[..., Any], *values: Thing) -> Value | None:
         return None
     try:
         result = fold(*args)
-    except Exception:
+    except Exception:  # what it raises, the run raises
         return None
     if t.of_constant(result) is None or (isinstance(result, int) and not -(2**63) <= result < 2**63):
         return None

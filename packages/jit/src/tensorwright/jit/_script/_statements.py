@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import _types as t
-from ._annotations import from_annotation
+from ._annotations import declared_type
 from ._attributes import attribute
 from ._compiler import BROKE, CONTINUED, RESULT, RETURNED
 from ._conditions import condition, refined
@@ -74,12 +74,7 @@ def _annotated(c: Compiler, node: Any) -> None:
 
 def declared(c: Compiler, node: ast.expr | None) -> t.Type | None:
     """The type that an annotation means, if scripts have one."""
-    if node is None:
-        return None
-    try:
-        return from_annotation(c.frame.source.annotation(node))
-    except Exception:
-        return None  # an annotation for other readers: types that exist only while type checking
+    return declared_type(c.frame.source, node)
 
 
 def as_declared(c: Compiler, given: Value, kind: t.Type, node: ast.AST, what: str) -> Value:

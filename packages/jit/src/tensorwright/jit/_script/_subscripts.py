@@ -145,7 +145,7 @@ def _of_static(c: Compiler, owner: Static, key: ast.expr, node: ast.AST) -> Thin
         return c.lift(owner.value[place.arg])
     try:
         return Static(c.frame.source.annotation(node))  # type: ignore[arg-type]
-    except Exception:
+    except Exception:  # whatever indexing the object raises
         raise c.error(f"{owner.described()} has no items", node) from None
 
 

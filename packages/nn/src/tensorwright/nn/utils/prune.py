@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import tensorwright as tw
 from tensorwright import Tensor
+from tensorwright.utils.hooks import RemovableHandle
 
-from .._hooks import RemovableHandle
 from .._module import Module
 
 Amount = int | float
