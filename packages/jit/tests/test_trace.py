@@ -130,3 +130,82 @@ def test_composites_come_apart_only_in_primitive_graphs() -> None:
 
     assert "tw::cross_entropy" in tw.jit.trace(function, tw.ones(2, 2)).graph
     assert "tw::cross_entropy" not in tw.jit.make_graph(function, tw.ones(2, 2)).graph
+
+
+# ---- traces inside of traces ----------------------------------------------------------------------------------------
+
+
+def doubles(x: tw.Tensor) -> tw.Tensor:
+    return x.sin() * 2
+
+
+compiled = tw.compile(doubles)
+
+
+def seen_by_an_inner(x: tw.Tensor, capture: Callable[..., Any]) -> tw.Tensor:
+    seen: list[tw.Tensor] = []
+
+    def inner(y: tw.Tensor) -> tw.Tensor:
+        seen.append(y * 2)
+        return y * 3
+
+    capture(inner, x)
+    return seen[0] + 1
+
+
+def trace(function: Callable[..., Any], x: tw.Tensor) -> Any:
+    return tw.jit.trace(function, x, check_trace=False)
+
+
+NESTED: dict[str, Callable[[tw.Tensor], tw.Tensor]] = {
+    "a tensor that an inner trace made": lambda x: seen_by_an_inner(x, trace),
+    "a tensor that an inner primitive trace made": lambda x: seen_by_an_inner(x, tw.jit.make_graph),
+    "a run of what was traced inside": lambda x: trace(lambda y: y * x, x)(x + 1),
+    "a tensor of the outer one in an inner one": lambda x: [z := x.exp(), trace(lambda y: y + z, x)(x)][1],
+    "a compiled function, which records its first run": lambda x: tw.compile(doubles)(x) + 1,
+    "a compiled function, which replays": lambda x: compiled(x) + 1,
+    "two levels": lambda x: seen_by_an_inner(x, lambda f, y: trace(lambda z: seen_by_an_inner(z, trace) + f(z), y)),
+    "what an inner trace writes in place": lambda x: [y := x.clone(), trace(lambda z: y.add_(z), x)][0],  # type: ignore[list-item,return-value]
+    "an op written over others": lambda x: seen_by_an_inner(tw.nn.functional.cross_entropy(x, x), trace),
+}
+
+
+@pytest.mark.filterwarnings("ignore::tensorwright.jit.CompileWarning")
+@pytest.mark.parametrize("capture", [trace, tw.jit.make_graph])
+@pytest.mark.parametrize("function", NESTED.values(), ids=NESTED)
+def test_what_runs_in_an_inner_trace_is_a_part_of_the_outer(
+    function: Callable[[tw.Tensor], tw.Tensor], capture: Callable[..., Any]
+) -> None:
+    compiled(tw.ones(3, 3))
+    captured = capture(function, tw.randn(3, 3))
+    assert not captured.program.attributes  # a constant that the outer one kept would be one
+    for _ in range(2):
+        x = tw.randn(3, 3)
+        assert same(captured(x), function(x))
+
+
+def test_the_inner_graph_is_what_it_is_alone() -> None:
+    inner: list[Any] = []
+
+    def outer(x: tw.Tensor) -> tw.Tensor:
+        inner.append(trace(doubles, x))
+        return x
+
+    trace(outer, tw.ones(2))
+    ops = [line.split(" loc")[0] for line in inner[0].graph.splitlines()]
+    assert ops == [line.split(" loc")[0] for line in trace(doubles, tw.ones(2)).graph.splitlines()]
+
+
+def test_a_script_that_reads_a_tensor_inside_of_a_trace_warns() -> None:
+    @tw.jit.script
+    def sign(x: tw.Tensor) -> tw.Tensor:
+        return x * 2 if x.sum() > 0 else x * 3
+
+    @tw.jit.script
+    def first(x: tw.Tensor) -> tw.Tensor:
+        return x * x[0].item()
+
+    for scripted in (sign, first):
+        with pytest.warns(tw.jit.TracerWarning, match="constant") as caught:
+            tw.jit.trace(lambda x, scripted=scripted: scripted(x), tw.ones(2))  # type: ignore[misc]
+        assert caught[0].filename == __file__

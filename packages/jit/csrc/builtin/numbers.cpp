@@ -33,12 +33,17 @@ Shared make_complex(double real, double imag) {
   return value;
 }
 
+Tensor contents(TensorRef t) {
+  static const OpHandle op("tw::contents");
+  return op.call({to_value(t)});
+}
+
 bool truth(const tw_value& value) {
   if (value.tag == TW_TENSOR) {
     if (TensorRef(value.u.t).numel() != 1)
       throw Error(TW_E_VALUE, "a condition of the graph is a tensor of more than one element");
     static const OpHandle any("tw::any");
-    return *any.call({value}).data<bool>();
+    return *contents(any.call({value})).data<bool>();
   }
   if (const ListObject* list = list_in(value)) return !list->items.empty();
   if (const DictObject* dict = dict_in(value)) return !dict->items.empty();

@@ -28,6 +28,8 @@ extern const Builtin kNumberBuiltins[], kMathBuiltins[], kContainerBuiltins[], k
 // An exception that has no code of its own: Python finds its class by the name in front.
 [[noreturn]] void raise_named(const char* exception, const std::string& message);
 
+// The tensor for its elements to be read: a trace and a transform hear that they leave the graph.
+Tensor contents(TensorRef t);
 bool truth(const tw_value& value);
 bool is_integer(const tw_value& value);  // int or bool
 bool is_number(const tw_value& value);

@@ -36,10 +36,10 @@ Tensor converted(TensorRef t, tw_dtype dtype) {
 }
 
 Shared item(const Arguments& a) {
-  const TensorRef t = tensor_in(a[0]);
-  if (t.numel() != 1)
-    throw Error(TW_E_VALUE,
-                "item(): only tensors of one element are numbers, got " + std::to_string(t.numel()) + " elements");
+  if (tensor_in(a[0]).numel() != 1)
+    throw Error(TW_E_VALUE, "item(): only tensors of one element are numbers, got " +
+                                std::to_string(tensor_in(a[0]).numel()) + " elements");
+  const Tensor t = contents(tensor_in(a[0]));
   const tw_dtype dtype = t.dtype();
   if (dtype == kBool) return make_bool(*converted(t, kBool).data<bool>());
   if (is_integral(dtype)) return make_int(*converted(t, kInt64).data<int64_t>());

@@ -36,8 +36,13 @@ struct Trace {
   std::unordered_map<const tw_tensor*, std::string> paths;
   std::vector<Tensor> kept;
   uint32_t constants = 0;
+  bool inside = false;  // of an op that it records: what that op calls is no node of its own
 
   Module& module() { return program->module; }
+  // Whether calls that pass this layer are its nodes. One that takes ops apart keeps some of them whole.
+  bool records(const std::string& op, Depth layer) const {
+    return !inside && (depth == layer || (layer == Depth::kCalls && whole.count(op)));
+  }
 };
 thread_local std::vector<std::unique_ptr<Trace>> traces;
 
@@ -201,30 +206,78 @@ void tell_modes(Trace& trace) {
   if (changed >> TW_L_AUTOGRAD & 1) tell_baked(trace, "gradients");
 }
 
-void record_call(tw_call& call, Depth depth) {
-  const RegistryOp& op = registry_op(call.op);
-  const bool whole = depth == Depth::kCalls && !traces.empty() && traces.back()->whole.count(op.name);
-  const bool open = !traces.empty() && (traces.back()->depth == depth || whole);
-  if (depth == Depth::kCalls && !traces.empty() && op.name == "tw::contents") {  // Python reads elements
-    tell_baked(*traces.back(), "item");
-    return check(g_host->redispatch(&call));
+void tell_all_baked(std::string_view op) {
+  for (const auto& trace : traces)
+    if (!trace->inside) tell_baked(*trace, op);
+}
+
+// The layers that no trace listens to while these traces are inside of an op.
+uint64_t silent_layers() {
+  uint64_t heard = 0;
+  for (const auto& trace : traces)
+    if (!trace->inside) heard |= bit_of(trace->depth) | bit_of(Depth::kCalls);
+  return (bit_of(Depth::kCalls) | bit_of(Depth::kPrimitives)) & ~heard;
+}
+
+// A call as the traces see it that record it: the innermost, and those around it, whose function runs it too.
+class Recorded {
+ public:
+  Recorded(const tw_call& call, const RegistryOp& op, Depth layer) : call_(call), op_(op) {
+    for (const auto& trace : traces)
+      if (trace->records(op.name, layer)) listeners_.push_back({trace.get(), {}});
+    for (Listener& listener : listeners_) {
+      if (listener.trace->depth == Depth::kCalls) tell_modes(*listener.trace);
+      listener.pending = read_call(*listener.trace, call);
+    }
   }
-  if (!open || is_plumbing(op.name) || (depth == Depth::kPrimitives && op.composite))
-    return check(g_host->redispatch(&call));
-  Trace& trace = *traces.back();
-  if (trace.depth == Depth::kCalls) tell_modes(trace);
-  Pending pending = read_call(trace, call);
-  {
-    const LayerScope inside = LayerScope::without(bit_of(depth) | bit_of(trace.depth));
+
+  bool nobody() const { return listeners_.empty(); }
+
+  void run(tw_call& call) {
+    const Inside inside(*this);
+    const LayerScope unheard = LayerScope::without(silent_layers());
     check(g_host->redispatch(&call));
   }
-  write_node(trace, call, op, std::move(pending));
+
+  void write() {
+    for (Listener& listener : listeners_) write_node(*listener.trace, call_, op_, std::move(listener.pending));
+  }
+
+ private:
+  struct Listener {
+    Trace* trace;
+    Pending pending;
+  };
+  struct Inside {
+    explicit Inside(const Recorded& call) : call(call) { set(true); }
+    ~Inside() { set(false); }
+    void set(bool value) const {
+      for (const Listener& listener : call.listeners_) listener.trace->inside = value;
+    }
+    const Recorded& call;
+  };
+
+  const tw_call& call_;
+  const RegistryOp& op_;
+  std::vector<Listener> listeners_;
+};
+
+void record_call(tw_call& call, Depth layer) {
+  const RegistryOp& op = registry_op(call.op);
+  const bool read = layer == Depth::kCalls && op.name == "tw::contents";  // Python reads elements
+  if (read) tell_all_baked("item");
+  if (read || is_plumbing(op.name) || (layer == Depth::kPrimitives && op.composite))
+    return check(g_host->redispatch(&call));
+  Recorded recorded(call, op, layer);
+  if (recorded.nobody()) return check(g_host->redispatch(&call));
+  recorded.run(call);
+  recorded.write();
 }
 
 }  // namespace
 
-tw_status TW_CALL record(void* depth, tw_call* call) {
-  return guard([&] { record_call(*call, depth ? Depth::kPrimitives : Depth::kCalls); });
+tw_status TW_CALL record(void* primitives, tw_call* call) {
+  return guard([&] { record_call(*call, primitives ? Depth::kPrimitives : Depth::kCalls); });
 }
 
 // ---- opening and closing ----------------------------------------------------------------------------------------

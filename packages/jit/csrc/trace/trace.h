@@ -2,6 +2,7 @@
 //
 // At depth kCalls, ops are recorded as they are called, above autograd and the transforms' results; at depth
 // kPrimitives below autograd, where ops written over others have come apart and gradients are ops like any other.
+// What runs inside of several traces is a part of each of their functions, and is appended to each.
 #pragma once
 
 #include <set>
@@ -30,6 +31,6 @@ void end_trace();
 // The layers of the two depths, and what they register for every op.
 extern const char* const kTraceLayer;
 extern const char* const kPrimitiveTraceLayer;
-tw_status TW_CALL record(void* depth, tw_call* call);
+tw_status TW_CALL record(void* primitives, tw_call* call);
 
 }  // namespace tw::jit

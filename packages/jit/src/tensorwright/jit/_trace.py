@@ -184,7 +184,8 @@ def trace(
 
     Control flow is followed as the example inputs take it: what Python decides is a constant of the graph. Where a
     number is taken from a tensor a :class:`TracerWarning` names the line. `no_grad` and `autocast` inside of the
-    function are no part of the graph: put them around its calls.
+    function are no part of the graph: put them around its calls. A trace inside of the function is recorded for itself,
+    and what runs in it is a part of this graph too; so are the ops of scripts, captured and compiled functions.
 
     Args:
         func: takes and returns tensors, or tuples, lists and dicts of them. The parameters and buffers of a module are
