@@ -44,6 +44,21 @@ assert os.waitpid(child, 0)[1] == 0
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
+@pytest.mark.parametrize("threads", [2, 3, 100])
+def test_each_element_is_computed_once(threads: int) -> None:
+    """Also where there are more threads than shares of the work, and where chunks do not divide evenly."""
+    code = f"""
+import numpy as np, tensorwright as tw
+tw.set_num_threads({threads})
+x = tw.arange(4000000)
+y = tw.zeros(4000000, dtype=tw.int64)
+for _ in range(5):
+    y += x
+assert np.array_equal(y.numpy(), 5 * np.arange(4000000))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
 def test_python_threads_share_the_pool() -> None:
     x = tw.ones(300000)
     sums: list[float] = []

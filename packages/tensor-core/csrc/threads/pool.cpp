@@ -16,6 +16,7 @@ namespace tw::threads {
 namespace {
 
 constexpr int kMaxThreads = 1024;
+constexpr int kMaxShares = 64;
 constexpr int kSpins = 2000;  // some tens of microseconds: the next region often follows at once
 
 thread_local bool inside_chunk = false;
@@ -39,20 +40,60 @@ class Inside {
   bool before_;
 };
 
-// One parallel region. Lives on its caller's stack; workers touch it only while `active` counts them.
-struct Region {
+// A range cut into chunks.
+struct Work {
   void (*f)(void*, int64_t, int64_t);
   void* context;
-  int64_t begin, end, grain, chunks;
-  std::atomic<int64_t> next{0};
-  std::atomic<bool> cancelled{false};
+  int64_t begin, end, grain;
 
-  bool run_one() {
-    const int64_t chunk = next.fetch_add(1, std::memory_order_relaxed);
-    if (chunk >= chunks || cancelled.load(std::memory_order_relaxed)) return false;
+  int64_t chunks() const { return (end - begin - 1) / grain + 1; }
+  void run(int64_t chunk) const {
     const int64_t b = begin + chunk * grain;
-    const Inside inside(chunks > 1);
+    const Inside inside(end - begin > grain);
     f(context, b, std::min(end, b + grain));
+  }
+};
+
+// One parallel region. Lives on its caller's stack; workers touch it only while `active` counts them.
+//
+// Each thread has a share of the chunks, neighbours in memory and the same ones in the next region of this size, whose
+// data its caches may still hold; whoever is done with his own goes on with what is left of the others'.
+struct Region {
+  struct alignas(64) Share {
+    std::atomic<int64_t> next;
+    int64_t end;
+  };
+
+  const Work work;
+  std::atomic<bool> cancelled{false};
+  const int share_count;
+  Share shares[kMaxShares];  // the first `share_count`
+
+  Region(const Work& whole, int threads) : work(whole), share_count(std::min(threads, kMaxShares)) {
+    const int64_t chunks = work.chunks(), each = chunks / share_count, more = chunks % share_count;
+    int64_t from = 0;
+    for (int i = 0; i < share_count; ++i) {
+      shares[i].next.store(from, std::memory_order_relaxed);
+      shares[i].end = from += each + (i < more);
+    }
+  }
+
+  // The next chunk for the thread of this number; -1 if none is left.
+  int64_t take(int thread) {
+    for (int i = 0; i < share_count; ++i) {
+      Share& share = shares[(thread + i) % share_count];
+      if (share.next.load(std::memory_order_relaxed) >= share.end) continue;
+      const int64_t chunk = share.next.fetch_add(1, std::memory_order_relaxed);
+      if (chunk < share.end) return chunk;
+    }
+    return -1;
+  }
+
+  bool run_one(int thread) {
+    if (cancelled.load(std::memory_order_relaxed)) return false;
+    const int64_t chunk = take(thread);
+    if (chunk < 0) return false;
+    work.run(chunk);
     return true;
   }
 };
@@ -67,7 +108,7 @@ struct Pool {
   std::atomic<uint64_t> generation{0};  // of regions; what spinning workers watch
   std::atomic<bool> busy{false};        // one region at a time; a second caller works alone
 
-  void work();
+  void work(int thread);
   void start_workers(int count);
   void run(Region& region, int helpers);
 };
@@ -82,7 +123,7 @@ void spin(Done&& done) {
   for (int i = 0; i < kSpins && !done(); ++i) pause();
 }
 
-void Pool::work() {
+void Pool::work(int thread) {
   uint64_t seen = 0;
   const auto is_new = [&] { return generation.load(std::memory_order_acquire) != seen; };
   for (;;) {
@@ -97,7 +138,7 @@ void Pool::work() {
     active.fetch_add(1, std::memory_order_relaxed);
     Region* r = region;
     lock.unlock();
-    while (r->run_one()) {
+    while (r->run_one(thread)) {
     }
     lock.lock();
     if (active.fetch_sub(1, std::memory_order_release) == 1) done.notify_one();
@@ -107,7 +148,7 @@ void Pool::work() {
 void Pool::start_workers(int count) {
   while (workers < count) {
     try {
-      std::thread([this] { work(); }).detach();
+      std::thread([this, thread = workers + 1] { work(thread); }).detach();
     } catch (const std::system_error&) {
       return;  // the system gives no more threads: the work goes on with those there are
     }
@@ -124,7 +165,7 @@ void Pool::run(Region& r, int helpers) {
     generation.fetch_add(1, std::memory_order_release);
   }
   helpers == 1 ? wake.notify_one() : wake.notify_all();
-  while (r.run_one())
+  while (r.run_one(0))
     if (poll() != TW_OK) r.cancelled.store(true, std::memory_order_relaxed);
   const auto is_over = [this] { return active.load(std::memory_order_acquire) == 0; };
   spin(is_over);
@@ -164,10 +205,12 @@ int initial_threads() {
   return std::min(available_cpus(), kMaxThreads);
 }
 
-tw_status run_alone(Region& r) {
+tw_status run_alone(const Work& work, int64_t chunks) {
   tw_status status = TW_OK;
-  while (status == TW_OK && r.run_one())
-    if (!inside_chunk && r.chunks > 1) status = poll();
+  for (int64_t chunk = 0; chunk < chunks && status == TW_OK; ++chunk) {
+    work.run(chunk);
+    if (!inside_chunk && chunks > 1) status = poll();
+  }
   return status;
 }
 
@@ -188,11 +231,13 @@ void set_num_threads(int n) {
 tw_status parallel_for(int64_t begin, int64_t end, int64_t grain, void (*f)(void*, int64_t, int64_t), void* context) {
   if (end <= begin) return TW_OK;
   if (grain < 1) grain = 1;
-  Region r{f, context, begin, end, grain, (end - begin - 1) / grain + 1};
-  const int threads = static_cast<int>(std::min<int64_t>(num_threads(), r.chunks));
-  if (threads == 1 || inside_chunk) return run_alone(r);
+  const Work work{f, context, begin, end, grain};
+  const int64_t chunks = work.chunks();
+  const int threads = static_cast<int>(std::min<int64_t>(num_threads(), chunks));
+  if (threads == 1 || inside_chunk) return run_alone(work, chunks);
   Pool& p = the_pool();
-  if (p.busy.exchange(true, std::memory_order_acquire)) return run_alone(r);
+  if (p.busy.exchange(true, std::memory_order_acquire)) return run_alone(work, chunks);
+  Region r(work, threads);
   p.run(r, threads - 1);
   p.busy.store(false, std::memory_order_release);
   return r.cancelled.load(std::memory_order_relaxed) ? TW_E_CANCELLED : TW_OK;
