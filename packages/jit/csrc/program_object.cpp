@@ -101,8 +101,8 @@ void give_ids(tw_value* result, const std::vector<NodeId>& nodes) {
 }
 
 Level level_numbered(int64_t number) {
-  if (number < 0 || number > 2)
-    throw Error(TW_E_VALUE, "verify: level must be 0, 1 or 2, got " + std::to_string(number));
+  if (number < 0 || number > static_cast<int64_t>(Level::kPlanned))
+    throw Error(TW_E_VALUE, "verify: level must be 0 to 4, got " + std::to_string(number));
   return static_cast<Level>(number);
 }
 
@@ -258,7 +258,7 @@ void signature(MethodCall& call) { give(call.result, call.program.signature); }
 void print_text(MethodCall& call) {
   give(call.result, call.given(0) ? print(call.module, call.function(0)) : print(call.module));
 }
-void verify_level(MethodCall& call) { verify(call.module, level_numbered(call.integer(0))); }
+void verify_level(MethodCall& call) { verify(call.program, level_numbered(call.integer(0))); }
 void run_function(MethodCall& call) {
   const tw_value& args = call.value(1);
   run(call.program, call.function(0), static_cast<const tw_value*>(args.u.p), args.tag == TW_VALUES ? args.aux : 0,

@@ -68,5 +68,5 @@ def test_levels(line: str, refusal: tuple[str, str]) -> None:
 
 
 def test_unknown_level() -> None:
-    with pytest.raises(ValueError, match="level must be one of capture, functional, core, got 'l9'"):
+    with pytest.raises(ValueError, match="level must be one of capture, functional, core, grouped, planned, got 'l9'"):
         tw.jit.parse("func @f() { return(1) }").verify("l9")

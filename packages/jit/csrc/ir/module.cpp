@@ -232,6 +232,24 @@ bool Module::dominates(NodeId a, NodeId b) const {
   return false;
 }
 
+void Module::plan(FunctionId function, Places places) {
+  if (planned_at_ != edits_) plans_.clear();
+  planned_at_ = edits_;
+  plans_[function] = std::move(places);
+}
+
+const Places* Module::places(FunctionId function) const {
+  const auto found = plans_.find(function);
+  return found == plans_.end() || planned_at_ != edits_ ? nullptr : &found->second;
+}
+
+std::optional<int64_t> Module::offset(NodeId node) const {
+  if (planned_at_ != edits_) return std::nullopt;
+  for (const auto& [function, places] : plans_)
+    if (const auto found = places.offsets.find(node); found != places.offsets.end()) return found->second;
+  return std::nullopt;
+}
+
 LocationId Module::add_location(const Location& l) {
   return locations_.intern(key_of(l.line, l.column, l.end_line, l.end_column) + l.file, [&] { return l; });
 }

@@ -3,6 +3,7 @@
 // values gives a tuple. Regions nest in nodes of structured ops (`if`, `while`, `for`): there are no other jumps.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -75,6 +76,12 @@ struct Function {
   RegionId body;
 };
 
+// Where values of a function lie in one block of memory.
+struct Places {
+  int64_t bytes = 0;  // of the block
+  std::map<NodeId, int64_t> offsets;
+};
+
 // ---- the arena --------------------------------------------------------------------------------------------------
 
 class Module {
@@ -141,6 +148,11 @@ class Module {
   // Rises with every change: what was derived from the module holds while it is the same.
   uint64_t edits() const { return edits_; }
 
+  // The memory plan of a function: the next change of the module forgets all of them.
+  void plan(FunctionId function, Places places);
+  const Places* places(FunctionId function) const;  // null: there is none
+  std::optional<int64_t> offset(NodeId node) const;
+
   LocationId add_location(const Location& location);
   const Location& operator[](LocationId id) const { return locations_[id]; }
 
@@ -167,7 +179,8 @@ class Module {
     for (uint32_t i = 0; i < arg.count; ++i) each_node(args_[arg.index + i], f);
   }
 
-  uint64_t edits_ = 0;
+  uint64_t edits_ = 0, planned_at_ = 0;
+  std::map<FunctionId, Places> plans_;  // of the module as it was at edit `planned_at_`
   std::deque<Node> nodes_;
   std::vector<Region> regions_;
   std::vector<Function> functions_;

@@ -21,8 +21,9 @@ class Parser {
       const std::string name = target();
       if (module_.function_named(name)) scanner_.fail("a second function @" + name);
       scopes_.assign(1, {});
-      region(module_.function(module_.add_function(name)).body);
+      function(module_.add_function(name));
     }
+    for (auto& [id, places] : planned_) module_.plan(id, std::move(places));  // what is added later forgets plans
   }
 
   TypeId type_alone() {
@@ -51,18 +52,46 @@ class Parser {
 
   // ---- nodes --------------------------------------------------------------------------------------------------
 
+  void function(FunctionId id) {
+    scopes_.emplace_back();
+    offsets_.clear();
+    parameters(module_.function(id).body);
+    const bool planned = scanner_.take("memory");
+    const int64_t bytes = planned ? byte_count() : 0;
+    nodes(module_.function(id).body);
+    if (planned)
+      planned_.emplace_back(id, Places{bytes, std::move(offsets_)});
+    else if (!offsets_.empty())
+      scanner_.fail("a function with places for its values says of what memory(bytes)");
+    scopes_.pop_back();
+  }
+
+  int64_t byte_count() {
+    scanner_.expect("(");
+    const int64_t bytes = whole_number();
+    scanner_.expect(")");
+    return bytes;
+  }
+
   void region(RegionId region) {
     scanner_.enter();
     scopes_.emplace_back();
-    if (scanner_.take("(") && !scanner_.take(")")) {
-      do parameter(region);
-      while (scanner_.take(","));
-      scanner_.expect(")");
-    }
-    scanner_.expect("{");
-    while (!scanner_.take("}")) node(region);
+    parameters(region);
+    nodes(region);
     scopes_.pop_back();
     scanner_.leave();
+  }
+
+  void parameters(RegionId region) {
+    if (!scanner_.take("(") || scanner_.take(")")) return;
+    do parameter(region);
+    while (scanner_.take(","));
+    scanner_.expect(")");
+  }
+
+  void nodes(RegionId region) {
+    scanner_.expect("{");
+    while (!scanner_.take("}")) node(region);
   }
 
   void parameter(RegionId region) {
@@ -89,6 +118,7 @@ class Parser {
     arguments(args, keywords);
     const NodeId id = module_.create(region, NodeId(), op, std::move(args), kind, std::move(keywords));
     if (!aim.empty()) module_.set_target(id, module_.names(aim));
+    if (scanner_.take("at")) offsets_[id] = byte_count();
     while (scanner_.peek("(") || scanner_.peek("{")) this->region(module_.add_region(id));
     if (scanner_.take("loc")) module_.set_location(id, location());
     if (!name.empty()) define(name, id);
@@ -350,6 +380,8 @@ class Parser {
   Scanner scanner_;
   Module& module_;
   std::vector<std::unordered_map<std::string, NodeId>> scopes_;
+  std::map<NodeId, int64_t> offsets_;  // of the function that is read
+  std::vector<std::pair<FunctionId, Places>> planned_;
 };
 
 }  // namespace

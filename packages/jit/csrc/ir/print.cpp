@@ -27,10 +27,11 @@ class Printer {
  public:
   explicit Printer(const Module& module) : module_(module) {}
 
-  std::string function(const Function& function) {
+  std::string function(FunctionId id) {
+    const Function& function = module_.function(id);
     name_region(function.body);
     text_ = "func " + target_text(module_.names[function.name]);
-    region(function.body, 0, true);
+    region(function.body, 0, module_.places(id));
     return text_ + "\n";
   }
 
@@ -75,7 +76,9 @@ class Printer {
            !node.location && names_.at(id) == module_.names[node.target];
   }
 
-  void region(RegionId id, int depth, bool always_head) {
+  // The body of a function has its parameters in front even if there are none, and what memory it is planned for.
+  void region(RegionId id, int depth, const Places* places) {
+    const bool always_head = !depth;
     NodeId node = module_.first(id);
     std::string parameters;
     for (; node && in_head(node); node = module_[node].next) {
@@ -83,6 +86,7 @@ class Printer {
       parameters += '%' + names_.at(node) + ": " + module_.types.text(module_[node].type);
     }
     if (always_head || !parameters.empty()) text_ += (always_head ? "(" : " (") + parameters + ")";
+    if (places) text_ += " memory(" + std::to_string(places->bytes) + ")";
     text_ += " {\n";
     for (; node; node = module_[node].next) line(node, depth + 1);
     text_.append(static_cast<size_t>(2 * depth), ' ');
@@ -92,7 +96,7 @@ class Printer {
   void line(NodeId id, int depth) {
     text_.append(static_cast<size_t>(2 * depth), ' ');
     head(id);
-    for (const RegionId inner : module_[id].regions) region(inner, depth, false);
+    for (const RegionId inner : module_[id].regions) region(inner, depth, nullptr);
     if (module_[id].location) location(module_[module_[id].location]);
     text_ += '\n';
   }
@@ -113,6 +117,7 @@ class Printer {
       argument(module_.item(node.keywords, i + 1));
     }
     text_ += ')';
+    if (const auto offset = module_.offset(id)) text_ += " at(" + std::to_string(*offset) + ")";
   }
 
   void argument(const Arg& arg) {
@@ -169,9 +174,7 @@ class Printer {
 
 }  // namespace
 
-std::string print(const Module& module, FunctionId function) {
-  return Printer(module).function(module.function(function));
-}
+std::string print(const Module& module, FunctionId function) { return Printer(module).function(function); }
 
 std::string print(const Module& module) {
   std::string text;

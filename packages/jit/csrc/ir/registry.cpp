@@ -71,4 +71,13 @@ const RegistryOp& registry_op(const tw_op* op) {
   return *find(op);
 }
 
+const Arg* given_argument(const Module& module, NodeId call, const RegistryOp& op, uint32_t k) {
+  const Node& node = module[call];
+  if (k < node.args.count) return &module.item(node.args, k);
+  for (uint32_t i = 0; i + 1 < node.keywords.count; i += 2)
+    if (module.constants[ConstantId(module.item(node.keywords, i).index)].text == op.arguments[k].name)
+      return &module.item(node.keywords, i + 1);
+  return nullptr;
+}
+
 }  // namespace tw::jit

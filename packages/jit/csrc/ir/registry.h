@@ -4,6 +4,8 @@
 
 #include <tensorwright/schema.hpp>
 
+#include "module.h"
+
 #include <string_view>
 #include <vector>
 
@@ -27,5 +29,8 @@ struct RegistryOp {
 // The op of that name, or null; kept for as long as the process lives.
 const RegistryOp* registry_op(std::string_view name);
 const RegistryOp& registry_op(const tw_op* op);
+
+// The k-th argument of a call, by place or by name; null: it is left out.
+const Arg* given_argument(const Module& module, NodeId call, const RegistryOp& op, uint32_t k);
 
 }  // namespace tw::jit

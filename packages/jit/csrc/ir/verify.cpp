@@ -5,6 +5,7 @@
 #include "registry.h"
 #include "structure.h"
 #include "text.h"
+#include "verify_groups.h"
 
 namespace tw::jit {
 namespace {
@@ -19,12 +20,22 @@ class Verifier {
   Verifier(const Module& module, const Function& function, Level level)
       : module_(module), function_(function), level_(level) {}
 
-  void run() { region(function_.body); }
+  void run() {
+    region(function_.body);
+    if (level_ == Level::kPlanned && !planned())
+      throw Error(TW_E_VALUE,
+                  "graph @" + module_.names[function_.name] + ": it does not say in what memory its values lie");
+  }
 
  private:
   [[noreturn]] void fail(NodeId node, const std::string& rule) {
     throw Error(TW_E_VALUE,
                 "graph @" + module_.names[function_.name] + ": " + rule + ", in\n  " + print_node(module_, node));
+  }
+
+  bool planned() const {
+    const auto id = module_.function_named(module_.names[function_.name]);
+    return id && module_.places(*id);
   }
 
   void region(RegionId id) {
@@ -147,6 +158,8 @@ class Verifier {
                            : module_.op_of(inner) == "tuple.get";
       if (!fits) fail(inner, "a fusion holds pointwise ops and reductions only");
     }
+    if (level_ < Level::kGrouped) return;
+    verify_group(module_, id, [this](NodeId node, const std::string& rule) { fail(node, rule); });
   }
 
   // return(value, inputs={"name": value}, attributes={"path": value}): what the caller's tensors hold afterwards.
@@ -200,24 +213,16 @@ class Verifier {
         fail(id, op.name + " got argument '" + name + "' twice");
       }
     }
-    if (level_ != Level::kCapture && writes_argument(node, op)) fail(id, "a write into an argument is left");
+    if (level_ != Level::kCapture && writes_argument(id, op)) fail(id, "a write into an argument is left");
     if (level_ == Level::kCore && op.composite)
       fail(id, op.name + " is written over smaller ops, which are left to it");
   }
 
-  const Arg* given(const Node& node, const RegistryOp& op, uint32_t k) const {
-    if (k < node.args.count) return &module_.item(node.args, k);
-    for (uint32_t i = 0; i + 1 < node.keywords.count; i += 2)
-      if (module_.constants[ConstantId(module_.item(node.keywords, i).index)].text == op.arguments[k].name)
-        return &module_.item(node.keywords, i + 1);
-    return nullptr;
-  }
-
   // Whether the call writes into an argument that its schema marks: running statistics, in training.
-  bool writes_argument(const Node& node, const RegistryOp& op) const {
+  bool writes_argument(NodeId id, const RegistryOp& op) const {
     bool marked = false;
     for (uint32_t k = 0; k < op.arguments.size(); ++k) {
-      const Arg* arg = given(node, op, k);
+      const Arg* arg = given_argument(module_, id, op, k);
       const std::string& name = op.arguments[k].name;
       if (op.arguments[k].type.find('!') != std::string::npos) marked |= arg && arg->kind != ArgKind::kNone;
       if (name != "training" && name != "use_input_stats") continue;

@@ -4,6 +4,7 @@ namespace tw::jit {
 
 const std::vector<Pass>& passes() {
   constexpr Level kC = Level::kCapture, kF = Level::kFunctional, kCore = Level::kCore;
+  constexpr Level kGrouped = Level::kGrouped, kPlanned = Level::kPlanned;
   static const auto* table = new std::vector<Pass>{
       // name, needs, keeps, gives
       {"functionalise", kC, kF, kF, functionalise},
@@ -20,7 +21,8 @@ const std::vector<Pass>& passes() {
       {"lift", kF, kF, kC, lift},
       {"sink_transposes", kF, kCore, kC, sink_transposes},
       {"decompose", kF, kCore, kF, decompose},
-      {"fusion", kF, kCore, kC, group_fusions},
+      {"fusion", kF, kCore, kGrouped, group_fusions},
+      {"memory", kGrouped, kGrouped, kPlanned, plan_memory},
   };
   return *table;
 }
@@ -36,28 +38,28 @@ const Pass& pass_named(std::string_view name) {
 
 namespace {
 
-bool holds(const Module& module, Level level) {
+bool holds(Program& program, Level level) {
   try {
-    verify(module, level);
+    verify(program, level);
     return true;
   } catch (const Error&) {
     return false;
   }
 }
 
-void check_level(const Module& module, Level level, const std::string& when) {
+void check_level(Program& program, Level level, const std::string& when) {
   try {
-    verify(module, level);
+    verify(program, level);
   } catch (const Error& e) {
     throw Error(e.code(), when + ": " + e.what());
   }
 }
 
-Level promised(const Module& module, const Pass& pass) {
-  Level best = pass.gives;
-  for (const Level level : {Level::kFunctional, Level::kCore})
-    if (level <= pass.keeps && level > best && holds(module, level)) best = level;
-  return best;
+std::vector<Level> promised(Program& program, const Pass& pass) {
+  std::vector<Level> levels{pass.gives};
+  for (const Level level : {Level::kFunctional, Level::kCore, Level::kGrouped})
+    if (level <= pass.keeps && holds(program, level)) levels.push_back(level);
+  return levels;
 }
 
 }  // namespace
@@ -66,10 +68,10 @@ int64_t run_pass(Program& program, const Pass& pass, const PassOptions& options,
   Editor edit(program);
   if (!check) return pass.run(edit, options);
   const std::string name = "pass '" + std::string(pass.name) + "'";
-  check_level(program.module, pass.needs, name + " cannot start");
-  const Level promise = promised(program.module, pass);
+  check_level(program, pass.needs, name + " cannot start");
+  const std::vector<Level> promise = promised(program, pass);
   const int64_t changes = pass.run(edit, options);
-  check_level(program.module, promise, name + " broke the graph");
+  for (const Level level : promise) check_level(program, level, name + " broke the graph");
   return changes;
 }
 

@@ -15,7 +15,7 @@ struct PassOptions {
 struct Pass {
   std::string_view name;
   Level needs;  // the level that the program must be at
-  Level keeps;  // a program at this level, or below, is at its level afterwards
+  Level keeps;  // the levels up to this one at which a program is, it is at afterwards
   Level gives;  // the level that it is at afterwards whatever it was at
   // Returns how many changes it made; 0: the program is as it was.
   int64_t (*run)(Editor& edit, const PassOptions& options);
@@ -46,6 +46,7 @@ int64_t lift(Editor& edit, const PassOptions& options);
 int64_t sink_transposes(Editor& edit, const PassOptions& options);
 int64_t decompose(Editor& edit, const PassOptions& options);
 int64_t group_fusions(Editor& edit, const PassOptions& options);
+int64_t plan_memory(Editor& edit, const PassOptions& options);
 
 // An analysis: where the values of a function lie in one block of memory.
 struct MemoryPlan {
@@ -60,5 +61,10 @@ struct MemoryPlan {
 };
 constexpr int64_t kMemoryAlignment = 64;
 MemoryPlan memory_plan(Editor& edit, FunctionId function);
+// The one that the graph states. Throws TW_E_VALUE where it has none, and where values would lie over each other.
+MemoryPlan checked_memory(Editor& edit, FunctionId function);
+
+// As ir/verify.h says, and at the level planned checked_memory of every function.
+void verify(Program& program, Level level);
 
 }  // namespace tw::jit

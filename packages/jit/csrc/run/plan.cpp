@@ -28,7 +28,8 @@ class Planner {
   // Gives the values of the only function of a program their places in one block of memory.
   void lay_out(FunctionId function) {
     Editor edit(program_);
-    const MemoryPlan memory = memory_plan(edit, function);
+    const bool stated = module_.places(function);
+    const MemoryPlan memory = stated ? checked_memory(edit, function) : memory_plan(edit, function);
     std::vector<Arena::Planned> planned;
     std::vector<Arena::Input> inputs;
     std::vector<Tensor> attributes;

@@ -30,7 +30,7 @@ class Pass:
     Attributes:
         name: what :func:`run_passes` knows it by.
         needs: the level that a program must be at.
-        keeps: a program at this level or below is at its level afterwards too.
+        keeps: of the levels up to this one, a program is afterwards at those that it was at.
         gives: the level that a program is at afterwards, whatever it was at.
     """
 

@@ -10,7 +10,7 @@ from tensorwright.jit import _library
 _new = _library.op("program")
 _parse = _library.op("parse")
 
-LEVELS = {"capture": 0, "functional": 1, "core": 2}
+LEVELS = {"capture": 0, "functional": 1, "core": 2, "grouped": 3, "planned": 4}
 
 
 class Program:
@@ -57,7 +57,8 @@ class Program:
 
         Args:
             level: ``"capture"`` allows writes into tensors and calls of Python, ``"functional"`` neither, ``"core"``
-                moreover no op that is written over others.
+                moreover no op that is written over others; ``"grouped"`` is functional, and each `fusion` is one sweep
+                over elements of known sizes; ``"planned"`` moreover states where the values lie in memory.
 
         Raises:
             ValueError: names the function, the rule and the node that breaks it.
