@@ -66,14 +66,15 @@ class Printer {
 
   bool has_left(NodeId id) const {
     const Node& node = module_[id];
-    return !node.users.empty() || node.label || module_.types[node.type].kind != TypeKind::kNone;
+    const bool named = node.label && !as_name(module_.names[node.label]).empty();
+    return !node.users.empty() || named || module_.types[node.type].kind != TypeKind::kNone;
   }
 
   // Placeholders at the head of a region that stand in its parentheses: without default, named as their target.
   bool in_head(NodeId id) const {
     const Node& node = module_[id];
     return module_.op_of(id) == "placeholder" && node.args.count == 0 && node.keywords.count == 0 && node.target &&
-           !node.location && names_.at(id) == module_.names[node.target];
+           !node.location && names_.count(id) && names_.at(id) == module_.names[node.target];
   }
 
   // The body of a function has its parameters in front even if there are none, and what memory it is planned for.
