@@ -82,6 +82,8 @@ LargeBlocks& large_blocks() {
 }
 void lock_for_fork() { large_blocks().mutex.lock(); }
 void unlock_after_fork() { large_blocks().mutex.unlock(); }
+// Made while the library is loaded: a fork during the first use on another thread would leave the child waiting for it.
+[[maybe_unused]] const auto& at_load = large_blocks();
 
 void* take_large(SizeClass size) {
   LargeBlocks& large = large_blocks();

@@ -33,6 +33,8 @@ LiveTensors& live_tensors() {
 }
 void lock_for_fork() { live_tensors().mutex.lock(); }
 void unlock_after_fork() { live_tensors().mutex.unlock(); }
+// Made while the library is loaded: a fork during the first use on another thread would leave the child waiting for it.
+[[maybe_unused]] const auto& at_load = live_tensors();
 
 std::atomic<std::string (*)()> origin_hook{nullptr};
 std::atomic<int64_t> peak{0};

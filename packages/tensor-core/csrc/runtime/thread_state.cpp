@@ -31,6 +31,8 @@ AllThreads& all_threads() {
 }
 void lock_for_fork() { all_threads().mutex.lock(); }
 void unlock_after_fork() { all_threads().mutex.unlock(); }
+// Made while the library is loaded: a fork during the first use on another thread would leave the child waiting for it.
+[[maybe_unused]] const auto& at_load = all_threads();
 
 int64_t in_use(const MemoryCounters& memory) {
   return static_cast<int64_t>(memory.allocated.load(std::memory_order_relaxed) -

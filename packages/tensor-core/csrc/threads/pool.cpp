@@ -186,11 +186,12 @@ void after_fork_in_child() {
   pool.store(nullptr);  // the old one is abandoned: its workers and waiters are the parent's
 }
 
+// While the library is loaded: registering waits for a fork that another thread has begun.
+[[maybe_unused]] const int registered = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+
 Pool& the_pool() {
   Pool* p = pool.load(std::memory_order_acquire);
   if (p) return *p;
-  static const int registered = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-  (void)registered;
   auto* fresh = new Pool;
   if (pool.compare_exchange_strong(p, fresh)) return *fresh;
   delete fresh;
