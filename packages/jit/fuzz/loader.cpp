@@ -33,11 +33,22 @@ void reads_back(const Module& module) {
   if (print(again) != text) std::abort();
 }
 
+// The verifier says of every level whether a program is at it, and does not stumble.
+void look_at_levels(const Module& module) {
+  for (const Level level : {Level::kFunctional, Level::kCore, Level::kGrouped, Level::kPlanned}) {
+    try {
+      verify(module, level);
+    } catch (const Error&) {
+    }
+  }
+}
+
 void read_text(std::string_view text) {
   Module module;
   parse(text, module);
   verify(module, Level::kCapture);
   reads_back(module);
+  look_at_levels(module);
 }
 
 void read_file(std::string_view bytes) {

@@ -16,7 +16,8 @@ from tensorwright import nn
 
 @tw.jit.script
 def control(x: tw.Tensor, n: int) -> tw.Tensor:
-    total = x
+    with tw.no_grad():
+        total = x * 2
     for i in range(n):
         if i % 2 == 0:
             total = total + x * float(i)
@@ -32,6 +33,11 @@ def captured() -> Iterator[Any]:
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(72, 3))
     yield tw.jit.trace(model, tw.randn(2, 1, 8, 8), check_trace=False)
     yield tw.jit.optimize_for_inference(model.eval(), tw.randn(2, 1, 8, 8), fuse=True)
+    planned = tw.jit.optimize_for_inference(
+        nn.Sequential(nn.Linear(8, 8), nn.GELU(), nn.Softmax(-1)).eval(), tw.randn(4, 8)
+    )
+    tw.jit.run_passes(planned.program, ["memory"])
+    yield planned
     yield control
     yield tw.jit.make_graph(tw.func.grad(lambda x: (x.softmax(-1) * x).sum()), tw.randn(3, 4))
     yield tw.jit.trace(lambda x: {"y": x[:, 1:], "z": [x.max(1)[0], x > 0]}, tw.randn(3, 4))

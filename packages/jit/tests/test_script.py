@@ -392,11 +392,6 @@ def list_of_strings_joined(xs: list[str]) -> str:
 # ---- refusals ---------------------------------------------------------------------------------------------------
 
 
-def uses_with(x: Tensor) -> Tensor:
-    with tw.no_grad():
-        return x
-
-
 def uses_try(x: Tensor) -> Tensor:
     try:
         return x
@@ -482,7 +477,6 @@ def list_of_strings(xs: list[int]) -> list[int]:
 
 
 REFUSED = [
-    (uses_with, "with cannot be compiled", "tw.no_grad()"),
     (uses_try, "try cannot be compiled", "try:"),
     (types_differ, "is Tensor on one way and str on the other", 'x if flag else "text"'),
     (one_way_only, "'y' has a value on one way only", "y"),

@@ -53,7 +53,7 @@ LEVELS = {
     "tw::add(%x, 1, into=%x)": ("functional", "a write into a tensor"),
     "tw::batch_norm(%x, None, None, %x, %x, True)": ("functional", "a write into an argument"),
     "py.call @f(%x)": ("functional", "a call of Python"),
-    "effect @append([], %x)": ("functional", "a change of a list or dict"),
+    "effect @append([], %x)": ("functional", "a change of a list or dict, a print, or a switch"),
     "tw::cross_entropy(%x, %x)": ("core", "written over smaller ops"),
 }
 

@@ -21,7 +21,8 @@ struct Builtin {
 const Builtin* builtin(std::string_view name);
 
 // One table per file; each ends with an empty name.
-extern const Builtin kNumberBuiltins[], kMathBuiltins[], kContainerBuiltins[], kTextBuiltins[], kTensorBuiltins[];
+extern const Builtin kNumberBuiltins[], kMathBuiltins[], kContainerBuiltins[], kTextBuiltins[], kTensorBuiltins[],
+    kModeBuiltins[];
 
 // ---- shared between them ----------------------------------------------------------------------------------------
 

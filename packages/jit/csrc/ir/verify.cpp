@@ -83,7 +83,8 @@ class Verifier {
       fail(id, std::string(op.name) + " has " + std::to_string(op.regions) + " regions, got " +
                    std::to_string(node.regions.size()));
     if (level_ != Level::kCapture && op.capture_only)
-      fail(id, op.name == "effect" ? "a change of a list or dict, or a print, is left" : "a call of Python is left");
+      fail(id, op.name == "effect" ? "a change of a list or dict, a print, or a switch of gradients, is left"
+                                   : "a call of Python is left");
     if (op.name == "builtin" || op.name == "effect") known_builtin(id, op.name == "effect");
     if (op.name == "if") same_results(id);
     if (op.name == "while" || op.name == "for") carried(id, op.name == "for");

@@ -9,6 +9,7 @@ const std::vector<Pass>& passes() {
       // name, needs, keeps, gives
       {"functionalise", kC, kF, kF, functionalise},
       {"inline", kC, kCore, kC, inline_calls},
+      {"remove_grad_modes", kC, kCore, kC, remove_grad_modes},
       {"constant_propagation", kF, kCore, kC, propagate_constants},
       {"canonicalise", kF, kF, kC, canonicalise},
       {"cse", kF, kCore, kC, eliminate_common},

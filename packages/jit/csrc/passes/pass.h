@@ -41,6 +41,7 @@ int64_t hoist_invariants(Editor& edit, const PassOptions& options);
 int64_t unroll(Editor& edit, const PassOptions& options);
 int64_t propagate_shapes(Editor& edit, const PassOptions& options);
 int64_t fold_batch_norm(Editor& edit, const PassOptions& options);
+int64_t remove_grad_modes(Editor& edit, const PassOptions& options);
 int64_t remove_dropout(Editor& edit, const PassOptions& options);
 int64_t lift(Editor& edit, const PassOptions& options);
 int64_t sink_transposes(Editor& edit, const PassOptions& options);

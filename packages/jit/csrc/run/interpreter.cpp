@@ -309,6 +309,7 @@ void run(Program& program, FunctionId function, const tw_value* args, uint32_t n
     given.back() = thawed(module.types, module[parameter].type, given.back());
     parameter = module.next(parameter);
   }
+  const LayerScope as_it_was = LayerScope::without(0);  // a script that fails inside of a `with` leaves its switch set
   freeze_into(Frame(program, nullptr).call(function, given)->get(), result);
 }
 

@@ -40,6 +40,7 @@ class LayerMask(_C.LayerMask):
             with self._renewed():
                 return function(*args, **kwargs)
 
+        masked.__tensorwright_mode__ = self  # type: ignore[attr-defined]  # scripts look through decorators
         return masked  # type: ignore[return-value]
 
     def _decorate_generator(self, function: F) -> F:

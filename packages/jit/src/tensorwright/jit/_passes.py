@@ -127,6 +127,8 @@ def _copy(captured: Captured) -> Captured:
 def freeze(model: Any, example_inputs: Any = None, *, verify: bool = False) -> Captured:
     """A captured function with its parameters for constants: functional, and as simple as the same bits allow.
 
+    It is for inference: what a script says of gradients (``with tw.no_grad()``) is left out.
+
     The tensors are shared with the model until something is computed from them: do not train it on.
 
     Args:
@@ -145,7 +147,7 @@ def freeze(model: Any, example_inputs: Any = None, *, verify: bool = False) -> C
         1
     """
     frozen = _copy(_captured(model, example_inputs))
-    run_passes(frozen.program, ["inline", "functionalise"], verify=verify)
+    run_passes(frozen.program, ["inline", "remove_grad_modes", "functionalise"], verify=verify)
     _to_fixed_point(frozen.program, CLEANUP, verify)
     return frozen
 

@@ -306,5 +306,5 @@ def script(obj: Any) -> Any:
         return compile_class(obj)
     function = inspect.unwrap(obj)
     if isinstance(function, FunctionType):
-        return ScriptFunction(function)
+        return ScriptFunction(obj if isinstance(obj, FunctionType) else function)
     raise TypeError(f"script: expected a function, a module or a class, got {type(obj).__name__}")

@@ -265,7 +265,7 @@ def inline(c: Compiler, frame: Frame, bound: dict[str, Thing], node: ast.AST) ->
         _declare(c, frame.source, bound)
         c.env = {**{n: thing for n, thing in before.items() if n.startswith(STATE)}, **bound}
         c.dead = c.raised = False
-        result = function_body(c, frame.source.body)
+        result = function_body(c, frame.source)
         raised_inside = c.raised
         kept = {n: thing for n, thing in c.env.items() if n.startswith(STATE)}
     finally:

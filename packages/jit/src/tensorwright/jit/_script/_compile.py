@@ -99,7 +99,7 @@ def _let_it_call_itself(c: Compiler, source: Source, name: str, kinds: dict[str,
 def _finished(c: Compiler, source: Source, name: str, kinds: dict[str, t.Type]) -> Compiled:
     from ._control import function_body
 
-    result = _as_result(c, function_body(c, source.body), source)
+    result = _as_result(c, function_body(c, source), source)
     outputs = [c.as_value(c.env[key], source.tree) for key in c.assigned_state]
     c.b.place = None
     c.b.node("return", [[MARK_TUPLE, result.arg, *(o.arg for o in outputs)] if outputs else result.arg])

@@ -13,9 +13,11 @@ from ._expressions import assign, expression
 from ._iterate import iteration_of
 from ._statements import statement
 from ._values import NONE, Iteration, Thing, Undefined, Value, constant
+from ._with import enter_mode, with_statement
 
 if TYPE_CHECKING:
     from ._compiler import Compiler
+    from ._source import Source
 
 _EXITS = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 _GROWS = frozenset(["append", "extend", "insert", "pop", "remove", "clear", "popitem", "update", "setdefault"])
@@ -30,6 +32,8 @@ def block(c: Compiler, statements: list[ast.stmt]) -> None:
         if isinstance(node, ast.If):
             if _if_statement(c, node, rest):
                 return
+        elif isinstance(node, ast.With):
+            with_statement(c, node, block)
         elif isinstance(node, (ast.For, ast.While)):
             with c.at(node):
                 _for_statement(c, node) if isinstance(node, ast.For) else _while_statement(c, node)
@@ -68,6 +72,8 @@ def always_exits(statements: list[ast.stmt]) -> bool:
         if isinstance(node, ast.If) and always_exits(node.body) and always_exits(node.orelse):
             return True
         if isinstance(node, ast.While) and _is_endless(node):
+            return True
+        if isinstance(node, ast.With) and always_exits(node.body):
             return True
     return False
 
@@ -412,8 +418,10 @@ def _after_turn(c: Compiler, node: ast.For, rest: Callable[[], None]) -> None:
     c.dead = False
 
 
-def function_body(c: Compiler, statements: list[ast.stmt]) -> Thing:
-    """The body of a function, and what it returns."""
+def function_body(c: Compiler, source: Source) -> Thing:
+    """The body of a function, inside of what its decorators enter, and what it returns."""
+    statements = source.body
+    leave = [enter_mode(c, mode, source.tree) for mode in source.modes]
     c.env[RETURNED] = constant(False)
     c.env[RESULT] = Value(t.NEVER, None)
     if not always_exits(statements):
@@ -422,4 +430,6 @@ def function_body(c: Compiler, statements: list[ast.stmt]) -> Thing:
         end.col_offset, end.lineno = last.col_offset, last.lineno
         statements = [*statements, end]
     block(c, statements)
+    for mode in leave if not c.raised else []:
+        mode()
     return c.env.get(RESULT, NONE)

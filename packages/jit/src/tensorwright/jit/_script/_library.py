@@ -32,6 +32,7 @@ from ._methods import product
 from ._operators import binary
 from ._tensor_functions import TENSOR_FUNCTIONS
 from ._values import MARK_LIST, ModuleThing, Static, Super, Thing, TupleValue, Value, constant
+from ._with import is_grad_enabled
 
 if TYPE_CHECKING:
     from ._compiler import Compiler
@@ -447,6 +448,7 @@ FUNCTIONS: dict[Any, Function] = {
     _decorators.annotate: _second,
     _decorators.is_scripting: _is_scripting,
     is_tracing: _is_tracing,
+    tw.is_grad_enabled: is_grad_enabled,
     **TENSOR_FUNCTIONS,
     **{getattr(math, name): _math(name) for name in _MATH},
 }

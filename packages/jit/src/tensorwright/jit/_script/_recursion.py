@@ -71,7 +71,7 @@ def compile_body(
     c.b.start(name)
     c.frames.append(Frame(source))
     c.env = {parameter: c.b.parameter(parameter, kind) for parameter, kind in kinds.items()}
-    given = c.as_value(function_body(c, source.body), source.tree)
+    given = c.as_value(function_body(c, source), source.tree)
     if not t.accepts(result, given.type):
         raise c.error(f"{source.name} gives {given.type}, but is declared to give {result}", source.tree)
     c.b.node("return", [given.arg if isinstance(given, Value) else None])

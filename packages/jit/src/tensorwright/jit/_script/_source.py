@@ -22,12 +22,13 @@ class NoSourceError(Exception):
 
 @dataclass(frozen=True)
 class Source:
-    """A function of Python: its tree, its file, and its globals, closure and defaults."""
+    """A function of Python: its tree, its file, and its globals, closure and defaults; what its decorators enter."""
 
     function: FunctionType
     tree: FunctionNode
     file: str
     lines: list[str]
+    modes: tuple[Any, ...] = ()
 
     @property
     def name(self) -> str:
@@ -79,6 +80,7 @@ def source_of(function: Callable[..., Any]) -> Source:
     Raises:
         NoSourceError: if it is not Python's, or its file is gone.
     """
+    modes = _modes_of(function)
     function = inspect.unwrap(function)
     if not isinstance(function, FunctionType):
         raise NoSourceError(f"{function!r} is no function written in Python")
@@ -95,7 +97,18 @@ def source_of(function: Callable[..., Any]) -> Source:
         found = [node for node in found if isinstance(node, ast.FunctionDef) and node.name == code.co_name]
     if not found:
         raise NoSourceError(f"{function.__qualname__} is not found in {code.co_filename}")
-    return Source(function, found[0], code.co_filename, lines)
+    return Source(function, found[0], code.co_filename, lines, modes)
+
+
+def _modes_of(function: Any) -> tuple[Any, ...]:
+    """The contexts that decorators of the function enter around it, as ``@tw.no_grad()`` does; outer ones first."""
+    modes: list[Any] = []
+    while function is not None:
+        mode = getattr(function, "__tensorwright_mode__", None)
+        if mode is not None and not any(mode is known for known in modes):  # wrappers take it over from what they wrap
+            modes.append(mode)
+        function = getattr(function, "__wrapped__", None)
+    return tuple(modes)
 
 
 def _of_same_code(found: list[ast.Lambda], function: FunctionType) -> list[FunctionNode]:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "Try": "try",
-    "With": "with",
     "Global": "global",
     "Nonlocal": "nonlocal",
     "ClassDef": "a class inside of a function",
@@ -33,7 +32,6 @@ _NAMES = {
 }
 _HELP = {
     "Try": "test for the condition before, or put the try into a function under @tw.jit.ignore",
-    "With": "call the scripted function inside of the with instead",
     "Global": "pass the value in and return it",
     "Nonlocal": "pass the value in and return it",
     "ClassDef": "define the class at the head of the file, under @tw.jit.script",
@@ -211,10 +209,6 @@ def _import(c: Compiler, node: Any) -> None:
         c.env[name] = c.lift(scope[name])
 
 
-def _with(c: Compiler, node: Any) -> None:
-    raise c.error("with cannot be compiled", node.items[0].context_expr, _HELP["With"])
-
-
 _VISITS: dict[type[ast.stmt], Callable[[Compiler, Any], None]] = {
     ast.Expr: _expression,
     ast.Assign: _assign,
@@ -227,7 +221,6 @@ _VISITS: dict[type[ast.stmt], Callable[[Compiler, Any], None]] = {
     ast.Raise: _raise,
     ast.Delete: _delete,
     ast.FunctionDef: _function,
-    ast.With: _with,
     ast.Import: _import,
     ast.ImportFrom: _import,
     ast.Pass: lambda c, node: None,
