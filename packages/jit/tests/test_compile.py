@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 import warnings
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -321,3 +323,127 @@ def test_modes_that_the_function_switches_are_not_lost() -> None:
         compiled = tw.compile(halved_history)
         assert [compiled(x).item() for _ in range(2)] == [3.0, 3.0]
         assert len(compiled.graphs) == 1
+
+
+def counted(function: Callable[..., Any]) -> tuple[Any, list[None]]:
+    """The function compiled, and a list that grows whenever it runs itself."""
+    runs: list[None] = []
+
+    def body(*args: Any, **kwargs: Any) -> Any:
+        runs.append(None)
+        return function(*args, **kwargs)
+
+    return tw.compile(body), runs
+
+
+# A call, and others that must not replay what the first ones recorded, though they look alike.
+LOOKALIKES: dict[str, tuple[Callable[..., Any], list[tuple[tuple[Any, ...], dict[str, Any]]]]] = {
+    "zeros": (lambda x, k: x / k, [((tw.ones(1), 0.0), {}), ((tw.ones(1), -0.0), {})]),
+    "types": (lambda x, k: x * k, [((tw.ones(1), 1), {}), ((tw.ones(1), 1.0), {}), ((tw.ones(1), True), {})]),
+    "same tensor": (lambda x, y: x.add_(1) * y, [((tw.ones(1), tw.ones(1)), {}), ((tw.ones(1),) * 2, {})]),
+    "strides": (
+        lambda x: x.flatten(),
+        [((tw.ones(2, 3).tril(),), {}), ((tw.ones(3, 2).triu().T,), {})],
+    ),
+    "keys": (lambda **t: next(iter(t)), [((), {"a": tw.ones(1)}), ((), {"b": tw.ones(1)})]),
+    "nesting": (lambda *t: len(t), [((tw.ones(1), tw.ones(1)), {}), (([tw.ones(1), tw.ones(1)],), {})]),
+    "list or tuple": (lambda t: [type(t).__name__], [(([tw.ones(1)],), {}), (((tw.ones(1),),), {})]),
+    "dtypes as values": (lambda x, d: x.to(d), [((tw.ones(1), tw.int32), {}), ((tw.ones(1), tw.float64), {})]),
+}
+
+
+@pytest.mark.parametrize("name", LOOKALIKES)
+def test_calls_that_look_alike_are_told_apart(name: str) -> None:
+    function, calls = LOOKALIKES[name]
+    compiled, runs = counted(function)
+    for _ in range(4):
+        for args, kwargs in calls:
+            want = function(*copied(args), **kwargs)
+            got = compiled(*copied(args), **kwargs)
+            assert (got == want).all() if isinstance(got, tw.Tensor) else got == want
+    assert len(runs) == len(calls)
+
+
+def copied(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The same arguments with tensors of their own; what was one tensor is one again."""
+    made = {id(arg): arg.clone(memory_format=tw.preserve_format) for arg in args if isinstance(arg, tw.Tensor)}
+    return tuple(made.get(id(arg), arg) for arg in args)
+
+
+def test_gradient_mode_and_needs_of_arguments_are_followed() -> None:
+    compiled, runs = counted(lambda x: x * 2)
+    x, leaf = tw.ones(1), tw.ones(1, requires_grad=True)
+    for _ in range(3):
+        assert not compiled(x).requires_grad
+        assert compiled(leaf).requires_grad
+        with tw.no_grad():
+            assert not compiled(leaf).requires_grad
+    assert len(runs) == 3
+    leaf.requires_grad_(False)
+    assert not compiled(leaf).requires_grad
+    leaf.requires_grad_(True)
+    assert compiled(leaf).requires_grad
+
+
+class Holder:
+    def __init__(self) -> None:
+        self.first, self.second = 2.0, 3.0
+        self.items = [1.0]
+        self.table: dict[str, float] = {}
+
+    def total(self, x: tw.Tensor) -> tw.Tensor:
+        extra = sum(self.items) + sum(self.table.values()) + getattr(self, "third", 0.0)
+        return x * self.first + self.second + extra
+
+
+def test_environments_are_followed_object_by_object() -> None:
+    holder = Holder()
+    total = tw.compile(holder.total)
+    x = tw.ones(1)
+
+    def check() -> None:
+        want = holder.total(x).item()
+        assert [total(x).item() for _ in range(3)] == [want] * 3
+
+    check()
+    holder.first, holder.second = holder.second, holder.first  # the same objects at other places
+    check()
+    holder.items.append(5.0)
+    check()
+    holder.items[0] = 7.0
+    check()
+    holder.table["a"] = 1.5
+    check()
+    holder.third = 4.0  # type: ignore[attr-defined]
+    check()
+    del holder.third  # type: ignore[attr-defined]
+    check()
+    graphs = len(total.graphs)
+    for _ in range(12):  # equal, but another object each time
+        holder.first = float(str(holder.first))
+        check()
+    assert len(total.graphs) == graphs
+
+
+def test_what_replays_refer_to_is_collected() -> None:
+    class Model(tw.nn.Module):
+        def forward(self, x: tw.Tensor) -> tw.Tensor:
+            return x + 1
+
+    model = Model()
+    model.compiled = tw.compile(model)  # a cycle
+    for _ in range(3):
+        model.compiled(tw.ones(1))
+    gone = weakref.ref(model)
+    del model
+    gc.collect()
+    assert gone() is None
+
+
+def test_nested_results_are_rebuilt() -> None:
+    compiled, runs = counted(lambda x: {"a": [x, (x + 1,)], "b": None, "c": (3, "text", {})})
+    for _ in range(4):
+        got = compiled(tw.ones(1))
+        assert (type(got["a"]), type(got["a"][1]), got["b"], got["c"]) == (list, tuple, None, (3, "text", {}))
+        assert got["a"][1][0].item() == 2.0
+    assert len(runs) == 1

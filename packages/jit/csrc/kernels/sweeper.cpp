@@ -184,7 +184,7 @@ class Sweeper {
         for (const uint32_t s : piece.steps) row_step(group_.steps[s]);
         continue;
       }
-      void* streams[kMostStreams + kMostSums + 1];
+      void* streams[kMostStreams + kMostSums + 2];
       for (size_t k = 0; k < piece.rows.size(); ++k) streams[k] = rows_[piece.rows[k]].bytes;
       piece.code->run(streams, kRepeats);
       for (const uint32_t row : piece.truths) repeat(rows_[row].bytes, 1);
@@ -375,7 +375,7 @@ class Sweeper {
   }
 
   void run_code(const TileKernel::Piece& piece, int64_t n) {
-    void* streams[kMostStreams + kMostSums + 1];
+    void* streams[kMostStreams + kMostSums + 2];
     const size_t count = piece.registers.size();
     for (size_t k = 0; k < count; ++k) streams[k] = pointers_[piece.registers[k]];
     const int64_t rest = n % piece.code->lanes(), whole = n - rest;
@@ -408,7 +408,7 @@ class Sweeper {
   // The last elements, fewer than a vector holds, in memory of their own.
   void run_rest(const TileKernel::Piece& piece, void* const* streams, int64_t from, int64_t n) {
     Repeated pads[kMostStreams] = {};
-    void* padded[kMostStreams + kMostSums + 1];
+    void* padded[kMostStreams + kMostSums + 2];
     const size_t count = piece.registers.size(), first_result = count - piece.results;
     for (size_t k = 0; k < count; ++k) {
       padded[k] = piece.items[k] ? pads[k].bytes : streams[k];

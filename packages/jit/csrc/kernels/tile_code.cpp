@@ -69,7 +69,7 @@ TileKernel::RowPiece TileKernel::compiled_rows(const std::vector<uint32_t>& step
         if (group_.values[v].dtype == kBool) piece.truths.push_back(row_index_[v]);
       }
   program.sweep();
-  if (program.streams.size() <= kMostStreams) piece.code = native_code(program);
+  if (program.streams.size() <= kMostStreams) piece.code = native_code(program, Batch::kOne);
   return piece;
 }
 

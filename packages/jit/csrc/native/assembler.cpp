@@ -84,7 +84,6 @@ void Assembler::change_stack(int32_t by) {
   byte(0x48), byte(0x81), byte(0xC4);
   word(by);
 }
-void Assembler::clear_rax() { byte(0x31), byte(0xC0); }
 void Assembler::add_rax(int8_t by) { byte(0x48), byte(0x83), byte(0xC0), byte(by); }
 void Assembler::compare_rax(int with) {
   byte(0x48 | (with >> 3) << 2);

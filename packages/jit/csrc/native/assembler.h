@@ -27,7 +27,9 @@ struct Operand {
 
   static Operand vector(int r) { return {kRegister, r, -1, 0, 0}; }
   static Operand memory(int base, int32_t offset) { return {kMemory, base, -1, 0, offset}; }
-  static Operand element(int base, int index, int scale) { return {kMemory, base, index, scale, 0}; }
+  static Operand element(int base, int index, int scale, int32_t offset) {
+    return {kMemory, base, index, scale, offset};
+  }
   static Operand pool(int32_t which) { return {kPool, 0, -1, 0, which}; }
   // Of instructions that spread one number themselves.
   static Operand number(int32_t which) { return {kPool, 0, -1, 1, which}; }
@@ -55,7 +57,6 @@ class Assembler {
   void pop(int r);
   void load_pointer(int to, int base, int32_t offset);
   void change_stack(int32_t by);
-  void clear_rax();
   void add_rax(int8_t by);
   void compare_rax(int with);
   size_t here() const { return code_.size(); }

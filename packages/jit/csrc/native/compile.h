@@ -9,33 +9,45 @@
 
 namespace tw::jit {
 
-// n elements, a multiple of lanes(); streams[k] is the memory of stream k of the program: 4 bytes an element, 1 of
-// masks. A repeated stream is 64 bytes. After the streams stands for each sum of the program where it begins.
+// Elements from some number on up to n, which are a multiple of what the code takes at once; streams[k] is the memory
+// of stream k of the program: 4 bytes an element, 1 of masks. A repeated stream is 64 bytes. After the streams stands
+// for each sum of the program where it begins, and last the number of the first element.
 using LaneCode = void (*)(void* const* streams, int64_t n);
 
+// A program for one vector and, where registers allow it, for several at once.
 class NativeCode {
  public:
-  NativeCode(const std::vector<uint8_t>& code, int lanes);  // `valid` says whether the system allows it
+  struct Parts {
+    std::vector<uint8_t> one, several;  // `several` may be empty
+    int lanes, several_lanes;
+  };
+  NativeCode(const LaneProgram& program, const Parts& parts);  // `valid` says whether the system allows it
   NativeCode(const NativeCode&) = delete;
   ~NativeCode();
   bool valid() const { return memory_ != nullptr; }
   int lanes() const { return lanes_; }
-  void run(void* const* streams, int64_t n) const { reinterpret_cast<LaneCode>(memory_)(streams, n); }
+  // n is a multiple of lanes(). There is room after the streams and the sums' beginnings, which are written to.
+  void run(void** streams, int64_t n) const;
 
  private:
   void* memory_ = nullptr;
-  size_t size_ = 0;
-  int lanes_;
+  size_t size_ = 0, one_ = 0;  // where the code for one vector begins
+  size_t streams_, sums_;
+  int lanes_, several_lanes_;
 };
+
+// How many vectors code may take at once: of those that are run for one only, one.
+enum class Batch : uint8_t { kOne, kSeveral };
 
 // Null where there is no assembler for the machine, where it is switched off (TENSORWRIGHT_NATIVE_CODE=0), where the
 // system refuses executable memory, or for a program that does not fit the registers. Equal programs share their code.
-std::shared_ptr<const NativeCode> native_code(const LaneProgram& program);
+std::shared_ptr<const NativeCode> native_code(const LaneProgram& program, Batch batch = Batch::kSeveral);
 
 // For LaneProgram: whether the machine that native_code compiles for has kScale.
 bool native_code_scales();
 
-// The machine code itself, empty where it does not fit; for tests of the encoding.
-std::vector<uint8_t> assemble_lanes(const LaneProgram& program, VectorWidth width);
+// The machine code itself, for `copies` vectors at once; empty where it does not fit: several have to fit without
+// values in memory.
+std::vector<uint8_t> assemble_lanes(const LaneProgram& program, VectorWidth width, int copies);
 
 }  // namespace tw::jit

@@ -85,16 +85,56 @@ std::optional<VectorOp> one_operand(LaneOp op) {
   }
 }
 
+// The program for several vectors at once, a step of each in turn: while one waits for a result, the others go on.
+struct Interleaved {
+  struct Result {
+    Lane lane;
+    uint32_t stream;
+    int copy;
+  };
+  std::vector<LaneStep> steps;
+  std::vector<int> copy;  // by step: of which vector it is, from the first
+  std::vector<Result> results;
+  std::vector<std::pair<Lane, size_t>> sums;  // in the order of the elements, with the number of the sum
+
+  Interleaved(const LaneProgram& program, int copies) {
+    std::vector<std::vector<Lane>> renamed(copies, std::vector<Lane>(program.steps.size(), -1));
+    for (size_t i = 0; i < program.steps.size(); ++i) {
+      const LaneStep& s = program.steps[i];
+      const bool same = s.op == LaneOp::kConstant || (s.op == LaneOp::kInput && program.repeated[s.value]);
+      for (int k = 0; k < copies; ++k) {
+        if (k == 0 || !same) {
+          LaneStep step = s;
+          for (Lane* lane : {&step.a, &step.b, &step.c})
+            if (*lane >= 0) *lane = renamed[k][*lane];
+          steps.push_back(step), copy.push_back(k);
+        }
+        renamed[k][i] = static_cast<Lane>(steps.size() - 1);
+      }
+    }
+    for (int k = 0; k < copies; ++k) {
+      for (const auto& [lane, stream] : program.results) results.push_back({renamed[k][lane], stream, k});
+      for (size_t n = 0; n < program.sums.size(); ++n) sums.emplace_back(renamed[k][program.sums[n].first], n);
+    }
+  }
+};
+
 class Emitter {
  public:
-  Emitter(const LaneProgram& program, VectorWidth width, int pinned)
-      : p_(program), asm_(width), uses_(p_.steps.size()), place_(p_.steps.size()), holder_(asm_.registers(), -1) {
-    const auto count = static_cast<int>(p_.steps.size());
+  Emitter(const LaneProgram& program, VectorWidth width, int copies, int pinned)
+      : p_(program),
+        all_(program, copies),
+        copies_(copies),
+        asm_(width),
+        uses_(all_.steps.size()),
+        place_(all_.steps.size()),
+        holder_(asm_.registers(), -1) {
+    const auto count = static_cast<int>(all_.steps.size());
     for (int i = 0; i < count; ++i)
-      for (const Lane lane : {p_.steps[i].a, p_.steps[i].b, p_.steps[i].c})
+      for (const Lane lane : {all_.steps[i].a, all_.steps[i].b, all_.steps[i].c})
         if (lane >= 0) uses_[lane].push_back(i);
-    for (const auto* list : {&p_.results, &p_.sums})
-      for (const auto& result : *list) uses_[result.first].push_back(count);
+    for (const auto& result : all_.results) uses_[result.lane].push_back(count);
+    for (const auto& sum : all_.sums) uses_[sum.first].push_back(count);
     general_.assign(p_.streams.size(), -1);
     size_t next = 0;
     for (size_t k = 0; k < p_.streams.size(); ++k) {
@@ -110,15 +150,15 @@ class Emitter {
   std::vector<uint8_t> run() {
     prologue();
     const size_t loop = asm_.here();
-    const auto count = static_cast<int>(p_.steps.size());
+    const auto count = static_cast<int>(all_.steps.size());
     for (at_ = 0; at_ < count; ++at_) step(at_);
-    for (const auto& [lane, stream] : p_.results) store_result(lane, stream);
-    for (size_t k = 0; k < p_.sums.size(); ++k) {
-      const int from = in_register(p_.sums[k].first);
+    for (const auto& result : all_.results) store_result(result);
+    for (const auto& [lane, k] : all_.sums) {
+      const int from = in_register(lane);
       asm_.vector({1, 0, 0x58}, accumulator(k), accumulator(k), Operand::vector(from), kLanesMask);
       locked_.clear();
     }
-    asm_.add_rax(static_cast<int8_t>(asm_.lanes()));
+    asm_.add_rax(static_cast<int8_t>(copies_ * asm_.lanes()));
     asm_.compare_rax(kRsi);
     asm_.jump_back_if_below(loop);
     epilogue();
@@ -126,6 +166,7 @@ class Emitter {
   }
 
   int most_used() const { return most_used_; }
+  int spills() const { return spills_; }
 
  private:
   struct Place {
@@ -134,7 +175,7 @@ class Emitter {
     bool pinned = false;
   };
 
-  const LaneStep& of(Lane lane) const { return p_.steps[static_cast<size_t>(lane)]; }
+  const LaneStep& of(Lane lane) const { return all_.steps[static_cast<size_t>(lane)]; }
   bool in_mask_register(Lane lane) const { return asm_.wide() && of(lane).type == LaneType::kMask; }
   bool is_constant(Lane lane) const { return of(lane).op == LaneOp::kConstant; }
   bool is_repeated(Lane lane) const { return of(lane).op == LaneOp::kInput && general_[of(lane).value] < 0; }
@@ -168,7 +209,7 @@ class Emitter {
 
   void choose_pinned(int count) {
     std::vector<Lane> candidates;
-    for (Lane lane = 0; lane < static_cast<Lane>(p_.steps.size()); ++lane)
+    for (Lane lane = 0; lane < static_cast<Lane>(all_.steps.size()); ++lane)
       if (fixed(lane)) candidates.push_back(lane);
     std::stable_sort(candidates.begin(), candidates.end(),
                      [&](Lane a, Lane b) { return uses_[a].size() > uses_[b].size(); });
@@ -186,7 +227,7 @@ class Emitter {
   void prologue() {
     for (const int r : kSaved) asm_.push(r);
     asm_.change_stack(-kMostSlots * 64);
-    for (Lane lane = 0; lane < static_cast<Lane>(p_.steps.size()); ++lane) {
+    for (Lane lane = 0; lane < static_cast<Lane>(all_.steps.size()); ++lane) {
       if (!fixed(lane)) continue;
       const int reg = place_[lane].pinned ? place_[lane].reg : 0;
       if (is_constant(lane)) {
@@ -204,7 +245,7 @@ class Emitter {
       asm_.load_pointer(kRax, kRdi, static_cast<int32_t>(p_.streams.size() - 1) * 8);
       asm_.load_mask(kLanesMask, kRax);
     }
-    asm_.clear_rax();
+    asm_.load_pointer(kRax, kRdi, static_cast<int32_t>(p_.streams.size() + p_.sums.size()) * 8);
   }
 
   void epilogue() {
@@ -222,9 +263,11 @@ class Emitter {
     if (slots_ == kMostSlots) throw DoesNotFit{};
     return slots_++;
   }
-  Operand element(uint32_t stream, LaneType type) const {
-    return Operand::element(general_[stream], kRax, type == LaneType::kMask ? 0 : 2);
+  Operand element(uint32_t stream, LaneType type, int copy) const {
+    const int scale = type == LaneType::kMask ? 0 : 2;
+    return Operand::element(general_[stream], kRax, scale, (copy * asm_.lanes()) << scale);
   }
+  Operand element(Lane lane) const { return element(of(lane).value, of(lane).type, all_.copy[lane]); }
 
   int32_t constant(uint32_t bits) {
     const auto found = std::find(pool_.begin(), pool_.end(), bits);
@@ -269,7 +312,7 @@ class Emitter {
     const int reg = place_[lane].reg;
     const bool elsewhere = is_constant(lane) || is_stream(lane) || place_[lane].slot >= 0;
     if (!elsewhere) {
-      place_[lane].slot = new_slot();
+      place_[lane].slot = new_slot(), ++spills_;
       asm_.vector(kStore, reg, 0, stack(place_[lane].slot));
     }
     place_[lane].reg = -1, holder_[reg] = -1;
@@ -289,7 +332,7 @@ class Emitter {
     else if (is_constant(lane))
       load_constant(reg, lane);
     else
-      asm_.vector(kLoad, reg, 0, element(of(lane).value, of(lane).type));
+      asm_.vector(kLoad, reg, 0, element(lane));
     hold(lane, reg);
     return reg;
   }
@@ -299,7 +342,7 @@ class Emitter {
     if (place_[lane].reg >= 0) return locked_.push_back(lane), Operand::vector(place_[lane].reg);
     if (place_[lane].slot >= 0) return stack(place_[lane].slot);
     if (is_constant(lane)) return Operand::pool(constant(of(lane).value));
-    if (uses_[lane].size() == 1) return element(of(lane).value, of(lane).type);
+    if (uses_[lane].size() == 1) return element(lane);
     return Operand::vector(in_register(lane));
   }
   bool in_memory(Lane lane) const {
@@ -330,7 +373,7 @@ class Emitter {
   // ---- steps ----------------------------------------------------------------------------------------------------
 
   void step(int i) {
-    const LaneStep& s = p_.steps[static_cast<size_t>(i)];
+    const LaneStep& s = of(i);
     if (s.op == LaneOp::kInput) {
       if (s.type == LaneType::kMask) load_mask(i, s);
     } else if (s.op == LaneOp::kConstant) {
@@ -481,7 +524,7 @@ class Emitter {
 
   void load_mask(Lane i, const LaneStep& s) {
     const int reg = take();
-    Operand from = element(s.value, LaneType::kMask);
+    Operand from = element(i);
     if (p_.repeated[s.value]) from = Operand::memory(general_[s.value], 0);
     if (asm_.wide()) {
       asm_.narrow({1, 2, 0x6F}, reg, 0, from);
@@ -494,13 +537,14 @@ class Emitter {
     hold(i, reg);
   }
 
-  void store_result(Lane lane, uint32_t stream) {
-    const LaneType type = p_.streams[stream];
-    const int from = in_register(lane);
+  void store_result(const Interleaved::Result& result) {
+    const LaneType type = p_.streams[result.stream];
+    const int from = in_register(result.lane);
+    const Operand to = element(result.stream, type, result.copy);
     if (type == LaneType::kMask)
-      store_mask(from, element(stream, type));
+      store_mask(from, to);
     else
-      asm_.vector(kStore, from, 0, element(stream, type));
+      asm_.vector(kStore, from, 0, to);
     locked_.clear();
   }
 
@@ -520,6 +564,8 @@ class Emitter {
   }
 
   const LaneProgram& p_;
+  const Interleaved all_;
+  int copies_;
   Assembler asm_;
   std::vector<std::vector<int>> uses_;  // by lane: the steps, and the number of steps for results
   std::vector<Place> place_;
@@ -528,17 +574,18 @@ class Emitter {
   std::vector<int> general_;  // by stream: its general register, or -1
   std::vector<Lane> locked_;
   std::vector<uint32_t> pool_;
-  int at_ = 0, slots_ = 0, pinned_ = 0, most_used_ = 0;
+  int at_ = 0, slots_ = 0, pinned_ = 0, most_used_ = 0, spills_ = 0;
 };
 
 }  // namespace
 
-std::vector<uint8_t> assemble_lanes(const LaneProgram& program, VectorWidth width) {
+std::vector<uint8_t> assemble_lanes(const LaneProgram& program, VectorWidth width, int copies) {
   try {
-    Emitter first(program, width, 0);
+    Emitter first(program, width, copies, 0);
     const std::vector<uint8_t> code = first.run();
+    if (copies > 1 && first.spills()) return {};
     const int spare = Assembler(width).registers() - first.most_used();
-    return spare > 0 ? Emitter(program, width, spare).run() : code;
+    return spare > 0 ? Emitter(program, width, copies, spare).run() : code;
   } catch (const DoesNotFit&) {
     return {};
   }

@@ -3,8 +3,8 @@
 #include <tensorwright/tw_abi_kernels.h>
 #include <tensorwright/tw.hpp>
 
+#include <algorithm>
 #include <cstdlib>
-#include <cstring>
 #include <mutex>
 #include <string_view>
 
@@ -17,10 +17,18 @@ namespace tw::jit {
 #if defined(__x86_64__) && !defined(_WIN32)
 
 // Written first, executable afterwards, never both.
-NativeCode::NativeCode(const std::vector<uint8_t>& code, int lanes) : size_(code.size()), lanes_(lanes) {
+NativeCode::NativeCode(const LaneProgram& program, const Parts& parts)
+    : size_(parts.one.size()),
+      streams_(program.streams.size()),
+      sums_(program.sums.size()),
+      lanes_(parts.lanes),
+      several_lanes_(parts.several.empty() ? 0 : parts.several_lanes) {
+  if (several_lanes_) one_ = (parts.several.size() + 63) / 64 * 64, size_ += one_;
   void* memory = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return;
-  std::memcpy(memory, code.data(), size_);
+  auto* bytes = static_cast<uint8_t*>(memory);
+  std::copy(parts.several.begin(), parts.several.end(), bytes);
+  std::copy(parts.one.begin(), parts.one.end(), bytes + one_);
   if (mprotect(memory, size_, PROT_READ | PROT_EXEC) == 0)
     memory_ = memory;
   else
@@ -31,7 +39,24 @@ NativeCode::~NativeCode() {
   if (memory_) munmap(memory_, size_);
 }
 
+void NativeCode::run(void** streams, int64_t n) const {
+  auto* code = static_cast<const uint8_t*>(memory_);
+  const size_t first = streams_ + sums_;
+  const int64_t whole = several_lanes_ ? n - n % several_lanes_ : 0;
+  streams[first] = nullptr;
+  if (whole) {
+    reinterpret_cast<LaneCode>(reinterpret_cast<uintptr_t>(code))(streams, whole);
+    if (whole == n) return;
+    // Sums go on from where they are: their streams, then the mask's, are the last.
+    std::copy_n(streams + streams_ - 1 - sums_, sums_, streams + streams_);
+    streams[first] = reinterpret_cast<void*>(whole);
+  }
+  reinterpret_cast<LaneCode>(reinterpret_cast<uintptr_t>(code + one_))(streams, n);
+}
+
 namespace {
+
+constexpr int kMostCopies = 4;
 
 // The instruction set that the core uses, which TENSORWRIGHT_ISA may lower.
 std::optional<VectorWidth> width_in_use() {
@@ -53,17 +78,20 @@ std::optional<VectorWidth> width() {
 
 bool native_code_scales() { return width() == VectorWidth::kAvx512; }
 
-std::shared_ptr<const NativeCode> native_code(const LaneProgram& program) {
+std::shared_ptr<const NativeCode> native_code(const LaneProgram& program, Batch batch) {
   static std::mutex mutex;
   static auto* known = new std::map<std::string, std::weak_ptr<const NativeCode>>();
   const auto lanes = width();
   if (!lanes) return nullptr;
-  const std::string key = program.key();
+  const std::string key = program.key() + static_cast<char>(batch);
   const std::lock_guard<std::mutex> lock(mutex);
   if (auto code = (*known)[key].lock()) return code;
-  const std::vector<uint8_t> bytes = assemble_lanes(program, *lanes);
-  if (bytes.empty()) return nullptr;
-  auto code = std::make_shared<const NativeCode>(bytes, Assembler(*lanes).lanes());
+  const int width = Assembler(*lanes).lanes();
+  NativeCode::Parts parts{assemble_lanes(program, *lanes, 1), {}, width, 0};
+  if (parts.one.empty()) return nullptr;
+  for (int copies = kMostCopies; batch == Batch::kSeveral && copies > 1 && parts.several.empty(); copies /= 2)
+    parts.several = assemble_lanes(program, *lanes, copies), parts.several_lanes = copies * width;
+  auto code = std::make_shared<const NativeCode>(program, parts);
   if (!code->valid()) return nullptr;
   (*known)[key] = code;
   return code;
@@ -71,9 +99,10 @@ std::shared_ptr<const NativeCode> native_code(const LaneProgram& program) {
 
 #else
 
-NativeCode::NativeCode(const std::vector<uint8_t>&, int lanes) : lanes_(lanes) {}
+NativeCode::NativeCode(const LaneProgram&, const Parts& parts) : lanes_(parts.lanes) {}
 NativeCode::~NativeCode() = default;
-std::shared_ptr<const NativeCode> native_code(const LaneProgram&) { return nullptr; }
+void NativeCode::run(void**, int64_t) const {}
+std::shared_ptr<const NativeCode> native_code(const LaneProgram&, Batch) { return nullptr; }
 bool native_code_scales() { return false; }
 
 #endif

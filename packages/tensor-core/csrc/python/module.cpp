@@ -14,6 +14,7 @@
 #include "python/op_object.h"
 #include "python/op_traits.h"
 #include "python/profiling.h"
+#include "python/replays.h"
 #include "python/size_object.h"
 #include "python/tensor_object.h"
 
@@ -82,9 +83,9 @@ PyObject* make_module() {
   PyObject* m = module.get();
   const bool complete = m && intern_common_names() && add_exceptions(m) && add_size_type(m) && add_dtypes(m) &&
                         add_device_type(m) && add_object_type(m) && add_tensor_type(m) && add_dlpack_exchange(m) &&
-                        add_op_types(m) && add_calls_forward_type(m) && add_layer_mask_type(m) && add_functions(m) &&
-                        add_op_functions(m) && add_module_functions(m) && add_public_names(m) && add_config(m) &&
-                        add_profiler(m);
+                        add_op_types(m) && add_calls_forward_type(m) && add_layer_mask_type(m) && add_replays_type(m) &&
+                        add_functions(m) && add_op_functions(m) && add_module_functions(m) && add_public_names(m) &&
+                        add_config(m) && add_profiler(m);
   return complete ? module.release() : nullptr;
 }
 

@@ -174,8 +174,10 @@ bool give_int(PyObject* o, tw_value* out) {
 
 }  // namespace
 
+bool is_native_object(PyObject* o) { return Py_TYPE(o) == &NativeObjectType; }
+
 tw_object* object_from_python(PyObject* o) {
-  if (Py_TYPE(o) == &NativeObjectType) {
+  if (is_native_object(o)) {
     g_host->object_retain(object_of(o));
     return object_of(o);
   }

@@ -16,6 +16,9 @@ PyObject* object_to_python(tw_object* o);
 // The Python object that `o` stands for, if nothing else holds `o`; null otherwise. Borrowed.
 PyObject* sole_python_object(tw_object* o);
 
+// Whether it is a wrapper of a tw_object.
+bool is_native_object(PyObject* o);
+
 // Values without a schema, as callbacks see them. The value stays the caller's.
 PyObject* value_to_python(const tw_value& value);
 // An owned value (lists are the core's). False with an exception.

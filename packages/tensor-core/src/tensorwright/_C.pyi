@@ -134,6 +134,20 @@ class Object:
     def __getattr__(self, name: str) -> Any: ...
     def __call__(self, *args: Any) -> Any: ...
 
+@final
+class Replays:
+    def replay(self, args: tuple[Any, ...], kwargs: dict[str, Any], /) -> Any: ...
+    def add(
+        self,
+        owner: object,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        run: Any,
+        output: Any,
+        environment: list[tuple[object, builtins.bool, tuple[Any, ...], tuple[Any, ...]]],
+        /,
+    ) -> builtins.bool: ...
+
 class LayerMask:
     def __init__(self, include: builtins.int = 0, exclude: builtins.int = 0, release: builtins.int = 0) -> None: ...
     def __enter__(self) -> LayerMask: ...

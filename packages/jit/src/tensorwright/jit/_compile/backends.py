@@ -22,14 +22,25 @@ Backend = Callable[[Captured], Runner]
 GROUP = "tensorwright.compilers"
 
 
+class GraphRun:
+    """Runs function ``forward`` of a program.
+
+    Attributes:
+        native: the program.
+    """
+
+    __slots__ = ("native",)
+
+    def __init__(self, native: Any) -> None:
+        self.native = native
+
+    def __call__(self, *tensors: Tensor) -> Any:
+        return self.native("run", "forward", tensors)
+
+
 def run_graph(captured: Captured) -> Runner:
     """By its plan: one kernel for what can be fused, the rest op by op, without Python in between."""
-    native = fused(captured).native
-
-    def run(*tensors: Tensor) -> Any:
-        return native("run", "forward", tensors)
-
-    return run
+    return GraphRun(fused(captured).native)
 
 
 def fused(captured: Captured) -> Program:

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import tensorwright
-from tensorwright import Tensor
+from tensorwright import _C, Tensor
 from tensorwright._tree import LEAF, Structure, flatten
-from tensorwright.jit._compile.backends import Backend, Runner, find_backend, is_plain
-from tensorwright.jit._compile.environment import Environment
+from tensorwright.jit._compile.backends import Backend, GraphRun, Runner, find_backend, is_plain
+from tensorwright.jit._compile.environment import Environment, Watched
 from tensorwright.jit._program import Program
 from tensorwright.jit._trace import Captured, caller, location, named_tensors
 
 MOST_VARIANTS = 16
+MOST_REPLAYS = 8  # of one variant: after these, what equals what it was but is another object is looked at in Python
 _CONSTANTS = (bool, int, float, complex, str, bytes, type(None), tensorwright.dtype, tensorwright.device, slice)
 
 
@@ -36,6 +37,7 @@ class Variant:
     run: Runner
     output: Structure
     captured: Captured
+    replays: int = 0  # how often calls like the one at hand were made to find it at once
 
 
 class Compiled:
@@ -46,20 +48,37 @@ class Compiled:
         self._function = function
         self._backend = find_backend(backend)
         self._fullgraph = fullgraph
+        self._replays = _C.Replays()
         self._variants: dict[Any, list[Variant]] = {}
         self._eager: set[Any] = set()  # keys whose run cannot be replayed
         self._lock = threading.RLock()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        result = self._replays.replay(args, kwargs)
+        return self._find(args, kwargs) if result is NotImplemented else result
+
+    def _find(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         leaves, structure = flatten((args, kwargs))
         tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
         key = self._key(leaves, structure)
         if key is None or key in self._eager or getattr(_recording, "on", False):
             return self._function(*args, **kwargs)
         for variant in self._variants.get(key, ()):
+            watched = variant.environment.watched()  # before it is compared
             if variant.environment.changed() is None:
-                return _built(variant, variant.run(*tensors))
+                self._remember(variant, args, kwargs, watched)
+                return variant.output.build(variant.run(*tensors))
         return self._record(key, tensors, args, kwargs)
+
+    def _remember(
+        self, variant: Variant, args: tuple[Any, ...], kwargs: dict[str, Any], watched: list[Watched] | None
+    ) -> None:
+        """Let the next call like this one find the variant by the identity of all that is watched."""
+        if watched is None or variant.replays == MOST_REPLAYS:
+            return
+        variant.replays += 1
+        run = variant.run.native if isinstance(variant.run, GraphRun) else variant.run
+        self._replays.add(variant, args, kwargs, run, variant.output, watched)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._function, name)
@@ -109,7 +128,6 @@ class Compiled:
             if reason is not None:
                 self._fall_back(key, reason)
             else:
-                recording.environment.seal()
                 captured = recording.captured()
                 variants.append(Variant(recording.environment, self._backend(captured), recording.output, captured))
             return result
@@ -182,10 +200,6 @@ class Recording:
 
 def _leaf_count(structure: Structure) -> int:
     return 1 if structure.kind is None else sum(map(_leaf_count, structure.children))
-
-
-def _built(variant: Variant, results: Any) -> Any:
-    return variant.output.build(results)
 
 
 def _requires_grad(tensor: Tensor) -> bool:

@@ -12,8 +12,6 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator
-from itertools import chain
-from operator import is_
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -64,6 +62,10 @@ def _same_dict(now: dict[Any, Any], then: dict[Any, Any]) -> bool:
     return True
 
 
+def _whole_dict(now: dict[Any, Any]) -> Watched:
+    return now, True, tuple(now), tuple(now.values())
+
+
 def _is_import(frame: FrameType) -> bool:
     """Whether this runs for an import, and is no part of what the function does."""
     outer: FrameType | None = frame
@@ -76,28 +78,39 @@ def _is_users(frame: FrameType) -> bool:
     return not frame.f_code.co_filename.startswith(_OURS) and not _is_import(frame)
 
 
+# A container, whether these are all of its entries, their keys, and their values: what `_C.Replays.add` takes.
+Watched = tuple[object, bool, tuple[Any, ...], tuple[Any, ...]]
+
+
 class ObjectGuard:
     """The attributes of an object, and the contents of the dicts and lists among them."""
 
     def __init__(self, watched: Any) -> None:
-        self.watched = watched
+        self.watched_object = watched
         self.attributes = dict(vars(watched))
         self.dicts = {name: dict(value) for name, value in self.attributes.items() if isinstance(value, dict)}
         self.lists = {name: list(value) for name, value in self.attributes.items() if isinstance(value, list)}
 
+    def watched(self) -> Iterator[Watched]:
+        """The objects that are there now."""
+        now = vars(self.watched_object)
+        yield _whole_dict(now)
+        yield from (_whole_dict(now[name]) for name in self.dicts)
+        yield from ((now[name], True, (), tuple(now[name])) for name in self.lists)
+
     def changed(self) -> str | None:
         """The first attribute that is not what it was, in words, or None."""
-        now = vars(self.watched)
+        now = vars(self.watched_object)
         if not _same_dict(now, self.attributes):
             names = [*self.attributes, *now]
             name = next(n for n in names if not _same(now.get(n, _MISSING), self.attributes.get(n, _MISSING)))
-            return f"attribute '{name}' of {type(self.watched).__name__}"
+            return f"attribute '{name}' of {type(self.watched_object).__name__}"
         for name, content in self.dicts.items():
             if not _same_dict(now[name], content):
-                return f"attribute '{name}' of {type(self.watched).__name__}"
+                return f"attribute '{name}' of {type(self.watched_object).__name__}"
         for name, items in self.lists.items():
             if len(now[name]) != len(items) or not all(map(_same, now[name], items)):
-                return f"attribute '{name}' of {type(self.watched).__name__}"
+                return f"attribute '{name}' of {type(self.watched_object).__name__}"
         return None
 
 
@@ -107,6 +120,10 @@ class GlobalsGuard:
     def __init__(self, code: CodeType, scope: dict[str, Any]) -> None:
         self.scope = scope
         self.values = {name: scope[name] for name in code.co_names if name in scope}
+
+    def watched(self) -> Iterator[Watched]:
+        """The objects that are there now."""
+        yield self.scope, False, tuple(self.values), tuple(self.scope.get(name, _MISSING) for name in self.values)
 
     def changed(self) -> str | None:
         """The first global that is not what it was, in words, or None."""
@@ -124,6 +141,10 @@ class ClosureGuard:
         self.cells = function.__closure__ or ()
         self.values = [cell.cell_contents for cell in self.cells]
 
+    def watched(self) -> Iterator[Watched]:
+        """The objects that are there now."""
+        yield from ((cell, True, (), (cell.cell_contents,)) for cell in self.cells)
+
     def changed(self) -> str | None:
         """The first variable that is not what it was, in words, or None."""
         for name, cell, value in zip(self.names, self.cells, self.values, strict=True):
@@ -132,54 +153,28 @@ class ClosureGuard:
         return None
 
 
-class Snapshot:
-    """The same guards in one comparison by identity, which is enough as long as nothing was assigned again."""
-
-    def __init__(self, guards: list[ObjectGuard | GlobalsGuard | ClosureGuard]) -> None:
-        objects = [guard for guard in guards if isinstance(guard, ObjectGuard)]
-        inner = [vars(guard.watched)[name] for guard in objects for name in (*guard.dicts, *guard.lists)]
-        self._rest = [guard for guard in guards if not isinstance(guard, ObjectGuard)]
-        self._empty = [container for container in inner if not container]
-        self._lists = [container for container in inner if container and isinstance(container, list)]
-        filled = [container for container in inner if container and isinstance(container, dict)]
-        self._dicts = [*(vars(guard.watched) for guard in objects), *filled]
-        self._sizes = self._count()
-        self._values = tuple(self._each())
-
-    def _count(self) -> list[int]:
-        return [*map(len, self._dicts), *map(len, self._lists)]
-
-    def _each(self) -> Iterator[object]:
-        return chain(chain.from_iterable(map(dict.values, self._dicts)), chain.from_iterable(self._lists))
-
-    def holds(self) -> bool:
-        """Whether every value is the very object that it was; False may be wrong, True is not."""
-        return (
-            not any(self._empty)
-            and self._count() == self._sizes
-            and all(map(is_, self._each(), self._values))
-            and not any(guard.changed() for guard in self._rest)
-        )
-
-
 class Environment:
     """All guards of one recorded run."""
 
     def __init__(self) -> None:
         self.guards: list[ObjectGuard | GlobalsGuard | ClosureGuard] = []
-        self._snapshot: Snapshot | None = None
         self.effect: str | None = None  # what cannot be replayed, in words with its line
         self._seen: dict[int, object] = {}  # kept, so that no other object takes the same address
 
     def changed(self) -> str | None:
         """What is not as it was when the function was recorded, in words, or None."""
-        if self._snapshot is not None and self._snapshot.holds():
-            return None
         for guard in self.guards:
             found = guard.changed()
             if found is not None:
                 return found
         return None
+
+    def watched(self) -> list[Watched] | None:
+        """Everything that is read, object by object; None where something is not there any more."""
+        try:
+            return [watched for guard in self.guards for watched in guard.watched()]
+        except (KeyError, TypeError, ValueError):
+            return None
 
     def watch(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Run the function and note what it reads."""
@@ -195,10 +190,6 @@ class Environment:
             if collects:
                 gc.enable()
             self._seen.clear()
-
-    def seal(self) -> None:
-        """Compare faster from now on; all is as it was recorded."""
-        self._snapshot = Snapshot(self.guards)
 
     def _event(self, frame: FrameType, event: str, arg: Any) -> None:
         if event == "call":
