@@ -1,9 +1,11 @@
 // The shared object's entry: the two layers of the dispatch trace, and the ops that make programs.
+#include <tensorwright/tw_abi_jit.h>
 #include <tensorwright/boxed.hpp>
 
 #include <cstring>
 
 #include "archive/archive.h"
+#include "archive/upgraders.h"
 #include "builtin/table.h"
 #include "ir/text.h"
 #include "kernels/fused_group.h"
@@ -39,6 +41,7 @@ constexpr tw_op_def op(const char* schema, tw_kernel_fn fn) {
 const tw_op_def kOps[] = {
     op("jit::program() -> Object", boxed<new_program>),
     op("jit::parse(str text) -> Object", boxed<parse_program>),
+    op("jit::add_upgrader(str op, int revision, str graph) -> ()", boxed<add_upgrader>),
     op("jit::load(str path) -> Object", boxed<load_program>),
     op("jit::fusion_runs() -> int[]", boxed<fusion_runs>),
     op("jit::planned_runs() -> int[]", boxed<planned_runs>),
@@ -55,6 +58,18 @@ const tw_kernel_def kKernels[] = {
     {sizeof(tw_kernel_def), 0, "*", kTraceLayer, record, nullptr, 0, TW_K_LAYER},
     {sizeof(tw_kernel_def), 0, "*", kPrimitiveTraceLayer, record, &primitives, 0, TW_K_LAYER},
 };
+
+tw_status TW_CALL extend(const void* payload) {
+  return guard([&] {
+    const auto& def = *static_cast<const tw_upgrader_def*>(payload);
+    if (def.size < TW_UPGRADER_DEF_SIZE_V1) throw Error(TW_E_ABI, "tw.jit: an upgrader is smaller than its type");
+    add_upgrader(def.op, def.revision, def.graph);
+  });
+}
+
+const tw_jit_if kInterface = {sizeof(tw_jit_if), 0, extend};
+
+tw_status TW_CALL loaded(const tw_host* host) { return host->publish("tw.jit", 1, 0, &kInterface); }
 
 template <class T, size_t N>
 constexpr uint32_t count(const T (&)[N]) {
@@ -74,6 +89,7 @@ extern "C" TW_EXPORT tw_status TW_CALL tw_plugin_entry_1(const tw_host* host, tw
   plugin.build = __VERSION__;
   plugin.ops = kOps, plugin.nops = count(kOps);
   plugin.kernels = kKernels, plugin.nkernels = count(kKernels);
+  plugin.on_loaded = loaded;
   plugin.layers = kLayers, plugin.nlayers = count(kLayers);
   std::memcpy(out, &plugin, plugin.size);
   return TW_OK;

@@ -11,7 +11,7 @@ BROKEN = {
     "tw::add(1, 2, beta=1)": "no argument 'beta'",
     "tw::add(1, 2, self=1)": "got argument 'self' twice",
     "placeholder()": "placeholder needs a @target",
-    "tw::relu @x(1)": "neither @target nor regions",
+    "tw::relu @x(1)": "takes neither @target nor regions",
     "if(True) { yield(1) }": "if has 2 regions, got 1",
     "if(True) { yield(1) } { yield(1, 2) }": "yield equally many",
     "if(True) { yield(1) } { }": "a region is empty",

@@ -1,10 +1,10 @@
 #include "archive.h"
 
-#include "../ir/registry.h"
 #include "../ir/text.h"
 #include "../ir/verify.h"
 #include "json.h"
 #include "safetensors.h"
+#include "upgraders.h"
 #include "zip.h"
 
 namespace tw::jit {
@@ -24,25 +24,20 @@ std::string_view checked(const std::map<std::string, ZipEntry>& entries, const s
   return found.bytes;
 }
 
-// What an older core does not know of its ops is said here, and not by a call that fails.
-void check_ops(const Json& manifest) {
+Revisions revisions_in(const Json& manifest) {
+  Revisions revisions;
   const Json* ops = manifest.find("ops");
-  if (!ops) return;
+  if (!ops) return revisions;
   for (const Json& entry : ops->items()) {
     if (entry.items().size() != 2)
       throw Error(TW_E_VALUE, "archive manifest: an entry of `ops` is a name and a number");
-    const std::string name = entry.items()[0].string();
-    const int64_t revision = entry.items()[1].integer();
-    const RegistryOp* op = registry_op(name);
-    if (!op) throw Error(TW_E_VALUE, "archive: it calls " + name + ", which no installed distribution brings");
-    if (revision > op->revision)
-      throw Error(TW_E_VALUE, "archive: it calls revision " + std::to_string(revision) + " of " + name +
-                                  ", of which revision " + std::to_string(op->revision) +
-                                  " is installed; a newer distribution of that op may read it");
+    revisions[entry.items()[0].string()] = entry.items()[1].integer();
   }
+  return revisions;
 }
 
-void check_manifest(std::string_view text) {
+// What the reader has to know; gives the revisions of the ops.
+Revisions read_manifest(std::string_view text) {
   const Json manifest = Json::parse(text, "archive manifest");
   const int64_t format = manifest["format"].integer();
   if (format < 1 || format > kArchiveFormat)
@@ -52,15 +47,20 @@ void check_manifest(std::string_view text) {
     for (const Json& feature : needed->items())
       throw Error(TW_E_VALUE,
                   "archive: it needs the feature '" + feature.string() + "', which this reader does not know");
-  check_ops(manifest);
+  return revisions_in(manifest);
 }
 
 ProgramRef read_entries(const std::shared_ptr<MappedFile>& file) {
   const auto entries = zip_entries(file->bytes());
-  check_manifest(checked(entries, "MANIFEST.json"));
+  const Revisions revisions = read_manifest(checked(entries, "MANIFEST.json"));
+  const std::set<std::string> older = outdated(revisions);  // said here, and not by a call that fails
   auto program = std::make_shared<Program>();
   parse(checked(entries, "graphs/program.twir"), program->module);
-  verify(program->module, Level::kCapture);
+  verify(program->module, Level::kCapture, &older);
+  if (!older.empty()) {
+    upgrade(*program, revisions);
+    verify(program->module, Level::kCapture);
+  }
   if (entries.count("weights/weights.safetensors"))
     program->attributes = read_safetensors(entry(entries, "weights/weights.safetensors").bytes, file);
   if (entries.count("signature.json")) program->signature = checked(entries, "signature.json");

@@ -17,8 +17,8 @@ std::string expected_count(int least, int most) {
 
 class Verifier {
  public:
-  Verifier(const Module& module, const Function& function, Level level)
-      : module_(module), function_(function), level_(level) {}
+  Verifier(const Module& module, const Function& function, Level level, const std::set<std::string>* other)
+      : module_(module), function_(function), level_(level), other_(other) {}
 
   void run() {
     region(function_.body);
@@ -63,6 +63,8 @@ class Verifier {
     const std::string_view name = module_.op_of(id);
     if (const StructuralOp* op = structural_op(name))
       structural(id, *op);
+    else if (other_ && other_->count(std::string(name)))
+      alone(id, std::string(name));
     else if (const RegistryOp* op = registry_op(name))
       registered(id, *op);
     else
@@ -199,9 +201,13 @@ class Verifier {
       fail(id, "the tuple has " + std::to_string(type.items.size()) + " items, not number " + std::to_string(k));
   }
 
+  void alone(NodeId id, const std::string& name) {
+    if (module_[id].target || !module_[id].regions.empty()) fail(id, name + " takes neither @target nor regions");
+  }
+
   void registered(NodeId id, const RegistryOp& op) {
     const Node& node = module_[id];
-    if (node.target || !node.regions.empty()) fail(id, "an op of the registry takes neither @target nor regions");
+    alone(id, op.name);
     if (node.args.count > op.nargs)
       fail(id, op.name + " takes " + std::to_string(op.nargs) + " arguments, got " + std::to_string(node.args.count));
     for (uint32_t i = 0; i + 1 < node.keywords.count; i += 2) {
@@ -244,16 +250,17 @@ class Verifier {
   const Module& module_;
   const Function& function_;
   Level level_;
+  const std::set<std::string>* other_;
 };
 
 }  // namespace
 
-void verify(const Module& module, FunctionId function, Level level) {
-  Verifier(module, module.function(function), level).run();
+void verify(const Module& module, FunctionId function, Level level, const std::set<std::string>* other) {
+  Verifier(module, module.function(function), level, other).run();
 }
 
-void verify(const Module& module, Level level) {
-  for (uint32_t i = 0; i < module.functions().size(); ++i) verify(module, FunctionId(i), level);
+void verify(const Module& module, Level level, const std::set<std::string>* other) {
+  for (uint32_t i = 0; i < module.functions().size(); ++i) verify(module, FunctionId(i), level, other);
 }
 
 }  // namespace tw::jit

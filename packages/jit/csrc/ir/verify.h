@@ -1,6 +1,8 @@
 // Whether a module is well formed, at one of the levels that passes name as what they need and what they keep.
 #pragma once
 
+#include <set>
+
 #include "module.h"
 
 namespace tw::jit {
@@ -15,7 +17,8 @@ enum class Level : uint8_t {
 
 // Throws TW_E_VALUE: the function, the rule, and the line of the node that breaks it. Whether a memory plan keeps
 // values apart is checked where ops can be asked: passes/pass.h.
-void verify(const Module& module, Level level);
-void verify(const Module& module, FunctionId function, Level level);
+// Calls of the ops in `other` are not held against the registry: they are of revisions that it does not know.
+void verify(const Module& module, Level level, const std::set<std::string>* other = nullptr);
+void verify(const Module& module, FunctionId function, Level level, const std::set<std::string>* other = nullptr);
 
 }  // namespace tw::jit

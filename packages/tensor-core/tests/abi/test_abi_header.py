@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 INCLUDE = Path(__file__).parents[2] / "include"
-C_HEADERS = ("tw_abi.h", "tw_abi_device.h", "tw_abi_autograd.h", "tw_abi_profile.h", "tw_abi_kernels.h")
+C_HEADERS = ("tw_abi.h", "tw_abi_device.h", "tw_abi_autograd.h", "tw_abi_jit.h", "tw_abi_profile.h", "tw_abi_kernels.h")
 C_COMPILERS = [name for name in ("gcc", "clang") if shutil.which(name)]
 CXX_COMPILERS = [name for name in ("g++", "clang++") if shutil.which(name)]
 STRICT = ("-pedantic-errors", "-Wall", "-Wextra", "-Werror", "-fsyntax-only")

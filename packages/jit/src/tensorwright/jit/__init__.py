@@ -6,6 +6,7 @@ Example:
     func @forward(%x: tensor<float32, [2, 3]>, %y: tensor<float32, [3]>) {
 """
 
+from tensorwright.jit._archive import add_upgrader as add_upgrader
 from tensorwright.jit._archive import load as load
 from tensorwright.jit._archive import save as save
 from tensorwright.jit._compile.backends import list_backends as list_backends
@@ -44,8 +45,8 @@ from tensorwright.jit._trace import trace as trace
 
 __all__ = [
     "FUSION", "Captured", "CompileWarning", "Final", "FrontendError", "FusionRuns", "Pass", "PlannedRuns", "Program",
-    "ScriptFunction", "ScriptMethod", "ScriptModule", "TracerWarning", "TracingCheckError", "annotate", "compile",
-    "export", "freeze", "fusion_runs", "ignore", "is_scripting", "is_tracing", "list_backends", "load", "make_graph",
-    "memory_plan", "optimize_for_inference", "parse", "passes", "planned_runs", "run_passes", "save", "script",
-    "trace", "unused",
+    "ScriptFunction", "ScriptMethod", "ScriptModule", "TracerWarning", "TracingCheckError", "add_upgrader", "annotate",
+    "compile", "export", "freeze", "fusion_runs", "ignore", "is_scripting", "is_tracing", "list_backends", "load",
+    "make_graph", "memory_plan", "optimize_for_inference", "parse", "passes", "planned_runs", "run_passes", "save",
+    "script", "trace", "unused",
 ]  # fmt: skip

@@ -19,6 +19,7 @@ from tensorwright.jit._script import ScriptFunction, ScriptModule
 from tensorwright.jit._trace import Captured
 
 _load = _library.op("load")
+_add_upgrader = _library.op("add_upgrader")
 
 FORMAT = 1
 ALIGNMENT = 64  # of entries: mapped weights suit vector instructions
@@ -118,6 +119,36 @@ def write(
                 _entry(archive, "weights/weights.safetensors", large=True), "w", force_zip64=True
             ) as file:
                 tensorwright.save(weights, cast(BinaryIO, file))
+
+
+# ---- older revisions of ops -----------------------------------------------------------------------------------------
+
+
+def add_upgrader(op: str, revision: int, graph: str) -> None:
+    """Say what calls of an older revision of an op become under the next one, in archives that were saved under it.
+
+    Needed where what a call means has changed, or the op is gone; arguments that are merely new take their defaults. A
+    native plugin says the same with a ``tw_upgrader_def`` (``tensorwright/tw_abi_jit.h``).
+
+    Args:
+        op: its full name, ``"ns::name"``.
+        revision: the one whose calls are rewritten.
+        graph: the text form of one function, ``@upgrade``, whose parameters have the names, the order and the defaults
+            of the op's arguments at that revision. Of the op itself it calls the next revision, of others the
+            installed ones.
+
+    Raises:
+        ValueError: for a graph that is no such function, and for a second upgrader of the revision.
+
+    Example:
+        >>> import tensorwright as tw
+        >>> tw.jit.add_upgrader("mine::double", 0, '''
+        ... func @upgrade(%x: tensor<?, ?>) {
+        ...   %0: tensor<?, ?> = tw::mul(%x, 2)
+        ...   return(%0)
+        ... }''')
+    """
+    _add_upgrader(op, revision, graph)
 
 
 # ---- reading --------------------------------------------------------------------------------------------------------
