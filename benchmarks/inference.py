@@ -10,6 +10,7 @@ import argparse
 import logging
 import statistics
 import tempfile
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ from measure import calls_in, time_of
 
 BARS = {"onnx": 1.1, "torch": 0.8}
 SLICE = 0.05  # seconds of one timed run
+REST = 0.05  # seconds before a library's run on several threads: those of the one before let go of their processors
 
 
 def resnet18(lib: Library) -> Any:
@@ -87,6 +89,13 @@ def runs(name: str, threads: int) -> dict[str, Run]:
     return {"ours": run_ours, "torch": run_torch, "onnx": session(theirs, its, threads)}
 
 
+def rested(run: Run, count: int, rest: float) -> float:
+    """Seconds of a call, once the threads of the library whose turn it was have let go of their processors."""
+    time.sleep(rest)
+    run()
+    return time_of(run, count)
+
+
 def compare(name: str, threads: int, rounds: int) -> None:
     """Print a row: medians, and the medians of the ratios of neighbouring runs."""
     tw.set_num_threads(threads)
@@ -96,7 +105,8 @@ def compare(name: str, threads: int, rounds: int) -> None:
     for key in ("torch", "onnx"):
         np.testing.assert_allclose(results["ours"], results[key], rtol=1e-3, atol=1e-3)
     counts = {key: calls_in(run, SLICE) for key, run in ready.items()}
-    times = [{key: time_of(run, counts[key]) for key, run in ready.items()} for _ in range(rounds)]
+    rest = 0.0 if threads == 1 else REST
+    times = [{key: rested(run, counts[key], rest) for key, run in ready.items()} for _ in range(rounds)]
     row = f"{name:30} {threads:>7} {statistics.median(t['ours'] for t in times) * 1e3:>8.2f} ms"
     for key, bar in BARS.items():
         ratio = statistics.median(t["ours"] / t[key] for t in times)

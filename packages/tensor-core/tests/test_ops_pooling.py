@@ -86,6 +86,33 @@ def test_max_pool2d_takes_the_first_of_equals_and_nan() -> None:
     assert np.isnan(values.numpy()).tolist() == [[[False, False], [False, True]]]
 
 
+def first_largest(window: np.ndarray) -> int:
+    """Where the first NaN of a window is, or else the first of the largest values."""
+    return int(np.argmax(np.isnan(window) if np.isnan(window).any() else window))
+
+
+# kernel, stride, padding, dilation
+STEPS = [(3, 2, 1, 1), (3, 1, 1, 1), (3, 3, 1, 1), (5, 2, 2, 2), (4, 4, 0, 1), (2, 1, 0, 1)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("kernel", "stride", "padding", "dilation"), STEPS)
+def test_max_pool2d_of_rows_takes_the_first_of_equals_and_nan(
+    kernel: int, stride: int, padding: int, dilation: int, dtype: str
+) -> None:
+    random = np.random.default_rng(kernel)
+    x = random.integers(-3, 3, (2, 21, 75)).astype(dtype)
+    x[random.random(x.shape) < 0.02] = np.nan
+    x[random.random(x.shape) < 0.1] = -np.inf
+    values, indices = tw.max_pool2d_with_indices(tw.tensor(x), kernel, stride, padding, dilation)
+    places = np.arange(21 * 75).reshape(21, 75)
+    pick = lambda plane, inside, padded: places[np.ix_(*inside)].flat[first_largest(plane[np.ix_(*inside)].ravel())]  # noqa: E731
+    pairs = ((kernel, kernel), (stride, stride), (padding, padding), (dilation, dilation), False)
+    expected = reference(x, pick, *pairs)
+    assert np.array_equal(indices.numpy(), expected)
+    agree(values, np.take_along_axis(x.reshape(2, -1), expected.reshape(2, -1), 1).reshape(expected.shape))
+
+
 def test_max_pool2d_backward() -> None:
     samples = Samples(3)
     x, grad = samples.random.permutation(54).reshape(2, 3, 3, 3) * 1.0, samples.array((2, 3, 2, 2), "float64")

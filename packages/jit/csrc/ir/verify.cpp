@@ -143,12 +143,14 @@ class Verifier {
     }
   }
 
-  // A fusion takes all that it uses as arguments, and holds only ops that one sweep over the elements can compute.
+  // A fusion takes all that it uses as arguments, and holds only ops that one sweep over the elements can compute, but
+  // for a layer in front.
   void fused(NodeId id) {
     const Node& node = module_[id];
     const RegionId region = node.regions[0];
     if (!module_[region].last) fail(id, "a region is empty; end it with yield");
     if (parameters(region) != node.args.count) fail(id, "a fusion's region has one parameter for each argument");
+    bool leads = true;
     for (NodeId inner = module_.first(region); inner; inner = module_[inner].next) {
       if (module_.op_of(inner) == "placeholder") continue;
       module_.each_operand(inner, [&](NodeId operand) {
@@ -157,9 +159,11 @@ class Verifier {
       });
       if (inner == module_[region].last) continue;
       const RegistryOp* op = registry_op(module_.op_of(inner));
-      const bool fits = op ? op->pointwise || op->reduction || is_expanded(op->name) || is_cast(op->name)
+      const bool first = std::exchange(leads, false);
+      const bool fits = op ? op->pointwise || op->reduction || is_expanded(op->name) || is_cast(op->name) ||
+                                 (first && is_layer(op->name))
                            : module_.op_of(inner) == "tuple.get";
-      if (!fits) fail(inner, "a fusion holds pointwise ops and reductions only");
+      if (!fits) fail(inner, "a fusion holds pointwise ops and reductions only, and a layer before them");
     }
     if (level_ < Level::kGrouped) return;
     verify_group(module_, id, [this](NodeId node, const std::string& rule) { fail(node, rule); });

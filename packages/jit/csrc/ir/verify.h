@@ -11,7 +11,7 @@ enum class Level : uint8_t {
   kCapture,     // L0: writes into tensors, Python objects and calls
   kFunctional,  // L1: every op of the registry, nothing is written into, no Python
   kCore,        // L2: no op that is written over others
-  kGrouped,     // L3: as L1, and each fusion is one sweep over elements of known sizes
+  kGrouped,     // L3: as L1, and each fusion is one sweep over elements of known sizes, perhaps of a layer's result
   kPlanned,     // L4: as L3, and each function says in what memory its values lie
 };
 

@@ -23,6 +23,22 @@ std::optional<tw_block_kernel> block_kernel(const tw_op* op, const tw_value* arg
   return found;
 }
 
+Tensor prepared_weight(const tw_op* op, const tw_value* args, uint32_t nargs) {
+  tw_tensor* prepared = nullptr;
+  if (interface()->minor < 1) return {};
+  const tw_status status = interface()->prepare_layer(op, args, nargs, &prepared);
+  if (status != TW_DECLINE) check(status);
+  return prepared ? Tensor::steal(prepared) : Tensor();
+}
+
+bool run_layer(const tw_op* op, const tw_value* args, uint32_t nargs, TensorRef prepared, tw_part_fn follow,
+               void* context, tw_value* result) {
+  if (interface()->minor < 1) return false;
+  const tw_status status = interface()->run_layer(op, args, nargs, prepared.get(), follow, context, result);
+  if (status != TW_DECLINE) check(status);
+  return status == TW_OK;
+}
+
 tw_convert_fn converter(tw_dtype from, tw_dtype to) {
   tw_convert_fn found = nullptr;
   return interface()->convert(from, to, &found) == TW_OK ? found : nullptr;

@@ -11,6 +11,12 @@ namespace tw::jit {
 // What a call of the op with these arguments computes, or nothing where no block kernel does. Throws what the op
 // refuses.
 std::optional<tw_block_kernel> block_kernel(const tw_op* op, const tw_value* args, uint32_t nargs);
+// A layer's weight as its kernel reads it, while nobody writes into it; null where nothing is gained by that.
+Tensor prepared_weight(const tw_op* op, const tw_value* args, uint32_t nargs);
+// Runs a layer, calling `follow`, or null, on each part of its result; the result is the caller's afterwards. False,
+// with nothing done, where the core runs no layers of this kind.
+bool run_layer(const tw_op* op, const tw_value* args, uint32_t nargs, TensorRef prepared, tw_part_fn follow,
+               void* context, tw_value* result);
 // Null where one of the dtypes is not known.
 tw_convert_fn converter(tw_dtype from, tw_dtype to);
 

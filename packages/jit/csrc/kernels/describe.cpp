@@ -7,7 +7,6 @@
 #include "space.h"
 
 namespace tw::jit {
-namespace {
 
 Tensor without_data(const tw_tensor* t) {
   const TensorRef like(const_cast<tw_tensor*>(t));
@@ -16,6 +15,8 @@ Tensor without_data(const tw_tensor* t) {
   const Tensor memory = empty({span}, like.dtype(), {TW_DEVICE_META, 0});
   return as_strided(memory, like.shape(), like.strides(), 0);
 }
+
+namespace {
 
 Sizes sizes_of(TensorRef t) { return t.shape().vec(); }
 

@@ -10,4 +10,7 @@ namespace tw::jit {
 // or the shapes do not make one sweep: then the region runs op by op. Throws what the ops refuse.
 std::optional<TileGroup> describe(const Plan& region, Span<tw_tensor*> inputs);
 
+// A tensor that lies in memory like `t`.
+Tensor without_data(const tw_tensor* t);
+
 }  // namespace tw::jit

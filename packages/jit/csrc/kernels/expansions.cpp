@@ -96,5 +96,6 @@ bool is_expanded(std::string_view op) {
 }
 
 bool is_cast(std::string_view op) { return op == "tw::_to_copy"; }
+bool is_layer(std::string_view op) { return op == "tw::linear" || op == "tw::conv2d"; }
 
 }  // namespace tw::jit

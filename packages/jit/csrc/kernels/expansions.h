@@ -28,5 +28,7 @@ const Expansion* expansion_of(const tw_op* op);
 bool is_expanded(std::string_view op);
 // A copy in another dtype.
 bool is_cast(std::string_view op);
+// What groups of a layer start with.
+bool is_layer(std::string_view op);
 
 }  // namespace tw::jit

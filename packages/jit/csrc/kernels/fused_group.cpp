@@ -103,9 +103,15 @@ std::shared_ptr<const TileKernel> FusedGroup::make(const std::vector<tw_value>& 
   return nullptr;
 }
 
+FusedGroup::FusedGroup(std::shared_ptr<const Plan> region)
+    : region_(std::move(region)), layer_(LayerGroup::of(*region_)) {}
+
 void FusedGroup::run(const std::vector<tw_value>& args, tw_value* results) const {
-  const auto kernel = args.size() <= kMostInputs && plain(args) ? kernel_for(args) : nullptr;
-  (kernel ? runs_by_kernel : runs_apart).fetch_add(1, std::memory_order_relaxed);
+  const bool may_fuse = args.size() <= kMostInputs && plain(args);
+  const bool done = may_fuse && layer_ && layer_->run(args, results);
+  const auto kernel = may_fuse && !layer_ ? kernel_for(args) : nullptr;
+  (done || kernel ? runs_by_kernel : runs_apart).fetch_add(1, std::memory_order_relaxed);
+  if (done) return;
   if (!kernel) return run_apart(args, results);
   const void* inputs[kMostInputs];
   for (size_t k = 0; k < args.size(); ++k) inputs[k] = args[k].u.t->dl.data;

@@ -5,7 +5,7 @@
 #include <mutex>
 #include <vector>
 
-#include <tensorwright/tw.hpp>
+#include "layer_group.h"
 
 namespace tw::jit {
 
@@ -17,7 +17,7 @@ std::vector<int64_t> fusion_runs();
 
 class FusedGroup {
  public:
-  explicit FusedGroup(std::shared_ptr<const Plan> region) : region_(std::move(region)) {}
+  explicit FusedGroup(std::shared_ptr<const Plan> region);
   // What the region yields, owned by the caller. A result that is set to a tensor (borrowed) may be written there.
   // Throws what the ops throw; then `results` owns nothing.
   void run(const std::vector<tw_value>& args, tw_value* results) const;
@@ -35,6 +35,7 @@ class FusedGroup {
   void run_apart(const std::vector<tw_value>& args, tw_value* results) const;
 
   std::shared_ptr<const Plan> region_;
+  std::unique_ptr<const LayerGroup> layer_;  // null: the group is of pointwise ops and reductions
   mutable std::mutex mutex_;
   mutable std::vector<Entry> entries_;
 };

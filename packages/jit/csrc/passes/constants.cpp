@@ -1,32 +1,17 @@
 // What depends on constants alone is computed now, by running the op, if it is small; branches whose side is known take
 // it. Attributes are constants where the program is frozen, and where this pass made them.
 #include <algorithm>
-#include <set>
 
 #include "../builtin/table.h"
 #include "../run/call.h"
-#include "pass.h"
+#include "attributes.h"
 
 namespace tw::jit {
 namespace {
 
-constexpr std::string_view kFolded = "folded.";
-
-// The attributes that functions write: no constants.
-std::set<std::string> written_attributes(Editor& edit) {
-  std::set<std::string> paths;
-  edit.each_node([&](NodeId node) {
-    const auto updates = edit.is(node, "return") ? edit.keyword(node, "attributes") : std::nullopt;
-    for (size_t k = 0; updates && k < updates->items.size(); k += 2)
-      paths.insert(edit.constant(updates->items[k])->text);
-  });
-  return paths;
-}
-
 class Folder {
  public:
-  Folder(Editor& edit, const PassOptions& options)
-      : edit_(edit), options_(options), written_(written_attributes(edit)) {}
+  Folder(Editor& edit, const PassOptions& options) : edit_(edit), options_(options), attributes_(edit, options) {}
 
   void visit(NodeId node) {
     if (edit_.facts(node))
@@ -41,14 +26,7 @@ class Folder {
   int64_t count() const { return count_; }
 
  private:
-  const Tensor* attribute(NodeId node) const {
-    if (!edit_.is(node, "get_attr")) return nullptr;
-    const std::string& path = edit_.module.names[edit_.module[node].target];
-    if (!options_.fold_attributes && path.rfind(kFolded, 0) != 0) return nullptr;
-    if (written_.count(path)) return nullptr;
-    const auto found = edit_.program.attributes.find(path);
-    return found == edit_.program.attributes.end() ? nullptr : &found->second;
-  }
+  const Tensor* attribute(NodeId node) const { return attributes_.value(node); }
 
   bool known(NodeId node) {
     bool all = true;
@@ -169,7 +147,7 @@ class Folder {
 
   Editor& edit_;
   const PassOptions& options_;
-  std::set<std::string> written_;
+  ConstantAttributes attributes_;
   int64_t count_ = 0;
   int next_ = 0;
 };

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "../kernels/expansions.h"
-#include "pass.h"
+#include "fusion_region.h"
 
 namespace tw::jit {
 namespace {
@@ -43,7 +43,7 @@ class Grouper {
     for (const std::vector<NodeId>& unit : units) {
       for (const NodeId node : unit)
         if (node != end) module_.move_before(node, end);
-      if (ops(unit) > 1) emit(unit), ++count;
+      if (ops(unit) > 1) make_fusion(edit_, unit, names_), ++count;
     }
     return count;
   }
@@ -256,55 +256,6 @@ class Grouper {
     return std::count_if(unit.begin(), unit.end(), [&](NodeId node) { return !edit_.is(node, "tuple.get"); });
   }
 
-  // ---- the region -------------------------------------------------------------------------------------------------
-
-  void emit(const std::vector<NodeId>& unit) {
-    const std::set<NodeId> members(unit.begin(), unit.end());
-    std::vector<NodeId> inputs, outputs;
-    for (const NodeId node : unit) {
-      module_.each_operand(node, [&](NodeId operand) {
-        if (!members.count(operand) && std::find(inputs.begin(), inputs.end(), operand) == inputs.end())
-          inputs.push_back(operand);
-      });
-      const auto& users = module_[node].users;
-      if (std::any_of(users.begin(), users.end(), [&](NodeId user) { return !members.count(user); }))
-        outputs.push_back(node);
-    }
-    std::vector<TypeId> types;
-    for (const NodeId output : outputs) types.push_back(module_[output].type);
-    const NodeId anchor = module_[unit.back()].next;
-    const NodeId fusion = edit_.create(anchor, "fusion", std::vector<ArgTree>(inputs.begin(), inputs.end()),
-                                       module_.types.list(TypeKind::kTuple, types));
-    give_results(fusion, anchor, outputs, members);
-    fill(fusion, unit, inputs, outputs);
-  }
-
-  void give_results(NodeId fusion, NodeId anchor, const std::vector<NodeId>& outputs, const std::set<NodeId>& members) {
-    for (size_t k = 0; k < outputs.size(); ++k) {
-      const NodeId result = edit_.create(
-          anchor, "tuple.get", {fusion, module_.constants.integer(static_cast<int64_t>(k))}, module_[outputs[k]].type);
-      for (const NodeId user : std::vector<NodeId>(module_[outputs[k]].users))
-        if (!members.count(user)) module_.replace_uses_in(user, outputs[k], result);
-    }
-  }
-
-  void fill(NodeId fusion, const std::vector<NodeId>& unit, const std::vector<NodeId>& inputs,
-            const std::vector<NodeId>& outputs) {
-    const RegionId body = module_.add_region(fusion);
-    std::vector<NodeId> parameters;
-    for (const NodeId input : inputs) {
-      parameters.push_back(edit_.create_in(body, "placeholder", {}, module_[input].type));
-      const NameId name = module_.names("in" + std::to_string((*names_)++));
-      module_.set_target(parameters.back(), name), module_.set_label(parameters.back(), name);
-    }
-    const NodeId end = edit_.create_in(body, "yield", {}, module_.types.simple(TypeKind::kNone));
-    for (const NodeId node : unit) {
-      module_.move_before(node, end);
-      for (size_t k = 0; k < inputs.size(); ++k) module_.replace_uses_in(node, inputs[k], parameters[k]);
-    }
-    module_.set_args(end, std::vector<ArgTree>(outputs.begin(), outputs.end()));
-  }
-
   Editor& edit_;
   Module& module_;
   RegionId region_;
@@ -329,7 +280,7 @@ int64_t group_fusions(Editor& edit, const PassOptions&) {
   for (const Function& function : std::vector<Function>(edit.module.functions())) {
     std::vector<RegionId> regions;
     all_regions(edit, function.body, regions);
-    int names = 0;
+    int names = fusion_names(edit, function.body);
     for (const RegionId region : regions) count += Grouper(edit, region, &names).run();
   }
   return count;

@@ -22,6 +22,7 @@ const std::vector<Pass>& passes() {
       {"lift", kF, kF, kC, lift},
       {"sink_transposes", kF, kCore, kC, sink_transposes},
       {"decompose", kF, kCore, kF, decompose},
+      {"layers", kF, kCore, kC, group_layers},
       {"fusion", kF, kCore, kGrouped, group_fusions},
       {"memory", kGrouped, kGrouped, kPlanned, plan_memory},
   };

@@ -25,6 +25,7 @@ class Plan {
  private:
   friend class Planner;
   friend class Describer;
+  friend class LayerGroup;
 
   // Where an argument comes from: a place of the file, a constant of the plan, or a list that is put together anew.
   struct Source {

@@ -15,32 +15,41 @@ struct Tile {
   Tile() : scores(kQueryTile * kKeyTile), bias(kKeyTile), largest(kQueryTile), sums(kQueryTile) {}
 };
 
+// The scores of one row of a tile become exponentials; what the row's result is up to now is to be multiplied by what
+// is returned. Keys that causality hides are not looked at.
+template <class T>
+T take_row(const Attention<T>& a, int64_t index, int64_t row, int64_t key, int64_t count, T* scores, Tile<T>& tile,
+           size_t r) {
+  const int64_t seen = a.is_causal ? std::clamp<int64_t>(row + 1 - key, 0, count) : count;
+  std::fill(scores + seen, scores + count, T(0));
+  if (seen == 0) return T(1);
+  const T* bias = a.bias_row(index, row, key, seen, tile.bias.data());
+  return isa_table<AttentionKernels<T>>().take(seen, scores, a.scale, bias, &tile.largest[r], &tile.sums[r]);
+}
+
 // Rows [first, first + rows) of one matrix of the result.
 template <class T>
 void attend(const Attention<T>& a, int64_t index, int64_t first, int64_t rows, Tile<T>& tile, T* out, T* logsumexp) {
   const auto& kernels = isa_table<AttentionKernels<T>>();
   const T *q = a.q.at(index, a.batch), *k = a.k.at(index, a.batch), *v = a.v.at(index, a.batch);
-  std::fill_n(out, rows * a.v.cols, T(0));
+  const int64_t cols = a.v.cols, keys = a.keys(first + rows);
+  if (keys == 0) std::fill_n(out, rows * cols, T(0));
   std::fill_n(tile.largest.data(), rows, -std::numeric_limits<T>::infinity());
   std::fill_n(tile.sums.data(), rows, T(0));
-  const int64_t keys = a.keys(first + rows);
   for (int64_t key = 0; key < keys; key += kKeyTile) {
     const int64_t count = std::min(kKeyTile, keys - key);
     multiply(a.q.view(q, first), a.k.view(k, key).transposed(), rows, count, a.q.cols, tile.scores.data(), count, 0);
     for (int64_t r = 0; r < rows; ++r) {
-      const T* bias = a.bias_row(index, first + r, key, count, tile.bias.data());
-      const T factor = kernels.take(count, tile.scores.data() + r * count, a.scale, bias,
-                                    &tile.largest[static_cast<size_t>(r)], &tile.sums[static_cast<size_t>(r)]);
-      if (factor != T(1))
-        for (int64_t c = 0; c < a.v.cols; ++c) out[r * a.v.cols + c] *= factor;
+      const T factor =
+          take_row(a, index, first + r, key, count, tile.scores.data() + r * count, tile, static_cast<size_t>(r));
+      if (key > 0 && factor != T(1)) kernels.scale(cols, out + r * cols, factor);
     }
-    multiply(MatrixView{tile.scores.data(), count, 1}, a.v.view(v, key), rows, a.v.cols, count, out, a.v.cols, 1);
+    multiply(MatrixView{tile.scores.data(), count, 1}, a.v.view(v, key), rows, cols, count, out, cols, key > 0);
   }
   for (int64_t r = 0; r < rows; ++r) {
     const T sum = tile.sums[static_cast<size_t>(r)];
     logsumexp[r] = tile.largest[static_cast<size_t>(r)] + std::log(sum);
-    if (sum == T(0)) continue;  // a row that may attend to nothing is zeros
-    for (int64_t c = 0; c < a.v.cols; ++c) out[r * a.v.cols + c] /= sum;
+    if (sum != T(0)) kernels.divide(cols, out + r * cols, sum);  // a row that may attend to nothing is zeros
   }
 }
 

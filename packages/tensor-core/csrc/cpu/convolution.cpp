@@ -7,6 +7,7 @@
 #include "cpu/direct_convolution.h"
 #include "cpu/element_types.h"
 #include "cpu/lane_convolution.h"
+#include "cpu/prepared_layer.h"
 #include "cpu/row_convolution.h"
 #include "cpu/staging.h"
 #include "declarations/convolution.h"
@@ -35,38 +36,87 @@ Tensor pixels_read(TensorRef self, IntList result, IntList stride) {
   return as_strided(self, shape, strides, 0);
 }
 
-void forward(TensorRef self, TensorRef weight, TensorRef bias, IntList stride, IntList padding, IntList dilation,
-             int64_t groups, TensorRef out) {
-  if (reads_some_pixels(weight.shape(), stride, padding)) {
-    const std::vector<int64_t> ones(stride.size(), 1);
-    return forward(pixels_read(self, out.shape(), stride), weight, bias, ones, padding, dilation, groups, out);
+// The same convolution with a stride of one, where the kernel reads some pixels only.
+struct Dense {
+  explicit Dense(const ConvolutionArguments& from, IntList out_shape) : a(from), ones_(from.stride.size(), 1) {
+    if (!reads_some_pixels(a.weight.shape(), a.stride, a.padding)) return;
+    read_ = pixels_read(a.self, out_shape, a.stride);
+    a.self = read_, a.stride = ones_;
   }
-  const ConvolutionGeometry g(self.shape(), weight.shape(), out.shape(), stride, padding, dilation, groups);
-  const tw_dtype dtype = compute_dtype(out.dtype());
-  const Tensor input = dense(self, dtype), weights = dense(weight, dtype), biases = dense_optional(bias, dtype);
-  StagedResult result(out, dtype);
-  visit_floating("convolution", dtype, [&](auto type) {
-    using T = typename decltype(type)::type;
-    const bool suits_images = suits_lanes<T>(g, g.out_channels);
-    const auto run = suits_depthwise(g)                      ? depthwise_forward<T>
-                     : suits_rows<T>(g, false, suits_images) ? row_forward<T>
-                     : suits_images                          ? lane_forward<T>
-                                                             : direct_forward<T>;
-    run(g, input.data<T>(), weights.data<T>(), biases ? biases.data<T>() : nullptr, result.data<T>());
-  });
-  result.commit();
+  ConvolutionGeometry geometry(IntList out_shape) const {
+    return {a.self.shape(), a.weight.shape(), out_shape, a.stride, a.padding, a.dilation, a.groups};
+  }
+  ConvolutionArguments a;
+
+ private:
+  std::vector<int64_t> ones_;
+  Tensor read_;
+};
+
+template <class T>
+using ForwardKernel = void (*)(const ConvolutionGeometry&, const T*, const T*, const T*, T*);
+// Null: direct_forward.
+template <class T>
+ForwardKernel<T> special_forward(const ConvolutionGeometry& g) {
+  const bool suits_images = suits_lanes<T>(g, g.out_channels);
+  return suits_depthwise(g)                      ? depthwise_forward<T>
+         : suits_rows<T>(g, false, suits_images) ? row_forward<T>
+         : suits_images                          ? lane_forward<T>
+                                                 : static_cast<ForwardKernel<T>>(nullptr);
+}
+
+template <class T>
+void all_done(const PreparedCall& prepared, int64_t count, T* result) {
+  if (!prepared.follow) return;
+  parallel_for(0, count, kChunkWork,
+               [&](int64_t begin, int64_t end) { prepared.done(begin, end - begin, result + begin); });
 }
 
 }  // namespace
 
+Tensor prepare_convolution(const ConvolutionArguments& arguments, IntList out_shape) {
+  const tw_dtype dtype = arguments.weight.dtype();
+  if (dtype != kFloat32 && dtype != kFloat64) return {};
+  const Dense d(arguments, out_shape);
+  const ConvolutionGeometry g = d.geometry(out_shape);
+  const Tensor weights = dense(d.a.weight, dtype);
+  Tensor packed;
+  visit_floating("convolution", dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    if (!special_forward<T>(g)) packed = direct_weights(g, weights.data<T>());
+  });
+  return packed;
+}
+
+void convolution_prepared(const ConvolutionArguments& arguments, const PreparedCall& prepared, TensorRef out) {
+  const Dense d(arguments, out.shape());
+  const ConvolutionGeometry g = d.geometry(out.shape());
+  const tw_dtype dtype = compute_dtype(out.dtype());
+  const Tensor input = dense(d.a.self, dtype), weights = dense(d.a.weight, dtype),
+               biases = dense_optional(d.a.bias, dtype);
+  StagedResult result(out, dtype);
+  visit_floating("convolution", dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    const T* bias = biases ? biases.data<T>() : nullptr;
+    if (const auto special = special_forward<T>(g)) {
+      special(g, input.data<T>(), weights.data<T>(), bias, result.data<T>());
+      return all_done(prepared, out.numel(), result.data<T>());
+    }
+    const bool packed = prepared.weight && prepared.weight.numel() == direct_weights_size<T>(g);
+    direct_forward(g, input.data<T>(), weights.data<T>(), bias, result.data<T>(),
+                   packed ? prepared.weight.data<T>() : nullptr, prepared);
+  });
+  result.commit();
+}
+
 void conv2d(TensorRef self, TensorRef weight, TensorRef bias, IntList stride, IntList padding, IntList dilation,
             int64_t groups, TensorRef out) {
-  forward(self, weight, bias, stride, padding, dilation, groups, out);
+  convolution_prepared({self, weight, bias, stride, padding, dilation, groups}, {}, out);
 }
 
 void conv3d(TensorRef self, TensorRef weight, TensorRef bias, IntList stride, IntList padding, IntList dilation,
             int64_t groups, TensorRef out) {
-  forward(self, weight, bias, stride, padding, dilation, groups, out);
+  convolution_prepared({self, weight, bias, stride, padding, dilation, groups}, {}, out);
 }
 
 void convolution_backward_input(TensorRef grad, TensorRef weight, IntList input_shape, IntList stride, IntList padding,

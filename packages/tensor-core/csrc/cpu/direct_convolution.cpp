@@ -1,5 +1,7 @@
 #include "cpu/direct_convolution.h"
 
+#include <tensorwright/checked.hpp>
+
 #include "cpu/correlation.h"
 #include "cpu/staging.h"
 #include "threads/pool.h"
@@ -32,26 +34,8 @@ class ChannelBlocks {
   int64_t channels_, lanes_;
 };
 
-// [group][block][tap][channel of the block], from weights [group][channel][tap].
-template <class T>
-Tensor forward_weights(const ConvolutionGeometry& g, const T* weight) {
-  const auto& kernels = isa_table<ConvolutionKernels<T>>();
-  const ChannelBlocks<T> blocks(g.out_channels);
-  const int64_t taps = g.taps(), group_size = blocks.padded_channels() * taps;
-  Tensor packed = scratch<T>(g.groups * group_size);
-  parallel_for(0, g.groups * blocks.count(), grain_for(blocks.width() * taps), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t group = i / blocks.count();
-      const ChannelBlock block = blocks[i % blocks.count()];
-      kernels.channels_last(weight + g.weight_offset(group) + block.first * taps, taps, block.count, taps,
-                            block.vectors, packed.data<T>() + group * group_size + block.first * taps);
-    }
-  });
-  return packed;
-}
-
-// The same for the gradient of the input, whose channels are the convolution's input channels: the taps are output
-// channel by output channel those of the residue.
+// direct_weights() for the gradient of the input, whose channels are the convolution's input channels: the taps are
+// output channel by output channel those of the residue.
 template <class T>
 Tensor backward_weights(const ConvolutionGeometry& g, const Correlation& c, const T* weight) {
   const auto& kernels = isa_table<ConvolutionKernels<T>>();
@@ -109,14 +93,14 @@ void spread(const Correlation& c, const T* planes, int64_t channels, int64_t fir
 // A correlation that is ready to run: the convolution, or one residue of its gradient.
 template <class T>
 struct PreparedCorrelation {
-  PreparedCorrelation(const Correlation& correlation, Tensor packed)
-      : c(correlation), layout(c), offsets(layout.tap_offsets(c)), weights(std::move(packed)) {}
+  PreparedCorrelation(const Correlation& correlation, const T* packed)
+      : c(correlation), layout(c), offsets(layout.tap_offsets(c)), weights(packed) {}
   int64_t band_pixels() const { return layout.rows * c.x.results; }
 
   Correlation c;
   BandLayout layout;
   std::vector<int64_t> offsets;
-  Tensor weights;
+  const T* weights;
 };
 
 template <class T>
@@ -124,11 +108,19 @@ struct CorrelationData {
   const T *source, *start;
   T* out;
   int64_t out_depth, out_height, out_width;
+  const PreparedCall* prepared;  // told what is done, or null
 };
 
-// What is computed at once: a band of one depth of an image's group.
+// Blocks of channels that one task computes, or adds up.
+struct Blocks {
+  int64_t begin, end;
+};
+Blocks blocks_of(int64_t count, int64_t i, int64_t shares) { return {i * count / shares, (i + 1) * count / shares}; }
+
+// What is computed at once: some channels of a band of one depth of an image's group.
 struct BandPlace {
   int64_t image_group, depth, band;
+  Blocks blocks;
 };
 
 // Block by block of channels. `memory`: for the source, the results, and their planes.
@@ -146,18 +138,26 @@ void correlate_band(const PreparedCorrelation<T>& part, const CorrelationData<T>
   T* const results =
       data.out + place.image_group * c.result_channels * out_channel + (c.z.first + place.depth * c.z.step) * out_plane;
   const bool together = c.y.step == 1 && c.x.step == 1;
-  for (int64_t b = 0; b < blocks.count(); ++b) {
+  for (int64_t b = place.blocks.begin; b < place.blocks.end; ++b) {
     const ChannelBlock block = blocks[b];
     const int64_t channel = place.image_group % c.groups * blocks.padded_channels() + block.first;
     T* out = results + block.first * out_channel;
-    kernels.correlate(pass, block.vectors, source, part.weights.template data<T>() + channel * pass.taps,
-                      data.start + channel, memory[1]);
+    kernels.correlate(pass, block.vectors, source, part.weights + channel * pass.taps, data.start + channel, memory[1]);
     kernels.channels_first(memory[1], block.vectors, block.count, pixels,
                            together ? out + first_row * data.out_width : memory[2], together ? out_channel : pixels);
     if (!together)
       spread(c, memory[2], block.count, first_row, part.layout.rows_of(c, place.band), out, data.out_width,
              out_channel);
+    else if (data.prepared)
+      for (T* done = out + first_row * data.out_width; done < out + block.count * out_channel; done += out_channel)
+        data.prepared->done(done - data.out, pixels, done);
   }
+}
+
+// With few bands for the threads, tasks are shares of the channels too: each makes its own copy of the source.
+int64_t shares_of(int64_t bands, int64_t blocks) {
+  const int64_t threads = threads::num_threads();
+  return threads == 1 ? 1 : std::clamp<int64_t>(2 * threads / std::max<int64_t>(bands, 1), 1, blocks);
 }
 
 // All parts read the same source and have the same channels. They take turns band by band, while it is in cache.
@@ -173,22 +173,21 @@ void correlate(const std::vector<PreparedCorrelation<T>>& parts, const Correlati
     pixels = std::max(pixels, part.band_pixels());
     work += part.band_pixels() * (part.c.taps() + 1) * c.result_channels;
   }
-  const int64_t results = pixels * ChannelBlocks<T>(c.result_channels).width();
-  parallel_for(0, c.images * c.groups * depths * bands, grain_for(work / 16), [&](int64_t begin, int64_t end) {
+  const ChannelBlocks<T> blocks(c.result_channels);
+  const int64_t results = pixels * blocks.width(), bands_of_all = c.images * c.groups * depths * bands;
+  const int64_t shares = shares_of(bands_of_all, blocks.count());
+  parallel_for(0, bands_of_all * shares, grain_for(work / shares / 16), [&](int64_t begin, int64_t end) {
     const Tensor copy = scratch<T>(copy_size), result = scratch<T>(results), planes = scratch<T>(results);
     T* const memory[3] = {copy.data<T>(), result.data<T>(), planes.data<T>()};
     for (int64_t i = begin; i < end; ++i) {
-      const BandPlace place{i / bands / depths, i / bands % depths, i % bands};
+      const int64_t at = i / shares;
+      const BandPlace place{at / bands / depths, at / bands % depths, at % bands,
+                            blocks_of(blocks.count(), i % shares, shares)};
       for (const PreparedCorrelation<T>& part : parts)
         if (place.depth < part.c.z.results && place.band < part.layout.bands) correlate_band(part, data, place, memory);
     }
   });
 }
-
-// Blocks of channels that one task adds up.
-struct Blocks {
-  int64_t begin, end;
-};
 
 // One band of one image and group, added to the slot's sums [group][block][tap][channel of the block].
 template <class T>
@@ -234,23 +233,50 @@ void add_slots(const Correlation& c, T* sums, int64_t slots, T* weight) {
 }  // namespace
 
 template <class T>
-void direct_forward(const ConvolutionGeometry& g, const T* input, const T* weight, const T* bias, T* output) {
+int64_t direct_weights_size(const ConvolutionGeometry& g) {
+  return checked::mul(checked::mul(g.groups, ChannelBlocks<T>(g.out_channels).padded_channels()), g.taps());
+}
+
+template <class T>
+Tensor direct_weights(const ConvolutionGeometry& g, const T* weight) {
+  const auto& kernels = isa_table<ConvolutionKernels<T>>();
+  const ChannelBlocks<T> blocks(g.out_channels);
+  const int64_t taps = g.taps(), group_size = blocks.padded_channels() * taps;
+  Tensor packed = scratch<T>(direct_weights_size<T>(g));
+  parallel_for(0, g.groups * blocks.count(), grain_for(blocks.width() * taps), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t group = i / blocks.count();
+      const ChannelBlock block = blocks[i % blocks.count()];
+      kernels.channels_last(weight + g.weight_offset(group) + block.first * taps, taps, block.count, taps,
+                            block.vectors, packed.data<T>() + group * group_size + block.first * taps);
+    }
+  });
+  return packed;
+}
+
+template <class T>
+void direct_forward(const ConvolutionGeometry& g, const T* input, const T* weight, const T* bias, T* output,
+                    const T* packed, const PreparedCall& prepared) {
   const Tensor start = starts(g.groups, g.out_channels, bias);
-  correlate<T>({{forward_correlation(g), forward_weights(g, weight)}},
-               {input, start.data<T>(), output, g.z.out, g.y.out, g.x.out});
+  const Tensor own = packed ? Tensor() : direct_weights(g, weight);
+  std::vector<PreparedCorrelation<T>> whole;
+  whole.emplace_back(forward_correlation(g), packed ? packed : own.data<T>());
+  correlate<T>(whole, {input, start.data<T>(), output, g.z.out, g.y.out, g.x.out, &prepared});
 }
 
 template <class T>
 void direct_backward_input(const ConvolutionGeometry& g, const T* grad, const T* weight, T* input) {
   const Tensor start = starts<T>(g.groups, g.in_channels, nullptr);
   std::vector<PreparedCorrelation<T>> residues;
+  std::vector<Tensor> weights;
   for (int64_t depth = 0; depth < std::min(g.z.stride, g.z.size); ++depth)
     for (int64_t row = 0; row < std::min(g.y.stride, g.y.size); ++row)
       for (int64_t col = 0; col < std::min(g.x.stride, g.x.size); ++col) {
         const Correlation c = backward_correlation(g, depth, row, col);
-        residues.emplace_back(c, backward_weights(g, c, weight));
+        weights.push_back(backward_weights(g, c, weight));
+        residues.emplace_back(c, weights.back().data<T>());
       }
-  correlate<T>(residues, {grad, start.data<T>(), input, g.z.size, g.y.size, g.x.size});
+  correlate<T>(residues, {grad, start.data<T>(), input, g.z.size, g.y.size, g.x.size, nullptr});
 }
 
 template <class T>
@@ -275,7 +301,7 @@ void direct_backward_weight(const ConvolutionGeometry& g, const T* grad, const T
     T* const memory[2] = {copy.data<T>(), grads.data<T>()};
     for (int64_t i = begin; i < end; ++i) {
       const int64_t part = i % parts, group = i / parts % c.groups, slot = i / parts / c.groups;
-      const Blocks chosen{part * blocks.count() / parts, (part + 1) * blocks.count() / parts};
+      const Blocks chosen = blocks_of(blocks.count(), part, parts);
       const int64_t first = chosen.begin * blocks.width(),
                     last = std::min(chosen.end * blocks.width(), blocks.padded_channels());
       T* sum = sums.data<T>() + slot * slot_size;
@@ -287,8 +313,14 @@ void direct_backward_weight(const ConvolutionGeometry& g, const T* grad, const T
   add_slots(c, sums.data<T>(), slots, weight);
 }
 
-template void direct_forward<float>(const ConvolutionGeometry&, const float*, const float*, const float*, float*);
-template void direct_forward<double>(const ConvolutionGeometry&, const double*, const double*, const double*, double*);
+template int64_t direct_weights_size<float>(const ConvolutionGeometry&);
+template int64_t direct_weights_size<double>(const ConvolutionGeometry&);
+template Tensor direct_weights<float>(const ConvolutionGeometry&, const float*);
+template Tensor direct_weights<double>(const ConvolutionGeometry&, const double*);
+template void direct_forward<float>(const ConvolutionGeometry&, const float*, const float*, const float*, float*,
+                                    const float*, const PreparedCall&);
+template void direct_forward<double>(const ConvolutionGeometry&, const double*, const double*, const double*, double*,
+                                     const double*, const PreparedCall&);
 template void direct_backward_input<float>(const ConvolutionGeometry&, const float*, const float*, float*);
 template void direct_backward_input<double>(const ConvolutionGeometry&, const double*, const double*, double*);
 template void direct_backward_weight<float>(const ConvolutionGeometry&, const float*, const float*, float*);

@@ -151,4 +151,17 @@ void gemm(const Gemm& p) {
   });
 }
 
+int64_t packed_right_size(tw_dtype dtype, int64_t depth, int64_t cols) {
+  return dtype == kFloat32 ? packed_panels_size<float>(depth, cols) : packed_panels_size<double>(depth, cols);
+}
+
+Tensor pack_right(tw_dtype dtype, const MatrixView& right, int64_t depth, int64_t cols) {
+  Tensor packed = empty({packed_right_size(dtype, depth, cols)}, dtype);
+  if (dtype == kFloat32)
+    pack_panels(right, depth, cols, packed.data<float>());
+  else
+    pack_panels(right, depth, cols, packed.data<double>());
+  return packed;
+}
+
 }  // namespace tw::cpu

@@ -2,7 +2,7 @@
 // same bits for any layout of the operands, any number of threads, and on every instruction set.
 #pragma once
 
-#include <tensorwright/tw.hpp>
+#include "cpu/prepared_layer.h"
 
 namespace tw::cpu {
 
@@ -28,12 +28,24 @@ struct Gemm {
   int64_t result_row_stride = 0, result_batch_stride = 0;
   Scalar alpha = 1;
   Scalar beta = 0;
-  const void* bias = nullptr;  // float32 and float64: one value for each column, added instead of beta * result
+  // float32 and float64 only:
+  const void* bias = nullptr;           // one value for each column, added instead of beta * result
+  const void* packed_right = nullptr;   // pack_right() of `right`, the same for the whole batch
+  const PreparedCall* calls = nullptr;  // told what parts of the result are done
 };
 void gemm(const Gemm& problem);
+
+// The right operand as the tiles of a product read it, whatever the left one is: panels of neighbouring columns. A
+// one-dimensional tensor, whose size packed_right_size() gives.
+Tensor pack_right(tw_dtype dtype, const MatrixView& right, int64_t depth, int64_t cols);
+int64_t packed_right_size(tw_dtype dtype, int64_t depth, int64_t cols);
 
 // Those of float and double; csrc/cpu/packed_gemm.cpp.
 template <class T>
 void packed_gemm(const Gemm& problem);
+template <class T>
+int64_t packed_panels_size(int64_t depth, int64_t cols);
+template <class T>
+void pack_panels(const MatrixView& right, int64_t depth, int64_t cols, T* to);
 
 }  // namespace tw::cpu

@@ -35,6 +35,8 @@ struct AttentionKernels {
   // scores become exp(scores - m), m being the largest score of the row so far; what was summed up to now is to be
   // multiplied by the returned factor.
   T (*take)(int64_t n, T* scores, T scale, const T* bias, T* m, T* sum);
+  void (*scale)(int64_t n, T* x, T factor);
+  void (*divide)(int64_t n, T* x, T divisor);
   // scores become the probabilities p, grads (of p) the gradients of the unscaled scores: p (grads - delta) scale.
   void (*backward)(int64_t n, T* scores, T scale, const T* bias, T logsumexp, T* grads, T delta);
 };
@@ -52,10 +54,14 @@ struct BatchNormKernels {
   void (*backward_apply)(int64_t n, const T* grad, const T* x, T mean, T a, T b, T scale, T* out);
 };
 
-// Windows of 2 x 2: `n` maxima of two rows and their places, of which the upper row's first is `place`.
+// Maxima of `n` windows of a row and their places: the first of the largest, NaN being the largest.
 template <class T>
 struct PoolingKernels {
+  // Windows of 2 x 2 that touch; the upper row's first column is `place`.
   void (*max_2x2)(int64_t n, const T* upper, int64_t width, int64_t place, T* values, int64_t* places);
+  // Windows `stride` apart, which have the same taps (one at least), from the first of which `in` is the place `place`.
+  void (*max_of_taps)(int64_t n, int64_t stride, int64_t taps, const int64_t* offsets, const T* in, int64_t place,
+                      T* values, int64_t* places);
 };
 
 // Convolution with images in the lanes of a vector: `lanes` images side by side, [channel][y][x][lane]. Every output

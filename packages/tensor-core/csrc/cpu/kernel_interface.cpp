@@ -2,9 +2,11 @@
 
 #include <tensorwright/tw_abi_kernels.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "cpu/isa.h"
+#include "cpu/prepared_layer.h"
 #include "cpu/reduction.h"
 #include "dispatch/broker.h"
 #include "runtime/device.h"
@@ -102,10 +104,74 @@ tw_status TW_CALL convert(tw_dtype from, tw_dtype to, tw_convert_fn* out) {
   return TW_OK;
 }
 
-const tw_kernels_if kInterface = {sizeof(tw_kernels_if), 0, nullptr, find, convert, isa_name};
+// ---- layers -----------------------------------------------------------------------------------------------------
+
+enum class Layer { kNone, kLinear, kConvolution };
+
+// Which layer a call with these arguments is, after the op's own checks.
+tw_status layer_of(const Question& question, tw_meta* meta, Layer* layer) {
+  const OpSpec& spec = *question.call.op->spec;
+  const std::string_view name = spec.name;
+  *layer = name == "tw::linear" ? Layer::kLinear : name == "tw::conv2d" ? Layer::kConvolution : Layer::kNone;
+  if (*layer == Layer::kNone) return TW_DECLINE;
+  if (const tw_status status = spec.infer(spec.self, &question.call, meta)) return status;
+  return meta->dtype == kFloat32 || meta->dtype == kFloat64 ? TW_OK : TW_DECLINE;
+}
+
+ConvolutionArguments convolution_arguments(const tw_value* args) {
+  return {From<TensorRef>::get(args[0]), From<TensorRef>::get(args[1]), From<TensorRef>::get(args[2]),
+          From<IntList>::get(args[3]),   From<IntList>::get(args[4]),   From<IntList>::get(args[5]),
+          From<int64_t>::get(args[6])};
+}
+
+tw_status TW_CALL prepare_layer(const tw_op* op, const tw_value* args, uint32_t nargs, tw_tensor** prepared) {
+  if (nargs > op->spec->nargs || op->spec->nargs > kMostArguments) return TW_DECLINE;
+  return guard([&] {
+    const Question question(op, args, nargs);
+    tw_meta meta{};
+    Layer layer;
+    check(layer_of(question, &meta, &layer));
+    Tensor weight = layer == Layer::kLinear ? prepare_linear(From<TensorRef>::get(question.args[1]))
+                                            : prepare_convolution(convolution_arguments(question.args),
+                                                                  IntList(meta.shape, static_cast<size_t>(meta.ndim)));
+    *prepared = weight.release();
+  });
+}
+
+Tensor result_like(const tw_value& given, const tw_meta& meta) {
+  const IntList shape(meta.shape, static_cast<size_t>(meta.ndim));
+  if (given.tag == TW_TENSOR) {
+    const TensorRef t(given.u.t);
+    if (t.is_contiguous() && t.dtype() == meta.dtype &&
+        std::equal(shape.begin(), shape.end(), t.shape().begin(), t.shape().end()))
+      return Tensor::retain(t);
+  }
+  return empty(shape, meta.dtype);
+}
+
+tw_status TW_CALL run_layer(const tw_op* op, const tw_value* args, uint32_t nargs, tw_tensor* weight, tw_part_fn follow,
+                            void* context, tw_value* result) {
+  if (nargs > op->spec->nargs || op->spec->nargs > kMostArguments) return TW_DECLINE;
+  return guard([&] {
+    const Question question(op, args, nargs);
+    tw_meta meta{};
+    Layer layer;
+    check(layer_of(question, &meta, &layer));
+    Tensor out = result_like(*result, meta);
+    const PreparedCall prepared{TensorRef(weight), follow, context};
+    if (layer == Layer::kLinear)
+      linear_prepared(From<TensorRef>::get(question.args[0]), From<TensorRef>::get(question.args[1]),
+                      From<TensorRef>::get(question.args[2]), prepared, out);
+    else
+      convolution_prepared(convolution_arguments(question.args), prepared, out);
+    *result = to_value(TensorRef(out.release()));
+  });
+}
+
+const tw_kernels_if kInterface = {sizeof(tw_kernels_if), 1, nullptr, find, convert, isa_name, prepare_layer, run_layer};
 
 }  // namespace
 
-void publish_kernels() { broker_publish("tw.kernels", 1, 0, &kInterface); }
+void publish_kernels() { broker_publish("tw.kernels", 1, 1, &kInterface); }
 
 }  // namespace tw::cpu

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "cpu/gemm.h"
+#include "cpu/prepared_layer.h"
 #include "cpu/staging.h"
 #include "declarations/linear_algebra.h"
 
@@ -61,7 +62,14 @@ void baddbmm(TensorRef self, TensorRef batch1, TensorRef batch2, const Scalar& b
   add_product(self, batch1, batch2, beta, alpha, out);
 }
 
-void linear(TensorRef self, TensorRef weight, TensorRef bias, TensorRef out) {
+Tensor prepare_linear(TensorRef weight) {
+  const tw_dtype dtype = weight.dtype();
+  if ((dtype != kFloat32 && dtype != kFloat64) || weight.numel() == 0) return {};
+  const Operand3d w = matrix_operand(weight, dtype);
+  return pack_right(dtype, w.view.transposed(), weight.size(1), weight.size(0));
+}
+
+void linear_prepared(TensorRef self, TensorRef weight, TensorRef bias, const PreparedCall& prepared, TensorRef out) {
   const tw_dtype dtype = compute_dtype(out.dtype());
   const Tensor input = dense(self, dtype), biases = dense_optional(bias, dtype);
   const Operand3d w = matrix_operand(weight, dtype);
@@ -76,8 +84,16 @@ void linear(TensorRef self, TensorRef weight, TensorRef bias, TensorRef out) {
   p.result = result.data<void>(), p.result_row_stride = p.cols;
   p.beta = biases && !adds_bias ? 1 : 0;
   p.bias = biases && adds_bias ? biases.data<void>() : nullptr;
+  const bool packed = prepared.weight && prepared.weight.dtype() == dtype &&
+                      prepared.weight.numel() == packed_right_size(dtype, p.depth, p.cols);
+  p.packed_right = packed ? prepared.weight.data<void>() : nullptr;
+  p.calls = prepared.follow ? &prepared : nullptr;
   gemm(p);
   result.commit();
+}
+
+void linear(TensorRef self, TensorRef weight, TensorRef bias, TensorRef out) {
+  linear_prepared(self, weight, bias, {}, out);
 }
 
 }  // namespace tw::cpu

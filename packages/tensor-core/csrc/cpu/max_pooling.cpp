@@ -106,6 +106,37 @@ void max_of_volume_by_rows(const WindowPlan& w, const T* in, T* values, int64_t*
     }
 }
 
+// The windows of a row that lie inside of the input have the same taps; the others are looked at one by one.
+template <class T>
+void max_of_inner_windows(const WindowPlan& w, const T* in, T* values, int64_t* indices) {
+  const WindowSteps& steps = *w.x.steps;
+  const int64_t first = checked::within((steps.padding + steps.stride - 1) / steps.stride, 0, w.x.out);
+  const int64_t room = w.x.size - 1 - (steps.kernel - 1) * steps.dilation + steps.padding;
+  const int64_t last = room < 0 ? first : checked::within(room / steps.stride + 1, first, w.x.out);
+  std::vector<int64_t> offsets;
+  for (const WindowRange& zs : w.z.ranges)
+    for (const WindowRange& ys : w.y.ranges) {
+      offsets.clear();
+      for (int64_t z = zs.first; z < zs.last; z += zs.step)
+        for (int64_t y = ys.first; y < ys.last; y += ys.step)
+          for (int64_t k = 0; k < steps.kernel && first < last; ++k)
+            offsets.push_back((z * w.y.size + y) * w.x.size + k * steps.dilation);
+      const bool inner = !offsets.empty();
+      for (int64_t i = 0; i < w.x.out; ++i) {
+        if (inner && i == first) i = last;
+        if (i == w.x.out) break;
+        const Found<T> found = max_of_window(w, zs, ys, w.x.ranges[static_cast<size_t>(i)], in);
+        values[i] = found.value, indices[i] = found.place;
+      }
+      const int64_t column = first * steps.stride - steps.padding;
+      if (inner)
+        isa_table<PoolingKernels<T>>().max_of_taps(last - first, std::min(steps.stride, w.x.size),
+                                                   static_cast<int64_t>(offsets.size()), offsets.data(), in + column,
+                                                   column, values + first, indices + first);
+      values += w.x.out, indices += w.x.out;
+    }
+}
+
 // Windows of 2 x 2 that touch and fit: the usual case.
 template <class T>
 void max_of_plane_2x2(const WindowPlan& w, const T* in, T* values, int64_t* indices) {
@@ -127,14 +158,28 @@ bool is_2x2(const WindowPlan& w) {
          w.in_volume() <= std::numeric_limits<int32_t>::max();
 }
 
+constexpr int64_t kMostTaps = 1024;  // that are listed
+int64_t taps_of(const WindowPlan& w) {
+  const auto taps = [](const WindowAxis& a) {
+    int64_t most = 0;
+    for (const WindowRange& r : a.ranges)
+      most = std::max(most, r.last > r.first ? (r.last - r.first - 1) / r.step + 1 : 0);
+    return static_cast<double>(most);
+  };
+  const double all = taps(w.z) * taps(w.y) * static_cast<double>(w.x.steps->kernel);
+  return static_cast<int64_t>(std::min(all, 1e9));
+}
+
 template <class T>
 using VolumeMax = void (*)(const WindowPlan&, const T*, T*, int64_t*);
 template <class T>
 VolumeMax<T> volume_max(const WindowPlan& w) {
-  if constexpr (std::is_floating_point_v<T>)
+  const bool by_rows = w.x.steps && w.x.out >= 4 && w.in_volume() <= std::numeric_limits<int32_t>::max();
+  if constexpr (std::is_floating_point_v<T>) {
     if (is_2x2(w)) return max_of_plane_2x2<T>;
-  if (w.x.steps && w.x.out >= 4 && w.in_volume() <= std::numeric_limits<int32_t>::max())
-    return max_of_volume_by_rows<T>;
+    if (by_rows && taps_of(w) <= kMostTaps) return max_of_inner_windows<T>;
+  }
+  if (by_rows) return max_of_volume_by_rows<T>;
   return max_of_volume<T>;
 }
 

@@ -1,6 +1,7 @@
 // Products of float32 and float64. A task is a block of the result; it copies panels of both operands to where the
 // tile kernel reads them fastest, block by block of the depth, unless they lie well as they are.
 #include <algorithm>
+#include <tensorwright/checked.hpp>
 
 #include "cpu/gemm.h"
 #include "cpu/isa_kernels.h"
@@ -15,6 +16,7 @@ constexpr double kLeastTask = 1 << 19, kMostTask = 1 << 30;  // multiplications;
 constexpr double kLargeProduct = 1 << 24;
 constexpr int64_t kLeastRows = 28, kLeastCols = 64;    // of a task: below, copying panels costs too much
 constexpr int64_t kBlockRows = 112, kBlockCols = 256;  // whose panels stay in the second-level cache
+constexpr int64_t kPackedRows = 336;                   // that meet a panel packed before, one after the other
 
 template <class T>
 constexpr T kZeros[kLeastCols] = {};  // as many as a tile has columns
@@ -68,6 +70,7 @@ class BlockProduct {
 
   void run(int64_t batch, const Range& rows, const Range& cols) {
     const Operands<T> o(p_, batch);
+    if (p_.packed_right) return run_packed(o, rows, cols);
     const int64_t col_blocks = ceil_div(cols.count(), kBlockCols), row_blocks = ceil_div(rows.count(), kBlockRows);
     for (int64_t c = 0; c < col_blocks; ++c)
       for (int64_t k = 0; k < std::max<int64_t>(p_.depth, 1); k += kDepth) {
@@ -98,13 +101,54 @@ class BlockProduct {
         if (!tile.add) tile.add = kZeros<T>;
         kernels_.tile(tile, part.count(), count);
       }
+      if (depth.end == p_.depth) rows_done(o, part, cols);
+    }
+  }
+
+  // Panels that were packed before come from far away: each meets all rows, which wait in the second-level cache, while
+  // it is in the first.
+  void run_packed(const Operands<T>& o, const Range& all_rows, const Range& all_cols) {
+    const int64_t row_blocks = ceil_div(all_rows.count(), kPackedRows);
+    for (int64_t r = 0; r < row_blocks; ++r)
+      for (int64_t k = 0; k < std::max<int64_t>(p_.depth, 1); k += kDepth) {
+        const Range rows = part_of(all_rows, r, row_blocks), depth{k, std::min(p_.depth, k + kDepth)};
+        const int64_t tiles = ceil_div(rows.count(), kernels_.rows);
+        pack_left(o, rows, tiles, depth);
+        for (int64_t col = all_cols.begin; col < all_cols.end; col += kBlockCols) {
+          const Range cols{col, std::min(all_cols.end, col + kBlockCols)};
+          for (int64_t panel = cols.begin; panel < cols.end; panel += width_)
+            add_panel(o, rows, tiles, panel, std::min(width_, cols.end - panel), depth);
+          if (depth.end == p_.depth) rows_done(o, rows, cols);
+        }
+      }
+  }
+  void add_panel(const Operands<T>& o, const Range& rows, int64_t tiles, int64_t col, int64_t count,
+                 const Range& depth) {
+    ProductTile<T> tile{};
+    tile.depth = depth.count();
+    tile.right_step = ceil_div(count, kernels_.lanes) * kernels_.lanes;
+    tile.right = static_cast<const T*>(p_.packed_right) + col * p_.depth + depth.begin * tile.right_step;
+    for (int64_t i = 0; i < tiles; ++i) {
+      const Range part = part_of(rows, i, tiles);
+      set_left(o, part, i, true, depth, tile);
+      o.set_result(p_, part.begin, col, depth.begin, tile);
+      if (!tile.add) tile.add = kZeros<T>;
+      kernels_.tile(tile, part.count(), count);
+    }
+  }
+
+  void rows_done(const Operands<T>& o, const Range& rows, const Range& cols) const {
+    for (int64_t row = p_.calls ? rows.begin : rows.end; row < rows.end; ++row) {
+      const int64_t first = row * p_.result_row_stride + cols.begin;
+      p_.calls->done(first, cols.count(), o.result + first);
     }
   }
 
   int64_t left_width() const { return ceil_div(kernels_.rows, kernels_.lanes) * kernels_.lanes; }
 
   void pack_left(const Operands<T>& o, const Range& rows, int64_t tiles, const Range& depth) {
-    if (!left_) left_ = scratch<T>(ceil_div(kBlockRows, kernels_.rows) * left_width() * kDepth);
+    const int64_t most = p_.packed_right ? kPackedRows : kBlockRows;
+    if (!left_) left_ = scratch<T>(ceil_div(std::min(most, p_.rows), kernels_.rows) * left_width() * kDepth);
     for (int64_t i = 0; i < tiles; ++i) {
       const Range part = part_of(rows, i, tiles);
       kernels_.pack(o.left + part.begin * p_.left.row_stride + depth.begin * p_.left.col_stride, p_.left.row_stride,
@@ -196,6 +240,7 @@ void run_row(const Gemm& p, int64_t batch, const Range& cols) {
     o.set_result(p, 0, cols.begin, k, tile);
     (by_rows ? kernels.row : kernels.row_of_lines)(tile, cols.count());
   }
+  if (p.calls) p.calls->done(cols.begin, cols.count(), o.result + cols.begin);
 }
 
 template <class T>
@@ -228,11 +273,34 @@ void packed_gemm(const Gemm& p) {
   turned.rows = 1, turned.cols = p.rows;
   turned.left = p.right.transposed(), turned.right = p.left.transposed();
   turned.left_batch_stride = p.right_batch_stride, turned.right_batch_stride = p.left_batch_stride;
-  turned.result_row_stride = p.rows;
+  turned.result_row_stride = p.rows, turned.packed_right = nullptr;
   run<T>(turned);
+}
+
+template <class T>
+int64_t packed_panels_size(int64_t depth, int64_t cols) {
+  const int64_t lanes = isa_table<ProductKernels<T>>().lanes;
+  return checked::mul(checked::mul(ceil_div(cols, lanes), lanes), depth);
+}
+
+template <class T>
+void pack_panels(const MatrixView& right, int64_t depth, int64_t cols, T* to) {
+  const auto& kernels = isa_table<ProductKernels<T>>();
+  const int64_t width = 2 * kernels.lanes;
+  parallel_for(0, ceil_div(cols, width), grain_for(depth * width), [&](int64_t begin, int64_t end) {
+    for (int64_t col = begin * width; col < std::min(cols, end * width); col += width) {
+      const int64_t count = std::min(width, cols - col);
+      kernels.pack(static_cast<const T*>(right.data) + col * right.col_stride, right.col_stride, right.row_stride,
+                   count, depth, ceil_div(count, kernels.lanes) * kernels.lanes, to + col * depth);
+    }
+  });
 }
 
 template void packed_gemm<float>(const Gemm&);
 template void packed_gemm<double>(const Gemm&);
+template int64_t packed_panels_size<float>(int64_t, int64_t);
+template int64_t packed_panels_size<double>(int64_t, int64_t);
+template void pack_panels<float>(const MatrixView&, int64_t, int64_t, float*);
+template void pack_panels<double>(const MatrixView&, int64_t, int64_t, double*);
 
 }  // namespace tw::cpu

@@ -40,6 +40,10 @@ typedef struct tw_block_kernel { /* sized; the caller sets size */
 #define TW_BLOCK_KERNEL_SIZE_V1 1232u
 TW_STATIC_ASSERT(sizeof(tw_block_kernel) == TW_BLOCK_KERNEL_SIZE_V1);
 
+/* Elements [first, first + count) of a result are done, and lie at `part`, in the cache: what follows may change them.
+ * Called on threads of the pool; does not throw. */
+typedef void(TW_CALL* tw_part_fn)(void* context, int64_t first, int64_t count, void* part);
+
 typedef struct tw_kernels_if { /* append-only */
   uint32_t size;
   uint32_t minor;
@@ -49,6 +53,15 @@ typedef struct tw_kernels_if { /* append-only */
   tw_status(TW_CALL* find)(const tw_op* op, const tw_value* args, uint32_t nargs, tw_block_kernel* out);
   tw_status(TW_CALL* convert)(tw_dtype from, tw_dtype to, tw_convert_fn* out);
   const char*(TW_CALL* instruction_set)(void); /* "baseline", "avx2" or "avx512": the one in use */
+  /* minor 1: layers, which are tw::linear and tw::conv2d of contiguous float32 or float64 results. */
+  /* The layer's weight as its kernel reads it, for calls like this one, while the weight does not change: a tensor of
+   * this process and machine. Owned by the caller; null where nothing is gained. TW_DECLINE for other ops. */
+  tw_status(TW_CALL* prepare_layer)(const tw_op* op, const tw_value* args, uint32_t nargs, tw_tensor** prepared);
+  /* The op, with its weight prepared, or null; `follow`, or null, is called on each part of the result once. A tensor
+   * in `result` (borrowed) is written into if it is what would be made; afterwards it is the caller's. TW_DECLINE with
+   * nothing done for other ops and dtypes. What the op itself refuses is refused. */
+  tw_status(TW_CALL* run_layer)(const tw_op* op, const tw_value* args, uint32_t nargs, tw_tensor* prepared,
+                                tw_part_fn follow, void* context, tw_value* result);
 } tw_kernels_if;
 #define TW_KERNELS_IF_SIZE_V1 40u
 TW_STATIC_ASSERT(TW_END_OF(tw_kernels_if, instruction_set) == TW_KERNELS_IF_SIZE_V1);

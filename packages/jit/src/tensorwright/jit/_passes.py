@@ -15,8 +15,9 @@ from tensorwright.jit._trace import Captured, trace
 CLEANUP = ("inline", "constant_propagation", "canonicalise", "cse", "loop_invariants", "unroll", "dce")
 #: What inference with fixed parameters allows beside: dropout goes, normalization joins the layer before it.
 INFERENCE = ("remove_dropout", "sink_transposes", "lift", "fold_batch_norm")
-#: Ops written over others come apart, and what one kernel can compute comes together.
-FUSION = ("decompose", "shapes", "cse", "dce", "fusion")
+#: Ops written over others come apart, and what one kernel can compute comes together. Layers of attributes that may
+#: change stay alone.
+FUSION = ("decompose", "shapes", "cse", "dce", "layers", "fusion")
 
 _MOST_ROUNDS = 8
 _fusion_runs = _library.op("fusion_runs")
@@ -158,13 +159,14 @@ def optimize_for_inference(
     """:func:`freeze`, and what inference allows where results may differ by rounding.
 
     Dropout goes, batch normalization joins the convolution or linear layer before it, and layers written out in
-    primitive ops become the ops that compute them at once. Pointwise ops around a set of reductions become one kernel.
+    primitive ops become the ops that compute them at once. Pointwise ops around a set of reductions become one kernel;
+    linear layers and convolutions pack their weights in the first run and compute the pointwise ops behind them.
 
     Args:
         model: what :func:`trace` or :func:`make_graph` gave, or a module in evaluation mode.
         example_inputs: to capture a module with.
-        fuse: take ops written over others apart, and group pointwise ops and reductions into `fusion` regions; that
-            alone changes no bit.
+        fuse: take ops written over others apart, and group layers, pointwise ops and reductions into `fusion` regions;
+            that alone changes no bit.
         verify: check the graph before and after every pass.
 
     Raises:
@@ -181,7 +183,7 @@ def optimize_for_inference(
     fast = freeze(model, example_inputs, verify=verify)
     _to_fixed_point(fast.program, (*INFERENCE, *CLEANUP), verify)
     if fuse:
-        run_passes(fast.program, FUSION, verify=verify)
+        run_passes(fast.program, FUSION, verify=verify, fold_attributes=True)
     return fast
 
 

@@ -37,10 +37,23 @@ T<V> take(int64_t n, T<V>* scores, T<V> scale, const T<V>* bias, T<V>* m, T<V>* 
     at.store(scores, e);
     return e;
   });
-  const T<V> correction = exp(splat<V>(before - top))[0];
+  // exp(-inf) and exp(0) are exact
+  const T<V> correction = before == kNever ? T<V>(0) : before == top ? T<V>(1) : exp(splat<V>(before - top))[0];
   *m = top;
   *sum = *sum * correction + total;
   return correction;
+}
+
+template <class V>
+void scale(int64_t n, T<V>* x, T<V> factor) {
+  const V by = splat<V>(factor);
+  for_row<V>(n, [=](auto at) TW_INLINE_LAMBDA { at.store(x, mul(at(x), by)); });
+}
+
+template <class V>
+void divide(int64_t n, T<V>* x, T<V> divisor) {
+  const V by = splat<V>(divisor);
+  for_row<V>(n, [=](auto at) TW_INLINE_LAMBDA { at.store(x, div(at(x), by)); });
 }
 
 template <class V>
@@ -59,8 +72,8 @@ void backward(int64_t n, T<V>* scores, T<V> scale, const T<V>* bias, T<V> logsum
 
 extern const cpu::AttentionKernels<float> kAttentionF32;
 extern const cpu::AttentionKernels<double> kAttentionF64;
-const cpu::AttentionKernels<float> kAttentionF32 = {take<F32>, backward<F32>};
-const cpu::AttentionKernels<double> kAttentionF64 = {take<F64>, backward<F64>};
+const cpu::AttentionKernels<float> kAttentionF32 = {take<F32>, scale<F32>, divide<F32>, backward<F32>};
+const cpu::AttentionKernels<double> kAttentionF64 = {take<F64>, scale<F64>, divide<F64>, backward<F64>};
 
 }  // namespace TW_ISA_NS
 }  // namespace tw

@@ -1,4 +1,4 @@
-// Maxima of windows of 2 x 2, the usual ones, a vector of windows at a time.
+// Maxima of windows, a vector of windows at a time.
 #include <tensorwright/simd/reduction_loop.h>
 #include "cpu/isa_kernels.h"
 
@@ -64,12 +64,62 @@ void max_2x2(int64_t n, const T<V>* upper, int64_t width, int64_t place, T<V>* v
   }
 }
 
+// The same tap of as many windows as a vector has lanes, of which `count` are there.
+template <class V, int stride>
+TW_INLINE V tap_of_windows(const T<V>* from, int64_t step, int64_t count) {
+  if constexpr (stride == 1) return load_at_most<V>(from, count);
+  const int64_t columns = 2 * count - 1;
+  if constexpr (stride == 2)
+    return columns_of<0>(load_at_most<V>(from, columns), load_at_most<V>(from + lanes_of<V>, columns - lanes_of<V>));
+  V value{};
+  for (int i = 0; i < int(at_most(count, lanes_of<V>)); ++i) value[i] = from[i * step];
+  return value;
+}
+
+template <class V, int stride>
+void max_of_taps_by(int64_t n, int64_t step, int64_t taps, const int64_t* offsets, const T<V>* in, int64_t place,
+                    T<V>* values, int64_t* places) {
+  using I = Signed<V>;
+  I steps;
+  for (int i = 0; i < lanes_of<V>; ++i) steps[i] = Element<I>(step * i);
+  for (int64_t i = 0; i < n; i += lanes_of<V>, in += lanes_of<V> * step, place += lanes_of<V> * step) {
+    const int64_t left = n - i;
+    const auto tap = [&](int64_t t) TW_INLINE_LAMBDA { return tap_of_windows<V, stride>(in + offsets[t], step, left); };
+    const auto place_of = [&](int64_t t)
+                              TW_INLINE_LAMBDA { return add(steps, splat<I>(Element<I>(place + offsets[t]))); };
+    V best = tap(0);
+    I best_place = place_of(0);
+    auto unordered = ne(best, best);  // looked at once at the end: few comparisons wait for each other
+    for (int64_t t = 1; t < taps; ++t) {
+      const V value = tap(t);
+      const auto better = gt(value, best);
+      unordered = or_(unordered, ne(value, value));
+      best = select(better, value, best);
+      best_place = select(better, place_of(t), best_place);
+    }
+    if (__builtin_expect(any(unordered), 0)) {
+      best = tap(0), best_place = place_of(0);
+      for (int64_t t = 1; t < taps; ++t) consider(tap(t), place_of(t), best, best_place);
+    }
+    const int count = int(at_most(left, lanes_of<V>));
+    store_first(values + i, best, count);
+    store_places(places + i, best_place, count);
+  }
+}
+
+template <class V>
+void max_of_taps(int64_t n, int64_t stride, int64_t taps, const int64_t* offsets, const T<V>* in, int64_t place,
+                 T<V>* values, int64_t* places) {
+  const auto run = stride == 1 ? max_of_taps_by<V, 1> : stride == 2 ? max_of_taps_by<V, 2> : max_of_taps_by<V, 0>;
+  run(n, stride, taps, offsets, in, place, values, places);
+}
+
 }  // namespace
 
 extern const cpu::PoolingKernels<float> kPoolingF32;
 extern const cpu::PoolingKernels<double> kPoolingF64;
-const cpu::PoolingKernels<float> kPoolingF32 = {max_2x2<F32>};
-const cpu::PoolingKernels<double> kPoolingF64 = {max_2x2<F64>};
+const cpu::PoolingKernels<float> kPoolingF32 = {max_2x2<F32>, max_of_taps<F32>};
+const cpu::PoolingKernels<double> kPoolingF64 = {max_2x2<F64>, max_of_taps<F64>};
 
 }  // namespace TW_ISA_NS
 }  // namespace tw
