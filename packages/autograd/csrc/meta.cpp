@@ -10,7 +10,8 @@ namespace {
 
 constexpr uint64_t kStale = ~uint64_t{0};
 
-Tensor owner_of_storage(tw_tensor* t) {
+// Of a view that was not recorded, noted by the core.
+Tensor noted_base(tw_tensor* t) {
   if (!TW_HAS(g_host, tw_host, view_base)) return Tensor();
   tw_tensor* base = nullptr;
   check(g_host->view_base(t, &base));
@@ -59,7 +60,7 @@ void refresh_view(tw_tensor* t, Meta& meta) {
 
 // A view that was made while nothing needed a gradient, of a base that got a history since.
 Meta* adopt_view(tw_tensor* t) {
-  Tensor base = owner_of_storage(t);
+  Tensor base = noted_base(t);
   if (!base) return nullptr;
   const Meta* of_base = meta_of(base.get());
   if (!of_base || !of_base->history.node) return nullptr;
@@ -152,7 +153,7 @@ Tensor base_of(tw_tensor* t) {
   if (meta && meta->base && !left_base(t, *meta)) return meta->base;
   // A leaf of its own right (a detached view that was asked to require grad) is its own base.
   const bool differentiable_view = (t->flags & TW_F_VIEW) && (t->layers & kLayerBit) && !(meta && meta->requires_grad);
-  Tensor base = differentiable_view ? owner_of_storage(t) : Tensor();
+  Tensor base = differentiable_view ? noted_base(t) : Tensor();
   return base ? base : Tensor::retain(t);
 }
 

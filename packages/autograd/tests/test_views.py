@@ -318,6 +318,30 @@ def test_views_of_what_was_detached_have_no_history(view, detached) -> None:
     assert alone.grad_fn is None
 
 
+def test_writes_into_parts_of_what_was_detached_are_followed() -> None:
+    x = tw.ones(2, requires_grad=True)
+    y = tw.zeros(4)
+    d = y.detach()
+    before, of_y = d[:3], y[:3]
+    d[:2] = x * 3
+    assert (d.requires_grad, before.requires_grad) == (True, True)
+    assert (y.requires_grad, of_y.requires_grad) == (False, False)
+    (before * tw.tensor([1.0, 10.0, 100.0])).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [3.0, 30.0]
+
+
+def test_writes_into_parts_of_what_was_given_other_data_are_followed() -> None:
+    x = tw.ones(2, requires_grad=True)
+    y = tw.zeros(4)
+    y.data = tw.zeros(4)
+    y.t_()
+    y[:2] = x * 3
+    y.sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [3.0, 3.0]
+
+
 def test_what_was_detached_may_begin_a_history_of_its_own() -> None:
     w = tw.ones(3, requires_grad=True)
     y = w * 2

@@ -225,21 +225,18 @@ tw_status run_structured(const KernelRecord* kernel, tw_call* call, const Place&
 std::atomic<uint64_t> view_layers{0};
 const tw_op* detach_op = nullptr;
 
-// The layers that a view has let go of, as detach() does: views of it are not followed either.
-uint64_t layers_left(const tw_call* call) {
-  for (uint32_t i = 0; i < call->nargs; ++i)
-    if (call->args[i].tag == TW_TENSOR && (call->args[i].u.t->flags & TW_F_VIEW)) return ~call->args[i].u.t->layers;
-  return 0;
-}
-
-// A layer that follows writes through views must see every view, and the owner for as long as the view lives.
+// A layer that follows writes through views must see every view, and the base for as long as the view lives. What
+// detach() gives is a base of its own.
 void mark_views(const tw_call* call) {
-  const uint64_t layers = view_layers.load(std::memory_order_relaxed) & ~call->tls->exclude & ~layers_left(call);
-  if (layers == 0 || call->op == detach_op) return;
+  const uint64_t layers = view_layers.load(std::memory_order_relaxed) & ~call->tls->exclude;
+  if (layers == 0 || call->op == detach_op || call->nargs == 0 || call->args[0].tag != TW_TENSOR) return;
+  tw_tensor* source = call->args[0].u.t;
   for (uint32_t i = 0; i < call->nrets; ++i) {
-    if (call->rets[i].tag != TW_TENSOR || !(call->rets[i].u.t->flags & TW_F_VIEW)) continue;
-    call->rets[i].u.t->layers |= layers;
-    hold_owner(call->rets[i].u.t);
+    if (call->rets[i].tag != TW_TENSOR) continue;
+    tw_tensor* view = call->rets[i].u.t;
+    if (view == source || !(view->flags & TW_F_VIEW)) continue;
+    view->layers |= layers;
+    hold_base(view, source);
   }
 }
 

@@ -147,7 +147,7 @@ tw_status change_view_layers(uint64_t mask) {
 }
 
 tw_status view_base(const tw_tensor* t, tw_tensor** out) {
-  *out = held_owner(t);
+  *out = held_base(t);
   return TW_OK;
 }
 

@@ -87,7 +87,7 @@ void tensor_release(tw_tensor* t) {
     recycle_block(b);
     return;
   }
-  if (b->holds_owner) tensor_release(&b->owner->pub);
+  if (b->holds_base) tensor_release(b->storage.base);
   release_storage(b->owner);
   release_block(b);
 }

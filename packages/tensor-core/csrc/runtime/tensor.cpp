@@ -44,7 +44,7 @@ TensorBlock* new_block(int32_t ndim, tw_dtype dtype, tw_device device, uint32_t 
   b->python = nullptr;
   b->storage_users = 1;
   b->block_users = 2;
-  b->holds_owner = false;
+  b->holds_base = false;
   b->kind = StorageKind::kNone;
   b->version = 0;
   b->more_meta = nullptr;
@@ -293,7 +293,7 @@ tw_status tensor_set_data(tw_tensor* t, tw_tensor* source) {
   b->owner = s->owner;
   t->flags = source->flags;
   t->backend = source->backend;
-  if (std::exchange(b->holds_owner, false)) tensor_release(&old->pub);
+  if (std::exchange(b->holds_base, false)) tensor_release(b->storage.base);
   release_storage(old);
   return TW_OK;
 }

@@ -39,7 +39,7 @@ struct alignas(64) TensorBlock {
   void* python;            // weak: the Python wrapper, cleared by it when it dies
   uint32_t storage_users;  // live tensors that use this block's storage
   uint8_t block_users;     // 1 for the handles + 1 for the storage users
-  bool holds_owner;        // of a view: it has a handle of its owner too, see hold_owner
+  bool holds_base;         // of a view: `storage.base` is a handle, see hold_base
   StorageKind kind;        // of this block's own storage
   uint64_t version;        // of this block's storage: raised by every write
   MetaEntry* more_meta;
@@ -57,6 +57,7 @@ struct alignas(64) TensorBlock {
       int32_t index;
     } place;
     const tw_allocator* hooked;
+    tw_tensor* base;  // of a view, which has no storage of its own
   } storage;
   unsigned char data[kInlineBytes];
 };
@@ -89,22 +90,22 @@ inline uint32_t* handle_count(tw_tensor* t) { return reinterpret_cast<uint32_t*>
 inline void tensor_retain(tw_tensor* t) { __atomic_fetch_add(handle_count(t), 1, __ATOMIC_RELAXED); }
 TW_EXPORT void tensor_release(tw_tensor* t);
 
-// Gives a view a handle of its storage owner until the view dies: the owner's metadata lives as long. An owner whose
-// last handle is gone already has no metadata, and stays dead.
-inline void hold_owner(tw_tensor* view) {
-  TensorBlock* b = block_of(view);
-  if (b->owner == b || b->holds_owner) return;
-  uint32_t* count = handle_count(&b->owner->pub);
-  uint32_t seen = __atomic_load_n(count, __ATOMIC_RELAXED);
-  while (seen != 0 && !b->holds_owner)
-    b->holds_owner = __atomic_compare_exchange_n(count, &seen, seen + 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+// Gives a view of `source` a handle of the tensor that it shows a part of, until the view dies: of the source, or of
+// what that holds itself. A block that has a storage of its own beside the one it shows (after `x.data = y`) holds
+// nothing.
+inline void hold_base(tw_tensor* view, tw_tensor* source) {
+  TensorBlock *b = block_of(view), *s = block_of(source);
+  if (b == s || b->holds_base || b->kind != StorageKind::kNone) return;
+  b->storage.base = s->holds_base ? s->storage.base : source;
+  tensor_retain(b->storage.base);
+  b->holds_base = true;
 }
-// The owner that a view holds, with one more handle; null if it holds none.
-inline tw_tensor* held_owner(const tw_tensor* view) {
+// The base that a view holds, with one more handle; null if it holds none.
+inline tw_tensor* held_base(const tw_tensor* view) {
   const TensorBlock* b = block_of(view);
-  if (!b->holds_owner) return nullptr;
-  tensor_retain(&b->owner->pub);
-  return &b->owner->pub;
+  if (!b->holds_base) return nullptr;
+  tensor_retain(b->storage.base);
+  return b->storage.base;
 }
 // One handle, and no other tensor on the storage.
 inline bool is_unique(const tw_tensor* t) {

@@ -353,7 +353,8 @@ struct tw_host {
   /* counter-based randomness (Philox4x32-10): reserves n counters of the default generator */
   tw_status(TW_CALL* philox_reserve)(uint64_t n, uint64_t* key, uint64_t* counter);
   /* views: results of view ops get these layers (except where the thread excludes them), and keep a handle of the
-   * tensor whose storage they use, which view_base gives (owned; null for a tensor that keeps none) */
+   * tensor they show a part of, the first in a chain of views, which view_base gives (owned; null for a tensor that
+   * keeps none: no view, a view made while the thread excludes the layers, or what detach() gave) */
   tw_status(TW_CALL* set_view_layers)(uint64_t mask);
   tw_status(TW_CALL* view_base)(const tw_tensor* t, tw_tensor** out);
   tw_status(TW_CALL* is_unique)(const tw_tensor* t,
