@@ -8,6 +8,7 @@
 
 #include "cpu/fft_lines.h"
 #include "cpu/isa_kernels.h"
+#include "runtime/fork.h"
 
 namespace tw::cpu {
 
@@ -152,12 +153,12 @@ class Kept {
   template <class Make>
   std::shared_ptr<const Value> get(const Key& key, Make make) {
     {
-      std::lock_guard<std::mutex> lock(mutex_);
+      std::lock_guard<ForkSafeMutex> lock(mutex_);
       const auto found = values_.find(key);
       if (found != values_.end()) return found->second;
     }
     std::shared_ptr<const Value> value = make();  // may ask for others
-    std::lock_guard<std::mutex> lock(mutex_);
+    std::lock_guard<ForkSafeMutex> lock(mutex_);
     if (values_.size() >= kMost) values_.clear();
     values_[key] = value;
     return value;
@@ -165,22 +166,25 @@ class Kept {
 
  private:
   static constexpr size_t kMost = 64;
-  std::mutex mutex_;
+  ForkSafeMutex mutex_;
   std::map<Key, std::shared_ptr<const Value>> values_;
 };
+
+template <class T>
+Kept<std::pair<int64_t, bool>, FftPlan<T>> plans;
+template <class T>
+Kept<int64_t, std::vector<std::complex<T>>> kept_roots;
 
 }  // namespace
 
 template <class T>
 std::shared_ptr<const FftPlan<T>> fft_plan(int64_t length, bool split) {
-  static Kept<std::pair<int64_t, bool>, FftPlan<T>> plans;
-  return plans.get({length, split}, [&] { return make_plan<T>(length, split); });
+  return plans<T>.get({length, split}, [&] { return make_plan<T>(length, split); });
 }
 
 template <class T>
 std::shared_ptr<const std::vector<std::complex<T>>> half_roots(int64_t n) {
-  static Kept<int64_t, std::vector<std::complex<T>>> kept;
-  return kept.get(n, [&] {
+  return kept_roots<T>.get(n, [&] {
     auto roots = std::make_shared<std::vector<std::complex<T>>>();
     for (int64_t k = 0; k <= n / 2; ++k) {
       const std::complex<double> w = root_of_unity(k, n);

@@ -7,6 +7,12 @@ Isa isa() {
   return chosen;
 }
 
+namespace {
+
+[[maybe_unused]] const Isa chosen_at_load = isa();  // a fork finds the static above ready
+
+}  // namespace
+
 const char* isa_name() { return kIsaNames[static_cast<int>(isa())]; }
 
 const KernelTable& kernel_table(Isa which) {

@@ -106,7 +106,7 @@ tw_status load_plugin(const char* path) {
     staged.prefix = describe(plugin, path);
     staged.provider = (new std::string(staged.prefix))->c_str();  // kernel records name it for ever
     {
-      const std::lock_guard<std::mutex> lock(registry_mutex());
+      const std::lock_guard<ForkSafeMutex> lock(registry_mutex());
       check(validate_plugin(plugin, &staged));
       commit_plugin(staged);
     }

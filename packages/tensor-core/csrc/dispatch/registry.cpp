@@ -15,17 +15,14 @@ namespace tw {
 namespace {
 
 struct Registry {
-  std::mutex mutex;
+  ForkSafeMutex mutex{ForkSafeMutex::kOuter};
   std::vector<tw_op*> ops;
   tw_op* builtins = nullptr;  // the first kBuiltinOpCount of them, in one array
   std::unordered_map<std::string_view, tw_op*> by_name;
   const KernelRecord* fallback[kMaxLayers] = {};
 };
 
-Registry& registry() {
-  static auto* instance = new Registry;  // never destroyed: kernels may run during interpreter exit
-  return *instance;
-}
+Registry& registry = *new Registry;  // never destroyed: kernels may run during interpreter exit
 
 // Replaces the chain by one that contains `record`. Existing records keep their `next`, which readers may
 // be following, so those in front of the new one are copied.
@@ -68,7 +65,7 @@ void set_fallback(tw_op& op, uint32_t layer, const KernelRecord* fallback) {
 
 }  // namespace
 
-std::mutex& registry_mutex() { return registry().mutex; }
+ForkSafeMutex& registry_mutex() { return registry.mutex; }
 
 namespace {
 
@@ -86,7 +83,7 @@ uint32_t traits_of(const char* tags) {
 }
 
 void enter(tw_op* op, const OpSpec* spec) {
-  Registry& r = registry();
+  Registry& r = registry;
   op->spec = spec;
   op->traits = traits_of(spec->tags);
   op->id = static_cast<uint32_t>(r.ops.size());
@@ -105,11 +102,11 @@ tw_op* add_op(const OpSpec* spec) {
 }
 
 void register_builtin_ops() {
-  const std::lock_guard<std::mutex> lock(registry_mutex());
-  registry().builtins = new tw_op[kBuiltinOpCount]();
+  const std::lock_guard<ForkSafeMutex> lock(registry_mutex());
+  registry.builtins = new tw_op[kBuiltinOpCount]();
   for (uint32_t i = 0; i < kBuiltinOpCount; ++i) {
     const OpSpec& spec = kBuiltinOps[i];
-    tw_op* op = &registry().builtins[i];
+    tw_op* op = &registry.builtins[i];
     enter(op, &spec);
     if (spec.flags & (kOpComposite | kOpView)) continue;  // they run on every backend, from the spec
     auto* record = new KernelRecord{spec.kernel, spec.self, 0, spec.revision, kBuiltinProvider, nullptr};
@@ -122,29 +119,29 @@ void register_builtin_ops() {
 }
 
 void add_cross_device_kernels(uint32_t backend) {
-  for (tw_op* op : registry().ops)
+  for (tw_op* op : registry.ops)
     if ((op->traits & kTraitCrossDevice) && !op->backend[backend].load(std::memory_order_relaxed))
       op->backend[backend].store(op->backend[kBackendCpu].load(std::memory_order_relaxed), std::memory_order_release);
 }
 
 tw_op* find_op_locked(std::string_view name) {
-  const auto found = registry().by_name.find(name);
-  return found == registry().by_name.end() ? nullptr : found->second;
+  const auto found = registry.by_name.find(name);
+  return found == registry.by_name.end() ? nullptr : found->second;
 }
 
 const tw_op* find_op(std::string_view name) {
-  const std::lock_guard<std::mutex> lock(registry_mutex());
+  const std::lock_guard<ForkSafeMutex> lock(registry_mutex());
   return find_op_locked(name);
 }
 
-tw_op* builtin_op(uint32_t id) { return &registry().builtins[id]; }
+tw_op* builtin_op(uint32_t id) { return &registry.builtins[id]; }
 tw_op* op_by_id(uint32_t id) {
-  const std::lock_guard<std::mutex> lock(registry_mutex());
-  return id < registry().ops.size() ? registry().ops[id] : nullptr;
+  const std::lock_guard<ForkSafeMutex> lock(registry_mutex());
+  return id < registry.ops.size() ? registry.ops[id] : nullptr;
 }
 uint32_t op_count() {
-  const std::lock_guard<std::mutex> lock(registry_mutex());
-  return static_cast<uint32_t>(registry().ops.size());
+  const std::lock_guard<ForkSafeMutex> lock(registry_mutex());
+  return static_cast<uint32_t>(registry.ops.size());
 }
 
 void add_backend_kernel(tw_op* op, uint32_t backend, KernelRecord* record) {
@@ -152,12 +149,12 @@ void add_backend_kernel(tw_op* op, uint32_t backend, KernelRecord* record) {
 }
 
 void add_layer_kernel(tw_op* op, uint32_t layer, KernelRecord* record) {
-  publish(op->layer[layer], record, registry().fallback[layer]);
+  publish(op->layer[layer], record, registry.fallback[layer]);
   op->layer_mask.fetch_or(uint64_t{1} << layer, std::memory_order_release);
 }
 
 void add_layer_fallback(uint32_t layer, KernelRecord* record) {
-  Registry& r = registry();
+  Registry& r = registry;
   r.fallback[layer] = record;
   for (tw_op* op : r.ops) set_fallback(*op, layer, record);
 }
@@ -168,7 +165,7 @@ const KernelRecord* rival(const KernelRecord* chain, int32_t priority) {
   return nullptr;
 }
 
-const KernelRecord* layer_fallback(uint32_t layer) { return registry().fallback[layer]; }
+const KernelRecord* layer_fallback(uint32_t layer) { return registry.fallback[layer]; }
 
 const char* display_name(const OpSpec& spec) {
   if (spec.shown) return spec.shown;

@@ -5,14 +5,14 @@
 #include <tensorwright/tw_abi.h>
 
 #include <cstdint>
-#include <mutex>
 #include <string_view>
 
 #include "dispatch/op.h"
+#include "runtime/fork.h"
 
 namespace tw {
 
-std::mutex& registry_mutex();
+ForkSafeMutex& registry_mutex();
 
 // Builds the table of builtin ops; called once, before anything else of the dispatcher.
 void register_builtin_ops();

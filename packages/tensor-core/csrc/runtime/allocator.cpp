@@ -1,6 +1,5 @@
 #include "runtime/allocator.h"
 
-#include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 
 #include "runtime/device.h"
 #include "runtime/error.h"
+#include "runtime/fork.h"
 #include "runtime/live_tensors.h"
 #include "runtime/thread_state.h"
 
@@ -65,29 +65,16 @@ size_t initial_limit() {
 }
 
 struct LargeBlocks {
-  std::mutex mutex;
+  ForkSafeMutex mutex;
   std::vector<void*> free[kLargeClasses];
   size_t kept = 0, limit = initial_limit();
 };
 
-void lock_for_fork();
-void unlock_after_fork();
-
-LargeBlocks& large_blocks() {
-  static auto* instance = [] {
-    pthread_atfork(lock_for_fork, unlock_after_fork, unlock_after_fork);
-    return new LargeBlocks;  // never destroyed: tensors may outlive static destructors
-  }();
-  return *instance;
-}
-void lock_for_fork() { large_blocks().mutex.lock(); }
-void unlock_after_fork() { large_blocks().mutex.unlock(); }
-// Made while the library is loaded: a fork during the first use on another thread would leave the child waiting for it.
-[[maybe_unused]] const auto& at_load = large_blocks();
+LargeBlocks& large_blocks = *new LargeBlocks;  // never destroyed: tensors may outlive static destructors
 
 void* take_large(SizeClass size) {
-  LargeBlocks& large = large_blocks();
-  const std::lock_guard<std::mutex> lock(large.mutex);
+  LargeBlocks& large = large_blocks;
+  const std::lock_guard<ForkSafeMutex> lock(large.mutex);
   std::vector<void*>& list = large.free[size.index];
   if (list.empty()) return nullptr;
   void* data = list.back();
@@ -97,8 +84,8 @@ void* take_large(SizeClass size) {
 }
 
 bool keep_large(SizeClass size, void* data) {
-  LargeBlocks& large = large_blocks();
-  const std::lock_guard<std::mutex> lock(large.mutex);
+  LargeBlocks& large = large_blocks;
+  const std::lock_guard<ForkSafeMutex> lock(large.mutex);
   if (large.kept + size.bytes > large.limit) return false;
   large.free[size.index].push_back(data);
   large.kept += size.bytes;
@@ -115,8 +102,8 @@ void release_all(LargeBlocks& large) {
 }
 
 void release_large() {
-  LargeBlocks& large = large_blocks();
-  const std::lock_guard<std::mutex> lock(large.mutex);
+  LargeBlocks& large = large_blocks;
+  const std::lock_guard<ForkSafeMutex> lock(large.mutex);
   release_all(large);
 }
 
@@ -197,20 +184,20 @@ void release_cached_memory() {
 }
 
 size_t cached_memory() {
-  LargeBlocks& large = large_blocks();
-  const std::lock_guard<std::mutex> lock(large.mutex);
+  LargeBlocks& large = large_blocks;
+  const std::lock_guard<ForkSafeMutex> lock(large.mutex);
   return large.kept;
 }
 
 size_t cache_limit() {
-  LargeBlocks& large = large_blocks();
-  const std::lock_guard<std::mutex> lock(large.mutex);
+  LargeBlocks& large = large_blocks;
+  const std::lock_guard<ForkSafeMutex> lock(large.mutex);
   return large.limit;
 }
 
 void set_cache_limit(size_t bytes) {
-  LargeBlocks& large = large_blocks();
-  const std::lock_guard<std::mutex> lock(large.mutex);
+  LargeBlocks& large = large_blocks;
+  const std::lock_guard<ForkSafeMutex> lock(large.mutex);
   large.limit = bytes;
   if (large.kept > bytes) release_all(large);
 }

@@ -1,13 +1,12 @@
 #include "runtime/live_tensors.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <mutex>
 #include <unordered_map>
 
+#include "runtime/fork.h"
 #include "runtime/tensor.h"
 #include "runtime/text.h"
 #include "runtime/thread_state.h"
@@ -17,24 +16,11 @@ namespace tw {
 namespace {
 
 struct LiveTensors {
-  std::mutex mutex;
+  ForkSafeMutex mutex;
   std::unordered_map<const TensorBlock*, LiveTensor> by_block;
 };
 
-void lock_for_fork();
-void unlock_after_fork();
-
-LiveTensors& live_tensors() {
-  static auto* instance = [] {
-    pthread_atfork(lock_for_fork, unlock_after_fork, unlock_after_fork);
-    return new LiveTensors;  // never destroyed: tensors may outlive static destructors
-  }();
-  return *instance;
-}
-void lock_for_fork() { live_tensors().mutex.lock(); }
-void unlock_after_fork() { live_tensors().mutex.unlock(); }
-// Made while the library is loaded: a fork during the first use on another thread would leave the child waiting for it.
-[[maybe_unused]] const auto& at_load = live_tensors();
+LiveTensors& live_tensors = *new LiveTensors;  // never destroyed: tensors may outlive static destructors
 
 std::atomic<std::string (*)()> origin_hook{nullptr};
 std::atomic<int64_t> peak{0};
@@ -58,22 +44,22 @@ void list_storage(const TensorBlock* block) {
   std::string (*origin)() = origin_hook.load(std::memory_order_relaxed);
   const tw_dl& dl = block->pub.dl;
   LiveTensor tensor{block->nbytes, dl.dtype, {dl.shape, dl.shape + dl.ndim}, origin ? origin() : std::string()};
-  LiveTensors& live = live_tensors();
-  const std::lock_guard<std::mutex> lock(live.mutex);
+  LiveTensors& live = live_tensors;
+  const std::lock_guard<ForkSafeMutex> lock(live.mutex);
   live.by_block.insert_or_assign(block, std::move(tensor));
 }
 
 void unlist_storage(const TensorBlock* block) {
-  LiveTensors& live = live_tensors();
-  const std::lock_guard<std::mutex> lock(live.mutex);
+  LiveTensors& live = live_tensors;
+  const std::lock_guard<ForkSafeMutex> lock(live.mutex);
   live.by_block.erase(block);
 }
 
 std::vector<LiveTensor> largest_tensors(size_t count) {
   std::vector<LiveTensor> tensors;
   {
-    LiveTensors& live = live_tensors();
-    const std::lock_guard<std::mutex> lock(live.mutex);
+    LiveTensors& live = live_tensors;
+    const std::lock_guard<ForkSafeMutex> lock(live.mutex);
     for (const auto& entry : live.by_block) tensors.push_back(entry.second);
   }
   std::sort(tensors.begin(), tensors.end(), [](const LiveTensor& a, const LiveTensor& b) {

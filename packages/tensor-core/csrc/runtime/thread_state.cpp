@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <mutex>
 
+#include "runtime/fork.h"
+
 namespace tw {
 
 thread_local tw_tls* current_thread = nullptr;
@@ -14,25 +16,12 @@ namespace {
 pthread_key_t state_key;
 
 struct AllThreads {
-  std::mutex mutex;
+  ForkSafeMutex mutex;
   tw_tls* first = nullptr;
   int64_t left_by_others = 0;  // bytes that threads which have ended made and did not free
 };
 
-void lock_for_fork();
-void unlock_after_fork();
-
-AllThreads& all_threads() {
-  static auto* instance = [] {
-    pthread_atfork(lock_for_fork, unlock_after_fork, unlock_after_fork);
-    return new AllThreads;  // never destroyed: threads may end after static destructors
-  }();
-  return *instance;
-}
-void lock_for_fork() { all_threads().mutex.lock(); }
-void unlock_after_fork() { all_threads().mutex.unlock(); }
-// Made while the library is loaded: a fork during the first use on another thread would leave the child waiting for it.
-[[maybe_unused]] const auto& at_load = all_threads();
+AllThreads& all_threads = *new AllThreads;  // never destroyed: threads may end after static destructors
 
 int64_t in_use(const MemoryCounters& memory) {
   return static_cast<int64_t>(memory.allocated.load(std::memory_order_relaxed) -
@@ -40,16 +29,16 @@ int64_t in_use(const MemoryCounters& memory) {
 }
 
 void enter_list(tw_tls* state) {
-  AllThreads& all = all_threads();
-  const std::lock_guard<std::mutex> lock(all.mutex);
+  AllThreads& all = all_threads;
+  const std::lock_guard<ForkSafeMutex> lock(all.mutex);
   state->next = all.first;
   if (all.first) all.first->previous = state;
   all.first = state;
 }
 
 void leave_list(tw_tls* state) {
-  AllThreads& all = all_threads();
-  const std::lock_guard<std::mutex> lock(all.mutex);
+  AllThreads& all = all_threads;
+  const std::lock_guard<ForkSafeMutex> lock(all.mutex);
   (state->previous ? state->previous->next : all.first) = state->next;
   if (state->next) state->next->previous = state->previous;
   all.left_by_others += in_use(state->memory);
@@ -65,12 +54,11 @@ void destroy_thread_state(void* p) {
   delete state;
 }
 
-bool make_key() { return pthread_key_create(&state_key, destroy_thread_state) == 0; }
+const bool have_key = pthread_key_create(&state_key, destroy_thread_state) == 0;
 
 }  // namespace
 
 tw_tls* create_thread_state() {
-  static const bool have_key = make_key();
   auto* state = new tw_tls;
   if (have_key) pthread_setspecific(state_key, state);
   current_thread = state;
@@ -79,8 +67,8 @@ tw_tls* create_thread_state() {
 }
 
 int64_t memory_in_use() {
-  AllThreads& all = all_threads();
-  const std::lock_guard<std::mutex> lock(all.mutex);
+  AllThreads& all = all_threads;
+  const std::lock_guard<ForkSafeMutex> lock(all.mutex);
   int64_t bytes = all.left_by_others;
   for (const tw_tls* state = all.first; state; state = state->next) bytes += in_use(state->memory);
   return bytes;

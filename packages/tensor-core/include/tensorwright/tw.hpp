@@ -387,27 +387,40 @@ inline std::vector<int64_t> take_ints(tw_value* ret) {
   return list;
 }
 
-// An op, resolved once (`static const OpHandle op("tw::add");`), then called without any look-up.
+// An op, looked up by the first call (`static const OpHandle op("tw::add");`) and kept. Such a static is a constant
+// that no code initialises: a child forked meanwhile has no guard to wait for.
 class OpHandle {
  public:
-  explicit OpHandle(const char* name, uint32_t min_revision = 0) { check(g_host->op_find(name, min_revision, &op_)); }
-  const tw_op* get() const { return op_; }
+  constexpr explicit OpHandle(const char* name, uint32_t min_revision = 0) : name_(name), min_revision_(min_revision) {}
+  const tw_op* get() const {
+    const tw_op* op = op_.load(std::memory_order_acquire);
+    return op ? op : found();
+  }
   template <size_t N>
   Tensor call(const tw_value (&args)[N]) const {
     tw_value ret = value_none();
-    check(g_host->call(op_, args, N, &ret, 1));
+    check(g_host->call(get(), args, N, &ret, 1));
     return Tensor::steal(ret.u.t);
   }
   // Writes into `out` (in place when it is the first argument).
   template <size_t N>
   void call_into(const tw_value (&args)[N], TensorRef out) const {
     tw_value ret = to_value(out);
-    check(g_host->call(op_, args, N, &ret, 1));
+    check(g_host->call(get(), args, N, &ret, 1));
     g_host->release(ret.u.t);
   }
 
  private:
-  const tw_op* op_ = nullptr;
+  const tw_op* found() const {
+    const tw_op* op = nullptr;
+    check(g_host->op_find(name_, min_revision_, &op));
+    op_.store(op, std::memory_order_release);
+    return op;
+  }
+
+  const char* name_;
+  uint32_t min_revision_;
+  mutable std::atomic<const tw_op*> op_{nullptr};
 };
 
 // Dispatch layers switched on and off for the current scope and thread.
