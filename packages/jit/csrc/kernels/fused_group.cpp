@@ -3,7 +3,7 @@
 #include <atomic>
 
 #include "describe.h"
-#include "sweeper.h"
+#include "tile_kernel.h"
 
 namespace tw::jit {
 namespace {

@@ -1,87 +1,76 @@
-// Runs a group over tensors.
+// One thread's part of a run of a group: rows, sweep by sweep.
 #pragma once
 
-#include "../native/compile.h"
-#include "schedule.h"
+#include "fold_tree.h"
+#include "tile_kernel.h"
 
 namespace tw::jit {
 
-// A group with all that does not change from run to run.
-class TileKernel {
+class Sweeper {
  public:
-  explicit TileKernel(TileGroup group);
+  using Repeated = TileKernel::Repeated;
 
-  const TileGroup& group() const { return group_; }
-  bool across() const;
-  // inputs[k] is the data of input k, outputs[k] the memory of output k, laid out as the group says.
-  void run(const void* const* inputs, void* const* outputs) const;
+  Sweeper(const TileKernel& kernel, const void* const* inputs, void* const* outputs);
+
+  // The row that kept index `row` names; what is known of it before any sweep is computed.
+  void begin_row(int64_t row);
+  // What is computed once for a row, before a sweep.
+  void row_steps(size_t before);
+  // One sweep over some of the row's elements, which begin with a block.
+  void sweep(size_t p, int64_t begin, int64_t end);
+  void clear_folds();
+  // What a sweep folded, as one value for each of its folds; then the values of the row are there.
+  void finish_folds(size_t p);
+  // All of a row.
+  void run_row(int64_t row);
+  // Stores those results that are values of the row.
+  void end_row();
+
+  // One partial result for each fold, 16 bytes each, of a sweep over a group of blocks; and back again.
+  void take_partials(size_t p, unsigned char* out);
+  void push_partials(size_t p, const unsigned char* from);
+  // The values of a row as another thread's sweeper knows them.
+  const Repeated* rows() const { return rows_; }
+  void use_rows(const Repeated* rows);
 
  private:
-  friend class Sweeper;
+  using Stream = TileKernel::Stream;
+  using Place = TileKernel::Place;
+  using Calls = TileKernel::Calls;
+  using Call = TileKernel::Call;
+  static constexpr size_t kMostSums = TileKernel::kMostSums, kMostStreams = TileKernel::kMostStreams;
+  struct alignas(64) Lanes {
+    float lanes[16];
+  };
+  static const Lanes kNoSum;
 
-  static constexpr size_t kMostSums = 8;
-  static constexpr size_t kMostStreams = 48;  // of one piece of machine code
+  void take_memory();
+  void fill_pointers();
+  int64_t saved_pitch() const { return (k_.group_.length() * 16 + 63) / 64 * 64 + 192; }
+  char* address(const Place& place, int64_t at) const;
+  void set_row(ValueId v, const void* value);
+  void row_step(const TileStep& step);
 
-  // A full value in memory: an input, a result.
-  struct Stream {
-    int64_t item;
-    std::vector<int64_t> kept, reduced;  // strides in bytes, over the merged dimensions
-    enum Mode : uint8_t { kDirect, kSplat, kPacked } mode;
-  };
-  // Some steps of a sweep: one by one, or by machine code over the registers named, the results last.
-  struct Piece {
-    size_t begin, end;
-    std::shared_ptr<const NativeCode> code;
-    std::vector<Register> registers;
-    std::vector<uint8_t> items;  // bytes of an element, by register; 0: repeated
-    size_t results;
-    std::vector<uint32_t> sums =
-        {};  // folds of the sweep that the code does; their streams, and the mask's, are the last
-  };
-  // The same of what is computed once for a row, over the repeated values named.
-  struct RowPiece {
-    std::vector<uint32_t> steps;
-    std::shared_ptr<const NativeCode> code;
-    std::vector<uint32_t> rows;
-    std::vector<uint32_t> truths;  // results that have one byte, of which the code leaves 16
-  };
-  struct alignas(64) Repeated {
-    unsigned char bytes[64];
-  };
+  void run(const Sweep& sweep, const Call& call, void** pointers, int64_t n);
+  void run_code(const TileKernel::Piece& piece, void** streams, int64_t n);
+  void run_rest(const TileKernel::Piece& piece, void* const* streams, int64_t from, int64_t n);
+  void push_sum(const TileStep& step, size_t k, FoldTree& tree);
 
-  void run_long_rows(const void* const* inputs, void* const* outputs) const;
-  void compile(const Sweep& sweep);
-  Piece compiled(const Sweep& sweep, size_t begin, size_t end) const;
-  void compile_rows(const std::vector<uint32_t>& steps);
-  RowPiece compiled_rows(const std::vector<uint32_t>& steps) const;
-  bool used_beyond(ValueId value, const std::vector<uint32_t>& steps) const;
-  bool repeats(const Sweep& sweep, Register r) const;
-  bool used_after(const Sweep& sweep, Register r, size_t end, const std::vector<uint32_t>& but) const;
-  void merge();
-  void merge_dims(std::vector<int64_t>& sizes, std::vector<int64_t> Stream::* strides);
-  void order_by_result();
-  void choose_modes();
+  void pack(const Calls::Transfer& to, int64_t begin, int64_t n);
+  void unpack(const Calls::Transfer& from, int64_t begin, int64_t n);
+  template <class F>
+  void each_run(size_t s, int64_t begin, int64_t n, F f);
 
-  TileGroup group_;
-  Schedule schedule_;
-  struct Pieces {
-    std::vector<Piece> all;
-    std::vector<Register> results;  // that code and steps leave, as tiles
-    std::vector<uint32_t> folds;    // that no code does
-  };
-  std::vector<Pieces> pieces_;                     // by sweep
-  std::vector<std::vector<RowPiece>> row_pieces_;  // before sweep k
-  bool folds_ = false;
-  bool by_row_ = false;  // tiles end where the last dimension does
-  int64_t tile_ = TW_KERNEL_BLOCK;
-  std::vector<int64_t> kept_, reduced_;  // merged sizes
-  std::vector<Stream> streams_;          // of the inputs' values, by `stream_of_`, then of the outputs
-  std::vector<uint32_t> stream_of_;      // by value
-  std::vector<uint32_t> row_index_;      // by value: which of the repeated values it is
-  std::vector<Repeated> rows_;           // constants in their places
-  std::vector<ValueId> row_loads_;       // inputs that are values of a row
-  uint32_t fold_count_ = 0;
-  std::vector<uint32_t> fold_of_step_;
+  const TileKernel& k_;
+  const TileGroup& group_;
+  char *saved_ = nullptr, *slots_ = nullptr;
+  Repeated* rows_ = nullptr;
+  void** pointers_ = nullptr;
+  int64_t row_ = -1;
+  std::vector<char*> data_, bases_;  // where the streams begin; where they do in this row
+  std::vector<FoldTree> trees_;
+  std::array<Lanes, kMostSums> sums_;
+  uint16_t lanes_ = 0;  // of the 16 that sums take
 };
 
 }  // namespace tw::jit

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <map>
 
-#include "sweeper.h"
+#include "tile_kernel.h"
 
 namespace tw::jit {
 
@@ -14,7 +14,7 @@ void TileKernel::compile(const Sweep& sweep) {
     // One step alone is what its block kernel does.
     Piece piece{begin, end, {}, {}, {}, 0};
     if (can(begin)) piece = compiled(sweep, begin, end);
-    if (end - begin == 1 && piece.sums.empty()) piece = {begin, end, {}, {}, {}, 0};
+    if (end - begin == 1 && piece.sums.empty() && piece.fetched.empty()) piece = {begin, end, {}, {}, {}, 0};
     if (piece.code)
       pieces.results.insert(pieces.results.end(), piece.registers.end() - static_cast<std::ptrdiff_t>(piece.results),
                             piece.registers.end());
@@ -95,6 +95,26 @@ bool TileKernel::repeats(const Sweep& sweep, Register r) const {
   return false;
 }
 
+// The inputs whose next row is brought nearer while this sweep computes. The processor's own guesses end with a page. A
+// first sweep of several only reads, and would wait for memory: the later ones share the inputs.
+std::vector<uint32_t> TileKernel::fetched_in(const Sweep& sweep, const LaneProgram& program) const {
+  constexpr int64_t kMostBytes = 32768;  // of a row
+  constexpr size_t kFewSteps = 24;       // so few wait for the memory itself
+  const auto p = static_cast<size_t>(&sweep - schedule_.sweeps.data()), later = schedule_.sweeps.size() - 1;
+  std::vector<uint32_t> fetched;
+  if (kept_.size() != 1 || (later ? p == 0 : program.steps.size() < kFewSteps)) return fetched;
+  size_t next = 0;
+  for (const Sweep::Load& load : schedule_.sweeps[0].loads) {
+    if (load.from != Sweep::Load::kInput) continue;
+    const uint32_t s = stream_of_[load.index];
+    const Stream& stream = streams_[s];
+    const bool runs_on = stream.mode == Stream::kDirect && stream.kept.back() == length_ * stream.item;
+    if (!runs_on || stream.item != 4 || length_ * stream.item > kMostBytes) continue;
+    if (!later || next++ % later + 1 == p) fetched.push_back(s);
+  }
+  return fetched;
+}
+
 TileKernel::Piece TileKernel::compiled(const Sweep& sweep, size_t begin, size_t end) const {
   Piece piece{begin, end, {}, {}, {}, 0};
   LaneProgram program(native_code_scales());
@@ -140,6 +160,11 @@ TileKernel::Piece TileKernel::compiled(const Sweep& sweep, size_t begin, size_t 
     if (!used_after(sweep, r, end, piece.sums)) continue;
     program.results.emplace_back(lanes[r], stream(r, dtype, false));
     ++piece.results;
+  }
+  if (end == sweep.steps.size()) piece.fetched = fetched_in(sweep, program);
+  for (size_t k = 0; k < piece.fetched.size(); ++k) {
+    program.fetched.push_back(static_cast<uint32_t>(program.streams.size()));
+    program.streams.push_back(LaneType::kF32), program.repeated.push_back(false);
   }
   for (auto& sum : program.sums) {
     sum.second = static_cast<uint32_t>(program.streams.size());

@@ -80,6 +80,11 @@ void Assembler::load_pointer(int to, int base, int32_t offset) {
   byte(0x8B);
   modrm(to, Operand::memory(base, offset));
 }
+void Assembler::prefetch(const Operand& memory) {
+  if ((memory.reg | memory.index) > 7) byte(0x40 | (memory.index >> 3) << 1 | (memory.reg >> 3));
+  byte(0x0F), byte(0x18);
+  modrm(1, memory);
+}
 void Assembler::change_stack(int32_t by) {
   byte(0x48), byte(0x81), byte(0xC4);
   word(by);

@@ -56,6 +56,7 @@ class Assembler {
   void push(int r);
   void pop(int r);
   void load_pointer(int to, int base, int32_t offset);
+  void prefetch(const Operand& memory);  // into the first-level cache
   void change_stack(int32_t by);
   void add_rax(int8_t by);
   void compare_rax(int with);

@@ -26,7 +26,9 @@ class NativeCode {
   ~NativeCode();
   bool valid() const { return memory_ != nullptr; }
   int lanes() const { return lanes_; }
-  // n is a multiple of lanes(). There is room after the streams and the sums' beginnings, which are written to.
+  // How many pointers follow the streams proper: of sums where they go, the mask, where they begin; the first element.
+  static size_t extra_pointers(size_t sums) { return sums ? 2 * sums + 2 : 1; }
+  // n is a multiple of lanes(). Where sums begin, and the first element, is written to.
   void run(void** streams, int64_t n) const;
 
  private:

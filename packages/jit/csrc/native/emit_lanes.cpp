@@ -121,10 +121,11 @@ struct Interleaved {
 
 class Emitter {
  public:
-  Emitter(const LaneProgram& program, VectorWidth width, int copies, int pinned)
+  Emitter(const LaneProgram& program, VectorWidth width, int copies, int pinned, bool stack)
       : p_(program),
         all_(program, copies),
         copies_(copies),
+        stack_(stack),
         asm_(width),
         uses_(all_.steps.size()),
         place_(all_.steps.size()),
@@ -151,6 +152,8 @@ class Emitter {
     prologue();
     const size_t loop = asm_.here();
     const auto count = static_cast<int>(all_.steps.size());
+    for (const uint32_t stream : p_.fetched)
+      for (int copy = 0; copy < copies_; ++copy) asm_.prefetch(element(stream, LaneType::kF32, copy));
     for (at_ = 0; at_ < count; ++at_) step(at_);
     for (const auto& result : all_.results) store_result(result);
     for (const auto& [lane, k] : all_.sums) {
@@ -167,6 +170,7 @@ class Emitter {
 
   int most_used() const { return most_used_; }
   int spills() const { return spills_; }
+  int slots() const { return slots_; }
 
  private:
   struct Place {
@@ -224,9 +228,12 @@ class Emitter {
     }
   }
 
+  bool uses(int general) const { return std::find(general_.begin(), general_.end(), general) != general_.end(); }
+
   void prologue() {
-    for (const int r : kSaved) asm_.push(r);
-    asm_.change_stack(-kMostSlots * 64);
+    for (const int r : kSaved)
+      if (uses(r)) asm_.push(r);
+    if (stack_) asm_.change_stack(-kMostSlots * 64);
     for (Lane lane = 0; lane < static_cast<Lane>(all_.steps.size()); ++lane) {
       if (!fixed(lane)) continue;
       const int reg = place_[lane].pinned ? place_[lane].reg : 0;
@@ -251,8 +258,9 @@ class Emitter {
   void epilogue() {
     move_sums(kStore);
     asm_.finish();
-    asm_.change_stack(kMostSlots * 64);
-    for (size_t k = std::size(kSaved); k-- > 0;) asm_.pop(kSaved[k]);
+    if (stack_) asm_.change_stack(kMostSlots * 64);
+    for (size_t k = std::size(kSaved); k-- > 0;)
+      if (uses(kSaved[k])) asm_.pop(kSaved[k]);
     asm_.ret();
   }
 
@@ -260,7 +268,7 @@ class Emitter {
 
   static Operand stack(int slot) { return Operand::memory(kRsp, slot * 64); }
   int new_slot() {
-    if (slots_ == kMostSlots) throw DoesNotFit{};
+    if (slots_ == kMostSlots || !stack_) throw DoesNotFit{};
     return slots_++;
   }
   Operand element(uint32_t stream, LaneType type, int copy) const {
@@ -566,6 +574,7 @@ class Emitter {
   const LaneProgram& p_;
   const Interleaved all_;
   int copies_;
+  bool stack_;  // whether values may be put there
   Assembler asm_;
   std::vector<std::vector<int>> uses_;  // by lane: the steps, and the number of steps for results
   std::vector<Place> place_;
@@ -581,11 +590,14 @@ class Emitter {
 
 std::vector<uint8_t> assemble_lanes(const LaneProgram& program, VectorWidth width, int copies) {
   try {
-    Emitter first(program, width, copies, 0);
+    Emitter first(program, width, copies, 0, true);
     const std::vector<uint8_t> code = first.run();
     if (copies > 1 && first.spills()) return {};
-    const int spare = Assembler(width).registers() - first.most_used();
-    return spare > 0 ? Emitter(program, width, copies, spare).run() : code;
+    const int spare = std::max(0, Assembler(width).registers() - first.most_used());
+    Emitter pinned(program, width, copies, spare, true);
+    const std::vector<uint8_t> better = spare ? pinned.run() : code;
+    const bool uses_stack = spare ? pinned.slots() : first.slots();
+    return uses_stack ? better : Emitter(program, width, copies, spare, false).run();
   } catch (const DoesNotFit&) {
     return {};
   }

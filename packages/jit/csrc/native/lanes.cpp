@@ -288,6 +288,7 @@ std::string LaneProgram::key() const {
     for (const Lane lane : {s.a, s.b, s.c}) put(static_cast<uint32_t>(lane));
   }
   for (size_t k = 0; k < streams.size(); ++k) put(static_cast<uint32_t>(streams[k]) << 1 | repeated[k]);
+  put(static_cast<uint32_t>(fetched.size()));  // they come after the results
   for (const auto* list : {&results, &sums}) {
     put(static_cast<uint32_t>(list->size()));
     for (const auto& result : *list) put(static_cast<uint32_t>(result.first)), put(result.second);

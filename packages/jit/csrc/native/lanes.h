@@ -68,6 +68,7 @@ class LaneProgram {
   std::vector<LaneType> streams;
   std::vector<bool> repeated;                      // of a stream: the same 64 bytes for all elements
   std::vector<std::pair<Lane, uint32_t>> results;  // and the streams that they go to
+  std::vector<uint32_t> fetched;                   // streams that are only brought into the cache
   // What is added, lane by lane, to the 16 floats of a stream. The last stream is then a mask of 16 bits: which lanes.
   std::vector<std::pair<Lane, uint32_t>> sums;
 

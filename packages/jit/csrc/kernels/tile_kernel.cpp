@@ -1,0 +1,116 @@
+#include "tile_kernel.h"
+
+#include <algorithm>
+
+namespace tw::jit {
+namespace {
+
+constexpr uint32_t kNone = UINT32_MAX;
+constexpr int64_t kLongRun = 64;      // from here on runs are worth steps of their own
+constexpr int64_t kShortRow = 16384;  // rows up to here keep what later sweeps need again
+
+}  // namespace
+
+TileKernel::TileKernel(TileGroup group) : group_(std::move(group)) {
+  for (const TileStep& step : group_.steps) folds_ |= step.fold != nullptr;
+  schedule_ = Schedule::of(group_, group_.length() <= kShortRow);
+  kept_ = group_.kept, reduced_ = group_.reduced;
+  stream_of_.assign(group_.values.size(), kNone), row_index_.assign(group_.values.size(), kNone);
+  for (ValueId v = 0; v < group_.values.size(); ++v) {
+    const TileValue& value = group_.values[v];
+    if (value.row) {
+      row_index_[v] = static_cast<uint32_t>(rows_.size());
+      rows_.emplace_back();
+      if (value.kind == TileValue::kConstant) std::copy_n(value.constant.begin(), 64, rows_.back().bytes);
+    }
+    if (value.kind != TileValue::kInput) continue;
+    stream_of_[v] = static_cast<uint32_t>(streams_.size());
+    streams_.push_back({item_size(value.dtype), value.kept, value.reduced, Stream::kPacked});
+    if (value.row) streams_.back().reduced.assign(reduced_.size(), 0), row_loads_.push_back(v);
+  }
+  for (const TileOutput& output : group_.outputs) {
+    streams_.push_back({item_size(output.dtype), output.kept, output.reduced, Stream::kPacked});
+    if (group_.values[output.value].row) streams_.back().reduced.assign(reduced_.size(), 0);
+  }
+  fold_of_step_.assign(group_.steps.size(), kNone);
+  for (size_t s = 0; s < group_.steps.size(); ++s)
+    if (group_.steps[s].fold) fold_of_step_[s] = fold_count_++;
+  merge();
+  for (const Sweep& sweep : schedule_.sweeps) compile(sweep);
+  for (const std::vector<uint32_t>& steps : schedule_.row_steps) compile_rows(steps);
+  bind();
+}
+
+void TileKernel::merge() {
+  if (!folds_ && kept_.empty()) order_by_result();
+  merge_dims(kept_, &Stream::kept);
+  merge_dims(reduced_, &Stream::reduced);
+  if (!folds_ && reduced_.size() > 1 && reduced_.back() >= kLongRun) cut_into_rows();
+  for (const int64_t size : kept_) row_count_ *= size;
+  for (const int64_t size : reduced_) length_ *= size;
+  choose_modes();
+}
+
+// Without reductions the last dimension is a row, all others say which.
+void TileKernel::cut_into_rows() {
+  const auto move = [](std::vector<int64_t>& from, std::vector<int64_t>& to) {
+    to.insert(to.end(), from.begin(), from.end() - 1);
+    from.erase(from.begin(), from.end() - 1);
+  };
+  move(reduced_, kept_);
+  for (Stream& stream : streams_) move(stream.reduced, stream.kept);
+}
+
+// Without reductions the elements may come in any order: that of the first result in memory.
+void TileKernel::order_by_result() {
+  const Stream first = streams_[streams_.size() - group_.outputs.size()];
+  std::vector<size_t> order(reduced_.size());
+  for (size_t d = 0; d < order.size(); ++d) order[d] = d;
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return first.reduced[a] > first.reduced[b]; });
+  const auto permute = [&](std::vector<int64_t>& list) {
+    std::vector<int64_t> old = list;
+    for (size_t d = 0; d < order.size(); ++d) list[d] = old[order[d]];
+  };
+  permute(reduced_);
+  for (Stream& stream : streams_) permute(stream.reduced);
+}
+
+// Dimensions of one element go, and neighbours that all streams walk through as through one become one.
+void TileKernel::merge_dims(std::vector<int64_t>& sizes, std::vector<int64_t> Stream::* strides) {
+  size_t kept = 0;
+  for (size_t d = 0; d < sizes.size(); ++d) {
+    if (sizes[d] == 1) continue;
+    const bool joins = kept && std::all_of(streams_.begin(), streams_.end(), [&](const Stream& s) {
+                         return (s.*strides)[kept - 1] == (s.*strides)[d] * sizes[d];
+                       });
+    const size_t to = joins ? kept - 1 : kept++;
+    sizes[to] = joins ? sizes[to] * sizes[d] : sizes[d];
+    for (Stream& stream : streams_) (stream.*strides)[to] = (stream.*strides)[d];
+  }
+  sizes.resize(kept);
+  for (Stream& stream : streams_) (stream.*strides).resize(kept);
+}
+
+void TileKernel::choose_modes() {
+  for (Stream& stream : streams_) {
+    if (stream.item > 8) tile_ = TW_KERNEL_BLOCK / 2;
+    const int64_t step = stream.reduced.empty() ? 0 : stream.reduced.back();
+    bool one_run = true;
+    for (size_t d = 0; d + 1 < reduced_.size(); ++d)
+      one_run &= stream.reduced[d] == stream.reduced[d + 1] * reduced_[d + 1];
+    stream.mode = one_run && step == 0             ? Stream::kSplat
+                  : one_run && step == stream.item ? Stream::kDirect
+                                                   : Stream::kPacked;
+  }
+  if (folds_) tile_ = TW_KERNEL_BLOCK;
+}
+
+// Whether rows lie across memory: then op by op, which goes along it, is faster.
+bool TileKernel::across() const {
+  if (!folds_ || kept_.empty() || reduced_.empty()) return false;
+  return std::any_of(streams_.begin(), streams_.end(), [](const Stream& s) {
+    return s.mode == Stream::kPacked && std::abs(s.reduced.back()) > s.item * 4;
+  });
+}
+
+}  // namespace tw::jit
