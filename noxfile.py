@@ -514,8 +514,10 @@ def fuzz_loader(session: nox.Session) -> None:
 
 @nox.session(requires=["wheels"], default=False)
 def endurance(session: nox.Session) -> None:
-    """Kill processes that save checkpoints, flip bits, stop and resume runs; `-- --kills N --flips N --resumes N`."""
+    """Train a million steps; kill processes that save checkpoints, flip bits, stop runs; `-- --kills N --flips N`."""
     install(session, PROJECTS, *group(WORKSPACE, "integration"))
+    if not session.posargs:
+        session.run("python", str(ROOT / "tests-integration" / "training_endurance.py"))
     session.run("python", str(ROOT / "tests-integration" / "checkpoint_endurance.py"), *session.posargs)
 
 
