@@ -113,6 +113,20 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> lstm_gates_gradients(TensorRe
 std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> gru_gates_gradients(
     TensorRef grad, TensorRef input_reset, TensorRef input_update, TensorRef input_new, TensorRef hidden_reset,
     TensorRef hidden_update, TensorRef hidden_new, TensorRef hidden);
+// Of layers over all times: of input, states, weights and biases in the order of the op.
+std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> lstm_layer_gradients(
+    TensorRef grad_output, TensorRef grad_hidden, TensorRef grad_cell, TensorRef self, TensorRef hidden, TensorRef cell,
+    TensorRef input_weight, TensorRef hidden_weight, TensorRef bias, TensorRef output, TensorRef sums, TensorRef cells,
+    IntList batch_sizes, bool reverse, bool needs_self, bool needs_input_weight, bool needs_hidden_weight);
+std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> gru_layer_gradients(
+    TensorRef grad_output, TensorRef grad_hidden, TensorRef self, TensorRef hidden, TensorRef input_weight,
+    TensorRef hidden_weight, TensorRef input_bias, TensorRef hidden_bias, TensorRef output, TensorRef input_sums,
+    TensorRef hidden_sums, IntList batch_sizes, bool reverse, bool needs_self, bool needs_input_weight,
+    bool needs_hidden_weight);
+std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> rnn_layer_gradients(
+    TensorRef grad_output, TensorRef grad_hidden, TensorRef self, TensorRef hidden, TensorRef input_weight,
+    TensorRef hidden_weight, TensorRef bias, TensorRef output, bool relu, IntList batch_sizes, bool reverse,
+    bool needs_self, bool needs_input_weight, bool needs_hidden_weight);
 std::tuple<Tensor, Tensor, Tensor> attention_gradients(TensorRef grad, TensorRef query, TensorRef key, TensorRef value,
                                                        TensorRef result, TensorRef logsumexp, TensorRef attn_mask,
                                                        bool is_causal, double scale);

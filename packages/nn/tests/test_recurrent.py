@@ -79,6 +79,39 @@ def test_projected_lstm():
     assert list(layer.state_dict()) == ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0", "weight_hr_l0"]
 
 
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_projected_packed_sequences_are_the_sequences_one_by_one(bidirectional):
+    layer = nn.LSTM(3, 4, num_layers=2, proj_size=2, bidirectional=bidirectional).double()
+    sequences = [given(n, 3) for n in (2, 5, 3)]
+    packed, state = layer(rnn.pack_sequence(sequences, enforce_sorted=False))
+    padded, _ = rnn.pad_packed_sequence(packed)
+    for i, sequence in enumerate(sequences):
+        output, last = layer(sequence)
+        same(padded[: len(sequence), i], output)
+        for mine, theirs in zip(state, last, strict=True):
+            same(mine[:, i], theirs)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_in_lower_precision_are_near_those_in_double(name):
+    layer = getattr(nn, name)(3, 8, num_layers=2, bidirectional=True).bfloat16()
+    sequences = [given(n, 3).bfloat16() for n in (2, 5, 3)]
+    output, _ = layer(rnn.pack_sequence(sequences, enforce_sorted=False))
+    assert output.data.dtype == tw.bfloat16
+    expected, _ = layer.double()(rnn.pack_sequence([s.double() for s in sequences], enforce_sorted=False))
+    near = output.data.detach().double().numpy() - expected.data.detach().numpy()
+    assert 0 < abs(near).max() < 0.05
+
+
+def test_autocast_layers_compute_in_lower_precision():
+    layer, x = nn.GRU(3, 8), given(5, 2, 3).float()
+    exact, _ = layer(x)
+    with tw.autocast("cpu", dtype=tw.bfloat16):
+        lower, _ = layer(x)
+    near = lower.detach().float().numpy() - exact.detach().numpy()
+    assert 0 < abs(near).max() < 0.05
+
+
 def test_dropout_is_between_layers_in_training_only():
     tw.manual_seed(0)
     layer = nn.GRU(3, 4, num_layers=2, dropout=1.0).double()

@@ -4,6 +4,8 @@
 #include <tensorwright/ops/pointwise.hpp>
 #include <tensorwright/ops/views.hpp>
 
+#include <algorithm>
+
 #include "../text.h"
 #include "batch_call.h"
 
@@ -57,15 +59,42 @@ void batch_embedding_bag(BatchCall& batch) {
   });
 }
 
+// Arguments that are the same for all samples of a layer.
+std::vector<uint32_t> parameters_of(const OpTraits& op) {
+  std::vector<uint32_t> places;
+  for (const char* name : {"input_weight", "hidden_weight", "bias", "input_bias", "hidden_bias"})
+    if (const int place = op.argument(name); place >= 0) places.push_back(static_cast<uint32_t>(place));
+  return places;
+}
+
+// Samples of all entries beside each other. Entries with weights of their own are layers of their own.
+void batch_recurrent_layer(BatchCall& batch) {
+  const std::vector<uint32_t> parameters = parameters_of(batch.op());
+  const bool packed = !batch.get<IntList>(static_cast<uint32_t>(batch.op().argument("batch_sizes"))).empty();
+  const auto is_batched = [&](uint32_t place) { return batch.is_batched(place); };
+  if (packed || std::any_of(parameters.begin(), parameters.end(), is_batched)) return run_entry_by_entry(batch);
+  Arguments args(batch.call());
+  args.replace([&](TensorRef t, uint32_t i) {
+    if (std::find(parameters.begin(), parameters.end(), i) != parameters.end()) return batch.plain(t);
+    const Tensor physical = batch.repeated(t);
+    return t.ndim() == 3 ? as_sequences(physical) : folded(physical);
+  });
+  batch.run_and_unfold(args, [&](const Tensor& found, uint32_t i) {
+    const int64_t dim = found.ndim() == 3 ? 1 : 0;
+    batch.give_batched(i, unfolded(found, dim, batch.batch_size()), dim);
+  });
+}
+
 struct Row {
   const char* op;
   BatchFunction function;
 };
 const Row kFunctions[] = {
-    {"tw::ctc_loss_forward", batch_ctc_loss},
-    {"tw::ctc_loss_backward", batch_ctc_loss},
-    {"tw::ctc_loss_curvature", batch_ctc_loss},
-    {"tw::embedding_bag", batch_embedding_bag},
+    {"tw::ctc_loss_forward", batch_ctc_loss},   {"tw::ctc_loss_backward", batch_ctc_loss},
+    {"tw::ctc_loss_curvature", batch_ctc_loss}, {"tw::embedding_bag", batch_embedding_bag},
+    {"tw::lstm_layer", batch_recurrent_layer},  {"tw::lstm_layer_backward", batch_recurrent_layer},
+    {"tw::gru_layer", batch_recurrent_layer},   {"tw::gru_layer_backward", batch_recurrent_layer},
+    {"tw::rnn_layer", batch_recurrent_layer},   {"tw::rnn_layer_backward", batch_recurrent_layer},
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <tensorwright/ops/joining.hpp>
 #include <tensorwright/ops/pointwise.hpp>
 #include <tensorwright/ops/random.hpp>
+#include <tensorwright/ops/recurrent_layer.hpp>
 #include <tensorwright/ops/views.hpp>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include "composite/recurrent_cells.h"
 #include "declarations/recurrent.h"
 #include "runtime/text.h"
+#include "runtime/thread_state.h"
 
 namespace tw::composite {
 
@@ -135,8 +137,41 @@ Ran run_packed_reversed(const Options& o, TensorRef projected, const State& star
   return {joined(outputs, false, 0), std::move(state)};
 }
 
+// Whether a kernel runs all times at once (`lstm_layer` and its like): on the CPU, in float32 or float64 alone, without
+// a projection of the state, and outside of autocast. Other layers are run step by step.
+bool has_kernel(const Sequence& in, const State& start, const CellWeights& w) {
+  const tw_dtype dtype = in.data.dtype();
+  const auto device = in.data.device().type;
+  const bool autocast = thread_state()->include >> TW_L_AUTOCAST & 1;
+  if ((dtype != kFloat32 && dtype != kFloat64) || (device != TW_DEVICE_CPU && device != TW_DEVICE_META) || autocast)
+    return false;
+  const TensorRef others[] = {start.hidden, start.cell, w.input, w.hidden, w.input_bias, w.hidden_bias};
+  return !w.projection && std::all_of(std::begin(others), std::end(others), [&](TensorRef t) {
+    return !t || (t.dtype() == dtype && t.device().type == device);
+  });
+}
+
+Ran run_kernel(const Options& o, const Sequence& in, const State& start, const CellWeights& w, bool reversed) {
+  const IntList sizes(in.batch_sizes);
+  if (o.kind == CellKind::kGru) {
+    auto [output, hidden, input_sums, hidden_sums] =
+        ops::gru_layer(in.data, start.hidden, w.input, w.hidden, w.input_bias, w.hidden_bias, sizes, reversed);
+    return {std::move(output), {std::move(hidden), Tensor()}};
+  }
+  const Tensor bias = w.input_bias ? ops::add(w.input_bias, w.hidden_bias) : Tensor();
+  if (o.kind == CellKind::kLstm) {
+    auto [output, hidden, cell, sums, cells] =
+        ops::lstm_layer(in.data, start.hidden, start.cell, w.input, w.hidden, bias, sizes, reversed);
+    return {std::move(output), {std::move(hidden), std::move(cell)}};
+  }
+  auto [output, hidden] =
+      ops::rnn_layer(in.data, start.hidden, w.input, w.hidden, bias, o.kind == CellKind::kRelu, sizes, reversed);
+  return {std::move(output), {std::move(hidden), Tensor()}};
+}
+
 Ran run_direction(const Options& o, const Sequence& in, const State& start, const CellWeights& w, bool reversed) {
   check_weights(o, w, in.data.size(-1), start.hidden.size(-1));
+  if (has_kernel(in, start, w)) return run_kernel(o, in, start, w, reversed);
   const Tensor projected = project_input(o.kind, in.data, w);
   if (in.batch_sizes.empty()) return run_whole(o, projected, start, w, reversed);
   return reversed ? run_packed_reversed(o, projected, start, w, in.batch_sizes)

@@ -1,8 +1,10 @@
 #include "cpu/bind.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "cpu/isa.h"
+#include "runtime/text.h"
 
 namespace tw::cpu {
 
@@ -36,6 +38,16 @@ void bind_kernels(const OpSpec& spec, KernelRecord* record) {
   const KernelTable& table = kernel_table(isa());
   if (spec.kernel == pointwise_run) record->self = bind_pointwise(spec, table);
   if (spec.kernel == reduction_run) record->self = bind_reduction(spec, table);
+}
+
+PointwiseKernel pointwise_kernel(const char* op, ComputeType type) {
+  const KernelTable& table = kernel_table(isa());
+  const auto* const end = table.pointwise + table.pointwise_count;
+  const auto* const found = std::find_if(table.pointwise, end, [&](const PointwiseEntry& entry) {
+    return entry.type == type && !std::strcmp(entry.op, op);
+  });
+  if (found == end) throw fail(TW_E_ABI, "there is no kernel of ", op);
+  return found->kernel;
 }
 
 int compute_type(tw_dtype dtype, uint32_t available) {

@@ -34,6 +34,9 @@ tw_status pointwise_compute_type(const BoundPointwise& bound, const tw_call* cal
 // Gives the record of a generated op its kernels; leaves records of other ops alone.
 void bind_kernels(const OpSpec& spec, KernelRecord* record);
 
+// The kernel of a pointwise op by its name, for kernels that work on rows of their own. There must be one.
+PointwiseKernel pointwise_kernel(const char* op, ComputeType type);
+
 constexpr int64_t kComputeSize[kComputeTypes] = {4, 8, 4, 8, 1, 8, 8, 16};
 constexpr DtypeId kComputeDtype[kComputeTypes] = {DtypeId::kFloat32,   DtypeId::kFloat64,   DtypeId::kInt32,
                                                   DtypeId::kInt64,     DtypeId::kBool,      DtypeId::kUInt64,

@@ -6,6 +6,8 @@
 
 namespace tw::cpu {
 
+constexpr int64_t kProductDepth = 256;  // products that one sum adds up at a time
+
 // A matrix in memory; strides in elements.
 struct MatrixView {
   const void* data;

@@ -11,7 +11,7 @@
 namespace tw::cpu {
 namespace {
 
-constexpr int64_t kDepth = 256;                              // products that one sum adds up at a time
+constexpr int64_t kDepth = kProductDepth;
 constexpr double kLeastTask = 1 << 19, kMostTask = 1 << 30;  // multiplications; the user may interrupt between tasks
 constexpr double kLargeProduct = 1 << 24;
 constexpr int64_t kLeastRows = 28, kLeastCols = 64;    // of a task: below, copying panels costs too much
@@ -63,6 +63,27 @@ struct Operands {
 
 // ---- blocks of a result -------------------------------------------------------------------------------------
 
+// What is packed next where rows lie side by side: a short piece of each column, so far from each other that no
+// processor foresees them. They are fetched a few at a time while the block before is multiplied.
+template <class T>
+class FetchedAhead {
+ public:
+  FetchedAhead() = default;
+  FetchedAhead(const T* first, int64_t rows, int64_t columns, int64_t stride)
+      : at_(first), lines_(ceil_div(rows, kLine) + 1), columns_(columns), stride_(stride) {}
+  // Lines of the next columns, as many as a tile of the product takes long enough for.
+  void fetch_some() {
+    constexpr int64_t kColumns = 4;
+    for (int64_t i = 0; i < kColumns && columns_ > 0; ++i, --columns_, at_ += stride_)
+      for (int64_t line = 0; line < lines_; ++line) __builtin_prefetch(at_ + line * kLine, 0, 2);
+  }
+
+ private:
+  static constexpr int64_t kLine = 64 / sizeof(T);
+  const T* at_ = nullptr;
+  int64_t lines_ = 0, columns_ = 0, stride_ = 0;
+};
+
 template <class T>
 class BlockProduct {
  public:
@@ -77,7 +98,10 @@ class BlockProduct {
         const Range block{cols.begin + c * kBlockCols, std::min(cols.end, cols.begin + (c + 1) * kBlockCols)};
         const Range depth{k, std::min(p_.depth, k + kDepth)};
         packed_cols_ = 0;
-        for (int64_t r = 0; r < row_blocks; ++r) add_block(o, part_of(rows, r, row_blocks), block, depth);
+        for (int64_t r = 0; r < row_blocks; ++r) {
+          if (r + 1 < row_blocks) fetch_ahead(o, part_of(rows, r + 1, row_blocks), depth);
+          add_block(o, part_of(rows, r, row_blocks), block, depth);
+        }
       }
   }
 
@@ -99,6 +123,7 @@ class BlockProduct {
         set_right(o, cols.begin, col, count, packs_right, depth, tile);
         o.set_result(p_, part.begin, col, depth.begin, tile);
         if (!tile.add) tile.add = kZeros<T>;
+        ahead_.fetch_some();
         kernels_.tile(tile, part.count(), count);
       }
       if (depth.end == p_.depth) rows_done(o, part, cols);
@@ -144,6 +169,12 @@ class BlockProduct {
     }
   }
 
+  void fetch_ahead(const Operands<T>& o, const Range& rows, const Range& depth) {
+    if (p_.left.row_stride == 1 && p_.left.col_stride != 1)
+      ahead_ = {o.left + rows.begin + depth.begin * p_.left.col_stride, rows.count(), depth.count(),
+                p_.left.col_stride};
+  }
+
   int64_t left_width() const { return ceil_div(kernels_.rows, kernels_.lanes) * kernels_.lanes; }
 
   void pack_left(const Operands<T>& o, const Range& rows, int64_t tiles, const Range& depth) {
@@ -187,6 +218,7 @@ class BlockProduct {
   const ProductKernels<T>& kernels_;
   int64_t width_, packed_cols_ = 0;
   Tensor left_, right_;
+  FetchedAhead<T> ahead_;
 };
 
 // ---- tasks --------------------------------------------------------------------------------------------------

@@ -127,7 +127,7 @@ def _checked_index(items: Sequence[Any], index: int) -> int:
 
 def _promote(*operands: Any) -> str:
     flat = [item for operand in operands for item in (operand if isinstance(operand, (list, tuple)) else [operand])]
-    dtypes = [item.dtype if isinstance(item, TensorMeta) else item for item in flat]
+    dtypes = [item.dtype if isinstance(item, TensorMeta) else item for item in flat if item is not None]
     tensors = [d for d in dtypes if isinstance(d, str)]
     return promotion.result_type(tensors, [d for d in dtypes if not isinstance(d, str)])
 
