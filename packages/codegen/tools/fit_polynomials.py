@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from function_fits import FITS
+from piecewise_fits import piecewise_tables
 from reduction_tables import TABLES, Table
 from remez import Fit, fit_polynomial
 from special_fits import ECONOMISED, Economised, economise
@@ -42,7 +43,7 @@ def table_text(name: str, entries: list[str]) -> str:
 def definition(item: Fit | Table | Economised) -> tuple[str, str]:
     """What stands in the .expr file, and a remark about its accuracy."""
     if isinstance(item, Table):
-        return table_text(item.name, [literal(value, 53) for value in item.values]), "exact to the last place"
+        return table_text(item.name, [literal(value, item.bits) for value in item.values]), "exact to the last place"
     if isinstance(item, Economised):
         coefficients, error = economise(item)
         return table_text(item.name, [literal(value, 53) for value in coefficients]), f"{error:.1f} bits"
@@ -59,6 +60,8 @@ def replace_table(source: str, name: str, text: str) -> tuple[str, bool]:
 
 def selected(names: list[str]) -> list[Fit | Table | Economised]:
     everything: list[Fit | Table | Economised] = [*FITS, *TABLES, *ECONOMISED]
+    if not names or any(name.startswith("NORMAL_TAIL") for name in names):  # they take a minute
+        everything += piecewise_tables()
     return [item for item in everything if not names or item.name in names]
 
 

@@ -48,6 +48,16 @@ def exponential() -> list[Fit]:
                 lambda r: r**2 / mp.expm1(r) if r else mpf(0),
             )
         )
+        fits.append(
+            Fit(
+                f"EXP_SLOPE_{suffix}",
+                lambda r: mp.expm1(-r) / r if r else mpf(-1),
+                interval,
+                degree - 1,
+                bits,
+                lambda r: abs(r) * mp.exp(r),
+            )
+        )
     return fits
 
 

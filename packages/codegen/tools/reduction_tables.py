@@ -14,10 +14,11 @@ PRECISION = 1400
 
 @dataclass(frozen=True)
 class Table:
-    """A table of float64 constants in an .expr file."""
+    """A table of constants in an .expr file, float64 or of fewer bits."""
 
     name: str
     values: tuple[float, ...]
+    bits: int = 53
 
 
 def residue(exponent: int) -> mpf:

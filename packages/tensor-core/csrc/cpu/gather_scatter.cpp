@@ -24,6 +24,11 @@ bool scatter_elements(const int64_t* places, int64_t n, int64_t size, const T* f
                       T* to, Write write) {
   bool inside = true;
   for_index_pieces(places, n, size, [&](int64_t first, int64_t last, bool plain) {
+    if (plain && step == 1 && across == 0) {
+#pragma GCC unroll 4
+      for (int64_t k = first; k < last; ++k) write(to[places[k]], from[k]);
+      return;
+    }
     if (plain) {
       for (int64_t k = first; k < last; ++k) write(to[places[k] * step + k * across], from[k]);
       return;
@@ -73,6 +78,11 @@ template <class T>
 bool take_elements(const int64_t* places, int64_t n, int64_t size, const T* from, int64_t step, int64_t across, T* to) {
   bool inside = true;
   for_index_pieces(places, n, size, [&](int64_t first, int64_t last, bool plain) {
+    if (plain && step == 1 && across == 0) {
+#pragma GCC unroll 4
+      for (int64_t k = first; k < last; ++k) to[k] = from[places[k]];
+      return;
+    }
     if (plain) {
       for (int64_t k = first; k < last; ++k) to[k] = from[places[k] * step + k * across];
       return;

@@ -73,7 +73,7 @@ void for_each_line(const Lines& lines, F&& f) {
 template <class F>
 void for_each_row(const Lines& lines, F&& f) {
   if (lines.length == 0 || lines.count == 0) return;
-  constexpr int64_t kWidest = 1024;
+  constexpr int64_t kWidest = 128;  // columns: what a block leads to then stays in the second-level cache
   const int64_t columns = lines.columns(), width = std::min(columns, kWidest), blocks = (columns + width - 1) / width;
   parallel_for(0, lines.count / columns * blocks, grain_for(lines.length * width), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {

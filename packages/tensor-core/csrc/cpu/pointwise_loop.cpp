@@ -51,7 +51,8 @@ void unpack(const PointwisePlan::Result& result, const Space& space, int stream,
 
 // Computes a range piece by piece: a piece is a row of the last dimension where rows are long, else the
 // whole range. In a piece, streams that are plain runs of the kernel's type are used where they lie, a
-// repeated element becomes a splat, and anything else goes through a buffer, block by block.
+// repeated element becomes a splat, and anything else goes through a buffer, block by block; what lies at equal
+// distances is converted by one call for a block.
 class PointwiseLoop {
  public:
   PointwiseLoop(const PointwisePlan& plan, const Space& space)
@@ -60,7 +61,8 @@ class PointwiseLoop {
     for (int k = 0; k < plan.operands; ++k)
       if (plan.operand[k].data) narrow(plan.operand[k].item);
     for (int r = 0; r < plan.results; ++r) {
-      direct_out_[r] = plan.result[r].plain && step_of(r, plan.result[r].run_stride) == plan.result[r].item;
+      out_step_[r] = step_of(r, plan.result[r].run_stride);
+      direct_out_[r] = plan.result[r].plain && out_step_[r] == plan.result[r].item;
       buffered_ |= !direct_out_[r];
     }
     for (int k = 0; k < plan.operands; ++k) classify(k);
@@ -80,6 +82,7 @@ class PointwiseLoop {
   void narrow(int64_t item) {
     if (item > 8) block_ = kBlock / 2;
   }
+  // From one element of a piece to the next, in bytes; -1 where that differs.
   int64_t step_of(int stream, int64_t run_stride) const { return by_row_ ? space_.last_stride(stream) : run_stride; }
 
   // How an operand is read is the same in all pieces.
@@ -90,7 +93,7 @@ class PointwiseLoop {
     in_base_[k] = nullptr;
     in_[k] = operand.data ? static_cast<const void*>(&splat_[k]) : &plan_.constants[k];
     if (!operand.data) return;
-    const int64_t step = step_of(plan_.results + k, operand.run_stride);
+    const int64_t step = in_step_[k] = step_of(plan_.results + k, operand.run_stride);
     step_[k] = step != 0;
     splatted_[k] = step == 0;
     direct_in_[k] = operand.plain && step == operand.item;
@@ -128,17 +131,28 @@ class PointwiseLoop {
       if (!in_base_[k]) continue;
       if (direct_in_[k]) {
         in_[k] = in_base_[k] + done * plan_.operand[k].item;
-      } else {
-        pack(plan_.operand[k], space_, plan_.results + k, begin + done, n, buffer_[k]);
-        in_[k] = buffer_[k];
+        continue;
       }
+      const auto& operand = plan_.operand[k];
+      in_[k] = buffer_[k];
+      if (in_step_[k] == -1)
+        pack(operand, space_, plan_.results + k, begin + done, n, buffer_[k]);
+      else
+        operand.cast(n, in_base_[k] + done * in_step_[k], in_step_[k], buffer_[k], operand.item);
     }
     void* out[kMaxResults];
     for (int r = 0; r < plan_.results; ++r)
       out[r] = direct_out_[r] ? out_base_[r] + done * plan_.result[r].item : buffer_[kMaxOperands + r];
     plan_.kernel(n, out, in_, step_);
-    for (int r = 0; r < plan_.results; ++r)
-      if (!direct_out_[r]) unpack(plan_.result[r], space_, r, begin + done, n, buffer_[kMaxOperands + r]);
+    for (int r = 0; r < plan_.results; ++r) {
+      if (direct_out_[r]) continue;
+      const auto& result = plan_.result[r];
+      char* from = buffer_[kMaxOperands + r];
+      if (out_step_[r] == -1)
+        unpack(result, space_, r, begin + done, n, from);
+      else
+        result.cast(n, from, result.item, out_base_[r] + done * out_step_[r], out_step_[r]);
+    }
   }
 
   const PointwisePlan& plan_;
@@ -147,6 +161,7 @@ class PointwiseLoop {
   int64_t block_ = kBlock;
   bool buffered_ = false;  // some stream goes through a buffer
   bool direct_out_[kMaxResults], direct_in_[kMaxOperands], splatted_[kMaxOperands];
+  int64_t out_step_[kMaxResults], in_step_[kMaxOperands];
   char* out_base_[kMaxResults];
   const char* in_base_[kMaxOperands];  // null: a constant or a splat
   const void* in_[kMaxOperands];

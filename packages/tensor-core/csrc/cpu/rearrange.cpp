@@ -78,6 +78,19 @@ int64_t positive_shift(int64_t shift, int64_t size) {
   return rest < 0 ? rest + size : rest;
 }
 
+// All elements as one row, in pieces.
+void roll_flat(TensorRef self, int64_t shift, TensorRef out) {
+  const Tensor input = dense(self);
+  const int64_t item = item_size(self.dtype()), bytes = self.numel() * item, wrapped = shift * item;
+  const char* from = input.data<char>();
+  char* to = out.data<char>();
+  parallel_for(0, bytes, int64_t{1} << 17, [&](int64_t begin, int64_t end) {
+    const int64_t middle = std::clamp(wrapped, begin, end);
+    std::memcpy(to + begin, from + begin + bytes - wrapped, static_cast<size_t>(middle - begin));
+    std::memcpy(to + middle, from + middle - wrapped, static_cast<size_t>(end - middle));
+  });
+}
+
 // Keeps columns [first(row), last(row)) of each matrix row, and zeroes the others.
 template <class Range>
 void keep_columns(TensorRef self, TensorRef out, Range range) {
@@ -107,13 +120,7 @@ void flip(TensorRef self, IntList dims, TensorRef out) {
 
 void roll(TensorRef self, IntList shifts, IntList dims, TensorRef out) {
   if (self.ndim() == 0 || (dims.empty() && self.numel() == 0)) return copy_elements(out, self);
-  if (dims.empty()) {
-    const Tensor input = dense(self);
-    const int64_t flat[] = {self.numel()}, one[] = {1};
-    RowOrder order({flat, 1});
-    order.shift[0] = positive_shift(shifts[0], self.numel());
-    return reorder(as_strided(input, {flat, 1}, {one, 1}, 0), order, out);
-  }
+  if (dims.empty()) return roll_flat(self, positive_shift(shifts[0], self.numel()), out);
   RowOrder order(self.shape());
   for (size_t i = 0; i < dims.size(); ++i) {
     const int64_t d = normalized_dim(dims[i], self.ndim()), size = self.size(static_cast<int>(d));

@@ -225,7 +225,7 @@ def _expression(program: Program, item: Instruction, index: int, width: LaneWidt
     if item.op == "constant":
         return _constant(item, width)
     if item.op == "lookup":
-        suffix = "_pair" if width.is_pair(item.type) else ""
+        suffix = "_pair" if width.is_pair(item.type) else "_inside" if _stays_inside(program, item) else ""
         return f"lookup{suffix}<{width.vector(item.type)}>(t{index}, {args[0]})"
     if item.callee is not None:
         name = function_name(*item.callee.key, width)
@@ -235,6 +235,14 @@ def _expression(program: Program, item: Instruction, index: int, width: LaneWidt
     if _acts_on_masks(program, item) and item.op in _MASK_OPERATIONS:
         return _MASK_OPERATIONS[item.op].format(*args)
     return f"{PRIMITIVES[item.op].cpp or item.op}({', '.join(args)})"
+
+
+def _stays_inside(program: Program, lookup: Instruction) -> bool:
+    """Whether the index is what `& constant` leaves of a number, and an index of the table."""
+    assert isinstance(lookup.value, tuple)
+    index = program.body[lookup.args[0]]
+    limits = [program.body[arg].value for arg in index.args if program.body[arg].op == "constant"]
+    return index.op == "and_" and any(isinstance(limit, int) and 0 <= limit < len(lookup.value) for limit in limits)
 
 
 def _acts_on_masks(program: Program, item: Instruction) -> bool:

@@ -132,11 +132,20 @@ TW_INLINE V imod_floor(V a, V b) {
   });
 }
 
-// Element `index` of a table, the index clamped to the table.
+// Element `index` of a table, which it is an index of.
+template <class V, int size, class I>
+TW_INLINE V lookup_inside(const Element<V> (&table)[size], I index) {
+  if constexpr (size == 16 && sizeof(Element<V>) == 4)
+    return one_of_16<V>(&table[0], index);
+  else
+    return gather<V>(&table[0], index);
+}
+
+// The same with the index clamped to the table.
 template <class V, int size, class I>
 TW_INLINE V lookup(const Element<V> (&table)[size], I index) {
   I top = splat<I>(size - 1);
-  return gather<V>(&table[0], min_(max_(index, I{}), top));
+  return lookup_inside<V>(table, min_(max_(index, I{}), top));
 }
 
 // -- masks over bytes

@@ -141,6 +141,14 @@ template <class V>
 TW_INLINE V gather(const Element<V>* table, I64 index) {
   return (V)_mm256_i64gather_epi64(reinterpret_cast<const long long*>(table), (__m256i)index, 8);
 }
+// An instruction takes one of eight by the lowest three bits; the fourth chooses between two of them.
+template <class V>
+TW_INLINE V one_of_16(const Element<V>* table, I32 index) {
+  const __m256i* halves = reinterpret_cast<const __m256i*>(table);
+  const __m256 low = _mm256_permutevar8x32_ps((__m256)_mm256_loadu_si256(halves), (__m256i)index);
+  const __m256 high = _mm256_permutevar8x32_ps((__m256)_mm256_loadu_si256(halves + 1), (__m256i)index);
+  return (V)_mm256_blendv_ps(low, high, (__m256)_mm256_slli_epi32((__m256i)index, 28));
+}
 
 }  // namespace TW_ISA_NS
 }  // namespace tw

@@ -156,6 +156,10 @@ template <class V>
 TW_INLINE V gather(const Element<V>* table, I64 index) {
   return (V)_mm512_i64gather_epi64((__m512i)index, table, 8);
 }
+template <class V>
+TW_INLINE V one_of_16(const Element<V>* table, I32 index) {
+  return (V)_mm512_permutexvar_epi32((__m512i)index, _mm512_loadu_si512(table));
+}
 
 }  // namespace TW_ISA_NS
 }  // namespace tw

@@ -144,6 +144,10 @@ TW_INLINE V gather(const Element<V>* table, I index) {
   for (int i = 0; i < lanes_of<V>; ++i) r[i] = table[index[i]];
   return r;
 }
+template <class V>
+TW_INLINE V one_of_16(const Element<V>* table, I32 index) {
+  return gather<V>(table, index);
+}
 
 }  // namespace TW_ISA_NS
 }  // namespace tw
