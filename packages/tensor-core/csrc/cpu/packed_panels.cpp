@@ -25,15 +25,12 @@ PackedPanels<T>::PackedPanels(MatrixView right, int64_t depth, int64_t cols, int
       cols_(cols),
       width_(2 * kernels_.lanes),
       groups_((cols + width_ - 1) / width_),
-      panels_(scratch<T>(checked::mul(checked::mul(parts, groups_), checked::mul(depth, width_)))) {
-  parallel_for(0, parts * groups_, grain_for(depth * width_), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t part = i / groups_, group = i % groups_, count = cols_of(group);
-      const T* from = static_cast<const T*>(right.data) + (part * cols_ + group * width_) * right.col_stride;
-      kernels_.pack(from, right.col_stride, right.row_stride, count, depth_, round_up(count, kernels_.lanes),
-                    panel(part, group));
-    }
-  });
+      part_size_(packed_panels_size<T>(depth, cols)),
+      panels_(scratch<T>(checked::mul(parts, part_size_))) {
+  for (int64_t part = 0; part < parts; ++part) {
+    const T* from = static_cast<const T*>(right.data) + part * cols * right.col_stride;
+    pack_panels<T>({from, right.row_stride, right.col_stride}, depth, cols, panels_.data<T>() + part * part_size_);
+  }
 }
 
 // What a tile adds to lies in rows far from each other, which take long to come when the sums are done.
@@ -55,7 +52,7 @@ void PackedPanels<T>::multiply(int64_t part, int64_t group, const PanelProduct<T
   tile.out_row = p.out_row;
   for (int64_t k = 0; k < std::max<int64_t>(depth_, 1); k += kProductDepth) {
     tile.depth = std::min(depth_ - k, kProductDepth);
-    tile.right = panel(part, group) + k * tile.right_step;
+    tile.right = panels_.data<T>() + part * part_size_ + group * width_ * depth_ + k * tile.right_step;
     for (int64_t i = 0; i < tiles; ++i) {
       const int64_t first = p.rows * i / tiles, last = p.rows * (i + 1) / tiles;
       tile.left = p.left + first * p.left_row + k;

@@ -35,10 +35,8 @@ class PackedPanels {
   void multiply(int64_t part, int64_t group, const PanelProduct<T>& product) const;
 
  private:
-  T* panel(int64_t part, int64_t group) const { return panels_.data<T>() + (part * groups_ + group) * depth_ * width_; }
-
   const ProductKernels<T>& kernels_;
-  int64_t parts_, depth_, cols_, width_, groups_;
+  int64_t parts_, depth_, cols_, width_, groups_, part_size_;
   Tensor panels_;
 };
 

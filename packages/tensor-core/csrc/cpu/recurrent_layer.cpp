@@ -87,6 +87,8 @@ void project_inputs(TensorRef input, TensorRef weight, TensorRef bias, TensorRef
   p.result = out.data<void>(), p.result_row_stride = p.cols;
   if (bias) p.bias = bias.data<void>();
   p.beta = 0;
+  Tensor packed;  // all columns of it meet rows of the input that are packed once
+  if (p.rows > 1) packed = pack_right(p.dtype, p.right, p.depth, p.cols), p.packed_right = packed.data<void>();
   gemm(p);
 }
 
