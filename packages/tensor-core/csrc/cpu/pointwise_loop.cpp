@@ -8,11 +8,13 @@ namespace tw::cpu {
 
 namespace {
 
-constexpr int64_t kBlock = 1024;  // elements packed at a time, half of them if they are wide: first-level cache
+constexpr int64_t kBlock = 1024;  // elements packed at a time, half of them if
+                                  // they are wide: first-level cache
 constexpr int64_t kLongRun = 64;  // from here on rows are worth a kernel call of their own
 
-// Elements of a stream from a linear index on, and a contiguous block of the kernel's type: calls
-// copy(rows, elements, of the stream, of the block) for as many whole rows at once as there are.
+// Elements of a stream from a linear index on, and a contiguous block of the
+// kernel's type: calls copy(rows, elements, of the stream, of the block) for as
+// many whole rows at once as there are.
 template <class Copy>
 void walk_planes(const Space& space, int stream, int64_t index, int64_t n, char* block, int64_t item, Copy copy) {
   for (Walker walk(space, index); n > 0;) {
@@ -49,10 +51,11 @@ void unpack(const PointwisePlan::Result& result, const Space& space, int stream,
   });
 }
 
-// Computes a range piece by piece: a piece is a row of the last dimension where rows are long, else the
-// whole range. In a piece, streams that are plain runs of the kernel's type are used where they lie, a
-// repeated element becomes a splat, and anything else goes through a buffer, block by block; what lies at equal
-// distances is converted by one call for a block.
+// Computes a range piece by piece: a piece is a row of the last dimension where
+// rows are long, else the whole range. In a piece, streams that are plain runs
+// of the kernel's type are used where they lie, a repeated element becomes a
+// splat, and anything else goes through a buffer, block by block; what lies at
+// equal distances is converted by one call for a block.
 class PointwiseLoop {
  public:
   PointwiseLoop(const PointwisePlan& plan, const Space& space)
@@ -70,11 +73,18 @@ class PointwiseLoop {
 
   void run(int64_t begin, int64_t end) {
     Walker walk(space_, begin);
+    if (!by_row_) return place(walk), run_piece(begin, end - begin);
     while (begin < end) {
-      const int64_t n = by_row_ ? std::min(end - begin, walk.left_in_run()) : end - begin;
-      run_piece(walk, begin, n);
-      begin += n;
-      if (by_row_) walk.advance(n);
+      const int64_t n = std::min(end - begin, walk.left_in_run());
+      const int64_t rows = std::max<int64_t>(1, std::min(walk.left_rows(), (end - begin) / n));
+      place(walk);
+      run_piece(begin, n);
+      for (int64_t i = 1; i < rows; ++i) {
+        next_row();
+        run_piece(begin + i * n, n);
+      }
+      begin += rows * n;
+      rows > 1 ? walk.advance_rows(rows) : walk.advance(n);
     }
   }
 
@@ -100,17 +110,26 @@ class PointwiseLoop {
     buffered_ |= step != 0 && !direct_in_[k];
   }
 
-  void run_piece(const Walker& start, int64_t begin, int64_t n) {
+  // Where a piece begins.
+  void place(const Walker& start) {
     for (int r = 0; r < plan_.results; ++r) out_base_[r] = plan_.result[r].data + start.offset(r);
-    for (int k = 0; k < plan_.operands; ++k) {
-      const auto& operand = plan_.operand[k];
-      if (!operand.data) continue;
-      const char* first = operand.data + start.offset(plan_.results + k);
-      if (splatted_[k])
-        splat(k, first);
-      else
-        in_base_[k] = first;
-    }
+    for (int k = 0; k < plan_.operands; ++k)
+      if (const char* data = plan_.operand[k].data) place_operand(k, data + start.offset(plan_.results + k));
+  }
+  void place_operand(int k, const char* first) {
+    in_base_[k] = first;
+    if (splatted_[k]) splat(k, first);
+  }
+  // The next row along the dimension before the last.
+  void next_row() {
+    const int across = space_.ndim - 2;
+    for (int r = 0; r < plan_.results; ++r) out_base_[r] += space_.strides[r][across];
+    for (int k = 0; k < plan_.operands; ++k)
+      if (const int64_t step = space_.strides[plan_.results + k][across]; step && plan_.operand[k].data)
+        place_operand(k, in_base_[k] + step);
+  }
+
+  void run_piece(int64_t begin, int64_t n) {
     for (int64_t done = 0; done < n;) {
       const int64_t count = buffered_ ? std::min(block_, n - done) : n;
       run_block(begin, done, count);
@@ -128,7 +147,7 @@ class PointwiseLoop {
 
   void run_block(int64_t begin, int64_t done, int64_t n) {
     for (int k = 0; k < plan_.operands; ++k) {
-      if (!in_base_[k]) continue;
+      if (!plan_.operand[k].data || splatted_[k]) continue;
       if (direct_in_[k]) {
         in_[k] = in_base_[k] + done * plan_.operand[k].item;
         continue;
@@ -163,11 +182,12 @@ class PointwiseLoop {
   bool direct_out_[kMaxResults], direct_in_[kMaxOperands], splatted_[kMaxOperands];
   int64_t out_step_[kMaxResults], in_step_[kMaxOperands];
   char* out_base_[kMaxResults];
-  const char* in_base_[kMaxOperands];  // null: a constant or a splat
+  const char* in_base_[kMaxOperands];  // null: a constant
   const void* in_[kMaxOperands];
   uint8_t step_[kMaxOperands];
   Splat splat_[kMaxOperands];
-  // Not a multiple of 4096 bytes apart, lest loads of one wait for stores to another.
+  // Not a multiple of 4096 bytes apart, lest loads of one wait for stores to
+  // another.
   alignas(64) char buffer_[kMaxOperands + kMaxResults][kBlock * 8 + 320];
 };
 

@@ -11,20 +11,25 @@ namespace {
 
 constexpr int64_t kStrip = 64;  // neighbouring lines that advance together
 
-// `rows` neighbouring contiguous lines; their running values stay in registers.
+// Elements [first, last) of `rows` neighbouring contiguous lines; their running values stay in registers.
 template <int rows, class T, class Combine>
-void scan_bundle(int64_t size, const T* in, T* out, Combine combine) {
+void scan_piece(int64_t first, int64_t last, int64_t size, const T* in, T* out, Combine combine) {
   T running[rows];
 #pragma GCC unroll 8
-  for (int r = 0; r < rows; ++r) running[r] = out[r * size] = in[r * size];
-  threads::for_pieces(1, size, [&](int64_t first, int64_t last) {
-    for (int64_t k = first; k < last; ++k)
+  for (int r = 0; r < rows; ++r) running[r] = out[r * size + first - 1];
+  for (int64_t k = first; k < last; ++k)
 #pragma GCC unroll 8
-      for (int r = 0; r < rows; ++r) {
-        running[r] = static_cast<T>(combine(running[r], in[r * size + k]));
-        out[r * size + k] = running[r];
-      }
-  });
+    for (int r = 0; r < rows; ++r) {
+      running[r] = static_cast<T>(combine(running[r], in[r * size + k]));
+      out[r * size + k] = running[r];
+    }
+}
+
+template <int rows, class T, class Combine>
+void scan_bundle(int64_t size, const T* in, T* out, Combine combine) {
+  for (int r = 0; r < rows; ++r) out[r * size] = in[r * size];
+  threads::for_pieces(1, size,
+                      [&](int64_t first, int64_t last) { scan_piece<rows>(first, last, size, in, out, combine); });
 }
 
 // Lines that are contiguous, a few at a time: one alone would wait for each addition.
