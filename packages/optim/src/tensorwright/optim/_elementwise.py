@@ -11,7 +11,7 @@ from ._optimizer import Optimizer
 
 
 class Members(NamedTuple):
-    """Parameters that make the same step: lists of equal length."""
+    """Parameters that make the same step: lists of equal length, or no states where nothing is kept."""
 
     parameters: list[Tensor]
     gradients: list[Tensor]
@@ -36,31 +36,35 @@ class ElementwiseOptimizer(Optimizer):
         raise NotImplementedError(f"{type(self).__name__} defines no _step_alike()")
 
     def _update_group(self, group: dict[str, Any]) -> None:
-        members = Members([], [], [])
-        for parameter in group["params"]:
-            gradient = parameter.grad
-            if gradient is None:
-                continue
-            state = self.state[parameter]
-            if not state:
-                state.update(self._start(parameter, group))
-            members.parameters.append(parameter)
-            members.gradients.append(gradient)
-            members.states.append(state)
-        if members.parameters:
-            options = {**group, "lr": float(group["lr"])}  # it may be a tensor
-            for alike in self._alike(members):
-                self._step_alike(alike, options)
+        # Whole lists at a time: for small parameters the loops over them are most of a step.
+        gradients = [parameter.grad for parameter in group["params"]]
+        present = [gradient for gradient in gradients if gradient is not None]
+        if not present:
+            return
+        parameters = [p for p, gradient in zip(group["params"], gradients, strict=True) if gradient is not None]
+        options = {**group, "lr": float(group["lr"])}  # it may be a tensor
+        for alike in self._alike(Members(parameters, present, self._states(parameters, options))):
+            self._step_alike(alike, options)
 
-    def _progress(self, state: dict[str, Any]) -> object:
-        """What has to be equal for parameters to make the same step."""
-        return tuple([state[name] for name in self._counters])
+    def _states(self, parameters: list[Tensor], options: dict[str, Any]) -> list[dict[str, Any]]:
+        """What is kept for each parameter, begun where nothing is; empty if the step keeps nothing."""
+        states = [self.state[parameter] for parameter in parameters]
+        if not all(states):
+            for parameter, state in zip(parameters, states, strict=True):
+                if not state:
+                    state.update(self._start(parameter, options))
+        return states
+
+    def _progress(self, states: list[dict[str, Any]]) -> list[Any]:
+        """What has to be equal for parameters to make the same step, of each."""
+        columns = [[state[name] for state in states] for name in self._counters]
+        return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
 
     def _alike(self, members: Members) -> Iterable[Members]:
         """Parts that make the same step; mostly there is one."""
-        progress = list(map(self._progress, members.states))
+        progress = self._progress(members.states)
         different = dict.fromkeys(progress)
-        return [members] if len(different) == 1 else _parts(members, progress, different)
+        return [members] if len(different) <= 1 else _parts(members, progress, different)
 
     @staticmethod
     def _call(update: Op, members: Members, state: Iterable[str], scalars: Iterable[float]) -> None:

@@ -69,18 +69,18 @@ class SGD(ElementwiseOptimizer):
                 f"momentum={options['momentum']}, dampening={options['dampening']}"
             )
 
-    def _start(self, parameter: Tensor, options: dict[str, Any]) -> dict[str, Any]:
-        return {}
+    def _states(self, parameters: list[Tensor], options: dict[str, Any]) -> list[dict[str, Any]]:
+        return [self.state[parameter] for parameter in parameters] if options["momentum"] else []
 
-    def _progress(self, state: dict[str, Any]) -> object:
-        return state.get("momentum_buffer") is not None
+    def _progress(self, states: list[dict[str, Any]]) -> list[Any]:
+        return [state.get("momentum_buffer") is not None for state in states]
 
     def _step_alike(self, members: Members, options: dict[str, Any]) -> None:
         sign, momentum, fresh = self._sign(options), float(options["momentum"]), 1.0 - options["dampening"]
         if momentum == 0.0:
             self._call(_SGD, members, (), (options["lr"], options["weight_decay"], sign))
             return
-        if not self._progress(members.states[0]):
+        if not self._progress(members.states[:1])[0]:
             fresh = 1.0  # the first buffer is the gradient itself
             for parameter, state in zip(members.parameters, members.states, strict=True):
                 state["momentum_buffer"] = zeros_like(parameter)
