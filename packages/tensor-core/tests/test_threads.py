@@ -196,3 +196,43 @@ except KeyboardInterrupt:
     print(time.perf_counter() - pressed[0])
 """
     assert float(run(code)) < 5  # a busy machine; the kernel alone would be asked every few milliseconds
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "tw.linalg.eig(tw.rand(2500, 2500, dtype=tw.float64))",  # one call of LAPACK, half a minute
+        "tw.linalg.eig(tw.rand(2, 2500, 2500, dtype=tw.float64))",  # one on each thread
+        "tw.linalg.lu_factor(tw.rand(2, 5000, 5000, dtype=tw.float64), pivot=False)",
+    ],
+)
+def test_ctrl_c_is_answered_inside_of_a_decomposition(call: str) -> None:
+    code = f"""
+import os, time, tensorwright as tw
+tw.set_num_threads(2)
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+signal.setitimer(signal.ITIMER_REAL, 1)
+start = time.perf_counter()
+try:
+    {call}
+except KeyboardInterrupt:
+    print(time.perf_counter() - start, flush=True)
+assert tw.ones(3).sum().item() == 3
+os._exit(0)  # an ordinary end waits for what still computes
+"""
+    assert float(run(code)) < 8
+
+
+def test_the_end_of_a_program_waits_for_an_abandoned_decomposition() -> None:
+    code = """
+import tensorwright as tw
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+matrix = tw.rand(700, 700, dtype=tw.float64)
+signal.setitimer(signal.ITIMER_REAL, 0.05)
+try:
+    for _ in range(1000):
+        tw.linalg.eig(matrix)
+except KeyboardInterrupt:
+    print("stopped")
+"""
+    assert run(code) == "stopped\n"

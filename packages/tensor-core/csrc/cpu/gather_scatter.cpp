@@ -12,9 +12,11 @@ namespace {
 template <class F>
 void for_index_pieces(const int64_t* places, int64_t n, int64_t size, F&& f) {
   constexpr int64_t kPiece = 512;
+  threads::Paces paces;
   for (int64_t first = 0; first < n; first += kPiece) {
     const int64_t last = std::min(n, first + kPiece);
     f(first, last, conversion_kernels().all_between(last - first, places + first, 0, size));
+    paces.took(last - first);
   }
 }
 
@@ -151,8 +153,10 @@ void scatter_value(TensorRef self, int64_t dim, TensorRef index, const Scalar& v
     std::memcpy(&element, &bytes, sizeof element);
     const int64_t* index_data = indices.data<int64_t>();
     for_each_line(lines, [&](int64_t at, int64_t to, int64_t) {
-      for (int64_t k = 0; k < lines.length; ++k)
-        out.data<T>()[to + wrapped(index_data[at + k * lines.stride(0)], size) * lines.stride(1)] = element;
+      threads::for_pieces(0, lines.length, [&](int64_t first, int64_t last) {
+        for (int64_t k = first; k < last; ++k)
+          out.data<T>()[to + wrapped(index_data[at + k * lines.stride(0)], size) * lines.stride(1)] = element;
+      });
     });
   });
 }

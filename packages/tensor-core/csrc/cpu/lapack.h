@@ -1,10 +1,11 @@
 // LAPACK for the four floating types, from the library that blas.h opens. Matrices are column-major, `ld` is the
 // distance of columns; the pointers are what Fortran takes. Work space is asked for once and kept with the caller,
-// who uses one `Lapack` for many matrices of one size.
+// who uses one `Lapack` for many matrices of one size. Calls that take long run apart, so that they can be interrupted.
 #pragma once
 
 #include <complex>
 #include <cstdint>
+#include <memory>
 #include <type_traits>
 #include <vector>
 
@@ -67,14 +68,18 @@ class Lapack {
   void trsm(bool left, bool upper, bool unit, int64_t rows, int64_t columns, const T* a, T* b) const;
 
  private:
-  T* work(T size);  // makes room for the size that a query answered
-  template <class Call>
-  int64_t with_work(Call call);
+  struct Space {
+    std::vector<T> work;
+    std::vector<Real> reals;
+    std::vector<int64_t> integers;
+    T* make_room(T size);  // that a query answered
+  };
 
   const void* const* table_;
-  std::vector<T> work_;
-  std::vector<Real> real_work_;
-  std::vector<int64_t> integer_work_;
+  std::shared_ptr<Space> space_;  // with the calls that run apart, which may outlive the object
+
+  template <class Call>
+  static int64_t with_work(Space& space, Call call);
 };
 
 template <class F>

@@ -4,6 +4,7 @@
 
 #include "cpu/matrices.h"
 #include "declarations/linalg_decompositions.h"
+#include "threads/pool.h"
 
 namespace tw::cpu {
 namespace {
@@ -218,11 +219,13 @@ template <class T>
 void pseudo_inverse(const T* u, const RealOf<T>* s, const T* vh, int64_t m, int64_t n, RealOf<T> tolerance, T* out) {
   const int64_t k = std::min(m, n);
   std::fill(out, out + n * m, T(0));
+  threads::Paces paces;
   for (int64_t j = 0; j < k; ++j) {
     if (!(s[j] > tolerance)) continue;
     for (int64_t r = 0; r < n; ++r) {
       const T factor = conjugate(vh[j * n + r]) / s[j];
       for (int64_t c = 0; c < m; ++c) out[r * m + c] += factor * conjugate(u[c * k + j]);
+      paces.took(m);
     }
   }
 }

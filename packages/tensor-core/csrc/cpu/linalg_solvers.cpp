@@ -3,6 +3,7 @@
 
 #include "cpu/matrices.h"
 #include "declarations/linalg_solvers.h"
+#include "threads/pool.h"
 
 namespace tw::cpu {
 namespace {
@@ -48,6 +49,7 @@ namespace {
 template <class T>
 int64_t lu_without_pivoting(int64_t m, int64_t n, T* a) {  // column-major
   int64_t info = 0;
+  threads::Paces paces;
   for (int64_t k = 0; k < std::min(m, n); ++k) {
     const T pivot = a[k * m + k];
     if (pivot == T(0) && info == 0) info = k + 1;
@@ -55,6 +57,7 @@ int64_t lu_without_pivoting(int64_t m, int64_t n, T* a) {  // column-major
     for (int64_t j = k + 1; j < n; ++j) {
       const T factor = a[j * m + k];
       for (int64_t i = k + 1; i < m; ++i) a[j * m + i] -= a[k * m + i] * factor;
+      paces.took(m - k);
     }
   }
   return info;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cpu/indexing.h"
+#include "threads/pool.h"
 
 namespace tw::cpu {
 
@@ -76,10 +77,14 @@ void for_each_row(const Lines& lines, F&& f) {
   constexpr int64_t kWidest = 128;  // columns: what a block leads to then stays in the second-level cache
   const int64_t columns = lines.columns(), width = std::min(columns, kWidest), blocks = (columns + width - 1) / width;
   parallel_for(0, lines.count / columns * blocks, grain_for(lines.length * width), [&](int64_t begin, int64_t end) {
+    threads::Paces paces;
     for (int64_t i = begin; i < end; ++i) {
       const int64_t line = i / blocks * columns + i % blocks * width, n = std::min(width, columns - i % blocks * width);
       const int64_t at = lines.offset(0, line), first = lines.offset(1, line), second = lines.offset(2, line);
-      for (int64_t k = 0; k < lines.length; ++k) f(at + k * lines.stride(0), first, second + k * lines.stride(2), n);
+      for (int64_t k = 0; k < lines.length; ++k) {
+        f(at + k * lines.stride(0), first, second + k * lines.stride(2), n);
+        paces.took(n);
+      }
     }
   });
 }

@@ -1,7 +1,6 @@
 // Maxima over windows of volumes, with where they were found, and their gradient; every volume is independent.
 #include <limits>
 #include <tensorwright/checked.hpp>
-#include <utility>
 
 #include "cpu/element_types.h"
 #include "cpu/isa_kernels.h"
@@ -42,21 +41,19 @@ Found<T> max_of_window(const WindowPlan& w, const WindowRange& zs, const WindowR
 
 template <class T>
 void max_of_volume(const WindowPlan& w, const T* in, T* values, int64_t* indices) {
-  for (const WindowRange& zs : w.z.ranges)
-    for (const WindowRange& ys : w.y.ranges)
-      for (const WindowRange& xs : w.x.ranges) {
-        const Found<T> found = max_of_window(w, zs, ys, xs, in);
-        *values++ = found.value;
-        *indices++ = found.place;
-      }
+  for_each_window(w, [&](const WindowRange& zs, const WindowRange& ys, const WindowRange& xs) {
+    const Found<T> found = max_of_window(w, zs, ys, xs, in);
+    *values++ = found.value;
+    *indices++ = found.place;
+  });
 }
 
-// One row of results at once, tap by tap: nothing to branch on.
+// Neighbouring results of a row at once, tap by tap: nothing to branch on. As many as stay in the nearest cache.
+constexpr int64_t kRowPiece = 1024;
 template <class T>
 struct RowMaxima {
-  explicit RowMaxima(int64_t count) : values(static_cast<size_t>(count)), places(static_cast<size_t>(count)) {}
-  std::vector<T> values;
-  std::vector<int32_t> places;  // as wide as the values, mostly
+  T values[kRowPiece];
+  int32_t places[kRowPiece];  // as wide as the values, mostly
 };
 
 template <class T>
@@ -70,40 +67,48 @@ void consider_tap(const T* __restrict in, int64_t stride, int32_t place, int64_t
   }
 }
 
+// Results [begin, end) of a row.
 template <class T>
-void max_of_row(const WindowPlan& w, const WindowRange& zs, const WindowRange& ys, const T* in, RowMaxima<T>& row) {
+void max_of_row(const WindowPlan& w, const WindowRange& zs, const WindowRange& ys, int64_t begin, int64_t end,
+                const T* in, RowMaxima<T>& row) {
   const WindowSteps steps = w.x.steps.value_or(WindowSteps{0, 1, 0, 1});
-  for (int64_t i = 0; i < w.x.out; ++i) {
-    const int64_t corner = (zs.first * w.y.size + ys.first) * w.x.size + w.x.ranges[static_cast<size_t>(i)].first;
-    row.values[static_cast<size_t>(i)] = kLeast<T>;
-    row.places[static_cast<size_t>(i)] = static_cast<int32_t>(std::min(corner, w.in_volume() - 1));
+  const int64_t corner = (zs.first * w.y.size + ys.first) * w.x.size;
+  for (int64_t i = begin; i < end; ++i) {
+    row.values[i - begin] = kLeast<T>;
+    row.places[i - begin] = static_cast<int32_t>(std::min(corner + w.x.range(i).first, w.in_volume() - 1));
   }
-  // Taps that no window of the row has inside of the input are left out: there may be any number of them.
-  const int64_t before = steps.padding - (w.x.out - 1) * steps.stride;
+  // Taps that no window of these has inside of the input are left out: there may be any number of them.
+  const int64_t before = steps.padding - (end - 1) * steps.stride;
+  const int64_t behind = w.x.size - 1 + steps.padding - begin * steps.stride;
   const int64_t first_tap = before > 0 ? (before - 1) / steps.dilation + 1 : 0;
-  const int64_t end_tap = std::min(steps.kernel, (w.x.size - 1 + steps.padding) / steps.dilation + 1);
+  const int64_t end_tap = behind < 0 ? 0 : std::min(steps.kernel, behind / steps.dilation + 1);
   for (int64_t z = zs.first; z < zs.last; z += zs.step)
     for (int64_t y = ys.first; y < ys.last; y += ys.step)
       for (int64_t k = first_tap; k < end_tap; ++k) {
         const int64_t start = k * steps.dilation - steps.padding, room = w.x.size - 1 - start;
-        const int64_t first = start < 0 ? (-start + steps.stride - 1) / steps.stride : 0;
-        const int64_t last = room < 0 ? 0 : std::min(room / steps.stride + 1, w.x.out);
+        const int64_t first = std::max(begin, start < 0 ? (-start + steps.stride - 1) / steps.stride : 0);
+        const int64_t last = room < 0 ? 0 : std::min(room / steps.stride + 1, end);
         if (first >= last) continue;
         const int64_t place = (z * w.y.size + y) * w.x.size + start + first * steps.stride;
-        consider_tap(in + place, steps.stride, static_cast<int32_t>(place), last - first, row.values.data() + first,
-                     row.places.data() + first);
+        consider_tap(in + place, steps.stride, static_cast<int32_t>(place), last - first, row.values + first - begin,
+                     row.places + first - begin);
       }
 }
 
 template <class T>
 void max_of_volume_by_rows(const WindowPlan& w, const T* in, T* values, int64_t* indices) {
-  RowMaxima<T> row(w.x.out);
-  for (const WindowRange& zs : w.z.ranges)
-    for (const WindowRange& ys : w.y.ranges) {
-      max_of_row(w, zs, ys, in, row);
-      values = std::copy(row.values.begin(), row.values.end(), values);
-      indices = std::copy(row.places.begin(), row.places.end(), indices);
-    }
+  RowMaxima<T> row;
+  threads::Paces paces;
+  for (int64_t iz = 0; iz < w.z.out; ++iz)
+    for (int64_t iy = 0; iy < w.y.out; ++iy)
+      for (int64_t begin = 0; begin < w.x.out; begin += kRowPiece) {
+        const WindowRange zs = w.z.range(iz), ys = w.y.range(iy);
+        const int64_t end = std::min(begin + kRowPiece, w.x.out);
+        max_of_row(w, zs, ys, begin, end, in, row);
+        values = std::copy(row.values, row.values + (end - begin), values);
+        indices = std::copy(row.places, row.places + (end - begin), indices);
+        paces.took((end - begin) * taps_of(zs, ys, w.x.range(begin)));
+      }
 }
 
 // The windows of a row that lie inside of the input have the same taps; the others are looked at one by one.
@@ -149,10 +154,8 @@ void max_of_plane_2x2(const WindowPlan& w, const T* in, T* values, int64_t* indi
 
 bool is_2x2(const WindowPlan& w) {
   const auto plain = [](const WindowAxis& a) {
-    int64_t next = 0;
-    for (const WindowRange& r : a.ranges)
-      if (r.first != std::exchange(next, next + 2) || r.last != r.first + 2 || r.step != 1) return false;
-    return true;
+    return a.steps && a.steps->kernel == 2 && a.steps->stride == 2 && a.steps->padding == 0 && a.steps->dilation == 1 &&
+           2 * a.out <= a.size;
   };
   return w.z.size == 1 && w.z.out == 1 && plain(w.y) && plain(w.x) &&
          w.in_volume() <= std::numeric_limits<int32_t>::max();

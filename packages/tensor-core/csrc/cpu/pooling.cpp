@@ -24,17 +24,15 @@ T divisor_of(const MeanPlan& plan, const WindowRange& z, const WindowRange& y, c
 template <class T>
 void mean_of_volume(const MeanPlan& plan, const T* in, T* out) {
   const WindowPlan& w = plan.windows;
-  for (const WindowRange& zs : w.z.ranges)
-    for (const WindowRange& ys : w.y.ranges)
-      for (const WindowRange& xs : w.x.ranges) {
-        T sum = 0;
-        for (int64_t z = zs.first; z < zs.last; ++z)
-          for (int64_t y = ys.first; y < ys.last; ++y) {
-            const T* row = in + (z * w.y.size + y) * w.x.size;
-            for (int64_t x = xs.first; x < xs.last; ++x) sum += row[x];
-          }
-        *out++ = sum / divisor_of<T>(plan, zs, ys, xs);
+  for_each_window(w, [&](const WindowRange& zs, const WindowRange& ys, const WindowRange& xs) {
+    T sum = 0;
+    for (int64_t z = zs.first; z < zs.last; ++z)
+      for (int64_t y = ys.first; y < ys.last; ++y) {
+        const T* row = in + (z * w.y.size + y) * w.x.size;
+        for (int64_t x = xs.first; x < xs.last; ++x) sum += row[x];
       }
+    *out++ = sum / divisor_of<T>(plan, zs, ys, xs);
+  });
 }
 
 // One window over everything.
@@ -46,7 +44,9 @@ void mean_of_all(const MeanPlan& plan, const T* in, T* out) {
 
 bool covers_all(const WindowPlan& w) {
   const auto whole = [](const WindowAxis& a) {
-    return a.ranges.size() == 1 && a.ranges[0].first == 0 && a.ranges[0].last == a.size;
+    if (a.out != 1) return false;
+    const WindowRange only = a.range(0);
+    return only.first == 0 && only.last == a.size;
   };
   return w.in_volume() > 0 && whole(w.z) && whole(w.y) && whole(w.x);
 }
@@ -55,16 +55,14 @@ template <class T>
 void spread_over_volume(const MeanPlan& plan, const T* grad, T* in) {
   const WindowPlan& w = plan.windows;
   std::fill_n(in, w.in_volume(), T(0));
-  for (const WindowRange& zs : w.z.ranges)
-    for (const WindowRange& ys : w.y.ranges)
-      for (const WindowRange& xs : w.x.ranges) {
-        const T share = *grad++ / divisor_of<T>(plan, zs, ys, xs);
-        for (int64_t z = zs.first; z < zs.last; ++z)
-          for (int64_t y = ys.first; y < ys.last; ++y) {
-            T* row = in + (z * w.y.size + y) * w.x.size;
-            for (int64_t x = xs.first; x < xs.last; ++x) row[x] += share;
-          }
+  for_each_window(w, [&](const WindowRange& zs, const WindowRange& ys, const WindowRange& xs) {
+    const T share = *grad++ / divisor_of<T>(plan, zs, ys, xs);
+    for (int64_t z = zs.first; z < zs.last; ++z)
+      for (int64_t y = ys.first; y < ys.last; ++y) {
+        T* row = in + (z * w.y.size + y) * w.x.size;
+        for (int64_t x = xs.first; x < xs.last; ++x) row[x] += share;
       }
+  });
 }
 
 void run_mean(const MeanPlan& plan, TensorRef from, TensorRef to, bool backward) {

@@ -5,33 +5,11 @@
 namespace tw::cpu {
 namespace {
 
-struct AxisArguments {
-  int64_t kernel, stride, padding, dilation;
-  bool count_padding;
-};
-
 // Sums of these numbers stay far from the ends of 64 bits. A step that leads out of the input may be any longer.
-AxisArguments bounded(int64_t size, int64_t kernel, int64_t stride, int64_t padding, int64_t dilation,
-                      bool count_padding) {
+WindowSteps bounded(int64_t size, int64_t kernel, int64_t stride, int64_t padding, int64_t dilation) {
   constexpr int64_t kFar = int64_t{1} << 61;
   return {checked::within(kernel, 1, 2 * kFar), std::clamp<int64_t>(stride, 1, 2 * kFar),
-          checked::within(padding, 0, kFar), std::clamp<int64_t>(dilation, 1, std::max<int64_t>(size, 1)),
-          count_padding};
-}
-
-WindowRange pooled_range(int64_t size, const AxisArguments& a, int64_t i) {
-  const int64_t start = i * a.stride - a.padding;
-  const int64_t skipped = start < 0 ? (-start + a.dilation - 1) / a.dilation : 0;
-  const int64_t first = start + skipped * a.dilation, end = start + (a.kernel - 1) * a.dilation + 1;
-  const int64_t last = std::max(std::min(end, size), first);
-  const int64_t reach = std::min(start + a.kernel, size + a.padding);  // means have no dilation
-  return {first, last, a.dilation, a.count_padding ? reach - start : last - first};
-}
-
-WindowAxis pooled_axis(int64_t size, int64_t out, const AxisArguments& a) {
-  WindowAxis axis{size, out, {}, WindowSteps{a.kernel, a.stride, a.padding, a.dilation}};
-  for (int64_t i = 0; i < out; ++i) axis.ranges.push_back(pooled_range(size, a, i));
-  return axis;
+          checked::within(padding, 0, kFar), std::clamp<int64_t>(dilation, 1, std::max<int64_t>(size, 1))};
 }
 
 WindowAxis adaptive_axis(int64_t size, int64_t out) {
@@ -68,9 +46,9 @@ WindowPlan pooled_windows(IntList input, IntList output, const WindowArguments& 
   const auto value = [](IntList list, size_t d, int64_t absent) { return list.empty() ? absent : list[d]; };
   return plan_of(input, output, arguments.kernel.size(), [&](int64_t size, int64_t out, size_t d) {
     const int64_t kernel = arguments.kernel[d];
-    return pooled_axis(size, out,
-                       bounded(size, kernel, value(arguments.stride, d, kernel), value(arguments.padding, d, 0),
-                               value(arguments.dilation, d, 1), arguments.count_padding));
+    const WindowSteps steps = bounded(size, kernel, value(arguments.stride, d, kernel), value(arguments.padding, d, 0),
+                                      value(arguments.dilation, d, 1));
+    return WindowAxis{size, out, {}, steps, arguments.count_padding};
   });
 }
 

@@ -138,7 +138,7 @@ void randint_low(int64_t low, int64_t high, IntList /*size*/, tw_object* generat
 void randperm(int64_t n, tw_object* generator, std::optional<tw_dtype>, std::optional<tw_device>, TensorRef out) {
   StagedResult result(out, kInt64);
   int64_t* order = result.data<int64_t>();
-  std::iota(order, order + n, int64_t{0});
+  threads::for_pieces(0, n, [&](int64_t first, int64_t last) { std::iota(order + first, order + last, first); });
   const RandomStream stream(generator, n, 2);
   uint32_t words[kGroupWords];
   threads::for_pieces(0, n - 1, [&](int64_t first, int64_t last) {

@@ -52,9 +52,11 @@ void running_extremes(const DimSplit& s, const T* in, T* values, int64_t* places
   for_each_strip(s, [&](int64_t base, int64_t width) {
     T best[kStrip];
     int64_t place[kStrip];
+    threads::Paces paces;
     std::copy_n(in + base, width, best);
     std::fill_n(place, width, int64_t{0});
     for (int64_t k = 0; k < s.size; ++k) {
+      paces.took(width);
       const int64_t at = base + k * s.inner;
       for (int64_t c = 0; c < width; ++c) {
         const T x = in[at + c];
@@ -120,7 +122,9 @@ std::complex<T> conjugate(std::complex<T> x) {
 template <class T>
 void sums_backward(int64_t size, int64_t step, const T* grad, const T* x, const T* y, T* to) {
   T sum = T(0);
+  threads::Paces paces;
   for (int64_t k = size; k-- > 0;) {
+    paces.took(1);
     const int64_t at = k * step;
     sum = grad[at] + (k + 1 < size ? conjugate(exp_difference(y[at], y[at + step])) * sum : T(0));
     to[at] = conjugate(exp_difference(x[at], y[at])) * sum;
@@ -129,7 +133,9 @@ void sums_backward(int64_t size, int64_t step, const T* grad, const T* x, const 
 template <class T>
 void sums_forward(int64_t size, int64_t step, const T* grad, const T* x, const T* y, T* to) {
   T sum = T(0);
+  threads::Paces paces;
   for (int64_t k = 0; k < size; ++k) {
+    paces.took(1);
     const int64_t at = k * step;
     sum = grad[at] * exp_difference(x[at], y[at]) + (k > 0 ? exp_difference(y[at - step], y[at]) * sum : T(0));
     to[at] = sum;
@@ -157,9 +163,12 @@ void logcumsumexp(TensorRef self, int64_t dim, TensorRef out) {
     const T* in = input.data<T>();
     T* to = result.data<T>();
     for_each_strip(s, [&](int64_t base, int64_t width) {
+      threads::Paces paces;
       std::copy_n(in + base, width, to + base);
-      for (int64_t at = base + s.inner; at < base + s.size * s.inner; at += s.inner)
+      for (int64_t at = base + s.inner; at < base + s.size * s.inner; at += s.inner) {
         for (int64_t c = 0; c < width; ++c) to[at + c] = log_add(to[at + c - s.inner], in[at + c]);
+        paces.took(width);
+      }
     });
   });
   result.commit();

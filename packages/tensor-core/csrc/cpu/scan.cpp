@@ -55,10 +55,12 @@ void scan_lines(const DimSplit& s, const T* in, T* out, Combine combine) {
       const int64_t first = i % strips * kStrip, width = std::min(kStrip, s.inner - first);
       const int64_t base = i / strips * s.size * s.inner + first;
       for (int64_t c = 0; c < width; ++c) out[base + c] = in[base + c];
-      for (int64_t k = 1; k < s.size; ++k) {
-        const int64_t at = base + k * s.inner;
-        for (int64_t c = 0; c < width; ++c) out[at + c] = static_cast<T>(combine(out[at + c - s.inner], in[at + c]));
-      }
+      threads::for_pieces(1, s.size, [&](int64_t first_row, int64_t last_row) {
+        for (int64_t k = first_row; k < last_row; ++k) {
+          const int64_t at = base + k * s.inner;
+          for (int64_t c = 0; c < width; ++c) out[at + c] = static_cast<T>(combine(out[at + c - s.inner], in[at + c]));
+        }
+      });
     }
   });
 }

@@ -92,12 +92,17 @@ void reduce_lines(const Job& job) {
     const T* source = job.source.data<T>() + from;
     const auto place = [&](int64_t k) { return wrapped(index_data[at + k * lines.stride(0)], job.size); };
     std::vector<int64_t> counts(static_cast<size_t>(job.mean ? job.size : 0), job.include_self ? 1 : 0);
+    threads::Paces paces;
     if (!job.include_self)
-      for (int64_t k = 0; k < lines.length; ++k) out[place(k) * to_step] = Reduction::template identity<T>();
+      for (int64_t k = 0; k < lines.length; ++k) {
+        out[place(k) * to_step] = Reduction::template identity<T>();
+        paces.took(1);
+      }
     for (int64_t k = 0; k < lines.length; ++k) {
       T& target = out[place(k) * to_step];
       target = Reduction::combine(target, source[k * from_step]);
       if (job.mean) ++counts[static_cast<size_t>(place(k))];
+      paces.took(1);
     }
     for (int64_t p = 0; p < static_cast<int64_t>(counts.size()); ++p)
       if (const int64_t n = counts[static_cast<size_t>(p)]; n > 1) out[p * to_step] = mean_of(out[p * to_step], n);

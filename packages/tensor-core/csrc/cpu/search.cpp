@@ -2,6 +2,7 @@
 #include "declarations/search.h"
 #include "cpu/sort_keys.h"
 #include "cpu/staging.h"
+#include "threads/pool.h"
 
 namespace tw::cpu {
 namespace {
@@ -90,6 +91,15 @@ namespace {
 template <class T>
 constexpr bool kHasNan = std::is_same_v<T, Half> || std::is_same_v<T, BFloat> || std::is_floating_point_v<T>;
 
+template <class K>
+void sort_keys(std::vector<K>& keys) {
+  uint32_t compared = 0;
+  std::sort(keys.begin(), keys.end(), [&](K a, K b) {
+    if (++compared % 65536 == 0) threads::stop_if_interrupted();
+    return a < b;
+  });
+}
+
 // Distinct keys in order, that of NaN left out.
 template <class T>
 std::vector<Key<T>> distinct_keys(const T* values, int64_t count) {
@@ -99,7 +109,7 @@ std::vector<Key<T>> distinct_keys(const T* values, int64_t count) {
     const Key<T> key = order_key(values[i]);
     if (!kHasNan<T> || key != std::numeric_limits<Key<T>>::max()) keys.push_back(key);
   }
-  std::sort(keys.begin(), keys.end());
+  sort_keys(keys);
   keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
   return keys;
 }

@@ -8,6 +8,7 @@
 #include "cpu/movement.h"
 #include "cpu/staging.h"
 #include "declarations/indexing.h"
+#include "threads/pool.h"
 
 namespace tw::cpu {
 namespace {
@@ -105,13 +106,19 @@ Tensor run_indices(TensorRef repeats, int64_t count) {
   const bool one_for_all = runs.numel() == 1;
   const auto run = [&](int64_t i) { return runs.data<int64_t>()[one_for_all ? 0 : i]; };
   int64_t total = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    if (run(i) < 0) throw fail(TW_E_VALUE, "repeat_interleave: repeats must not be negative, got ", run(i));
-    total += run(i);
-  }
+  threads::for_pieces(0, count, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) {
+      if (run(i) < 0) throw fail(TW_E_VALUE, "repeat_interleave: repeats must not be negative, got ", run(i));
+      total += run(i);
+    }
+  });
   Tensor out = empty({total}, kInt64, repeats.device());
   int64_t* at = out.data<int64_t>();
-  for (int64_t i = 0; i < count; ++i) at = std::fill_n(at, run(i), i);
+  threads::Paces paces;
+  for (int64_t i = 0; i < count; ++i) {
+    at = std::fill_n(at, run(i), i);
+    paces.took(1 + run(i));
+  }
   return out;
 }
 

@@ -24,9 +24,11 @@ template <class Same>
 Groups grouped(std::vector<int64_t> order, Same same) {
   Groups groups{std::move(order), {}};
   const int64_t n = static_cast<int64_t>(groups.order.size());
-  for (int64_t i = 0; i < n; ++i)
-    if (i == 0 || !same(groups.order[static_cast<size_t>(i) - 1], groups.order[static_cast<size_t>(i)]))
-      groups.starts.push_back(i);
+  threads::for_pieces(0, n, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i)
+      if (i == 0 || !same(groups.order[static_cast<size_t>(i) - 1], groups.order[static_cast<size_t>(i)]))
+        groups.starts.push_back(i);
+  });
   groups.starts.push_back(n);
   return groups;
 }
@@ -35,9 +37,12 @@ Groups grouped(std::vector<int64_t> order, Same same) {
 Tensor inverse_of(const Groups& groups, IntList shape, bool wanted) {
   if (!wanted) return empty({0}, kInt64);
   Tensor inverse = empty(shape, kInt64);
-  for (int64_t g = 0; g < groups.count(); ++g)
-    for (int64_t i = groups.starts[static_cast<size_t>(g)]; i < groups.starts[static_cast<size_t>(g) + 1]; ++i)
-      inverse.data<int64_t>()[groups.order[static_cast<size_t>(i)]] = g;
+  threads::Paces paces;
+  for (int64_t g = 0; g < groups.count(); ++g) {
+    const int64_t start = groups.starts[static_cast<size_t>(g)], end = groups.starts[static_cast<size_t>(g) + 1];
+    for (int64_t i = start; i < end; ++i) inverse.data<int64_t>()[groups.order[static_cast<size_t>(i)]] = g;
+    paces.took(end - start);
+  }
   return inverse;
 }
 Tensor counts_of(const Groups& groups, bool wanted) {
@@ -52,10 +57,13 @@ Tensor counts_of(const Groups& groups, bool wanted) {
 Tensor first_slices(TensorRef input, const DimSplit& s, std::vector<int64_t> shape, const Groups& groups) {
   Tensor out = empty(shape, input.dtype(), input.device());
   const int64_t unit = s.inner * item_size(input.dtype());
+  threads::Paces paces;
   for (int64_t outer = 0; outer < s.outer; ++outer)
-    for (int64_t g = 0; g < groups.count() && unit > 0; ++g)
+    for (int64_t g = 0; g < groups.count() && unit > 0; ++g) {
       std::memcpy(out.data<char>() + (outer * groups.count() + g) * unit,
                   input.data<char>() + (outer * s.size + groups.first_of(g)) * unit, static_cast<size_t>(unit));
+      paces.took(1 + unit / 64);
+    }
   return out;
 }
 
@@ -71,8 +79,11 @@ DimSplit flat(TensorRef self) {
 }
 
 std::vector<int64_t> places_up_to(int64_t n) {
-  std::vector<int64_t> places(static_cast<size_t>(n));
-  std::iota(places.begin(), places.end(), int64_t{0});
+  std::vector<int64_t> places;
+  places.reserve(static_cast<size_t>(n));
+  threads::for_pieces(0, n, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) places.push_back(i);
+  });
   return places;
 }
 
@@ -129,6 +140,15 @@ class Slices {
   const T* data_;
 };
 
+// One sort for all types: what a comparison of slices costs is not the call.
+void sort_by(std::vector<int64_t>& order, const void* context, bool (*less)(const void*, int64_t, int64_t)) {
+  uint32_t compared = 0;
+  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+    if (++compared % 65536 == 0) threads::stop_if_interrupted();
+    return less(context, a, b);
+  });
+}
+
 std::vector<int64_t> with_size(IntList shape, int64_t dim, int64_t size) {
   std::vector<int64_t> result = shape.vec();
   result[static_cast<size_t>(normalized_dim(dim, static_cast<int64_t>(shape.size())))] = size;
@@ -156,13 +176,11 @@ Results unique_dim(TensorRef self, int64_t dim, bool /*sorted: always*/, bool re
   const DimSplit s(self.shape(), dim);
   Groups groups;
   visit_sortable("unique", self.dtype(), [&](auto type) {
-    const Slices<typename decltype(type)::type> slices(input, s);
+    using SlicesOf = Slices<typename decltype(type)::type>;
+    const SlicesOf slices(input, s);
     std::vector<int64_t> order = places_up_to(s.size);
-    uint32_t compared = 0;
-    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
-      if (++compared % 65536 == 0) threads::stop_if_interrupted();
-      return slices.less(a, b);
-    });
+    sort_by(order, &slices,
+            [](const void* all, int64_t a, int64_t b) { return static_cast<const SlicesOf*>(all)->less(a, b); });
     groups = grouped(std::move(order), [&](int64_t a, int64_t b) { return slices.same(a, b); });
   });
   return results_of(input, s, with_size(self.shape(), dim, groups.count()), groups, {s.size}, return_inverse,

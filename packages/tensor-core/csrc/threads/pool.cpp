@@ -21,18 +21,33 @@ constexpr int kSpins = 2000;  // some tens of microseconds: the next region ofte
 
 thread_local bool inside_chunk = false;
 
+// Who computes the chunks of one region: the thread that began it asks whether the user interrupted, the others do as
+// it found.
+struct Company {
+  const bool* caller = &inside_chunk;  // that thread's
+  std::atomic<bool> cancelled{false};
+};
+thread_local Company* company = nullptr;  // of the chunk that this thread is inside of, the outermost one
+
 void pause() {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
 #endif
 }
 
-// Marks this thread as busy with a chunk, also while an exception leaves it. A region of one chunk is no such thing:
-// what it calls may use the pool and may be interrupted.
+// Marks this thread as busy with a chunk of a region, also while an exception leaves it. A region of one chunk is no
+// such thing: what it calls may use the pool.
 class Inside {
  public:
-  explicit Inside(bool shared) : before_(inside_chunk) { inside_chunk |= shared; }
-  ~Inside() { inside_chunk = before_; }
+  Inside(Company& with, bool shared) : before_(inside_chunk) {
+    if (before_ || !shared) return;
+    inside_chunk = true;
+    company = &with;
+  }
+  ~Inside() {
+    inside_chunk = before_;
+    if (!before_) company = nullptr;
+  }
   Inside(const Inside&) = delete;
   Inside& operator=(const Inside&) = delete;
 
@@ -47,9 +62,9 @@ struct Work {
   int64_t begin, end, grain;
 
   int64_t chunks() const { return (end - begin - 1) / grain + 1; }
-  void run(int64_t chunk) const {
+  void run(int64_t chunk, Company& with) const {
     const int64_t b = begin + chunk * grain;
-    const Inside inside(end - begin > grain);
+    const Inside inside(with, end - begin > grain);
     f(context, b, std::min(end, b + grain));
   }
 };
@@ -65,7 +80,7 @@ struct Region {
   };
 
   const Work work;
-  std::atomic<bool> cancelled{false};
+  Company company;
   const int share_count;
   Share shares[kMaxShares];  // the first `share_count`
 
@@ -90,10 +105,10 @@ struct Region {
   }
 
   bool run_one(int thread) {
-    if (cancelled.load(std::memory_order_relaxed)) return false;
+    if (company.cancelled.load(std::memory_order_relaxed)) return false;
     const int64_t chunk = take(thread);
     if (chunk < 0) return false;
-    work.run(chunk);
+    work.run(chunk, company);
     return true;
   }
 };
@@ -166,7 +181,7 @@ void Pool::run(Region& r, int helpers) {
   }
   helpers == 1 ? wake.notify_one() : wake.notify_all();
   while (r.run_one(0))
-    if (poll() != TW_OK) r.cancelled.store(true, std::memory_order_relaxed);
+    if (poll() != TW_OK) r.company.cancelled.store(true, std::memory_order_relaxed);
   const auto is_over = [this] { return active.load(std::memory_order_acquire) == 0; };
   spin(is_over);
   std::unique_lock<std::mutex> lock(mutex);
@@ -183,6 +198,7 @@ void after_fork_in_parent() {
 }
 void after_fork_in_child() {
   inside_chunk = false;
+  company = nullptr;
   pool.store(nullptr);  // the old one is abandoned: its workers and waiters are the parent's
 }
 
@@ -206,13 +222,21 @@ int initial_threads() {
   return std::min(available_cpus(), kMaxThreads);
 }
 
+// As poll, also inside of chunks.
+tw_status look() {
+  if (!inside_chunk) return poll();
+  if (company->caller == &inside_chunk && poll() != TW_OK) company->cancelled.store(true);
+  return company->cancelled.load(std::memory_order_relaxed) ? set_error(TW_E_CANCELLED, "interrupted") : TW_OK;
+}
+
 tw_status run_alone(const Work& work, int64_t chunks) {
+  Company alone;
   tw_status status = TW_OK;
-  for (int64_t chunk = 0; chunk < chunks && status == TW_OK; ++chunk) {
-    work.run(chunk);
-    if (!inside_chunk && chunks > 1) status = poll();
+  for (int64_t chunk = 0; chunk < chunks && status == TW_OK && !alone.cancelled; ++chunk) {
+    work.run(chunk, alone);
+    if (chunks > 1) status = look();
   }
-  return status;
+  return status == TW_OK && alone.cancelled ? set_error(TW_E_CANCELLED, "interrupted") : status;
 }
 
 }  // namespace
@@ -241,7 +265,7 @@ tw_status parallel_for(int64_t begin, int64_t end, int64_t grain, void (*f)(void
   Region r(work, threads);
   p.run(r, threads - 1);
   p.busy.store(false, std::memory_order_release);
-  return r.cancelled.load(std::memory_order_relaxed) ? TW_E_CANCELLED : TW_OK;
+  return r.company.cancelled.load(std::memory_order_relaxed) ? TW_E_CANCELLED : TW_OK;
 }
 
 bool in_parallel() { return inside_chunk; }
@@ -253,8 +277,6 @@ tw_status poll() {
   return hook && hook() ? set_error(TW_E_CANCELLED, "interrupted") : TW_OK;
 }
 
-void stop_if_interrupted() {
-  if (!inside_chunk) check(poll());
-}
+void stop_if_interrupted() { check(look()); }
 
 }  // namespace tw::threads

@@ -32,9 +32,24 @@ bool in_parallel();  // inside a chunk of a parallel_for
 TW_EXPORT void set_poll_hook(bool (*interrupted)());
 tw_status poll();
 
-// Between pieces of a loop that has no parallel regions: throws if the user interrupted. In a chunk of a region it does
-// nothing, since only the thread that runs the op may ask.
+// Between pieces of a long loop: throws if the user interrupted. Also inside of chunks, where the thread that runs the
+// op asks and the others stop when it did; chunks that throw are those of `parallel_for` of tw.hpp, which catches.
 void stop_if_interrupted();
+
+// Counts the steps of a loop whose pieces are of any length, and looks for an interruption every million.
+class Paces {
+ public:
+  void took(int64_t steps) {
+    if ((left_ -= steps) > 0) return;
+    left_ = kBetween;
+    stop_if_interrupted();
+  }
+
+ private:
+  static constexpr int64_t kBetween = int64_t{1} << 20;  // simple operations: a millisecond or some
+  int64_t left_ = kBetween;
+};
+
 // f(begin, end) for pieces of a range that have to be done in order.
 template <class F>
 void for_pieces(int64_t begin, int64_t end, F&& f) {
