@@ -119,8 +119,10 @@ void max_of_inner_windows(const WindowPlan& w, const T* in, T* values, int64_t* 
   const int64_t room = w.x.size - 1 - (steps.kernel - 1) * steps.dilation + steps.padding;
   const int64_t last = room < 0 ? first : checked::within(room / steps.stride + 1, first, w.x.out);
   std::vector<int64_t> offsets;
-  for (const WindowRange& zs : w.z.ranges)
-    for (const WindowRange& ys : w.y.ranges) {
+  threads::Paces paces;
+  for (int64_t iz = 0; iz < w.z.out; ++iz)
+    for (int64_t iy = 0; iy < w.y.out; ++iy) {
+      const WindowRange zs = w.z.range(iz), ys = w.y.range(iy);
       offsets.clear();
       for (int64_t z = zs.first; z < zs.last; z += zs.step)
         for (int64_t y = ys.first; y < ys.last; y += ys.step)
@@ -130,7 +132,7 @@ void max_of_inner_windows(const WindowPlan& w, const T* in, T* values, int64_t* 
       for (int64_t i = 0; i < w.x.out; ++i) {
         if (inner && i == first) i = last;
         if (i == w.x.out) break;
-        const Found<T> found = max_of_window(w, zs, ys, w.x.ranges[static_cast<size_t>(i)], in);
+        const Found<T> found = max_of_window(w, zs, ys, w.x.range(i), in);
         values[i] = found.value, indices[i] = found.place;
       }
       const int64_t column = first * steps.stride - steps.padding;
@@ -139,6 +141,7 @@ void max_of_inner_windows(const WindowPlan& w, const T* in, T* values, int64_t* 
                                                    static_cast<int64_t>(offsets.size()), offsets.data(), in + column,
                                                    column, values + first, indices + first);
       values += w.x.out, indices += w.x.out;
+      paces.took(w.x.out * (1 + static_cast<int64_t>(offsets.size())));
     }
 }
 
@@ -165,8 +168,10 @@ constexpr int64_t kMostTaps = 1024;  // that are listed
 int64_t taps_of(const WindowPlan& w) {
   const auto taps = [](const WindowAxis& a) {
     int64_t most = 0;
-    for (const WindowRange& r : a.ranges)
+    for (int64_t i = 0; i < a.out; ++i) {
+      const WindowRange r = a.range(i);
       most = std::max(most, r.last > r.first ? (r.last - r.first - 1) / r.step + 1 : 0);
+    }
     return static_cast<double>(most);
   };
   const double all = taps(w.z) * taps(w.y) * static_cast<double>(w.x.steps->kernel);

@@ -7,6 +7,7 @@
 #include "cpu/random_stream.h"
 #include "cpu/staging.h"
 #include "declarations/random.h"
+#include "threads/pool.h"
 
 namespace tw::cpu {
 namespace {
@@ -27,10 +28,12 @@ void draw_with_replacement(const double* weights, int64_t categories, const doub
   std::partial_sum(weights, weights + categories, running.begin());
   int64_t last = categories - 1;
   while (weights[last] == 0) --last;
-  for (int64_t s = 0; s < samples; ++s) {
-    const auto found = std::upper_bound(running.begin(), running.end(), uniform[s] * running.back());
-    out[s] = std::min<int64_t>(found - running.begin(), last);
-  }
+  parallel_for(0, samples, grain_for(32), [&](int64_t begin, int64_t end) {
+    for (int64_t s = begin; s < end; ++s) {
+      const auto found = std::upper_bound(running.begin(), running.end(), uniform[s] * running.back());
+      out[s] = std::min<int64_t>(found - running.begin(), last);
+    }
+  });
 }
 
 void draw_without_replacement(const double* weights, int64_t categories, const double* waiting, int64_t samples,
@@ -42,7 +45,11 @@ void draw_without_replacement(const double* weights, int64_t categories, const d
     throw fail(TW_E_VALUE, "multinomial: ", samples,
                " samples without replacement need as many weights that are not zero, got ",
                static_cast<int64_t>(times.size()));
-  std::partial_sort(times.begin(), times.begin() + samples, times.end());
+  uint32_t compared = 0;
+  std::partial_sort(times.begin(), times.begin() + samples, times.end(), [&](const auto& a, const auto& b) {
+    if (++compared % 65536 == 0) threads::stop_if_interrupted();
+    return a < b;
+  });
   for (int64_t s = 0; s < samples; ++s) out[s] = times[static_cast<size_t>(s)].second;
 }
 
