@@ -63,6 +63,34 @@ void select_first(const T* line, int64_t stride, int64_t size, int64_t k, bool d
   drop();
 }
 
+constexpr int64_t kFew = 16;  // so many are kept in order as they are met
+
+// The same for a small k: what is kept stays in order, so the last of it is always the limit.
+template <class I, class T>
+void insert_first(const T* line, int64_t stride, int64_t size, int64_t k, bool descending, I* kept) {
+  const Key<T> flip = static_cast<Key<T>>(descending ? ~Key<T>{0} : Key<T>{0});
+  const auto item_at = [=](int64_t j) {
+    const Key<T> key = static_cast<Key<T>>(order_key(line[j * stride]) ^ flip);
+    return static_cast<I>(static_cast<I>(key) << kPlaceBits<I>) | static_cast<I>(j);
+  };
+  const auto insert = [=](I item, int64_t at) {
+    for (; at > 0 && kept[at - 1] > item; --at) kept[at] = kept[at - 1];
+    kept[at] = item;
+  };
+  for (int64_t j = 0; j < k; ++j) insert(item_at(j), j);
+  T last = line[place_of(kept[k - 1]) * stride];
+  for (int64_t j = k; j < size; ++j) {
+    if constexpr (std::is_floating_point_v<T>) {  // a comparison is less than a key
+      const T x = line[j * stride];
+      if (__builtin_expect(descending ? x <= last : x >= last, 1)) continue;
+    }
+    const I item = item_at(j);
+    if (__builtin_expect(item > kept[k - 1], 1)) continue;
+    insert(item, k - 1);
+    last = line[place_of(kept[k - 1]) * stride];
+  }
+}
+
 template <class I, class T>
 void few_first_items(const DimSplit& s, int64_t k, bool descending, const T* in, T* values, int64_t* places) {
   const int64_t capacity = 2 * k + 32;
@@ -71,8 +99,12 @@ void few_first_items(const DimSplit& s, int64_t k, bool descending, const T* in,
     for (int64_t i = begin; i < end; ++i) {
       const int64_t outer = i / s.inner, inner = i % s.inner;
       const T* line = in + outer * s.size * s.inner + inner;
-      select_first(line, s.inner, s.size, k, descending, buffer.data(), capacity);
-      std::sort(buffer.data(), buffer.data() + k);
+      if (k <= kFew) {
+        insert_first(line, s.inner, s.size, k, descending, buffer.data());
+      } else {
+        select_first(line, s.inner, s.size, k, descending, buffer.data(), capacity);
+        std::sort(buffer.data(), buffer.data() + k);
+      }
       write_line(s, k, line, outer, inner, buffer.data(), values, places);
     }
   });
