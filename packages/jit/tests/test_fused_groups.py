@@ -172,6 +172,23 @@ def test_whole_ops_within_a_group() -> None:
     same_as_eager(lambda x: tw.log_softmax(x * 0.5, -1).exp(), values(33, 90, dtype=tw.bfloat16))
 
 
+@pytest.mark.parametrize("length", [1, 20, 64, 100, 1000, 1024, 1040, 5000, 40000])
+def test_rows_with_weights_of_their_elements_and_of_themselves(length: int) -> None:
+    x, w, b = values(9, 7, length, special=True), values(length, seed=1), values(7, 1, seed=2)
+    gelu = tw.nn.functional.gelu
+    same_as_eager(lambda x, w, b: gelu(x * w + b) * x, x, w, b)
+    same_as_eager(lambda x, w, b: (x * w).relu() + b, x.transpose(0, 1), w, values(9, 1, seed=3))
+    same_as_eager(lambda x, w, b: tw.nn.functional.layer_norm(x + x * w, (length,), w) * b, x, w, b, groups=None)
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+@pytest.mark.parametrize("shape", [(3,), (300,), (5, 1024), (40, 1030), (2, 40000)])
+def test_softmax_alone(shape: tuple[int, ...], dtype: Any) -> None:
+    x = values(*shape, dtype=dtype, special=True)
+    same_as_eager(lambda x: tw.softmax(x, -1), x, kernels=None)
+    same_as_eager(lambda x: tw.log_softmax(x, 0), x, kernels=None)
+
+
 def test_any_number_of_threads() -> None:
     x, threads = values(64, 3000), tw.get_num_threads()
     captured, _ = fused(softmax, x)

@@ -94,7 +94,9 @@ std::shared_ptr<const TileKernel> FusedGroup::make(const std::vector<tw_value>& 
   try {
     if (auto group = describe(*region_, inputs)) {
       auto kernel = std::make_shared<const TileKernel>(std::move(*group));
-      return kernel->across() ? nullptr : kernel;
+      // The kernel of an op that stands alone is only beaten by machine code.
+      const bool slower = kernel->across() || (region_->is_one_op() && !kernel->compiled());
+      return slower ? nullptr : kernel;
     }
   } catch (const PendingError&) {
     forget_error();

@@ -7,6 +7,7 @@ namespace {
 
 constexpr uint32_t kNone = UINT32_MAX;
 constexpr int64_t kLongRun = 64;      // from here on runs are worth steps of their own
+constexpr int64_t kWorthCode = 256;   // elements of a row
 constexpr int64_t kShortRow = 16384;  // rows up to here keep what later sweeps need again
 
 }  // namespace
@@ -111,6 +112,16 @@ bool TileKernel::across() const {
   return std::any_of(streams_.begin(), streams_.end(), [](const Stream& s) {
     return s.mode == Stream::kPacked && std::abs(s.reduced.back()) > s.item * 4;
   });
+}
+
+bool TileKernel::compiled() const {
+  bool some = false, all = length_ >= kWorthCode;
+  for (const Pieces& pieces : pieces_)
+    for (const Piece& piece : pieces.all) {
+      some |= piece.code != nullptr;
+      all &= piece.code != nullptr || piece.end - piece.begin == 1;  // one step is what its block kernel does
+    }
+  return some && all;
 }
 
 }  // namespace tw::jit

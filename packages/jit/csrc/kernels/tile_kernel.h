@@ -13,6 +13,8 @@ class TileKernel {
 
   const TileGroup& group() const { return group_; }
   bool across() const;
+  // Whether machine code does what several block kernels would, over rows that are worth setting it up.
+  bool compiled() const;
   // inputs[k] is the data of input k, outputs[k] the memory of output k, laid out as the group says.
   void run(const void* const* inputs, void* const* outputs) const;
 

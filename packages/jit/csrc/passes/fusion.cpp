@@ -43,7 +43,7 @@ class Grouper {
     for (const std::vector<NodeId>& unit : units) {
       for (const NodeId node : unit)
         if (node != end) module_.move_before(node, end);
-      if (ops(unit) > 1) make_fusion(edit_, unit, names_), ++count;
+      if (ops(unit) > 1 || stands_alone(unit)) make_fusion(edit_, unit, names_), ++count;
     }
     return count;
   }
@@ -250,6 +250,10 @@ class Grouper {
     for (const NodeId part : unit)
       for (const NodeId operand : needs_[part]) place(operand, done, units);
     units.push_back(std::move(unit));
+  }
+
+  bool stands_alone(const std::vector<NodeId>& unit) const {
+    return group_of_.count(unit[0]) && is_expanded_alone(module_.op_of(unit[0]));
   }
 
   int64_t ops(const std::vector<NodeId>& unit) const {
