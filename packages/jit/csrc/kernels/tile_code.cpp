@@ -161,7 +161,8 @@ TileKernel::Piece TileKernel::compiled(const Sweep& sweep, size_t begin, size_t 
     program.results.emplace_back(lanes[r], stream(r, dtype, false));
     ++piece.results;
   }
-  if (end == sweep.steps.size()) piece.fetched = fetched_in(sweep, program);
+  constexpr size_t kFewStreams = 8;  // each takes a register for its address
+  if (end == sweep.steps.size() && program.streams.size() < kFewStreams) piece.fetched = fetched_in(sweep, program);
   for (size_t k = 0; k < piece.fetched.size(); ++k) {
     program.fetched.push_back(static_cast<uint32_t>(program.streams.size()));
     program.streams.push_back(LaneType::kF32), program.repeated.push_back(false);

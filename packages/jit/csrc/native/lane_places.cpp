@@ -1,0 +1,216 @@
+#include "lane_places.h"
+
+#include <algorithm>
+
+namespace tw::jit {
+
+LanePlaces::LanePlaces(const LaneProgram& program, VectorWidth width, int copies, int pinned, bool stack)
+    : p_(program),
+      all_(program, copies),
+      copies_(copies),
+      stack_(stack),
+      asm_(width),
+      uses_(all_.steps.size()),
+      place_(all_.steps.size()),
+      holder_(asm_.registers(), -1) {
+  const auto count = static_cast<int>(all_.steps.size());
+  for (int i = 0; i < count; ++i)
+    for (const Lane lane : {all_.steps[i].a, all_.steps[i].b, all_.steps[i].c})
+      if (lane >= 0) uses_[lane].push_back(i);
+  for (const auto& result : all_.results) uses_[result.lane].push_back(count);
+  for (const auto& sum : all_.sums) uses_[sum.first].push_back(count);
+  general_.assign(p_.streams.size(), -1);
+  size_t next = 0;
+  for (size_t k = 0; k < p_.streams.size(); ++k) {
+    if ((p_.repeated[k] && p_.streams[k] != LaneType::kMask) || is_sum(k)) continue;
+    if (next == std::size(kStreams)) throw DoesNotFit{};
+    general_[k] = kStreams[next++];
+  }
+  for (size_t k = 0; k < p_.sums.size(); ++k) holder_.at(asm_.registers() - 1 - pinned_++) = kAccumulator;
+  if (!p_.sums.empty()) masks_[kLanesMask] = kAccumulator;
+  choose_pinned(pinned);
+}
+
+bool LanePlaces::is_stream(Lane lane) const {
+  return of(lane).op == LaneOp::kInput && !is_repeated(lane) && of(lane).type != LaneType::kMask;
+}
+
+// ---- sums: in the last registers ------------------------------------------------------------------------------
+
+bool LanePlaces::is_sum(size_t stream) const {
+  if (p_.sums.empty()) return false;
+  return stream + 1 == p_.streams.size() ||
+         std::any_of(p_.sums.begin(), p_.sums.end(), [&](const auto& sum) { return sum.second == stream; });
+}
+
+void LanePlaces::move_sums(VectorOp op) {
+  for (size_t k = 0; k < p_.sums.size(); ++k) {
+    const size_t from = op.opcode == kLoad.opcode ? p_.streams.size() + k : p_.sums[k].second;
+    asm_.load_pointer(kRax, kRdi, static_cast<int32_t>(from) * 8);
+    asm_.vector(op, accumulator(k), 0, Operand::memory(kRax, 0));
+  }
+}
+
+// ---- around the loop ------------------------------------------------------------------------------------------
+
+void LanePlaces::choose_pinned(int count) {
+  std::vector<Lane> candidates;
+  for (Lane lane = 0; lane < static_cast<Lane>(all_.steps.size()); ++lane)
+    if (fixed(lane)) candidates.push_back(lane);
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [&](Lane a, Lane b) { return uses_[a].size() > uses_[b].size(); });
+  for (const Lane lane : candidates) {
+    if (count-- > 0) {
+      place_[lane].reg = asm_.registers() - 1 - pinned_++;
+      place_[lane].pinned = true;
+      holder_[place_[lane].reg] = lane;
+    } else if (is_repeated(lane)) {
+      place_[lane].slot = new_slot();
+    }
+  }
+}
+
+void LanePlaces::prologue() {
+  for (const int r : kSaved)
+    if (uses(r)) asm_.push(r);
+  if (stack_) asm_.change_stack(-kMostSlots * 64);
+  for (Lane lane = 0; lane < static_cast<Lane>(all_.steps.size()); ++lane) {
+    if (!fixed(lane)) continue;
+    const int reg = place_[lane].pinned ? place_[lane].reg : 0;
+    if (is_constant(lane)) {
+      if (place_[lane].pinned) load_constant(reg, lane);
+      continue;
+    }
+    asm_.load_pointer(kRax, kRdi, static_cast<int32_t>(of(lane).value) * 8);
+    asm_.vector(kSpread, reg, 0, Operand::memory(kRax, 0));
+    if (!place_[lane].pinned) asm_.vector(kStore, reg, 0, stack(place_[lane].slot));
+  }
+  for (size_t k = 0; k < general_.size(); ++k)
+    if (general_[k] >= 0) asm_.load_pointer(general_[k], kRdi, static_cast<int32_t>(k) * 8);
+  move_sums(kLoad);
+  if (!p_.sums.empty()) {
+    asm_.load_pointer(kRax, kRdi, static_cast<int32_t>(p_.streams.size() - 1) * 8);
+    asm_.load_mask(kLanesMask, kRax);
+  }
+  asm_.load_pointer(kRax, kRdi, static_cast<int32_t>(p_.streams.size() + p_.sums.size()) * 8);
+}
+
+void LanePlaces::epilogue() {
+  move_sums(kStore);
+  asm_.finish();
+  if (stack_) asm_.change_stack(kMostSlots * 64);
+  for (size_t k = std::size(kSaved); k-- > 0;)
+    if (uses(kSaved[k])) asm_.pop(kSaved[k]);
+  asm_.ret();
+}
+
+// ---- places ---------------------------------------------------------------------------------------------------
+
+int LanePlaces::new_slot() {
+  if (slots_ == kMostSlots || !stack_) throw DoesNotFit{};
+  return slots_++;
+}
+
+Operand LanePlaces::element(uint32_t stream, LaneType type, int copy) const {
+  const int scale = type == LaneType::kMask ? 0 : 2;
+  return Operand::element(general_[stream], kRax, scale, (copy * asm_.lanes()) << scale);
+}
+
+int32_t LanePlaces::constant(uint32_t bits) {
+  const auto found = std::find(pool_.begin(), pool_.end(), bits);
+  if (found != pool_.end()) return static_cast<int32_t>(found - pool_.begin());
+  pool_.push_back(bits);
+  return static_cast<int32_t>(pool_.size() - 1);
+}
+
+void LanePlaces::load_constant(int reg, Lane lane) {
+  if (asm_.wide())
+    asm_.vector(kSpread, reg, 0, Operand::number(constant(of(lane).value)));
+  else
+    asm_.vector(kLoad, reg, 0, Operand::pool(constant(of(lane).value)));
+}
+
+int LanePlaces::next_use(Lane lane) const {
+  const std::vector<int>& uses = uses_[lane];
+  const auto next = std::lower_bound(uses.begin(), uses.end(), at_);
+  return next == uses.end() ? kNever : *next;
+}
+
+int LanePlaces::take() {
+  int best = -1, furthest = -1;
+  for (int r = 0; r < asm_.registers(); ++r) {
+    const Lane lane = holder_[r];
+    if (lane < 0) return occupy(r);
+    if (lane == kAccumulator || place_[lane].pinned || is_locked(lane)) continue;
+    if (const int next = next_use(lane); next > furthest) furthest = next, best = r;
+  }
+  if (best < 0) throw DoesNotFit{};
+  put_out(holder_[best]);
+  return occupy(best);
+}
+
+int LanePlaces::occupy(int r) {
+  int used = 1;
+  for (const Lane lane : holder_) used += lane >= 0;
+  most_used_ = std::max(most_used_, used);
+  return r;
+}
+
+void LanePlaces::put_out(Lane lane) {
+  const int reg = place_[lane].reg;
+  const bool elsewhere = is_constant(lane) || is_stream(lane) || place_[lane].slot >= 0;
+  if (!elsewhere) {
+    place_[lane].slot = new_slot(), ++spills_;
+    asm_.vector(kStore, reg, 0, stack(place_[lane].slot));
+  }
+  place_[lane].reg = -1, holder_[reg] = -1;
+}
+
+int LanePlaces::in_register(Lane lane) {
+  locked_.push_back(lane);
+  if (place_[lane].reg >= 0) return place_[lane].reg;
+  if (in_mask_register(lane)) throw DoesNotFit{};
+  const int reg = take();
+  if (place_[lane].slot >= 0)
+    asm_.vector(kLoad, reg, 0, stack(place_[lane].slot));
+  else if (is_constant(lane))
+    load_constant(reg, lane);
+  else
+    asm_.vector(kLoad, reg, 0, element(lane));
+  hold(lane, reg);
+  return reg;
+}
+
+Operand LanePlaces::anywhere(Lane lane) {
+  if (place_[lane].reg >= 0) return locked_.push_back(lane), Operand::vector(place_[lane].reg);
+  if (place_[lane].slot >= 0) return stack(place_[lane].slot);
+  if (is_constant(lane)) return Operand::pool(constant(of(lane).value));
+  if (uses_[lane].size() == 1) return element(lane);
+  return Operand::vector(in_register(lane));
+}
+
+bool LanePlaces::in_memory(Lane lane) const {
+  if (place_[lane].reg >= 0) return false;
+  return place_[lane].slot >= 0 || is_constant(lane) || (is_stream(lane) && uses_[lane].size() == 1);
+}
+
+void LanePlaces::release(const LaneStep& step) {
+  locked_.clear();
+  for (const Lane lane : {step.a, step.b, step.c})
+    if (lane >= 0 && ends_here(lane)) drop(lane);
+}
+
+void LanePlaces::drop(Lane lane) {
+  Place& place = place_[lane];
+  if (place.pinned || place.reg < 0) return;
+  (in_mask_register(lane) ? masks_[place.reg] : holder_[place.reg]) = -1;
+  place.reg = -1;
+}
+
+int LanePlaces::take_mask() {
+  for (int k = 1; k < kMaskRegisters; ++k)
+    if (masks_[k] < 0) return k;
+  throw DoesNotFit{};
+}
+
+}  // namespace tw::jit

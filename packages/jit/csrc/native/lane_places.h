@@ -1,0 +1,111 @@
+// Where the values of a lane program are while its code is written: a value lies in a register from where it is
+// computed to its last use, unless others need the register more; then it goes to the stack, or is read again.
+#pragma once
+
+#include <algorithm>
+
+#include "compile.h"
+#include "interleaved.h"
+
+namespace tw::jit {
+
+struct DoesNotFit {};
+
+inline constexpr int kStreams[] = {1, 2, 8, 9, 10, 11, 3, 5, 12, 13, 14, 15};  // general registers for streams
+inline constexpr int kSaved[] = {3, 5, 12, 13, 14, 15};                        // the caller's
+inline constexpr int kRax = 0, kRsp = 4, kRsi = 6, kRdi = 7;
+inline constexpr int kMostSlots = 60;  // of the stack: within one page
+inline constexpr int kMaskRegisters = 8;
+inline constexpr int kNever = INT32_MAX;
+
+inline constexpr VectorOp kLoad{1, 0, 0x10}, kStore{1, 0, 0x11}, kMove{1, 0, 0x28}, kSpread{2, 1, 0x18};
+inline constexpr VectorOp kBitAnd{1, 0, 0x54}, kBitAndNot{1, 0, 0x55}, kBitOr{1, 0, 0x56}, kBitXor{1, 0, 0x57};
+
+class LanePlaces {
+ public:
+  int most_used() const { return most_used_; }
+  int spills() const { return spills_; }
+  int slots() const { return slots_; }
+
+ protected:
+  // The first `pinned` of what does not change keeps a register.
+  LanePlaces(const LaneProgram& program, VectorWidth width, int copies, int pinned, bool stack);
+
+  struct Place {
+    int reg = -1;   // vector register, or mask register of AVX-512
+    int slot = -1;  // of the stack
+    bool pinned = false;
+  };
+
+  const LaneStep& of(Lane lane) const { return all_.steps[static_cast<size_t>(lane)]; }
+  bool in_mask_register(Lane lane) const { return asm_.wide() && of(lane).type == LaneType::kMask; }
+  bool is_constant(Lane lane) const { return of(lane).op == LaneOp::kConstant; }
+  bool is_repeated(Lane lane) const { return of(lane).op == LaneOp::kInput && general_[of(lane).value] < 0; }
+  bool is_stream(Lane lane) const;
+  bool fixed(Lane lane) const { return !in_mask_register(lane) && (is_constant(lane) || is_repeated(lane)); }
+
+  // ---- sums: in the last registers ------------------------------------------------------------------------------
+
+  static constexpr Lane kAccumulator = INT32_MAX;  // holds a register for good
+  static constexpr int kLanesMask = 7;
+
+  int accumulator(size_t k) const { return asm_.registers() - 1 - static_cast<int>(k); }
+  // Whether the stream is that of a sum, or of the lanes that sums take.
+  bool is_sum(size_t stream) const;
+  // From where they begin, which the pointers after the streams name; to their streams.
+  void move_sums(VectorOp op);
+
+  // ---- around the loop ------------------------------------------------------------------------------------------
+
+  void choose_pinned(int count);
+  bool uses(int general) const { return std::find(general_.begin(), general_.end(), general) != general_.end(); }
+  void prologue();
+  void epilogue();
+
+  // ---- places ---------------------------------------------------------------------------------------------------
+
+  static Operand stack(int slot) { return Operand::memory(kRsp, slot * 64); }
+  int new_slot();
+  Operand element(uint32_t stream, LaneType type, int copy) const;
+  Operand element(Lane lane) const { return element(of(lane).value, of(lane).type, all_.copy[lane]); }
+
+  int32_t constant(uint32_t bits);
+  void load_constant(int reg, Lane lane);
+  int next_use(Lane lane) const;
+  bool ends_here(Lane lane) const { return uses_[lane].empty() || uses_[lane].back() <= at_; }
+  int take();
+  int occupy(int r);
+  void put_out(Lane lane);
+  bool is_locked(Lane lane) const { return std::find(locked_.begin(), locked_.end(), lane) != locked_.end(); }
+  void hold(Lane lane, int reg) { place_[lane].reg = reg, holder_[reg] = lane; }
+
+  // Its register, into which it is brought if need be; it stays there while this step is written.
+  int in_register(Lane lane);
+
+  // Where it is; a stream that is used once is read as an operand.
+  Operand anywhere(Lane lane);
+  bool in_memory(Lane lane) const;
+
+  // The operands of this step that nothing else needs.
+  void release(const LaneStep& step);
+  void drop(Lane lane);
+
+  int take_mask();
+  void hold_mask(Lane lane, int k) { place_[lane].reg = k, masks_[k] = lane; }
+
+  const LaneProgram& p_;
+  const Interleaved all_;
+  int copies_;
+  bool stack_;  // whether values may be put there
+  Assembler asm_;
+  std::vector<std::vector<int>> uses_;  // by lane: the steps, and the number of steps for results
+  std::vector<Place> place_;
+  std::vector<Lane> holder_;  // by vector register
+  Lane masks_[kMaskRegisters] = {-1, -1, -1, -1, -1, -1, -1, -1};
+  std::vector<int> general_;  // by stream: its general register, or -1
+  std::vector<Lane> locked_;
+  std::vector<uint32_t> pool_;
+  int at_ = 0, slots_ = 0, pinned_ = 0, most_used_ = 0, spills_ = 0;
+};
+
+}  // namespace tw::jit
