@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import tensorwright as tw
 from tensorwright import nn
+from tensorwright.nn import functional as F
+from tensorwright.nn.attention import SDPBackend, sdpa_kernel
 
 RNG = np.random.default_rng(0)
 
@@ -122,3 +124,14 @@ def test_adaptive_softmax_adds_up_to_one():
         layer(x, target + 1)
     with pytest.raises(ValueError, match="cutoffs must rise"):
         nn.AdaptiveLogSoftmaxWithLoss(8, 20, [10, 5])
+
+
+def test_kernels_that_are_allowed_change_nothing() -> None:
+    q, k, v = (tw.rand(2, 5, 8) for _ in range(3))
+    expected = F.scaled_dot_product_attention(q, k, v)
+    with sdpa_kernel([SDPBackend.FLASH_ATTENTION, SDPBackend.MATH], set_priority=True):
+        assert bool((F.scaled_dot_product_attention(q, k, v) == expected).all())
+    with pytest.raises(ValueError, match="at least one backend"), sdpa_kernel([]):
+        pass
+    with pytest.raises(TypeError, match="must be of SDPBackend, got str"), sdpa_kernel(["math"]):  # type: ignore[list-item]
+        pass

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 import tensorwright as tw
@@ -27,6 +29,39 @@ def test_as_many_threads_as_cpus_by_default() -> None:
     environment = {**os.environ, "TENSORWRIGHT_NUM_THREADS": "5"}
     result = subprocess.run([sys.executable, "-c", code], env=environment, text=True, capture_output=True, check=True)
     assert result.stdout == "5\n"
+
+
+def quota_of(root: Path, memberships: str, files: dict[str, str]) -> float:
+    """The quota that a tree of files of cgroups says."""
+    for name, content in {"proc/self/cgroup": memberships, **files}.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return _C.cgroup_cpus(str(root))
+
+
+def test_the_quota_of_a_cgroup_of_version_2(tmp_path: Path) -> None:
+    files = {
+        "sys/fs/cgroup/a/b/cpu.max": "350000 100000\n",
+        "sys/fs/cgroup/a/cpu.max": "max 100000\n",
+        "sys/fs/cgroup/other/cpu.max": "10000 100000\n",
+    }
+    assert quota_of(tmp_path, "0::/a/b\n", files) == 3.5
+    assert quota_of(tmp_path, "0::/a/b\n", {"sys/fs/cgroup/a/cpu.max": "150000 100000\n"}) == 1.5  # the tightest
+    assert quota_of(tmp_path, "0::/\n", {}) == math.inf
+    assert quota_of(tmp_path, "0::/\n", {"sys/fs/cgroup/cpu.max": "200000 100000\n"}) == 2.0  # in a container
+
+
+def test_the_quota_of_a_cgroup_of_version_1(tmp_path: Path) -> None:
+    group = "sys/fs/cgroup/cpu,cpuacct/docker/1"
+    files = {f"{group}/cpu.cfs_quota_us": "250000\n", f"{group}/cpu.cfs_period_us": "100000\n"}
+    memberships = "5:memory:/docker/2\n4:cpu,cpuacct:/docker/1\n1:name=systemd:/\n"
+    assert quota_of(tmp_path, memberships, files) == 2.5
+    assert quota_of(tmp_path, memberships, {f"{group}/cpu.cfs_quota_us": "-1\n"}) == math.inf
+
+
+def test_without_cgroups_there_is_no_quota(tmp_path: Path) -> None:
+    assert _C.cgroup_cpus(str(tmp_path)) == math.inf
 
 
 def test_a_forked_child_has_a_working_pool() -> None:

@@ -155,6 +155,7 @@ bool add_config(PyObject* module) {
     m.def("get_num_threads", &threads::num_threads);
     m.def("set_num_threads", &set_num_threads, py::arg("n"));
     m.def("available_cpus", &threads::available_cpus);
+    m.def("cgroup_cpus", &threads::cgroup_cpus, py::arg("root"));
     m.def("get_default_dtype", &default_dtype);
     m.def("set_default_dtype", &set_default, py::arg("dtype"));
     m.def("promote_types", &promote_types, py::arg("a"), py::arg("b"));

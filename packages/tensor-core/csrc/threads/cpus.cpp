@@ -47,25 +47,26 @@ double tightest(const std::string& mount, std::string group, bool unified) {
   return best;
 }
 
-double cgroup_cpus() {
+}  // namespace
+
+double cgroup_cpus(const std::string& root) {
   double best = INFINITY;
-  std::ifstream file("/proc/self/cgroup");
+  const std::string mounts = root + "/sys/fs/cgroup";
+  std::ifstream file(root + "/proc/self/cgroup");
   for (std::string line; std::getline(file, line);) {  // "id:controllers:path"
     const size_t first = line.find(':'), second = line.find(':', first + 1);
     if (second == std::string::npos) continue;
     const std::string controllers = line.substr(first + 1, second - first - 1), path = line.substr(second + 1);
     if (controllers.empty())
-      best = std::min(best, tightest("/sys/fs/cgroup", path, true));
+      best = std::min(best, tightest(mounts, path, true));
     else if (("," + controllers + ",").find(",cpu,") != std::string::npos)
-      best = std::min(best, tightest("/sys/fs/cgroup/" + controllers, path, false));
+      best = std::min(best, tightest(mounts + "/" + controllers, path, false));
   }
   return best;
 }
 
-}  // namespace
-
 int available_cpus() {
-  const double limit = std::max(1.0, std::ceil(cgroup_cpus() - 1e-9));
+  const double limit = std::max(1.0, std::ceil(cgroup_cpus("") - 1e-9));
   return std::max(1, static_cast<int>(std::min<double>(affinity_cpus(), limit)));
 }
 

@@ -5,6 +5,7 @@
 #include <tensorwright/tw_abi.h>
 
 #include <cstdint>
+#include <string>
 #include <type_traits>
 
 namespace tw::threads {
@@ -62,5 +63,9 @@ void for_pieces(int64_t begin, int64_t end, F&& f) {
 
 // CPUs that this process may use: the smaller of its affinity mask and its cgroup's quota, at least 1.
 TW_EXPORT int available_cpus();
+
+// The CPUs that the quotas of this process's cgroups, of version 1 and 2, allow; infinite without any. Their files are
+// looked for below `root`.
+TW_EXPORT double cgroup_cpus(const std::string& root);
 
 }  // namespace tw::threads

@@ -1,7 +1,9 @@
 """Neural-network modules: ``tw.nn``; their functions: ``tw.nn.functional``; initial values: ``tw.nn.init``."""
 
+from tensorwright.nn import attention as attention
 from tensorwright.nn import functional as functional
 from tensorwright.nn import init as init
+from tensorwright.nn import modules as modules
 from tensorwright.nn import parameter as parameter
 from tensorwright.nn import utils as utils
 from tensorwright.nn._activation import CELU as CELU

@@ -1,0 +1,31 @@
+"""Activation functions and attention, where PyTorch has them: ``tw.nn.modules.activation``."""
+
+from tensorwright.nn import CELU as CELU
+from tensorwright.nn import ELU as ELU
+from tensorwright.nn import GELU as GELU
+from tensorwright.nn import GLU as GLU
+from tensorwright.nn import SELU as SELU
+from tensorwright.nn import Hardshrink as Hardshrink
+from tensorwright.nn import Hardsigmoid as Hardsigmoid
+from tensorwright.nn import Hardswish as Hardswish
+from tensorwright.nn import Hardtanh as Hardtanh
+from tensorwright.nn import LeakyReLU as LeakyReLU
+from tensorwright.nn import LogSigmoid as LogSigmoid
+from tensorwright.nn import LogSoftmax as LogSoftmax
+from tensorwright.nn import Mish as Mish
+from tensorwright.nn import MultiheadAttention as MultiheadAttention
+from tensorwright.nn import PReLU as PReLU
+from tensorwright.nn import ReLU as ReLU
+from tensorwright.nn import ReLU6 as ReLU6
+from tensorwright.nn import RReLU as RReLU
+from tensorwright.nn import Sigmoid as Sigmoid
+from tensorwright.nn import SiLU as SiLU
+from tensorwright.nn import Softmax as Softmax
+from tensorwright.nn import Softmax2d as Softmax2d
+from tensorwright.nn import Softmin as Softmin
+from tensorwright.nn import Softplus as Softplus
+from tensorwright.nn import Softshrink as Softshrink
+from tensorwright.nn import Softsign as Softsign
+from tensorwright.nn import Tanh as Tanh
+from tensorwright.nn import Tanhshrink as Tanhshrink
+from tensorwright.nn import Threshold as Threshold

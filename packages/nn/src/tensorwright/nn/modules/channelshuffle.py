@@ -1,0 +1,3 @@
+"""Shuffled channels, where PyTorch has them: ``tw.nn.modules.channelshuffle``."""
+
+from tensorwright.nn import ChannelShuffle as ChannelShuffle

@@ -1,0 +1,27 @@
+"""Losses, where PyTorch has them: ``tw.nn.modules.loss``."""
+
+from tensorwright.nn import BCELoss as BCELoss
+from tensorwright.nn import BCEWithLogitsLoss as BCEWithLogitsLoss
+from tensorwright.nn import CosineEmbeddingLoss as CosineEmbeddingLoss
+from tensorwright.nn import CrossEntropyLoss as CrossEntropyLoss
+from tensorwright.nn import CTCLoss as CTCLoss
+from tensorwright.nn import GaussianNLLLoss as GaussianNLLLoss
+from tensorwright.nn import HingeEmbeddingLoss as HingeEmbeddingLoss
+from tensorwright.nn import HuberLoss as HuberLoss
+from tensorwright.nn import KLDivLoss as KLDivLoss
+from tensorwright.nn import L1Loss as L1Loss
+from tensorwright.nn import LinearCrossEntropyLoss as LinearCrossEntropyLoss
+from tensorwright.nn import MarginRankingLoss as MarginRankingLoss
+from tensorwright.nn import MSELoss as MSELoss
+from tensorwright.nn import MultiLabelMarginLoss as MultiLabelMarginLoss
+from tensorwright.nn import MultiLabelSoftMarginLoss as MultiLabelSoftMarginLoss
+from tensorwright.nn import MultiMarginLoss as MultiMarginLoss
+from tensorwright.nn import NLLLoss as NLLLoss
+from tensorwright.nn import NLLLoss2d as NLLLoss2d
+from tensorwright.nn import PoissonNLLLoss as PoissonNLLLoss
+from tensorwright.nn import SmoothL1Loss as SmoothL1Loss
+from tensorwright.nn import SoftMarginLoss as SoftMarginLoss
+from tensorwright.nn import TripletMarginLoss as TripletMarginLoss
+from tensorwright.nn import TripletMarginWithDistanceLoss as TripletMarginWithDistanceLoss
+from tensorwright.nn._loss import _Loss as _Loss
+from tensorwright.nn._loss import _WeightedLoss as _WeightedLoss

@@ -1,0 +1,22 @@
+"""Pooling, where PyTorch has them: ``tw.nn.modules.pooling``."""
+
+from tensorwright.nn import AdaptiveAvgPool1d as AdaptiveAvgPool1d
+from tensorwright.nn import AdaptiveAvgPool2d as AdaptiveAvgPool2d
+from tensorwright.nn import AdaptiveAvgPool3d as AdaptiveAvgPool3d
+from tensorwright.nn import AdaptiveMaxPool1d as AdaptiveMaxPool1d
+from tensorwright.nn import AdaptiveMaxPool2d as AdaptiveMaxPool2d
+from tensorwright.nn import AdaptiveMaxPool3d as AdaptiveMaxPool3d
+from tensorwright.nn import AvgPool1d as AvgPool1d
+from tensorwright.nn import AvgPool2d as AvgPool2d
+from tensorwright.nn import AvgPool3d as AvgPool3d
+from tensorwright.nn import FractionalMaxPool2d as FractionalMaxPool2d
+from tensorwright.nn import FractionalMaxPool3d as FractionalMaxPool3d
+from tensorwright.nn import LPPool1d as LPPool1d
+from tensorwright.nn import LPPool2d as LPPool2d
+from tensorwright.nn import LPPool3d as LPPool3d
+from tensorwright.nn import MaxPool1d as MaxPool1d
+from tensorwright.nn import MaxPool2d as MaxPool2d
+from tensorwright.nn import MaxPool3d as MaxPool3d
+from tensorwright.nn import MaxUnpool1d as MaxUnpool1d
+from tensorwright.nn import MaxUnpool2d as MaxUnpool2d
+from tensorwright.nn import MaxUnpool3d as MaxUnpool3d
