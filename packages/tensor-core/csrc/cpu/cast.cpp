@@ -107,6 +107,10 @@ ConvertKernel vector_kernel() {
     return conversion_kernels().int64_to_float;
   else if constexpr (std::is_same_v<From, int32_t> && std::is_same_v<To, float>)
     return conversion_kernels().int32_to_float;
+  else if constexpr (std::is_same_v<From, float> && std::is_same_v<To, double>)
+    return conversion_kernels().float_to_double;
+  else if constexpr (std::is_same_v<From, double> && std::is_same_v<To, float>)
+    return conversion_kernels().double_to_float;
   else
     return nullptr;
 }

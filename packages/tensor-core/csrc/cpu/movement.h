@@ -19,6 +19,7 @@ const MovementKernels& movement_kernels();  // of this machine
 
 struct ConversionKernels {  // csrc/cpu/isa/conversion.cpp
   ConvertKernel float_to_int32, float_to_uint8, float_to_bool, uint8_to_float, int64_to_float, int32_to_float;
+  ConvertKernel float_to_double, double_to_float;
   ConvertKernel every_second_32, every_second_64;                                    // to[i] = from[2 * i]
   ConvertKernel reverse_32, reverse_64;                                              // to[i] = from[-i]
   bool (*all_between)(int64_t n, const int64_t* values, int64_t low, int64_t high);  // low <= v < high
