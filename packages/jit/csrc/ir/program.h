@@ -12,14 +12,20 @@
 
 namespace tw::jit {
 
+class FusedGroup;
 class Plan;
+class Specialised;
 struct Program;
+
+std::shared_ptr<Specialised> new_specialised();
 
 // The plans of the functions, made when they are first run, and again after a change.
 class PlanCache {
  public:
   // Null: the function is no flat list of calls.
   std::shared_ptr<const Plan> get(Program& program, FunctionId function);
+  // Of a fusion, for what runs node by node. Null: its region is run so too.
+  std::shared_ptr<const FusedGroup> group(Program& program, NodeId fusion);
 
  private:
   struct Entry {
@@ -28,6 +34,8 @@ class PlanCache {
   };
   std::mutex mutex_;
   std::map<FunctionId, Entry> entries_;
+  uint64_t edits_ = 0;  // of the module that the groups are of
+  std::map<NodeId, std::shared_ptr<const FusedGroup>> groups_;
 };
 
 struct Program {
@@ -40,6 +48,8 @@ struct Program {
 
   uint64_t attribute_edits = 0;  // rises when another tensor takes a path
   PlanCache plans;
+  bool specialised = false;  // it is one of those that stand for another
+  std::shared_ptr<Specialised> for_arguments = new_specialised();
 
   // The same object is kept once.
   ConstantId keep(tw_object* object);

@@ -31,8 +31,8 @@ struct Group {
 
 class Grouper {
  public:
-  Grouper(Editor& edit, RegionId region, int* names)
-      : edit_(edit), module_(edit.module), region_(region), names_(names) {}
+  Grouper(Editor& edit, RegionId region, bool reductions, int* names)
+      : edit_(edit), module_(edit.module), region_(region), reductions_(reductions), names_(names) {}
 
   int64_t run() {
     collect();
@@ -43,7 +43,8 @@ class Grouper {
     for (const std::vector<NodeId>& unit : units) {
       for (const NodeId node : unit)
         if (node != end) module_.move_before(node, end);
-      if (ops(unit) > 1 || stands_alone(unit)) make_fusion(edit_, unit, names_), ++count;
+      const bool worth = ops(unit) > 1 || (reductions_ && stands_alone(unit));
+      if (worth && gives(unit)) make_fusion(edit_, unit, names_), ++count;
     }
     return count;
   }
@@ -113,6 +114,7 @@ class Grouper {
     const bool expanded = op && is_expanded(op->op->name);
     const bool pointwise = op && (op->op->pointwise || casts(node, *op->op));
     if (!op || !(pointwise || op->op->reduction || expanded) || !edit_.pure(node)) return false;
+    if (!reductions_ && !pointwise) return false;
     bool known = true;
     module_.each_operand(node, [&](NodeId operand) { known &= shape(operand) != nullptr; });
     if (!known || (op->op->nrets != 1 && !expanded)) return false;
@@ -260,9 +262,19 @@ class Grouper {
     return std::count_if(unit.begin(), unit.end(), [&](NodeId node) { return !edit_.is(node, "tuple.get"); });
   }
 
+  // Whether anything else uses what the nodes compute.
+  bool gives(const std::vector<NodeId>& unit) const {
+    const std::set<NodeId> members(unit.begin(), unit.end());
+    return std::any_of(unit.begin(), unit.end(), [&](NodeId node) {
+      const auto& users = module_[node].users;
+      return std::any_of(users.begin(), users.end(), [&](NodeId user) { return !members.count(user); });
+    });
+  }
+
   Editor& edit_;
   Module& module_;
   RegionId region_;
+  bool reductions_;
   int* names_;
   std::vector<NodeId> nodes_;
   std::unordered_map<NodeId, std::vector<NodeId>> needs_;
@@ -279,13 +291,13 @@ void all_regions(Editor& edit, RegionId region, std::vector<RegionId>& found) {
 
 }  // namespace
 
-int64_t group_fusions(Editor& edit, const PassOptions&) {
+int64_t group_fusions(Editor& edit, const PassOptions& options) {
   int64_t count = 0;
   for (const Function& function : std::vector<Function>(edit.module.functions())) {
     std::vector<RegionId> regions;
     all_regions(edit, function.body, regions);
     int names = fusion_names(edit, function.body);
-    for (const RegionId region : regions) count += Grouper(edit, region, &names).run();
+    for (const RegionId region : regions) count += Grouper(edit, region, options.reductions, &names).run();
   }
   return count;
 }

@@ -10,6 +10,7 @@ struct PassOptions {
   bool fold_attributes = false;  // attributes will not change any more: they are constants
   int64_t largest_constant = 0;  // bytes of one folded result
   int64_t largest_unrolled = 0;  // nodes that unrolling one loop may give
+  bool reductions = true;        // groups of fusions may have some
 };
 
 struct Pass {

@@ -5,8 +5,10 @@
 #include "../builtin/table.h"
 #include "../ir/text.h"
 #include "../ir/values.h"
+#include "../kernels/fused_group.h"
 #include "call.h"
 #include "plan.h"
+#include "specialise.h"
 
 namespace tw::jit {
 namespace {
@@ -142,7 +144,7 @@ class Frame {
     } else if (op == "for") {
       place(id, tuple(run_for(node)));
     } else if (op == "fusion") {
-      place(id, tuple(inner(node.regions[0], list(node.args, 0))));
+      place(id, fused(id));
     } else if (op == "call") {
       const auto callee = module_.function_named(module_.names[node.target]);
       if (!callee) throw Error(TW_E_VALUE, "the graph has no function @" + module_.names[node.target]);
@@ -159,6 +161,20 @@ class Frame {
       throw Error(TW_E_UNSUPPORTED,
                   "'" + std::string(op) + "' calls Python and cannot run here, in\n  " + print_node(module_, id));
     }
+  }
+
+  // By a kernel, where it is a group of its own.
+  Shared fused(NodeId id) {
+    const Node& node = module_[id];
+    const std::vector<Shared> args = list(node.args, 0);
+    const auto group = program_.plans.group(program_, id);
+    if (!group) return tuple(inner(node.regions[0], args));
+    std::vector<tw_value> plain;
+    for (const Shared& arg : args) plain.push_back(arg->get());
+    auto results = std::make_shared<Value>();
+    check(g_host->list_new(TW_VALUES, module_[module_[node.regions[0]].last].args.count, &*results));
+    group->run(plain, static_cast<tw_value*>((*results)->u.p));
+    return results;
   }
 
   Shared call_builtin(const Node& node) {
@@ -298,6 +314,11 @@ Shared Frame::call_op(NodeId id, const RegistryOp& op) {
 }  // namespace
 
 void run(Program& program, FunctionId function, const tw_value* args, uint32_t nargs, tw_value* result) {
+  if (!program.specialised)
+    if (const auto faster = program.for_arguments->get(program, function, args, nargs)) {
+      const auto same = faster->module.function_named(program.module.names[program.module.function(function).name]);
+      return run(*faster, *same, args, nargs, result);
+    }
   if (const auto plan = program.plans.get(program, function)) return plan->run(args, nargs, result);
   const Module& module = program.module;
   NodeId parameter = module.first(module.function(function).body);

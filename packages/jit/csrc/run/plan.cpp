@@ -360,6 +360,16 @@ std::shared_ptr<const Plan> PlanCache::get(Program& program, FunctionId function
   return (entries_[function] = {program.module.edits(), program.attribute_edits, Plan::make(program, function)}).plan;
 }
 
+std::shared_ptr<const FusedGroup> PlanCache::group(Program& program, NodeId fusion) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (edits_ != program.module.edits()) groups_.clear();
+  edits_ = program.module.edits();
+  const auto found = groups_.find(fusion);
+  if (found != groups_.end()) return found->second;
+  auto region = Plan::of_fusion(program, fusion);
+  return groups_[fusion] = region ? std::make_shared<const FusedGroup>(std::move(region)) : nullptr;
+}
+
 // ---- running --------------------------------------------------------------------------------------------------------
 
 void Plan::run(const tw_value* args, uint32_t nargs, tw_value* result) const {
