@@ -9,6 +9,7 @@
 #include "builtin/table.h"
 #include "ir/text.h"
 #include "kernels/fused_group.h"
+#include "native/neon_lanes.h"
 #include "program_object.h"
 #include "run/arena.h"
 #include "trace/trace.h"
@@ -43,6 +44,7 @@ const tw_op_def kOps[] = {
     op("jit::parse(str text) -> Object", boxed<parse_program>),
     op("jit::add_upgrader(str op, int revision, str graph) -> ()", boxed<add_upgrader>),
     op("jit::load(str path) -> Object", boxed<load_program>),
+    op("jit::neon_code(str steps) -> str", boxed<neon_listing>),
     op("jit::fusion_runs() -> int[]", boxed<fusion_runs>),
     op("jit::planned_runs() -> int[]", boxed<planned_runs>),
     op("jit::use_host_text(Object show_tensor, Object print) -> ()", boxed<use_host_text>),

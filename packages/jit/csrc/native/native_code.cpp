@@ -97,7 +97,7 @@ std::shared_ptr<const NativeCode> native_code(const LaneProgram& program, Batch 
   return code;
 }
 
-#else
+#elif !defined(__aarch64__) || defined(_WIN32)
 
 NativeCode::NativeCode(const LaneProgram&, const Parts& parts) : lanes_(parts.lanes) {}
 NativeCode::~NativeCode() = default;
