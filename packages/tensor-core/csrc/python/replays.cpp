@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "python/collect.h"
@@ -62,8 +63,15 @@ struct Watched {
   PyObject* container;
   bool whole;  // of a dict: these entries in this order and no others
   std::vector<PyObject*> keys, values;
+  std::vector<std::pair<PyObject*, TensorKind>> tensors = {};  // among the values: their data may be exchanged
 
   bool holds() const {
+    const auto fits = [](const auto& each) { return each.second.fits(each.first); };
+    return holds_objects() && std::all_of(tensors.begin(), tensors.end(), fits);
+  }
+
+ private:
+  bool holds_objects() const {
     if (PyCell_Check(container)) return PyCell_GET(container) == values[0];
     if (PyList_Check(container)) {
       if (PyList_GET_SIZE(container) != static_cast<Py_ssize_t>(values.size())) return false;
@@ -71,8 +79,6 @@ struct Watched {
     }
     return whole ? holds_whole() : holds_entries();
   }
-
- private:
   bool holds_whole() const {
     if (PyDict_GET_SIZE(container) != static_cast<Py_ssize_t>(values.size())) return false;
     PyObject *key, *value;
@@ -300,8 +306,10 @@ class Reader {
     Watched& watched = replay_.environment.emplace_back(Watched{replay_.keep(container), whole != 0, {}, {}});
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(keys); ++i)
       watched.keys.push_back(replay_.keep(PyTuple_GET_ITEM(keys, i)));
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(values); ++i)
-      watched.values.push_back(replay_.keep(PyTuple_GET_ITEM(values, i)));
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(values); ++i) {
+      PyObject* value = watched.values.emplace_back(replay_.keep(PyTuple_GET_ITEM(values, i)));
+      if (is_tensor(value)) watched.tensors.emplace_back(value, TensorKind(value, 0));
+    }
     const bool named = PyDict_Check(container);
     return (named || PyList_Check(container) || (PyCell_Check(container) && watched.values.size() == 1)) &&
            watched.keys.size() == (named ? watched.values.size() : 0);

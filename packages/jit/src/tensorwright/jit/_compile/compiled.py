@@ -13,7 +13,8 @@ import tensorwright
 from tensorwright import _C, Tensor
 from tensorwright._tree import LEAF, Structure, flatten
 from tensorwright.jit._compile.backends import Backend, GraphRun, Runner, find_backend, is_plain
-from tensorwright.jit._compile.environment import Environment, Watched
+from tensorwright.jit._compile.environment import Environment
+from tensorwright.jit._compile.guards import Watched, kind_of
 from tensorwright.jit._program import Program
 from tensorwright.jit._trace import Captured, caller, location, named_tensors
 
@@ -100,7 +101,7 @@ class Compiled:
         for leaf in leaves:
             if isinstance(leaf, Tensor):
                 alias = places.setdefault(id(leaf), len(places))
-                parts.append((leaf.dtype, leaf.shape, leaf.stride(), leaf.device, _requires_grad(leaf), alias))
+                parts.append((*kind_of(leaf), alias))
             elif isinstance(leaf, _CONSTANTS):
                 parts.append((type(leaf), repr(leaf) if isinstance(leaf, (float, complex, slice)) else leaf))
             else:
@@ -200,10 +201,6 @@ class Recording:
 
 def _leaf_count(structure: Structure) -> int:
     return 1 if structure.kind is None else sum(map(_leaf_count, structure.children))
-
-
-def _requires_grad(tensor: Tensor) -> bool:
-    return bool(getattr(tensor, "requires_grad", False))
 
 
 def compile(

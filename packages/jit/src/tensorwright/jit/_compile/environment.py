@@ -7,21 +7,32 @@ runs for the first time, and compared before each later call.
 from __future__ import annotations
 
 import builtins
+import dis
+import functools
 import gc
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import CodeType, FrameType
+from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
 
 import tensorwright
 from tensorwright import Tensor
+from tensorwright.jit._compile.guards import (
+    PLAIN,
+    ClosureGuard,
+    ContentsGuard,
+    EntriesGuard,
+    Guard,
+    ObjectGuard,
+    Watched,
+    kind_of,
+)
 
 _OURS = tuple(str(Path(folder)) for folder in tensorwright.__path__)
-_PLAIN = (bool, int, float, complex, str, bytes, type(None), tensorwright.dtype, tensorwright.device)
-_MISSING = object()
+_MOST_ENTRIES = 10_000  # of one container: comparing more before each call would cost more than the call
 
 # Builtins that do something besides giving a value, or give another one each time.
 _EFFECTS: dict[int, str] = {
@@ -38,34 +49,6 @@ _EFFECTS: dict[int, str] = {
 }
 
 
-def _same(now: object, then: object) -> bool:
-    """Whether a value that was read is still the one: plain values by type and value, all else by identity."""
-    if now is then:
-        return True
-    if type(now) is not type(then):
-        return False
-    if isinstance(now, _PLAIN):
-        return now == then
-    if isinstance(now, tuple):
-        assert isinstance(then, tuple)
-        return len(now) == len(then) and all(map(_same, now, then))
-    return False
-
-
-def _same_dict(now: dict[Any, Any], then: dict[Any, Any]) -> bool:
-    if len(now) != len(then):
-        return False
-    for key, value in then.items():
-        found = now.get(key, _MISSING)
-        if found is not value and not _same(found, value):
-            return False
-    return True
-
-
-def _whole_dict(now: dict[Any, Any]) -> Watched:
-    return now, True, tuple(now), tuple(now.values())
-
-
 def _is_import(frame: FrameType) -> bool:
     """Whether this runs for an import, and is no part of what the function does."""
     outer: FrameType | None = frame
@@ -78,87 +61,13 @@ def _is_users(frame: FrameType) -> bool:
     return not frame.f_code.co_filename.startswith(_OURS) and not _is_import(frame)
 
 
-# A container, whether these are all of its entries, their keys, and their values: what `_C.Replays.add` takes.
-Watched = tuple[object, bool, tuple[Any, ...], tuple[Any, ...]]
-
-
-class ObjectGuard:
-    """The attributes of an object, and the contents of the dicts and lists among them."""
-
-    def __init__(self, watched: Any) -> None:
-        self.watched_object = watched
-        self.attributes = dict(vars(watched))
-        self.dicts = {name: dict(value) for name, value in self.attributes.items() if isinstance(value, dict)}
-        self.lists = {name: list(value) for name, value in self.attributes.items() if isinstance(value, list)}
-
-    def watched(self) -> Iterator[Watched]:
-        """The objects that are there now."""
-        now = vars(self.watched_object)
-        yield _whole_dict(now)
-        yield from (_whole_dict(now[name]) for name in self.dicts)
-        yield from ((now[name], True, (), tuple(now[name])) for name in self.lists)
-
-    def changed(self) -> str | None:
-        """The first attribute that is not what it was, in words, or None."""
-        now = vars(self.watched_object)
-        if not _same_dict(now, self.attributes):
-            names = [*self.attributes, *now]
-            name = next(n for n in names if not _same(now.get(n, _MISSING), self.attributes.get(n, _MISSING)))
-            return f"attribute '{name}' of {type(self.watched_object).__name__}"
-        for name, content in self.dicts.items():
-            if not _same_dict(now[name], content):
-                return f"attribute '{name}' of {type(self.watched_object).__name__}"
-        for name, items in self.lists.items():
-            if len(now[name]) != len(items) or not all(map(_same, now[name], items)):
-                return f"attribute '{name}' of {type(self.watched_object).__name__}"
-        return None
-
-
-class GlobalsGuard:
-    """The globals that some code names."""
-
-    def __init__(self, code: CodeType, scope: dict[str, Any]) -> None:
-        self.scope = scope
-        self.values = {name: scope[name] for name in code.co_names if name in scope}
-
-    def watched(self) -> Iterator[Watched]:
-        """The objects that are there now."""
-        yield self.scope, False, tuple(self.values), tuple(self.scope.get(name, _MISSING) for name in self.values)
-
-    def changed(self) -> str | None:
-        """The first global that is not what it was, in words, or None."""
-        for name, value in self.values.items():
-            if not _same(self.scope.get(name, _MISSING), value):
-                return f"global '{name}'"
-        return None
-
-
-class ClosureGuard:
-    """The variables that a function closes over."""
-
-    def __init__(self, function: Any) -> None:
-        self.names = function.__code__.co_freevars
-        self.cells = function.__closure__ or ()
-        self.values = [cell.cell_contents for cell in self.cells]
-
-    def watched(self) -> Iterator[Watched]:
-        """The objects that are there now."""
-        yield from ((cell, True, (), (cell.cell_contents,)) for cell in self.cells)
-
-    def changed(self) -> str | None:
-        """The first variable that is not what it was, in words, or None."""
-        for name, cell, value in zip(self.names, self.cells, self.values, strict=True):
-            if not _same(cell.cell_contents, value):
-                return f"variable '{name}' of the enclosing function"
-        return None
-
-
 class Environment:
     """All guards of one recorded run."""
 
     def __init__(self) -> None:
-        self.guards: list[ObjectGuard | GlobalsGuard | ClosureGuard] = []
+        self.guards: list[Guard] = []
         self.effect: str | None = None  # what cannot be replayed, in words with its line
+        self._kinds: list[tuple[Tensor, tuple[object, ...]]] = []
         self._seen: dict[int, object] = {}  # kept, so that no other object takes the same address
 
     def changed(self) -> str | None:
@@ -167,6 +76,9 @@ class Environment:
             found = guard.changed()
             if found is not None:
                 return found
+        for tensor, kind in self._kinds:
+            if kind_of(tensor) != kind:
+                return f"a tensor that it reads (dtype, shape, strides, device, requires_grad {kind})"
         return None
 
     def watched(self) -> list[Watched] | None:
@@ -178,8 +90,9 @@ class Environment:
 
     def watch(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Run the function and note what it reads."""
-        if getattr(function, "__closure__", None):
-            self.guards.append(ClosureGuard(function))
+        self._reach = Reach(self)
+        if isinstance(function, FunctionType):
+            self._reach.follow(function)
         before, collects = sys.getprofile(), gc.isenabled()
         gc.disable()  # what callbacks and finalizers of the collector do is not the function's
         sys.setprofile(self._event)
@@ -190,6 +103,12 @@ class Environment:
             if collects:
                 gc.enable()
             self._seen.clear()
+            self._kinds = [(tensor, kind_of(tensor)) for tensor in self._tensors()]
+
+    def _tensors(self) -> list[Tensor]:
+        """Those among what is read: their data may be exchanged where they are."""
+        values = (value for _, _, _, values in self.watched() or () for value in values)
+        return [value for value in values if isinstance(value, Tensor)]
 
     def _event(self, frame: FrameType, event: str, arg: Any) -> None:
         if event == "call":
@@ -207,15 +126,99 @@ class Environment:
         code = frame.f_code
         if _is_import(frame):
             return
-        if not code.co_filename.startswith(_OURS) and self._first(code):
-            self.guards.append(GlobalsGuard(code, frame.f_globals))
+        users = not code.co_filename.startswith(_OURS)
+        if users and self._first(code):
+            self._reach.enter(code, frame)
         owner = frame.f_locals.get("self") if code.co_varnames[:1] == ("self",) else None
         if not hasattr(owner, "__dict__") or isinstance(owner, (Tensor, Environment)) or not self._first(owner):
             return
         if code.co_name != "__init__":  # an object that is made on the way is no part of the environment
             self.guards.append(ObjectGuard(owner))
+            if users:
+                self._reach.follow(owner)
 
     def _first(self, thing: object) -> bool:
         known = id(thing) in self._seen
         self._seen[id(thing)] = thing
         return not known
+
+
+@functools.lru_cache(maxsize=4096)
+def _globals_of(code: CodeType) -> tuple[str, ...]:
+    """The globals that some code reads; `co_names` has attributes too."""
+    read = (step.argval for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
+    return tuple(dict.fromkeys(read))
+
+
+class Reach:
+    """What comes into reach of users' code from globals, closures and `self`, by contents and by names it mentions."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._names: set[str] = set()  # that the code has mentioned so far
+        self._objects: list[object] = []  # come to, whose attributes of these names are watched
+        self._seen: dict[int, object] = {}
+
+    def enter(self, code: CodeType, frame: FrameType) -> None:
+        """Follow what this code names; what was come to before may have attributes that only it names."""
+        new = set(code.co_names) - self._names
+        self._names |= new
+        for value in tuple(self._objects):
+            self._attributes(value, new)
+        guard = EntriesGuard(frame.f_globals, _globals_of(code), "global")
+        self._environment.guards.append(guard)
+        for value in guard.values.values():
+            self.follow(value)
+
+    def follow(self, value: Any) -> None:
+        """Watch what is in reach of a value, once."""
+        if isinstance(value, (Tensor, type, *PLAIN)) or id(value) in self._seen:
+            return
+        self._seen[id(value)] = value
+        if type(value) in (list, dict, set):
+            self._contents(value)
+        elif type(value) is tuple:
+            for item in value:
+                self.follow(item)
+        elif isinstance(value, FunctionType):
+            self._closure(value)
+        elif isinstance(value, ModuleType):
+            if not (value.__name__ + ".").startswith("tensorwright."):
+                self._object(value)
+        elif isinstance(getattr(value, "__dict__", None), dict):
+            self._object(value)
+
+    def _contents(self, container: list[Any] | dict[Any, Any] | set[Any]) -> None:
+        if len(container) > _MOST_ENTRIES:
+            what = f"it has a {type(container).__name__} of {len(container)} entries in reach, too many to compare"
+            self._environment.note_effect(what, None)
+            return
+        self._environment.guards.append(ContentsGuard(container))
+        for item in tuple(container.values() if isinstance(container, dict) else container):
+            self.follow(item)
+
+    def _closure(self, function: FunctionType) -> None:
+        if not function.__closure__ or function.__code__.co_filename.startswith(_OURS):
+            return
+        try:
+            guard = ClosureGuard(function)
+        except ValueError:  # a variable that has no value yet is assigned by the run
+            return
+        self._environment.guards.append(guard)
+        for value in guard.values:
+            self.follow(value)
+
+    def _object(self, value: object) -> None:
+        self._objects.append(value)
+        self._attributes(value, self._names)
+
+    def _attributes(self, value: object, names: set[str]) -> None:
+        attributes = vars(value)
+        found = names & attributes.keys()
+        if not found:
+            return
+        what = f"attribute of {getattr(value, '__name__', type(value).__name__)}"
+        guard = EntriesGuard(attributes, sorted(found), what)
+        self._environment.guards.append(guard)
+        for item in guard.values.values():
+            self.follow(item)
