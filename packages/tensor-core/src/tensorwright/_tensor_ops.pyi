@@ -305,6 +305,37 @@ class _RnnReluDataResult(NamedTuple):
     output: Tensor
     hidden: Tensor
 
+class _LstmLayerResult(NamedTuple):
+    output: Tensor
+    last_hidden: Tensor
+    last_cell: Tensor
+    sums: Tensor
+    cells: Tensor
+
+class _LstmLayerBackwardResult(NamedTuple):
+    grad_sums: Tensor
+    to_hidden: Tensor
+    to_cell: Tensor
+
+class _GruLayerResult(NamedTuple):
+    output: Tensor
+    last_hidden: Tensor
+    input_sums: Tensor
+    hidden_sums: Tensor
+
+class _GruLayerBackwardResult(NamedTuple):
+    to_input_sums: Tensor
+    to_hidden_sums: Tensor
+    to_hidden: Tensor
+
+class _RnnLayerResult(NamedTuple):
+    output: Tensor
+    last_hidden: Tensor
+
+class _RnnLayerBackwardResult(NamedTuple):
+    grad_sums: Tensor
+    to_hidden: Tensor
+
 class _CummaxResult(NamedTuple):
     values: Tensor
     indices: Tensor

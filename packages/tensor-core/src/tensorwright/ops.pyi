@@ -23,6 +23,8 @@ from tensorwright._tensor_ops import (
     _GridSampler3dBackwardResult,
     _GruDataResult,
     _GruGatesBackwardResult,
+    _GruLayerBackwardResult,
+    _GruLayerResult,
     _GruResult,
     _HistogramBinsTensorResult,
     _HistogramddIntBinsResult,
@@ -48,6 +50,8 @@ from tensorwright._tensor_ops import (
     _LstmDataResult,
     _LstmGatesBackwardResult,
     _LstmGatesResult,
+    _LstmLayerBackwardResult,
+    _LstmLayerResult,
     _LstmResult,
     _LuUnpackResult,
     _MaxDimResult,
@@ -74,6 +78,8 @@ from tensorwright._tensor_ops import (
     _RawLinalgSolveExResult,
     _RawUnique2Result,
     _RawUniqueConsecutiveResult,
+    _RnnLayerBackwardResult,
+    _RnnLayerResult,
     _RnnReluDataResult,
     _RnnReluResult,
     _RnnTanhDataResult,
@@ -3957,6 +3963,89 @@ def rnn_relu(
     train: builtins.bool,
     bidirectional: builtins.bool,
 ) -> _RnnReluDataResult: ...
+def lstm_layer(
+    self: Tensor,
+    hidden: Tensor,
+    cell: Tensor,
+    input_weight: Tensor,
+    hidden_weight: Tensor,
+    bias: Tensor | None,
+    batch_sizes: Sequence[builtins.int],
+    reverse: builtins.bool,
+) -> _LstmLayerResult:
+    """One direction of one layer of LSTM: outputs, the last states, the sums before the gates, and all cell states.
+
+    Rows of the weights and of the sums are input, forget, cell and output gate; `bias` is that of both affine maps.
+    With `reverse` time runs backwards.
+    """
+
+def lstm_layer_backward(
+    grad_output: Tensor | None,
+    grad_hidden: Tensor | None,
+    grad_cell: Tensor | None,
+    sums: Tensor,
+    cells: Tensor,
+    cell: Tensor,
+    hidden_weight: Tensor,
+    batch_sizes: Sequence[builtins.int],
+    reverse: builtins.bool,
+) -> _LstmLayerBackwardResult:
+    """Gradients of lstm_layer by its sums and first states; those of inputs, weights and bias are products with the first."""
+
+def gru_layer(
+    self: Tensor,
+    hidden: Tensor,
+    input_weight: Tensor,
+    hidden_weight: Tensor,
+    input_bias: Tensor | None,
+    hidden_bias: Tensor | None,
+    batch_sizes: Sequence[builtins.int],
+    reverse: builtins.bool,
+) -> _GruLayerResult:
+    """One direction of one layer of GRU: outputs, the last state, and the affine maps of all inputs and states.
+
+    Rows of the weights are reset, update and new gate; with `reverse` time runs backwards.
+    """
+
+def gru_layer_backward(
+    grad_output: Tensor | None,
+    grad_hidden: Tensor | None,
+    input_sums: Tensor,
+    hidden_sums: Tensor,
+    output: Tensor,
+    hidden: Tensor,
+    hidden_weight: Tensor,
+    batch_sizes: Sequence[builtins.int],
+    reverse: builtins.bool,
+) -> _GruLayerBackwardResult:
+    """Gradients of gru_layer by both affine maps and the first state; those of inputs, weights and biases are products with them."""
+
+def rnn_layer(
+    self: Tensor,
+    hidden: Tensor,
+    input_weight: Tensor,
+    hidden_weight: Tensor,
+    bias: Tensor | None,
+    relu: builtins.bool,
+    batch_sizes: Sequence[builtins.int],
+    reverse: builtins.bool,
+) -> _RnnLayerResult:
+    """One direction of one layer of an Elman network, with tanh or relu: outputs and the last state.
+
+    `bias` is that of both affine maps; with `reverse` time runs backwards.
+    """
+
+def rnn_layer_backward(
+    grad_output: Tensor | None,
+    grad_hidden: Tensor | None,
+    output: Tensor,
+    hidden_weight: Tensor,
+    relu: builtins.bool,
+    batch_sizes: Sequence[builtins.int],
+    reverse: builtins.bool,
+) -> _RnnLayerBackwardResult:
+    """Gradients of rnn_layer by its sums and first state; those of inputs, weights and bias are products with the first."""
+
 def sum(
     self: Tensor,
     dim: builtins.int | Sequence[builtins.int] | None = ...,
