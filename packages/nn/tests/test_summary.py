@@ -27,6 +27,8 @@ def test_flops_of_products_and_convolutions() -> None:
     assert flops_of(nn.ConvTranspose2d(4, 6, 3), tw.ones(2, 4, 7, 7)) == 2 * (2 * 4 * 7 * 7) * (6 * 3 * 3)
     assert flops_of(Product(), tw.ones(5, 8, dtype=tw.complex64), tw.ones(8, 3, dtype=tw.complex64)) == 8 * 5 * 8 * 3
     assert flops_of(nn.LSTM(8, 6), tw.ones(5, 2, 8)) == 2 * (5 * 2 * 8 * 24 + 5 * 2 * 6 * 24)
+    assert flops_of(nn.GRU(8, 6), tw.ones(5, 2, 8)) == 2 * (5 * 2 * 8 * 18 + 5 * 2 * 6 * 18)
+    assert flops_of(nn.RNN(8, 6), tw.ones(5, 2, 8)) == 2 * (5 * 2 * 8 * 6 + 5 * 2 * 6 * 6)
 
 
 class Attention(nn.Module):

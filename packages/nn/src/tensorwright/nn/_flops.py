@@ -45,6 +45,11 @@ def _attention_backward(args: Values, results: Values) -> int:
     return _pairs(query, key, causal) * int(3 * query.shape[-1] + 2 * value.shape[-1])
 
 
+def _recurrent(*weights: int) -> Callable[[Values, Values], int]:
+    """Each sample and time meets every element of these arguments."""
+    return lambda args, results: math.prod(results[0].shape[:-1]) * sum(int(args[k].numel()) for k in weights)
+
+
 _MULTIPLY_ADDS: dict[str, Callable[[Values, Values], int]] = {
     "tw::mm": _product(0),
     "tw::bmm": _product(0),
@@ -57,6 +62,12 @@ _MULTIPLY_ADDS: dict[str, Callable[[Values, Values], int]] = {
     "tw::convolution_backward_weight": _convolution_of_weight,
     "tw::attention": _attention,
     "tw::attention_backward": _attention_backward,
+    "tw::lstm_layer": _recurrent(3, 4),
+    "tw::lstm_layer_backward": _recurrent(6),
+    "tw::gru_layer": _recurrent(2, 3),
+    "tw::gru_layer_backward": _recurrent(6),
+    "tw::rnn_layer": _recurrent(2, 3),
+    "tw::rnn_layer_backward": _recurrent(3),
 }
 
 
