@@ -6,6 +6,7 @@
 #include "cpu/depthwise_convolution.h"
 #include "cpu/direct_convolution.h"
 #include "cpu/element_types.h"
+#include "cpu/isa_kernels.h"
 #include "cpu/lane_convolution.h"
 #include "cpu/prepared_layer.h"
 #include "cpu/row_convolution.h"
@@ -36,11 +37,35 @@ Tensor pixels_read(TensorRef self, IntList result, IntList stride) {
   return as_strided(self, shape, strides, 0);
 }
 
+// The same as a tensor of its own.
+template <class T>
+Tensor copy_of_pixels(TensorRef self, IntList result, IntList stride) {
+  const size_t dims = stride.size(), first = result.size() - dims, from = self.shape().size() - dims;
+  std::vector<int64_t> shape = self.shape().vec();
+  for (size_t d = 0; d < dims; ++d) shape[from + d] = result[first + d];
+  Tensor copy = empty(shape, self.dtype());
+  const int64_t rows = result[first + dims - 2], cols = result[first + dims - 1];
+  const int64_t width = self.size(-1), plane = self.size(-2) * width;
+  const int64_t depths = dims == 3 ? result[first] : 1, depth = dims == 3 ? self.size(-3) : 1;
+  const int64_t step = dims == 3 ? stride[0] : 1, planes = rows * cols > 0 ? copy.numel() / (rows * cols) : 0;
+  parallel_for(0, planes, grain_for(rows * cols), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      isa_table<ConvolutionKernels<T>>().gather_rows(
+          self.data<T>() + (i / depths * depth + (depths > 1 ? i % depths * step : 0)) * plane,
+          rows > 1 ? stride[dims - 2] * width : 0, cols > 1 ? stride[dims - 1] : 1, rows, cols,
+          copy.data<T>() + i * rows * cols);
+  });
+  return copy;
+}
+
 // The same convolution with a stride of one, where the kernel reads some pixels only.
 struct Dense {
   explicit Dense(const ConvolutionArguments& from, IntList out_shape) : a(from), ones_(from.stride.size(), 1) {
     if (!reads_some_pixels(a.weight.shape(), a.stride, a.padding)) return;
-    read_ = pixels_read(a.self, out_shape, a.stride);
+    const bool lies_plain = a.self.is_contiguous();
+    read_ = lies_plain && a.self.dtype() == kFloat32   ? copy_of_pixels<float>(a.self, out_shape, a.stride)
+            : lies_plain && a.self.dtype() == kFloat64 ? copy_of_pixels<double>(a.self, out_shape, a.stride)
+                                                       : pixels_read(a.self, out_shape, a.stride);
     a.self = read_, a.stride = ones_;
   }
   ConvolutionGeometry geometry(IntList out_shape) const {

@@ -118,6 +118,8 @@ struct ConvolutionKernels {
   int64_t lanes;
   void (*pad)(const PaddedPlane& layout, const T* from, T* to);
   void (*copy_rows)(const T* from, int64_t from_row, int64_t rows, int64_t cols, T* to, int64_t to_row);
+  // Every `step`-th of a row's elements; the rows are put together.
+  void (*gather_rows)(const T* from, int64_t from_row, int64_t step, int64_t rows, int64_t cols, T* to);
   // Planes of `channels` to [pixel][vectors * lanes] and back; lanes beyond the channels are zeros.
   void (*channels_last)(const T* planes, int64_t plane, int64_t channels, int64_t pixels, int vectors, T* out);
   void (*channels_first)(const T* in, int vectors, int64_t channels, int64_t pixels, T* planes, int64_t plane);

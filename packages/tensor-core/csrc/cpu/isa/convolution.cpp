@@ -103,11 +103,18 @@ TW_INLINE V even_lanes(V a, V b, std::integer_sequence<int, i...>) {
 template <class V>
 TW_INLINE void copy_strided(const Element<V>* from, int64_t stride, int64_t count, Element<V>* to) {
   constexpr int n = lanes_of<V>;
+  constexpr auto lanes = std::make_integer_sequence<int, n>();
+  if (stride != 2) {
+    for (int64_t i = 0; i < count; ++i) to[i] = from[i * stride];
+    return;
+  }
   int64_t i = 0;
-  if (stride == 2)  // the last element has no neighbour that may be read
-    for (; i + n < count; i += n)
-      store(to + i, even_lanes(load<V>(from + 2 * i), load<V>(from + 2 * i + n), std::make_integer_sequence<int, n>()));
-  for (; i < count; ++i) to[i] = from[i * stride];
+  for (; i + n < count; i += n) store(to + i, even_lanes(load<V>(from + 2 * i), load<V>(from + 2 * i + n), lanes));
+  if (i == count) return;
+  const int rest = static_cast<int>(count - i), read = 2 * rest - 1;  // the last one has no neighbour that may be read
+  const V low = load_first<V>(from + 2 * i, read < n ? read : n);
+  const V high = read > n ? load_first<V>(from + 2 * i + n, read - n) : V{};
+  store_first(to + i, even_lanes(low, high, lanes), rest);
 }
 
 // The columns of one phase, the first of which is the image's column `shift`.
@@ -147,6 +154,11 @@ void pad(const PaddedPlane& plane, const Element<V>* from, Element<V>* to) {
 template <class V>
 void copy_rows(const Element<V>* from, int64_t from_row, int64_t rows, int64_t cols, Element<V>* to, int64_t to_row) {
   for (int64_t y = 0; y < rows; ++y) copy_run<V>(from + y * from_row, cols, to + y * to_row);
+}
+
+template <class V>
+void gather_rows(const Element<V>* from, int64_t from_row, int64_t step, int64_t rows, int64_t cols, Element<V>* to) {
+  for (int64_t y = 0; y < rows; ++y) copy_strided<V>(from + y * from_row, step, cols, to + y * cols);
 }
 
 // ---- outputs ------------------------------------------------------------------------------------------------
@@ -363,24 +375,16 @@ void accumulate(int64_t n, const Element<V>* from, Element<V>* to) {
 
 extern const cpu::ConvolutionKernels<float> kConvolutionF32;
 extern const cpu::ConvolutionKernels<double> kConvolutionF64;
-const cpu::ConvolutionKernels<float> kConvolutionF32 = {kLanes32,
-                                                        pad<F32>,
-                                                        copy_rows<F32>,
-                                                        channels_last<F32>,
-                                                        channels_first<F32>,
-                                                        correlate<F32>,
-                                                        weight_gradient<F32>,
-                                                        accumulate<F32>,
-                                                        row_gradient<F32>};
-const cpu::ConvolutionKernels<double> kConvolutionF64 = {kLanes64,
-                                                         pad<F64>,
-                                                         copy_rows<F64>,
-                                                         channels_last<F64>,
-                                                         channels_first<F64>,
-                                                         correlate<F64>,
-                                                         weight_gradient<F64>,
-                                                         accumulate<F64>,
-                                                         row_gradient<F64>};
+const cpu::ConvolutionKernels<float> kConvolutionF32 = {kLanes32,           pad<F32>,
+                                                        copy_rows<F32>,     gather_rows<F32>,
+                                                        channels_last<F32>, channels_first<F32>,
+                                                        correlate<F32>,     weight_gradient<F32>,
+                                                        accumulate<F32>,    row_gradient<F32>};
+const cpu::ConvolutionKernels<double> kConvolutionF64 = {kLanes64,           pad<F64>,
+                                                         copy_rows<F64>,     gather_rows<F64>,
+                                                         channels_last<F64>, channels_first<F64>,
+                                                         correlate<F64>,     weight_gradient<F64>,
+                                                         accumulate<F64>,    row_gradient<F64>};
 
 }  // namespace TW_ISA_NS
 }  // namespace tw
