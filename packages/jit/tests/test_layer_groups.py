@@ -125,6 +125,7 @@ CONVOLUTIONS: dict[str, tuple[tuple[int, int, int], dict[str, int], tuple[int, .
     "depthwise": ((32, 32, 3), {"padding": 1, "groups": 32}, (1, 32, 10, 10)),
     "few channels": ((8, 2, 3), {}, (1, 8, 20, 40)),
     "many images": ((4, 8, 3), {}, (32, 4, 8, 8)),
+    "many images of many channels": ((8, 70, 3), {"padding": 1}, (16, 8, 8, 9)),
     "one image alone": ((20, 40, 3), {}, (20, 9, 9)),
 }
 

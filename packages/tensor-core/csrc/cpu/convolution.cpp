@@ -90,6 +90,15 @@ ForwardKernel<T> special_forward(const ConvolutionGeometry& g) {
                                                  : static_cast<ForwardKernel<T>>(nullptr);
 }
 
+// Whether direct_forward is best once its weights are packed. Images in lanes read theirs from the order that they
+// have, but are copied there and back; where channels fill vectors as well, that is lost.
+template <class T>
+bool packs_weights(const ConvolutionGeometry& g) {
+  const auto special = special_forward<T>(g);
+  const bool fills = g.out_channels >= 2 * isa_table<ConvolutionKernels<T>>().lanes && g.x.out >= 4 && g.y.out >= 4;
+  return !special || (special == lane_forward<T> && fills);
+}
+
 template <class T>
 void all_done(const PreparedCall& prepared, int64_t count, T* result) {
   if (!prepared.follow) return;
@@ -108,7 +117,7 @@ Tensor prepare_convolution(const ConvolutionArguments& arguments, IntList out_sh
   Tensor packed;
   visit_floating("convolution", dtype, [&](auto type) {
     using T = typename decltype(type)::type;
-    if (!special_forward<T>(g)) packed = direct_weights(g, weights.data<T>());
+    if (packs_weights<T>(g)) packed = direct_weights(g, weights.data<T>());
   });
   return packed;
 }
@@ -123,11 +132,11 @@ void convolution_prepared(const ConvolutionArguments& arguments, const PreparedC
   visit_floating("convolution", dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     const T* bias = biases ? biases.data<T>() : nullptr;
-    if (const auto special = special_forward<T>(g)) {
+    const bool packed = prepared.weight && prepared.weight.numel() == direct_weights_size<T>(g);
+    if (const auto special = packed ? nullptr : special_forward<T>(g)) {
       special(g, input.data<T>(), weights.data<T>(), bias, result.data<T>());
       return all_done(prepared, out.numel(), result.data<T>());
     }
-    const bool packed = prepared.weight && prepared.weight.numel() == direct_weights_size<T>(g);
     direct_forward(g, input.data<T>(), weights.data<T>(), bias, result.data<T>(),
                    packed ? prepared.weight.data<T>() : nullptr, prepared);
   });

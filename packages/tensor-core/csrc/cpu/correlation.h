@@ -125,15 +125,23 @@ struct BandLayout {
   static constexpr int64_t kBandElements = 64 * 1024;
 };
 
+// Rows of the source that a band reads: the image's are [from, to), the others are zeros.
+struct BandRows {
+  int64_t first, last, from, to;
+  BandRows(const Correlation& c, const BandLayout& layout, int64_t band)
+      : first(band * layout.rows * c.y.stride - c.y.front),
+        last(first + c.y.extent(layout.rows_of(c, band))),
+        from(std::clamp<int64_t>(first, 0, c.y.source)),
+        to(std::clamp<int64_t>(last, from, c.y.source)) {}
+};
+
 // The source of a band of one depth: `source` is the group's channels of one image, `copy` the memory for a padded
 // copy.
 template <class T>
 const T* band_source(const Correlation& c, const BandLayout& layout, int64_t depth, int64_t band, const T* source,
                      T* copy) {
-  const int64_t first = band * layout.rows * c.y.stride - c.y.front;  // source row that is the copy's row 0
+  const auto [first, last, from, to] = BandRows(c, layout, band);
   if (layout.in_place) return source + depth * c.z.stride * layout.plane + first * layout.row;
-  const int64_t last = first + c.y.extent(layout.rows_of(c, band));
-  const int64_t from = std::clamp<int64_t>(first, 0, c.y.source), to = std::clamp<int64_t>(last, from, c.y.source);
   const int64_t above = std::min(from - first, last - first);
   const PaddedPlane plane{above,      to - from,          last - first - above - (to - from), c.x.source, c.x.front,
                           c.x.stride, layout.phase_length};

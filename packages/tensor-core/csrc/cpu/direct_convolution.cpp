@@ -123,10 +123,48 @@ struct BandPlace {
   Blocks blocks;
 };
 
-// Block by block of channels. `memory`: for the source, the results, and their planes.
+// Memory that is needed soon: runs at equal distances, fetched some lines at a time while something else is computed.
+class Ahead {
+ public:
+  template <class T>
+  Ahead(const T* first, int64_t elements, int64_t distance, int64_t runs)
+      : first_(reinterpret_cast<const char*>(first)),
+        distance_(distance * static_cast<int64_t>(sizeof(T))),
+        run_lines_((elements * static_cast<int64_t>(sizeof(T)) + kLine - 1) / kLine),
+        left_(run_lines_ * runs) {}
+
+  // The part of what there was at first that belongs to one of `steps`.
+  void fetch(int64_t steps) {
+    if (share_ == 0) share_ = (left_ + steps - 1) / steps;
+    for (int64_t count = std::min(share_, left_); count > 0; --count, --left_) {
+      __builtin_prefetch(first_ + line_ * kLine, 0, 2);
+      if (++line_ == run_lines_) line_ = 0, first_ += distance_;
+    }
+  }
+
+ private:
+  static constexpr int64_t kLine = 64;
+  const char* first_;
+  int64_t distance_, run_lines_, left_, line_ = 0, share_ = 0;
+};
+
+// What a band of images reads.
+template <class T>
+Ahead source_ahead(const PreparedCorrelation<T>& part, const CorrelationData<T>& data, const BandPlace* place) {
+  const Correlation& c = part.c;
+  if (!place || c.z.source != 1 || place->band >= part.layout.bands) return Ahead(data.source, 0, 0, 0);
+  const BandRows rows(c, part.layout, place->band);
+  return Ahead(data.source + place->image_group * c.source_size() + rows.from * c.x.source,
+               (rows.to - rows.from) * c.x.source, c.source_plane(), c.source_channels);
+}
+
+constexpr int64_t kRowsAtOnce = 2;  // of results; the kernel may compute two together
+
+// Block by block of channels. `memory`: for the source, the results, and their planes; `next`: what is computed
+// afterwards, or null.
 template <class T>
 void correlate_band(const PreparedCorrelation<T>& part, const CorrelationData<T>& data, const BandPlace& place,
-                    T* const (&memory)[3]) {
+                    const BandPlace* next, T* const (&memory)[3]) {
   const auto& kernels = isa_table<ConvolutionKernels<T>>();
   const Correlation& c = part.c;
   const ChannelBlocks<T> blocks(c.result_channels);
@@ -138,11 +176,20 @@ void correlate_band(const PreparedCorrelation<T>& part, const CorrelationData<T>
   T* const results =
       data.out + place.image_group * c.result_channels * out_channel + (c.z.first + place.depth * c.z.step) * out_plane;
   const bool together = c.y.step == 1 && c.x.step == 1;
+  const int64_t steps = (pass.rows + kRowsAtOnce - 1) / kRowsAtOnce;
+  Ahead sources = source_ahead(part, data, next);
   for (int64_t b = place.blocks.begin; b < place.blocks.end; ++b) {
     const ChannelBlock block = blocks[b];
     const int64_t channel = place.image_group % c.groups * blocks.padded_channels() + block.first;
     T* out = results + block.first * out_channel;
-    kernels.correlate(pass, block.vectors, source, part.weights + channel * pass.taps, data.start + channel, memory[1]);
+    Ahead results_ahead(out + first_row * data.out_width, together ? pixels : 0, out_channel, block.count);
+    ConvolutionPass some = pass;
+    for (int64_t y = 0; y < pass.rows; y += kRowsAtOnce) {
+      results_ahead.fetch(steps), sources.fetch(steps * (place.blocks.end - place.blocks.begin));
+      some.rows = std::min(kRowsAtOnce, pass.rows - y);
+      kernels.correlate(some, block.vectors, source + y * pass.in_row, part.weights + channel * pass.taps,
+                        data.start + channel, memory[1] + y * pass.cols * block.vectors * kernels.lanes);
+    }
     kernels.channels_first(memory[1], block.vectors, block.count, pixels,
                            together ? out + first_row * data.out_width : memory[2], together ? out_channel : pixels);
     if (!together)
@@ -179,12 +226,17 @@ void correlate(const std::vector<PreparedCorrelation<T>>& parts, const Correlati
   parallel_for(0, bands_of_all * shares, grain_for(work / shares / 16), [&](int64_t begin, int64_t end) {
     const Tensor copy = scratch<T>(copy_size), result = scratch<T>(results), planes = scratch<T>(results);
     T* const memory[3] = {copy.data<T>(), result.data<T>(), planes.data<T>()};
-    for (int64_t i = begin; i < end; ++i) {
+    const auto place_of = [&](int64_t i) {
       const int64_t at = i / shares;
-      const BandPlace place{at / bands / depths, at / bands % depths, at % bands,
-                            blocks_of(blocks.count(), i % shares, shares)};
+      return BandPlace{at / bands / depths, at / bands % depths, at % bands,
+                       blocks_of(blocks.count(), i % shares, shares)};
+    };
+    for (int64_t i = begin; i < end; ++i) {
+      const BandPlace place = place_of(i), next = place_of(i + 1);
+      const bool goes_on = parts.size() == 1 && shares == 1 && i + 1 < bands_of_all;
       for (const PreparedCorrelation<T>& part : parts)
-        if (place.depth < part.c.z.results && place.band < part.layout.bands) correlate_band(part, data, place, memory);
+        if (place.depth < part.c.z.results && place.band < part.layout.bands)
+          correlate_band(part, data, place, goes_on ? &next : nullptr, memory);
     }
   });
 }
