@@ -62,6 +62,21 @@ def same_as_eager(
         assert bits(one) == bits(other)
 
 
+def test_views_run_by_kernel_once_gradients_were_asked_for_elsewhere() -> None:
+    tw.ones(1, requires_grad=True).exp().backward()
+    x = values(4, 6)
+    same_as_eager(chain, x.t(), x.t()[:, :1])
+    leaf = values(6, 4).requires_grad_()
+    captured, _ = fused(chain, leaf, x.t())
+    before = tw.jit.fusion_runs()
+    got = captured(leaf, x.t())
+    after = tw.jit.fusion_runs()
+    assert (after.by_kernel - before.by_kernel, after.apart - before.apart) == (0, 1)
+    assert got.requires_grad
+    got.sum().backward()
+    assert leaf.grad is not None
+
+
 def chain(x: tw.Tensor, y: tw.Tensor) -> tw.Tensor:
     return tw.where(x > y, tw.nn.functional.gelu(x * y + 1), y - x).abs()
 

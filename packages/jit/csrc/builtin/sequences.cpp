@@ -388,7 +388,8 @@ const Builtin kContainerBuiltins[] = {
 const Builtin* builtin(std::string_view name) {
   static const auto* by_name = [] {
     auto* map = new std::unordered_map<std::string_view, const Builtin*>();
-    for (const Builtin* table : {kNumberBuiltins, kMathBuiltins, kContainerBuiltins, kTextBuiltins, kTensorBuiltins, kModeBuiltins})
+    for (const Builtin* table :
+         {kNumberBuiltins, kMathBuiltins, kContainerBuiltins, kTextBuiltins, kTensorBuiltins, kModeBuiltins})
       for (const Builtin* row = table; !row->name.empty(); ++row) map->emplace(row->name, row);
     return map;
   }();

@@ -1,5 +1,6 @@
 #include "fused_group.h"
 
+#include <algorithm>
 #include <atomic>
 
 #include "describe.h"
@@ -56,11 +57,20 @@ bool lies_like(const std::vector<tw_value>& args, const std::vector<int64_t>& ge
   return each_number(args, [&](int64_t number) { return next != end && *next++ == number; }) && next == end;
 }
 
+// Views are seen by autograd also where nothing needs a gradient.
+bool needs_gradient(const tw_value& tensor) {
+  if (!(tensor.u.t->layers >> TW_L_AUTOGRAD & 1)) return false;
+  static const OpHandle requires_grad("autograd::requires_grad");
+  tw_value answer = value_none();
+  check(g_host->call(requires_grad.get(), &tensor, 1, &answer, 1));
+  return answer.u.i != 0;
+}
+
 }  // namespace
 
 std::vector<int64_t> fusion_runs() { return {runs_by_kernel.load(), runs_apart.load()}; }
 
-// Whether nobody wants to see the ops one by one: no layer is on, all is memory of the CPU.
+// Whether nobody wants to see the ops one by one: no layer is on that would do anything, all is memory of the CPU.
 bool FusedGroup::plain(const std::vector<tw_value>& args) const {
   uint64_t mask[2], layers = 0;
   for (const tw_value& arg : args) {
@@ -69,7 +79,9 @@ bool FusedGroup::plain(const std::vector<tw_value>& args) const {
     layers |= arg.u.t->layers;
   }
   check(g_host->tls_get_mask(g_host->tls(), mask));
-  return ((layers | mask[0]) & ~mask[1]) == 0;
+  const uint64_t active = (layers | mask[0]) & ~mask[1];
+  const bool only_autograd = active == uint64_t{1} << TW_L_AUTOGRAD && !(mask[0] & active);
+  return active == 0 || (only_autograd && std::none_of(args.begin(), args.end(), needs_gradient));
 }
 
 std::shared_ptr<const TileKernel> FusedGroup::kernel_for(const std::vector<tw_value>& args) const {
