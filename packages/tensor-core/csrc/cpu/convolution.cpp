@@ -48,15 +48,14 @@ Tensor copy_of_pixels(TensorRef self, IntList result, IntList stride) {
   const int64_t width = self.size(-1), plane = self.size(-2) * width;
   const int64_t depths = dims == 3 ? result[first] : 1, depth = dims == 3 ? self.size(-3) : 1;
   // Steps that are never made may be as large as they like.
-  const int64_t depth_step = depths > 1 ? checked::mul(stride[0], plane) : 0;
+  const int64_t step = std::max<int64_t>(0, std::min(stride[0], depth));
   const int64_t row_step = rows > 1 ? checked::mul(stride[dims - 2], width) : 0;
   const int64_t planes = rows * cols > 0 ? copy.numel() / (rows * cols) : 0;
   parallel_for(0, planes, grain_for(rows * cols), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t at = checked::add(i / depths * depth * plane, checked::mul(i % depths, depth_step));
-      isa_table<ConvolutionKernels<T>>().gather_rows(self.data<T>() + at, row_step, cols > 1 ? stride[dims - 1] : 1,
-                                                     rows, cols, copy.data<T>() + i * rows * cols);
-    }
+    for (int64_t i = begin; i < end; ++i)
+      isa_table<ConvolutionKernels<T>>().gather_rows(self.data<T>() + (i / depths * depth + i % depths * step) * plane,
+                                                     row_step, cols > 1 ? stride[dims - 1] : 1, rows, cols,
+                                                     copy.data<T>() + i * rows * cols);
   });
   return copy;
 }
