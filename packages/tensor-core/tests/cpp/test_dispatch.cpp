@@ -30,7 +30,7 @@ Tensor vector(std::initializer_list<float> values) {
 
 template <class Register>
 void registering(Register&& work) {
-  const std::lock_guard<std::mutex> lock(registry_mutex());
+  const std::lock_guard<ForkSafeMutex> lock(registry_mutex());
   work();
 }
 
