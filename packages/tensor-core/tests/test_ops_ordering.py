@@ -71,6 +71,14 @@ def test_sort_puts_nan_last() -> None:
     assert tw.sort(tw.ones(0, 2), 0)[0].shape == (0, 2)
 
 
+@pytest.mark.parametrize("dtype", [tw.uint8, tw.int16, tw.int64, tw.float32, tw.float64])
+@pytest.mark.parametrize("k", [0, 1])
+def test_topk_of_one_element_without_dimensions(dtype: tw.dtype, k: int) -> None:
+    values, places = tw.topk(tw.tensor(3, dtype=dtype), k)
+    assert (values.item(), places.item()) == (3, 0)
+    assert values.shape == places.shape == ()
+
+
 @pytest.mark.parametrize("largest", [True, False])
 @pytest.mark.parametrize("dim", [0, 1, 2])
 @pytest.mark.parametrize("k", [0, 1, 3, 4])

@@ -41,7 +41,9 @@ class Upgrade {
     // By a name of its own, should the program have an @upgrade.
     const std::string name = "the upgrader of " + what_;
     parse("func @" + quoted(name) + graph, module_);
-    function_ = *module_.function_named(name);
+    const auto made = module_.function_named(name);
+    if (!made) throw Error(TW_E_VALUE, what_ + " gives no function");
+    function_ = *made;
   }
   ~Upgrade() { module_.drop_function(function_); }
   Upgrade(const Upgrade&) = delete;

@@ -25,43 +25,46 @@ class GroupCheck {
   }
 
  private:
+  [[noreturn]] void refuse(NodeId node, const std::string& why) const {
+    fail_(node, why);  // throws
+    std::terminate();
+  }
   const Type& type(NodeId node) const { return module_.types[module_[node].type]; }
 
   const Shape& sizes(NodeId node, const Type& type) const {
-    if (type.kind != TypeKind::kTensor || !type.dtype || !type.shape)
-      fail_(node, "what a fusion takes and computes is tensors of known dtype and sizes");
-    return *type.shape;
+    if (type.kind == TypeKind::kTensor && type.dtype && type.shape) return *type.shape;
+    refuse(node, "what a fusion takes and computes is tensors of known dtype and sizes");
   }
 
   void parameter(NodeId node, const Arg& given) const {
     sizes(node, type(node));
     if (given.kind != ArgKind::kNode || module_[NodeId(given.index)].type != module_[node].type)
-      fail_(node, "a parameter of a fusion has the type of its argument");
+      refuse(node, "a parameter of a fusion has the type of its argument");
   }
 
   // The space that is swept: what reductions take, else what the first op gives.
   void learn(NodeId node, const RegistryOp& op) {
-    if (op.random) fail_(node, "a fusion draws no random numbers");
+    if (op.random) refuse(node, "a fusion draws no random numbers");
     if (!op.reduction && !is_expanded(op.name)) {
-      if (!full_) full_ = sizes(node, type(node));
+      if (!full_) full_ = &sizes(node, type(node));
       return;
     }
     const Arg* input = op.nargs ? given_argument(module_, node, op, 0) : nullptr;
-    if (!input || input->kind != ArgKind::kNode) return fail_(node, "a reduction in a fusion takes a value");
+    if (!input || input->kind != ArgKind::kNode) refuse(node, "a reduction in a fusion takes a value");
     const NodeId taken(input->index);
     const Shape& full = sizes(taken, type(taken));
     const uint64_t dims = reduced_dims(node, op, full.size());
     if (dims_ && (dims != *dims_ || full != *full_))
-      fail_(node, "the reductions of a fusion go over the same dimensions of the same sizes");
-    dims_ = dims, full_ = full;
+      refuse(node, "the reductions of a fusion go over the same dimensions of the same sizes");
+    dims_ = dims, full_ = &full;
   }
 
   uint64_t reduced_dims(NodeId node, const RegistryOp& op, size_t rank) const {
-    if (rank >= 64) fail_(node, "a fusion sweeps fewer than 64 dimensions");
+    if (rank >= 64) refuse(node, "a fusion sweeps fewer than 64 dimensions");
     const uint64_t all = (uint64_t{1} << rank) - 1;
     const int place = op.name == "tw::native_layer_norm" ? 1 : op.argument("dim");
     const Arg* dim = place < 0 ? nullptr : given_argument(module_, node, op, static_cast<uint32_t>(place));
-    if (place < 0) fail_(node, "this reduction does not say over which dimensions it goes");
+    if (place < 0) refuse(node, "this reduction does not say over which dimensions it goes");
     if (!dim || dim->kind == ArgKind::kNone) return all;
     const bool list = dim->kind == ArgKind::kList || dim->kind == ArgKind::kTuple;
     if (op.name == "tw::native_layer_norm") return dim->count > rank ? all : all & ~(all >> dim->count);
@@ -73,10 +76,10 @@ class GroupCheck {
 
   uint64_t bit(NodeId node, const Arg& arg, int64_t rank) const {
     if (arg.kind != ArgKind::kConstant || module_.constants[ConstantId(arg.index)].kind != ConstantKind::kInt)
-      fail_(node, "the dimensions of a reduction in a fusion are constants");
+      refuse(node, "the dimensions of a reduction in a fusion are constants");
     const int64_t d = module_.constants[ConstantId(arg.index)].integer, place = d < 0 ? d + rank : d;
     if (rank && (place < 0 || place >= rank))
-      fail_(node, "there is no dimension " + std::to_string(d) + " of " + std::to_string(rank));
+      refuse(node, "there is no dimension " + std::to_string(d) + " of " + std::to_string(rank));
     return rank ? uint64_t{1} << place : 0;
   }
 
@@ -88,7 +91,7 @@ class GroupCheck {
     }
     const Shape& shape = sizes(node, type);
     if (shape != *full_ && !of_rows(shape, true) && !of_rows(shape, false))
-      fail_(node, "this has other sizes than what the fusion sweeps, and than its rows");
+      refuse(node, "this has other sizes than what the fusion sweeps, and than its rows");
   }
 
   bool of_rows(const Shape& shape, bool keepdim) const {
@@ -111,18 +114,18 @@ class GroupCheck {
     for (uint32_t k = 0; k < module_[end].args.count; ++k) {
       const Arg& arg = module_.item(module_[end].args, k);
       if (arg.kind != ArgKind::kNode || module_.op_of(NodeId(arg.index)) == "placeholder")
-        return fail_(end, "a fusion gives values that it computes");
+        refuse(end, "a fusion gives values that it computes");
       types.push_back(module_[NodeId(arg.index)].type);
     }
     if (type(fusion_).kind != TypeKind::kTuple || type(fusion_).items != types)
-      fail_(fusion_, "the type of a fusion is the tuple of the types that it yields");
+      refuse(fusion_, "the type of a fusion is the tuple of the types that it yields");
   }
 
   const Module& module_;
   NodeId fusion_;
   RegionId region_;
   const std::function<void(NodeId, const std::string&)>& fail_;
-  std::optional<Shape> full_;
+  const Shape* full_ = nullptr;
   std::optional<uint64_t> dims_;
 };
 

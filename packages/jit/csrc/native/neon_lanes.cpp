@@ -447,7 +447,8 @@ class Chain {
     const ExpressionEntry* expression = expression_named(word.substr(0, slash));
     if (!expression) throw Error(TW_E_VALUE, "neon_code: " + word + " has no expression");
     std::vector<Lane> operands{value};
-    for (size_t k = slash; k != std::string::npos && ++k < word.size();) operands.push_back(stream(word[k]));
+    for (size_t k = slash == std::string::npos ? word.size() : slash + 1; k < word.size(); ++k)
+      operands.push_back(stream(word[k]));
     try {
       const std::vector<Lane> results = program_.apply(*expression, operands);
       if (!results.empty()) return results[0];

@@ -17,8 +17,7 @@ struct Buffer {
 
 class Planner {
  public:
-  Planner(Editor& edit, FunctionId function)
-      : edit_(edit), module_(edit.module), function_(function), lives_(edit, function) {}
+  Planner(Editor& edit, FunctionId function) : module_(edit.module), function_(function), lives_(edit, function) {}
 
   MemoryPlan run() {
     const RegionId body = module_.function(function_).body;
@@ -97,7 +96,6 @@ class Planner {
     return text;
   }
 
-  Editor& edit_;
   Module& module_;
   FunctionId function_;
   Lives lives_;
@@ -109,8 +107,7 @@ class Planner {
 // Whether the places that the graph states hold what they are given.
 class Checker {
  public:
-  Checker(Editor& edit, FunctionId function)
-      : edit_(edit), module_(edit.module), function_(function), lives_(edit, function) {}
+  Checker(Editor& edit, FunctionId function) : module_(edit.module), function_(function), lives_(edit, function) {}
 
   MemoryPlan run() {
     const Places* places = module_.places(function_);
@@ -157,7 +154,6 @@ class Checker {
     fail(b.node, "its value lies where one lies that is still needed, of\n  " + print_node(module_, a.node) + "\n");
   }
 
-  Editor& edit_;
   Module& module_;
   FunctionId function_;
   Lives lives_;

@@ -42,9 +42,10 @@ std::shared_ptr<Program> copied(const Program& program, FunctionId function, con
   parse(print(program.module), module);
   copy->attributes = program.attributes;
   copy->specialised = true;
-  const FunctionId same = *module.function_named(program.module.names[program.module.function(function).name]);
+  const auto same = module.function_named(program.module.names[program.module.function(function).name]);
+  if (!same) return nullptr;
   uint32_t k = 0;
-  for (NodeId node = module.first(module.function(same).body); node && k < nargs; node = module[node].next) {
+  for (NodeId node = module.first(module.function(*same).body); node && k < nargs; node = module[node].next) {
     if (module.op_of(node) != "placeholder") break;
     if (args[k].tag == TW_TENSOR) module.set_type(node, type_of(module, args[k]));
     ++k;

@@ -195,6 +195,7 @@ void sort(TensorRef self, int64_t dim, bool descending, bool /*stable: always*/,
 void topk(TensorRef self, int64_t k, int64_t dim, bool largest, bool /*sorted: always*/, TensorRef values,
           TensorRef indices) {
   if (values.numel() == 0) return;
+  if (self.ndim() == 0) k = 1;  // its result has one element also for k = 0
   const DimSplit s(self.shape(), dim);
   const Tensor input = dense(self);
   visit_items("topk", self.dtype(), s.size, [&](auto item_type, auto type) {
