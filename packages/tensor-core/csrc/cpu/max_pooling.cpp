@@ -71,7 +71,7 @@ void consider_tap(const T* __restrict in, int64_t stride, int32_t place, int64_t
 template <class T>
 void max_of_row(const WindowPlan& w, const WindowRange& zs, const WindowRange& ys, int64_t begin, int64_t end,
                 const T* in, RowMaxima<T>& row) {
-  const WindowSteps steps = w.x.steps.value_or(WindowSteps{0, 1, 0, 1});
+  const WindowSteps steps = w.x.steps;
   const int64_t corner = (zs.first * w.y.size + ys.first) * w.x.size;
   for (int64_t i = begin; i < end; ++i) {
     row.values[i - begin] = kLeast<T>;
@@ -114,7 +114,7 @@ void max_of_volume_by_rows(const WindowPlan& w, const T* in, T* values, int64_t*
 // The windows of a row that lie inside of the input have the same taps; the others are looked at one by one.
 template <class T>
 void max_of_inner_windows(const WindowPlan& w, const T* in, T* values, int64_t* indices) {
-  const WindowSteps& steps = *w.x.steps;
+  const WindowSteps& steps = w.x.steps;
   const int64_t first = checked::within((steps.padding + steps.stride - 1) / steps.stride, 0, w.x.out);
   const int64_t room = w.x.size - 1 - (steps.kernel - 1) * steps.dilation + steps.padding;
   const int64_t last = room < 0 ? first : checked::within(room / steps.stride + 1, first, w.x.out);
@@ -157,7 +157,7 @@ void max_of_plane_2x2(const WindowPlan& w, const T* in, T* values, int64_t* indi
 
 bool is_2x2(const WindowPlan& w) {
   const auto plain = [](const WindowAxis& a) {
-    return a.steps && a.steps->kernel == 2 && a.steps->stride == 2 && a.steps->padding == 0 && a.steps->dilation == 1 &&
+    return a.steps.kernel == 2 && a.steps.stride == 2 && a.steps.padding == 0 && a.steps.dilation == 1 &&
            2 * a.out <= a.size;
   };
   return w.z.size == 1 && w.z.out == 1 && plain(w.y) && plain(w.x) &&
@@ -174,7 +174,7 @@ int64_t taps_of(const WindowPlan& w) {
     }
     return static_cast<double>(most);
   };
-  const double all = taps(w.z) * taps(w.y) * static_cast<double>(w.x.steps->kernel);
+  const double all = taps(w.z) * taps(w.y) * static_cast<double>(w.x.steps.kernel);
   return static_cast<int64_t>(std::min(all, 1e9));
 }
 
@@ -182,7 +182,7 @@ template <class T>
 using VolumeMax = void (*)(const WindowPlan&, const T*, T*, int64_t*);
 template <class T>
 VolumeMax<T> volume_max(const WindowPlan& w) {
-  const bool by_rows = w.x.steps && w.x.out >= 4 && w.in_volume() <= std::numeric_limits<int32_t>::max();
+  const bool by_rows = w.x.steps.any() && w.x.out >= 4 && w.in_volume() <= std::numeric_limits<int32_t>::max();
   if constexpr (std::is_floating_point_v<T>) {
     if (is_2x2(w)) return max_of_plane_2x2<T>;
     if (by_rows && taps_of(w) <= kMostTaps) return max_of_inner_windows<T>;

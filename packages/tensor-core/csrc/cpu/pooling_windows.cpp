@@ -13,7 +13,7 @@ WindowSteps bounded(int64_t size, int64_t kernel, int64_t stride, int64_t paddin
 }
 
 WindowAxis adaptive_axis(int64_t size, int64_t out) {
-  WindowAxis axis{size, out, {}, std::nullopt};
+  WindowAxis axis{size, out, {}, {}};
   for (int64_t i = 0; i < out; ++i) {
     const int64_t first = i * size / out, last = ((i + 1) * size + out - 1) / out;
     axis.ranges.push_back({first, last, 1, last - first});
@@ -25,7 +25,7 @@ WindowAxis adaptive_axis(int64_t size, int64_t out) {
 template <class F>
 WindowPlan plan_of(IntList input, IntList output, size_t dims, F&& axis) {
   WindowPlan plan;
-  const WindowAxis one{1, 1, {{0, 1, 1, 1}}, std::nullopt};
+  const WindowAxis one{1, 1, {{0, 1, 1, 1}}, {}};
   plan.z = plan.y = plan.x = one;
   WindowAxis* const axes[3] = {&plan.z, &plan.y, &plan.x};
   const size_t first = input.size() - dims;
@@ -34,7 +34,7 @@ WindowPlan plan_of(IntList input, IntList output, size_t dims, F&& axis) {
   for (int64_t size : output) is_empty = is_empty || size == 0;
   for (size_t d = 0; d < dims; ++d) {
     WindowAxis& a = *axes[3 - dims + d];
-    a = is_empty ? WindowAxis{input[first + d], 0, {}, std::nullopt}  // nothing to go through, also where one is huge
+    a = is_empty ? WindowAxis{input[first + d], 0, {}, {}}  // nothing to go through, also where one is huge
                  : axis(input[first + d], output[first + d], d);
   }
   return plan;
@@ -58,7 +58,7 @@ WindowPlan adaptive_windows(IntList input, IntList output, size_t dims) {
 
 WindowPlan volumes_of(IntList input, IntList output, size_t dims) {
   return plan_of(input, output, dims,
-                 [](int64_t size, int64_t out, size_t) { return WindowAxis{size, out, {}, std::nullopt}; });
+                 [](int64_t size, int64_t out, size_t) { return WindowAxis{size, out, {}, {}}; });
 }
 
 }  // namespace tw::cpu

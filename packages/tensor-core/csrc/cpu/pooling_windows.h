@@ -4,7 +4,6 @@
 #include <tensorwright/tw.hpp>
 
 #include <algorithm>
-#include <optional>
 #include <vector>
 
 #include "cpu/staging.h"
@@ -20,24 +19,26 @@ struct WindowRange {
 
 // Windows at equal distances: tap k of window i is input i * stride - padding + k * dilation.
 struct WindowSteps {
-  int64_t kernel, stride, padding, dilation;
+  int64_t kernel = 0, stride = 1, padding = 0, dilation = 1;
+
+  bool any() const { return kernel > 0; }
 };
 
 struct WindowAxis {
   int64_t size = 1, out = 1;
-  std::vector<WindowRange> ranges;   // of windows of other kinds
-  std::optional<WindowSteps> steps;  // if the windows are such
-  bool count_padding = false;        // in the divisors of such windows
+  std::vector<WindowRange> ranges;  // of windows of other kinds
+  WindowSteps steps;                // if the windows are such
+  bool count_padding = false;       // in the divisors of such windows
 
-  WindowRange range(int64_t i) const { return steps ? stepped(i) : ranges[static_cast<size_t>(i)]; }
+  WindowRange range(int64_t i) const { return steps.any() ? stepped(i) : ranges[static_cast<size_t>(i)]; }
 
  private:
   WindowRange stepped(int64_t i) const {
-    const int64_t start = i * steps->stride - steps->padding, step = steps->dilation;
+    const int64_t start = i * steps.stride - steps.padding, step = steps.dilation;
     const int64_t skipped = start < 0 ? (-start + step - 1) / step : 0;
-    const int64_t first = start + skipped * step, end = start + (steps->kernel - 1) * step + 1;
+    const int64_t first = start + skipped * step, end = start + (steps.kernel - 1) * step + 1;
     const int64_t last = std::max(std::min(end, size), first);
-    const int64_t reach = std::min(start + steps->kernel, size + steps->padding);  // means have no dilation
+    const int64_t reach = std::min(start + steps.kernel, size + steps.padding);  // means have no dilation
     return {first, last, step, count_padding ? reach - start : last - first};
   }
 };

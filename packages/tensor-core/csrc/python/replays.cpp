@@ -122,8 +122,10 @@ bool same_constant(PyObject* a, PyObject* b) {
   if (a == b) return true;
   if (Py_TYPE(a) != Py_TYPE(b)) return false;
   if (PyFloat_CheckExact(a)) {
-    const double x = PyFloat_AS_DOUBLE(a), y = PyFloat_AS_DOUBLE(b);
-    return std::memcmp(&x, &y, sizeof x) == 0;
+    const double numbers[] = {PyFloat_AS_DOUBLE(a), PyFloat_AS_DOUBLE(b)};
+    uint64_t bits[2];
+    std::memcpy(bits, numbers, sizeof bits);
+    return bits[0] == bits[1];
   }
   if (!PyLong_CheckExact(a) && !PyUnicode_CheckExact(a) && !PyBytes_CheckExact(a) && !is_device(a)) return false;
   const int same = PyObject_RichCompareBool(a, b, Py_EQ);

@@ -8,6 +8,7 @@
 #include <sstream>
 #include <string>
 
+#include "runtime/text.h"
 #include "threads/pool.h"
 
 namespace tw::threads {
@@ -59,8 +60,8 @@ double cgroup_cpus(const std::string& root) {
     const std::string controllers = line.substr(first + 1, second - first - 1), path = line.substr(second + 1);
     if (controllers.empty())
       best = std::min(best, tightest(mounts, path, true));
-    else if (("," + controllers + ",").find(",cpu,") != std::string::npos)
-      best = std::min(best, tightest(mounts + "/" + controllers, path, false));
+    else if (text(",", controllers, ",").find(",cpu,") != std::string::npos)
+      best = std::min(best, tightest(text(mounts, "/", controllers), path, false));
   }
   return best;
 }
