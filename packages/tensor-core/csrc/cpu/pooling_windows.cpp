@@ -57,8 +57,7 @@ WindowPlan adaptive_windows(IntList input, IntList output, size_t dims) {
 }
 
 WindowPlan volumes_of(IntList input, IntList output, size_t dims) {
-  return plan_of(input, output, dims,
-                 [](int64_t size, int64_t out, size_t) { return WindowAxis{size, out, {}, {}}; });
+  return plan_of(input, output, dims, [](int64_t size, int64_t out, size_t) { return WindowAxis{size, out, {}, {}}; });
 }
 
 }  // namespace tw::cpu
