@@ -317,7 +317,7 @@ void run(Program& program, FunctionId function, const tw_value* args, uint32_t n
   if (!program.specialised)
     if (const auto faster = program.for_arguments->get(program, function, args, nargs)) {
       const auto same = faster->module.function_named(program.module.names[program.module.function(function).name]);
-      return run(*faster, *same, args, nargs, result);
+      if (same) return run(*faster, *same, args, nargs, result);
     }
   if (const auto plan = program.plans.get(program, function)) return plan->run(args, nargs, result);
   const Module& module = program.module;
