@@ -54,6 +54,11 @@ int RegistryOp::argument(std::string_view wanted) const {
   return -1;
 }
 
+void forget_error() {
+  tw_error* error = nullptr;
+  if (g_host->err_take(&error) == TW_OK) g_host->err_free(error);
+}
+
 const RegistryOp* registry_op(std::string_view name) {
   if (name.find("::") == std::string_view::npos) return nullptr;
   const std::string key(name);
@@ -61,8 +66,7 @@ const RegistryOp* registry_op(std::string_view name) {
   if (const auto known = by_name().find(key); known != by_name().end()) return known->second;
   const tw_op* op = nullptr;
   if (g_host->op_find(key.c_str(), 0, &op) == TW_OK) return find(op);
-  tw_error* error = nullptr;
-  if (g_host->err_take(&error) == TW_OK) g_host->err_free(error);
+  forget_error();
   return nullptr;
 }
 

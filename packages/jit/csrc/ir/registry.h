@@ -33,4 +33,7 @@ const RegistryOp& registry_op(const tw_op* op);
 // The k-th argument of a call, by place or by name; null: it is left out.
 const Arg* given_argument(const Module& module, NodeId call, const RegistryOp& op, uint32_t k);
 
+// Drops what an op that was only asked has refused, which the thread would report next.
+void forget_error();
+
 }  // namespace tw::jit

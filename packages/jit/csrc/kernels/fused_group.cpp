@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "../ir/registry.h"
 #include "describe.h"
 #include "tile_kernel.h"
 
@@ -32,11 +33,6 @@ bool takes(const tw_value& given, const TileOutput& output) {
   if (given.tag != TW_TENSOR || !contiguous(output)) return false;
   const TensorRef t(given.u.t);
   return t.is_contiguous() && t.dtype() == output.dtype && t.shape().vec() == output.shape;
-}
-
-void forget_error() {
-  tw_error* error = nullptr;
-  if (g_host->err_take(&error) == TW_OK) g_host->err_free(error);
 }
 
 // Dtype, sizes and strides of all tensors, one number after the other: f(number) until it says no.

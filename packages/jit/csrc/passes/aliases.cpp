@@ -101,8 +101,7 @@ void Aliases::call(NodeId node, const OpFacts& facts) {
     values_[node] = results.take();
     uncertain_.erase(node);
   } catch (const PendingError&) {
-    tw_error* error = nullptr;
-    if (g_host->err_take(&error) == TW_OK) g_host->err_free(error);
+    forget_error();
   } catch (const Error&) {
   }
   for (const auto& [place, tensor] : tensors) {

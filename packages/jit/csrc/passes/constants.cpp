@@ -111,8 +111,7 @@ class Folder {
       edit_.substitute(node, constant_from(edit_.program, result->get()));
       ++count_;
     } catch (const PendingError&) {
-      tw_error* error = nullptr;
-      if (g_host->err_take(&error) == TW_OK) g_host->err_free(error);
+      forget_error();
     } catch (const Error&) {
     }
   }

@@ -76,8 +76,7 @@ class Decomposer {
       edit_.create_in(module_.function(scratch).body, "return", {value}, module_.types.simple(TypeKind::kNone));
       return true;
     } catch (const PendingError&) {
-      tw_error* error = nullptr;
-      if (g_host->err_take(&error) == TW_OK) g_host->err_free(error);
+      forget_error();
     } catch (const Error&) {
     }
     end_trace();

@@ -87,8 +87,7 @@ Shared answer(Editor& edit, NodeId node, const OpFacts& facts, const SymbolValue
     const LayerScope bare(0, ~uint64_t{0});
     return Question(edit, node, facts, symbols).ask();
   } catch (const PendingError&) {
-    tw_error* error = nullptr;
-    if (g_host->err_take(&error) == TW_OK) g_host->err_free(error);
+    forget_error();
   } catch (const Error&) {
   }
   return nullptr;
@@ -206,8 +205,7 @@ bool depends_on_values(Editor& edit, NodeId node) {
     const char* message = "";
     g_host->err_message(&message);
     const bool by_values = std::string_view(message).find("depends on values") != std::string_view::npos;
-    tw_error* error = nullptr;
-    if (g_host->err_take(&error) == TW_OK) g_host->err_free(error);
+    forget_error();
     return by_values;
   } catch (const Error&) {
     return false;

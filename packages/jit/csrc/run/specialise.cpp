@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "../ir/registry.h"
 #include "../ir/text.h"
 #include "../ir/values.h"
 #include "../passes/pass.h"
@@ -57,11 +58,6 @@ bool has_fusion(Editor& edit) {
   bool found = false;
   edit.each_node([&](NodeId node) { found |= edit.is(node, "fusion"); });
   return found;
-}
-
-void forget_error() {
-  tw_error* error = nullptr;
-  if (g_host->err_take(&error) == TW_OK) g_host->err_free(error);
 }
 
 // With groups of pointwise ops: those save passes over memory at any size, where one with reductions may compute its
