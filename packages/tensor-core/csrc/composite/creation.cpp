@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cpu/cast.h"
-#include "cpu/copy.h"
+#include "cpu/copies/cast.h"
+#include "cpu/copies/copy.h"
 #include "declarations/creation.h"
 #include "runtime/allocator.h"
 #include "runtime/device.h"

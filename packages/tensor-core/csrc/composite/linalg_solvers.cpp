@@ -1,4 +1,4 @@
-// Solvers and determinants over the kernels of csrc/cpu/linalg_solvers.cpp.
+// Solvers and determinants over the kernels of csrc/cpu/linalg/solvers.cpp.
 #include <tensorwright/ops/comparison.hpp>
 #include <tensorwright/ops/indexing.hpp>
 #include <tensorwright/ops/linalg_solvers.hpp>

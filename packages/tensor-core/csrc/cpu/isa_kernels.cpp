@@ -1,6 +1,6 @@
 #include "cpu/isa_kernels.h"
 
-#include "cpu/fft_kernels.h"
+#include "cpu/fft/kernels.h"
 
 #if defined(__x86_64__)
 #define TW_FOR_EACH_ISA(DECLARE) DECLARE(baseline) DECLARE(avx2) DECLARE(avx512)

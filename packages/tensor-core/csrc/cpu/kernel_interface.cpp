@@ -7,7 +7,7 @@
 
 #include "cpu/isa.h"
 #include "cpu/prepared_layer.h"
-#include "cpu/reduction.h"
+#include "cpu/reduction/reduction.h"
 #include "dispatch/broker.h"
 #include "runtime/device.h"
 #include "runtime/error.h"

@@ -2,7 +2,7 @@
 #include <complex>
 #include <cstring>
 
-#include "cpu/pointwise.h"
+#include "cpu/pointwise/pointwise.h"
 #include "dispatch/registry.h"
 #include "runtime/error.h"
 

@@ -5,7 +5,7 @@
 
 #include <cstring>
 
-#include "cpu/copy.h"
+#include "cpu/copies/copy.h"
 #include "runtime/text.h"
 
 namespace tw::cpu {

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "cpu/copy.h"
+#include "cpu/copies/copy.h"
 #include "declarations/storage.h"
 #include "declarations/views.h"
 #include "runtime/device.h"

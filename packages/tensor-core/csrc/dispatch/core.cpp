@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "cpu/blas.h"
+#include "cpu/matmul/blas.h"
 #include "dispatch/host.h"
 #include "dispatch/plugin.h"
 #include "runtime/allocator.h"

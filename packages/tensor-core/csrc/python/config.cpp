@@ -4,8 +4,8 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
-#include "cpu/blas.h"
 #include "cpu/isa.h"
+#include "cpu/matmul/blas.h"
 #include "dispatch/autocast.h"
 #include "dispatch/plugin.h"
 #include "python/dtype_object.h"

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "cpu/movement.h"
-#include "cpu/truncation.h"
+#include "cpu/copies/movement.h"
+#include "cpu/copies/truncation.h"
 
 namespace tw {
 namespace TW_ISA_NS {

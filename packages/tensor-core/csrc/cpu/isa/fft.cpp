@@ -3,7 +3,7 @@
 #include <utility>
 
 #include <tensorwright/simd/vec.h>
-#include "cpu/fft_kernels.h"
+#include "cpu/fft/kernels.h"
 #include "cpu/isa/transpose.h"
 
 namespace tw {

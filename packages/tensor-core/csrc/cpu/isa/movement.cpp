@@ -1,4 +1,4 @@
-#include "cpu/movement.h"
+#include "cpu/copies/movement.h"
 
 #include <tensorwright/simd/vec.h>
 #include "cpu/isa/transpose.h"

@@ -1,0 +1,25 @@
+// Convolution without column matrices: output channels lie in the lanes of vectors, and input values are read where
+// they are in a padded copy of a few rows. Sums have one order whatever the instruction set and number of threads.
+#pragma once
+
+#include "cpu/convolution/geometry.h"
+#include "cpu/prepared_layer.h"
+
+namespace tw::cpu {
+
+// [group][block][tap][channel of the block], from weights [group][channel][tap]: what direct_forward reads.
+template <class T>
+Tensor direct_weights(const ConvolutionGeometry& g, const T* weight);
+template <class T>
+int64_t direct_weights_size(const ConvolutionGeometry& g);
+
+// `packed`: direct_weights(), or null.
+template <class T>
+void direct_forward(const ConvolutionGeometry& g, const T* input, const T* weight, const T* bias, T* output,
+                    const T* packed = nullptr, const PreparedCall& prepared = {});
+template <class T>
+void direct_backward_input(const ConvolutionGeometry& g, const T* grad, const T* weight, T* input);
+template <class T>
+void direct_backward_weight(const ConvolutionGeometry& g, const T* grad, const T* input, T* weight);
+
+}  // namespace tw::cpu

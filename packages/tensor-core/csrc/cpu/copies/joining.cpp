@@ -1,0 +1,78 @@
+#include "declarations/joining.h"
+
+#include <algorithm>
+
+#include "cpu/copies/plane.h"
+#include "cpu/element_types.h"
+#include "cpu/staging.h"
+
+namespace tw::cpu {
+namespace {
+
+// The part of `out` that one of the joined tensors fills.
+Tensor slice_of(TensorRef out, int64_t dim, int64_t start, int64_t size) {
+  std::vector<int64_t> shape = out.shape().vec();
+  shape[static_cast<size_t>(dim)] = size;
+  return as_strided(out, shape, out.strides(), start * out.stride(static_cast<int>(dim)) * item_size(out.dtype()));
+}
+
+// What a tensor contributes along the dimension; an empty vector beside tensors of more dimensions nothing.
+int64_t length_along(TensorRef t, int64_t dim, TensorRef out) {
+  return t.ndim() == out.ndim() ? t.size(static_cast<int>(dim)) : 0;
+}
+
+constexpr int64_t kShortRow = 64;          // bytes that each tensor gives to a row of the result
+constexpr int64_t kSerialBytes = 1 << 17;  // of a row that is not worth being shared by threads
+
+// Rows to which each tensor gives a few bytes: some hundred rows of one tensor after another, while they are in cache.
+void join_short_rows(TensorList tensors, int64_t dim, TensorRef out) {
+  const DimSplit split(out.shape(), dim);
+  const int64_t item = item_size(out.dtype()), out_row = split.size * split.inner * item;
+  const CastFn copy = cast_function(dtype_id(out.dtype()), dtype_id(out.dtype()));
+  parallel_for(0, split.outer, std::max<int64_t>(1, kChunkWork / out_row), [&](int64_t begin, int64_t end) {
+    char* to = out.data<char>() + begin * out_row;
+    for (tw_tensor* t : tensors) {
+      const int64_t cols = length_along(t, dim, out) * split.inner, row = cols * item;
+      if (cols == 0) continue;
+      copy_plane(copy, item, end - begin, cols, TensorRef(t).data<char>() + begin * row, {row, item}, to,
+                 {out_row, item});
+      to += row;
+    }
+  });
+}
+
+// Contiguous parts of the result's dtype: rows of bytes.
+bool join_rows(TensorList tensors, int64_t dim, TensorRef out) {
+  for (tw_tensor* t : tensors)
+    if (!TensorRef(t).is_contiguous() || TensorRef(t).dtype() != out.dtype()) return false;
+  const DimSplit split(out.shape(), dim);
+  const int64_t item = item_size(out.dtype()), unit = split.inner * item, out_row = split.size * unit;
+  if (split.outer == 1 && out_row > kSerialBytes) return false;  // one after another, each by all threads
+  if (out_row <= kShortRow * static_cast<int64_t>(tensors.size())) return join_short_rows(tensors, dim, out), true;
+  parallel_for(0, split.outer, grain_for(out_row / 8), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      char* to = out.data<char>() + row * out_row;
+      for (tw_tensor* t : tensors) {
+        const int64_t bytes = length_along(t, dim, out) * unit;
+        if (bytes > 0) std::memcpy(to, TensorRef(t).data<char>() + row * bytes, static_cast<size_t>(bytes));
+        to += bytes;
+      }
+    }
+  });
+  return true;
+}
+
+}  // namespace
+
+void cat(TensorList tensors, int64_t dim, TensorRef out) {
+  dim = normalized_dim(dim, out.ndim());
+  if (out.numel() == 0 || join_rows(tensors, dim, out)) return;
+  int64_t start = 0;
+  for (tw_tensor* t : tensors) {
+    const int64_t size = length_along(t, dim, out);
+    if (size > 0) copy_elements(slice_of(out, dim, start, size), t);
+    start += size;
+  }
+}
+
+}  // namespace tw::cpu

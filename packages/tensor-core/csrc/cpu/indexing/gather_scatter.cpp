@@ -1,0 +1,182 @@
+// gather and its inverses: along one dimension each index names an element.
+#include <atomic>
+
+#include "cpu/element_types.h"
+#include "cpu/indexing/lines.h"
+#include "declarations/indexing.h"
+
+namespace tw::cpu {
+namespace {
+
+// Places among `n` indices are looked at piece by piece: f(first, last, whether all are in [0, size)).
+template <class F>
+void for_index_pieces(const int64_t* places, int64_t n, int64_t size, F&& f) {
+  constexpr int64_t kPiece = 512;
+  threads::Paces paces;
+  for (int64_t first = 0; first < n; first += kPiece) {
+    const int64_t last = std::min(n, first + kPiece);
+    f(first, last, conversion_kernels().all_between(last - first, places + first, 0, size));
+    paces.took(last - first);
+  }
+}
+
+// write(to[places[k] * step + k * across], from[k]); indices out of range are left out, and said so.
+template <class T, class Write>
+bool scatter_elements(const int64_t* places, int64_t n, int64_t size, const T* from, int64_t step, int64_t across,
+                      T* to, Write write) {
+  bool inside = true;
+  for_index_pieces(places, n, size, [&](int64_t first, int64_t last, bool plain) {
+    if (plain && step == 1 && across == 0) {
+#pragma GCC unroll 4
+      for (int64_t k = first; k < last; ++k) write(to[places[k]], from[k]);
+      return;
+    }
+    if (plain) {
+      for (int64_t k = first; k < last; ++k) write(to[places[k] * step + k * across], from[k]);
+      return;
+    }
+    for (int64_t k = first; k < last; ++k) {
+      const int64_t at = wrapped(places[k], size);
+      const bool fits = at >= 0 && at < size;
+      inside &= fits;
+      if (fits) write(to[at * step + k * across], from[k]);
+    }
+  });
+  return inside;
+}
+
+// Calls write(element of result, element of src) for each index, in order within a line. What is changed in place is
+// not begun with an index out of range.
+template <class T, class Write>
+void scatter_lines(const char* op, TensorRef result, bool in_place, int64_t dim, TensorRef index, TensorRef src,
+                   Write write) {
+  dim = normalized_dim(dim, result.ndim());
+  const int64_t size = dim_size(result, dim);
+  const Tensor indices = in_place ? checked_indices(op, index, dim, size) : dense(index, kInt64);
+  const Lines lines(index.shape(), result.shape(), src.shape(), dim);
+  const int64_t* const places = indices.data<int64_t>();
+  T* const out = result.data<T>();
+  const T* const source = src.data<T>();
+  const int64_t step = lines.stride(1);
+  std::atomic<bool> valid{true};
+  if (lines.stride(0) == 1 && lines.stride(2) == 1)
+    for_each_line(lines, [&](int64_t at, int64_t to, int64_t from) {
+      if (!scatter_elements(places + at, lines.length, size, source + from, step, 0, out + to, write)) valid = false;
+    });
+  else
+    for_each_row(lines, [&](int64_t at, int64_t to, int64_t from, int64_t n) {
+      if (!scatter_elements(places + at, n, size, source + from, step, 1, out + to, write)) valid = false;
+    });
+  if (!valid) check_indices(op, places, indices.numel(), dim, size);
+}
+
+}  // namespace
+
+namespace {
+
+// to[k] = from[places[k] * step + k * across]. Indices are checked as they are used: element 0 stands for one out of
+// range until the caller refuses it.
+template <class T>
+bool take_elements(const int64_t* places, int64_t n, int64_t size, const T* from, int64_t step, int64_t across, T* to) {
+  bool inside = true;
+  for_index_pieces(places, n, size, [&](int64_t first, int64_t last, bool plain) {
+    if (plain && step == 1 && across == 0) {
+#pragma GCC unroll 4
+      for (int64_t k = first; k < last; ++k) to[k] = from[places[k]];
+      return;
+    }
+    if (plain) {
+      for (int64_t k = first; k < last; ++k) to[k] = from[places[k] * step + k * across];
+      return;
+    }
+    for (int64_t k = first; k < last; ++k) {
+      const int64_t at = wrapped(places[k], size);
+      const bool fits = at >= 0 && at < size;
+      inside &= fits;
+      to[k] = from[(fits ? at : 0) * step + k * across];
+    }
+  });
+  return inside;
+}
+
+template <class T>
+bool gather_lines(const Lines& lines, int64_t size, const int64_t* index, const T* source, T* out) {
+  std::atomic<bool> valid{true};
+  const int64_t step = lines.stride(1);
+  if (lines.stride(0) == 1 && lines.stride(2) == 1)
+    for_each_line(lines, [&](int64_t at, int64_t from, int64_t to) {
+      if (!take_elements(index + at, lines.length, size, source + from, step, 0, out + to)) valid = false;
+    });
+  else
+    for_each_row(lines, [&](int64_t at, int64_t from, int64_t to, int64_t n) {
+      if (!take_elements(index + at, n, size, source + from, step, 1, out + to)) valid = false;
+    });
+  return valid;
+}
+
+}  // namespace
+
+void gather(TensorRef self, int64_t dim, TensorRef index, TensorRef out) {
+  dim = normalized_dim(dim, self.ndim());
+  const int64_t size = dim_size(self, dim);
+  const Tensor input = dense(self), indices = dense(index, kInt64);
+  if (size == 0) check_indices("gather", indices.data<int64_t>(), indices.numel(), dim, size);
+  const Lines lines(index.shape(), self.shape(), index.shape(), dim);
+  visit_item(self.dtype(), [&](auto type) {
+    using T = typename decltype(type)::type;
+    if (!gather_lines(lines, size, indices.data<int64_t>(), input.data<T>(), out.data<T>()))
+      check_indices("gather", indices.data<int64_t>(), indices.numel(), dim, size);
+  });
+}
+
+void scatter(TensorRef self, int64_t dim, TensorRef index, TensorRef src, TensorRef out) {
+  const Tensor source = dense(src);
+  copy_unless_in_place(out, self);
+  visit_item(self.dtype(), [&](auto type) {
+    using T = typename decltype(type)::type;
+    scatter_lines<T>("scatter", out, out.data<void>() == self.data<void>(), dim, index, source,
+                     [](T& to, const T& from) { to = from; });
+  });
+}
+
+void scatter_value(TensorRef self, int64_t dim, TensorRef index, const Scalar& value, TensorRef out) {
+  dim = normalized_dim(dim, self.ndim());
+  Bytes16 bytes;
+  scalar_bytes("scatter", value, self.dtype(), &bytes);
+  copy_unless_in_place(out, self);
+  const int64_t size = dim_size(self, dim);
+  const Tensor indices = checked_indices("scatter", index, dim, size);
+  const Lines lines(index.shape(), out.shape(), index.shape(), dim);
+  visit_item(self.dtype(), [&](auto type) {
+    using T = typename decltype(type)::type;
+    T element;
+    std::memcpy(&element, &bytes, sizeof element);
+    const int64_t* index_data = indices.data<int64_t>();
+    for_each_line(lines, [&](int64_t at, int64_t to, int64_t) {
+      threads::for_pieces(0, lines.length, [&](int64_t first, int64_t last) {
+        for (int64_t k = first; k < last; ++k)
+          out.data<T>()[to + wrapped(index_data[at + k * lines.stride(0)], size) * lines.stride(1)] = element;
+      });
+    });
+  });
+}
+
+void scatter_add(TensorRef self, int64_t dim, TensorRef index, TensorRef src, TensorRef out) {
+  const tw_dtype dtype = compute_dtype(self.dtype());
+  const Tensor source = dense(src, dtype);
+  StagedResult result(out, dtype);
+  copy_unless_in_place(result.tensor(), self);
+  const bool in_place = out.data<void>() == self.data<void>();
+  if (dtype == kBool)
+    scatter_lines<uint8_t>("scatter_add", result.tensor(), in_place, dim, index, source,
+                           [](uint8_t& to, uint8_t from) { to |= from; });
+  else
+    visit_arithmetic("scatter_add", dtype, [&](auto type) {
+      using T = typename decltype(type)::type;
+      scatter_lines<T>("scatter_add", result.tensor(), in_place, dim, index, source,
+                       [](T& to, const T& from) { to += from; });
+    });
+  result.commit();
+}
+
+}  // namespace tw::cpu

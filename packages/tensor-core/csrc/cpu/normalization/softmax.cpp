@@ -1,0 +1,107 @@
+// softmax and log_softmax with their gradients, line by line along one dimension.
+#include "cpu/copies/movement.h"
+#include "cpu/element_types.h"
+#include "cpu/isa_kernels.h"
+#include "cpu/staging.h"
+#include "declarations/normalization.h"
+
+namespace tw::cpu {
+namespace {
+
+constexpr int64_t kStrip = 16;  // neighbouring lines that are gathered together where lines are not contiguous
+
+// Calls f(row index in the strip's buffers) with `Inputs` lines copied to rows of a buffer, and copies the result back.
+template <class T, int Inputs, class F>
+void for_strided_lines(const DimSplit& s, const T* const (&in)[Inputs], T* out, F f) {
+  constexpr int64_t kItem = sizeof(T);
+  const TransposeKernel transpose = kItem == 4 ? movement_kernels().transpose_32 : movement_kernels().transpose_64;
+  const int64_t strips = (s.inner + kStrip - 1) / kStrip;
+  const int64_t pitch = s.size + 64 / kItem;  // not a power of two, lest all rows compete for the same cache lines
+  parallel_for(0, s.outer * strips, grain_for(s.size * kStrip * 8), [&](int64_t begin, int64_t end) {
+    std::vector<T> rows(static_cast<size_t>((Inputs + 1) * kStrip * pitch));
+    T* buffers[Inputs + 1];
+    for (int k = 0; k <= Inputs; ++k) buffers[k] = rows.data() + k * kStrip * pitch;
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t first = i % strips * kStrip, width = std::min(kStrip, s.inner - first);
+      const int64_t base = i / strips * s.size * s.inner + first;
+      for (int k = 0; k < Inputs; ++k)
+        transpose(s.size, width, reinterpret_cast<const char*>(in[k] + base), s.inner * kItem,
+                  reinterpret_cast<char*>(buffers[k]), pitch * kItem);
+      for (int64_t c = 0; c < width; ++c) f(buffers, c * pitch);
+      transpose(width, s.size, reinterpret_cast<const char*>(buffers[Inputs]), pitch * kItem,
+                reinterpret_cast<char*>(out + base), s.inner * kItem);
+    }
+  });
+}
+
+template <class T, class Kernel>
+void map_lines(const DimSplit& s, const T* in, T* out, Kernel kernel) {
+  if (s.inner > 1) {
+    const T* const inputs[] = {in};
+    return for_strided_lines<T, 1>(s, inputs, out,
+                                   [&](T* const* b, int64_t at) { kernel(s.size, b[0] + at, b[1] + at); });
+  }
+  parallel_for(0, s.outer, grain_for(s.size * 8), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) kernel(s.size, in + i * s.size, out + i * s.size);
+  });
+}
+
+template <class T, class Kernel>
+void map_line_pairs(const DimSplit& s, const T* a, const T* b, T* out, Kernel kernel) {
+  if (s.inner > 1) {
+    const T* const inputs[] = {a, b};
+    return for_strided_lines<T, 2>(s, inputs, out, [&](T* const* buffers, int64_t at) {
+      kernel(s.size, buffers[0] + at, buffers[1] + at, buffers[2] + at);
+    });
+  }
+  parallel_for(0, s.outer, grain_for(s.size * 4), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) kernel(s.size, a + i * s.size, b + i * s.size, out + i * s.size);
+  });
+}
+
+enum class Kind { kSoftmax, kLogSoftmax };
+
+void forward(const char* op, Kind kind, TensorRef self, int64_t dim, TensorRef out) {
+  if (out.numel() == 0) return;
+  const tw_dtype dtype = compute_dtype(out.dtype());
+  const Tensor input = dense(self, dtype);
+  StagedResult result(out, dtype);
+  visit_floating(op, dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    const auto& kernels = isa_table<SoftmaxKernels<T>>();
+    map_lines(DimSplit(self.shape(), dim), input.data<T>(), result.data<T>(),
+              kind == Kind::kSoftmax ? kernels.softmax : kernels.log_softmax);
+  });
+  result.commit();
+}
+
+void backward(const char* op, Kind kind, TensorRef grad, TensorRef y, int64_t dim, TensorRef out) {
+  if (out.numel() == 0) return;
+  const tw_dtype dtype = compute_dtype(out.dtype());
+  const Tensor grads = dense(grad, dtype), values = dense(y, dtype);
+  StagedResult result(out, dtype);
+  visit_floating(op, dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    const auto& kernels = isa_table<SoftmaxKernels<T>>();
+    map_line_pairs(DimSplit(grad.shape(), dim), grads.data<T>(), values.data<T>(), result.data<T>(),
+                   kind == Kind::kSoftmax ? kernels.softmax_backward : kernels.log_softmax_backward);
+  });
+  result.commit();
+}
+
+}  // namespace
+
+void softmax(TensorRef self, int64_t dim, std::optional<tw_dtype> /*dtype: of the result*/, TensorRef out) {
+  forward("softmax", Kind::kSoftmax, self, dim, out);
+}
+void log_softmax(TensorRef self, int64_t dim, std::optional<tw_dtype> /*dtype: of the result*/, TensorRef out) {
+  forward("log_softmax", Kind::kLogSoftmax, self, dim, out);
+}
+void softmax_backward(TensorRef grad, TensorRef result, int64_t dim, TensorRef out) {
+  backward("softmax_backward", Kind::kSoftmax, grad, result, dim, out);
+}
+void log_softmax_backward(TensorRef grad, TensorRef result, int64_t dim, TensorRef out) {
+  backward("log_softmax_backward", Kind::kLogSoftmax, grad, result, dim, out);
+}
+
+}  // namespace tw::cpu

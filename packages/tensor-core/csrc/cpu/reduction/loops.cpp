@@ -1,0 +1,225 @@
+// Folding the elements of one group of blocks: row by row, or many columns at once.
+#include <algorithm>
+#include <vector>
+
+#include "cpu/reduction/reduction.h"
+
+namespace tw::cpu {
+
+namespace {
+
+constexpr int64_t kColumns = 512;       // results of one column pass over data as it lies
+constexpr int64_t kPackedColumns = 16;  // over packed data, if there are 1024 rows of them; more of fewer
+
+// n elements of an operand of the reduced space, from a linear index on, to a block of the kernel's type.
+void pack_reduced(const ReductionPlan& plan, int k, const char* base, int64_t index, int64_t n, int64_t copies,
+                  int64_t copy_stride, char* to) {
+  const Space& space = plan.reduced;
+  const int64_t item = plan.item, step = space.last_stride(k);
+  for (Walker walk(space, index); n > 0;) {
+    const int64_t run = std::min(n, walk.left_in_run());
+    const char* from = base + walk.offset(k);
+    if (copies == 1)
+      plan.operand[k].cast(run, from, step, to, item);
+    else
+      for (int64_t i = 0; i < run; ++i)
+        plan.operand[k].cast(copies, from + i * step, copy_stride, to + i * copies * item, item);
+    to += run * copies * item;
+    n -= run;
+    walk.advance(run);
+  }
+}
+
+// How one operand of a row reaches the kernel.
+struct RowSource {
+  const char* base;
+  const void* fixed;  // a splat, if the operand has one value in the whole row
+  bool direct;        // read where it lies
+};
+
+class RowReducer {
+ public:
+  explicit RowReducer(const ReductionPlan& plan) : plan_(plan) {
+    bool packed = false;
+    for (int k = 0; k < plan.operands; ++k) {
+      stride_[k] = plan.reduced.run_stride(k);
+      packed |= stride_[k] != 0 && !(plan.operand[k].plain && stride_[k] == plan.item);
+    }
+    // Several blocks at once are several streams through memory, which only caches like.
+    if (packed || plan.reduced.numel * plan.item <= kCached)
+      together_ = std::clamp<int64_t>(16 / plan.item, 1, kTogether);
+  }
+
+  void reduce(const Walker& result, int64_t group, char* out) {
+    for (int k = 0; k < plan_.operands; ++k) source_[k] = locate(k, result);
+    const int64_t begin = group * kGroup, end = std::min(plan_.reduced.numel, begin + kGroup);
+    if (end - begin <= kReductionBlock) return fold_block(begin, end - begin, out);
+    PartialCounter counter(plan_.kernels.combine, 1, plan_.result_item, partials_);
+    char folded[kTogether * 16];
+    for (int64_t b = begin; b < end; b += together_ * kReductionBlock) {
+      const int64_t n = std::min(together_ * kReductionBlock, end - b);
+      if (together_ == 1) {
+        fold_block(b, n, counter.next());
+        counter.push();
+        continue;
+      }
+      fold_block(b, n, folded);
+      for (int64_t i = 0; i * kReductionBlock < n; ++i) {
+        std::copy_n(folded + i * plan_.result_item, plan_.result_item, counter.next());
+        counter.push();
+      }
+    }
+    std::copy_n(counter.finish(), plan_.result_item, out);
+  }
+
+ private:
+  static constexpr int64_t kTogether = 4, kCached = 1 << 18;
+
+  RowSource locate(int k, const Walker& result) {
+    const auto& operand = plan_.operand[k];
+    if (!operand.data) return {nullptr, &plan_.constants[k], false};
+    const char* base = operand.data + result.offset(k);
+    if (stride_[k] == 0) {
+      char value[16];
+      operand.cast(1, base, 0, value, plan_.item);
+      fill_splat(splat_[k], value, plan_.item);
+      return {base, &splat_[k], false};
+    }
+    return {base, nullptr, operand.plain && stride_[k] == plan_.item};
+  }
+
+  void fold_block(int64_t begin, int64_t n, char* out) {
+    const void* in[4];
+    uint8_t step[4];
+    for (int k = 0; k < plan_.operands; ++k) {
+      const RowSource& source = source_[k];
+      step[k] = !source.fixed;
+      if (source.fixed) {
+        in[k] = source.fixed;
+      } else if (source.direct) {
+        in[k] = source.base + begin * plan_.item;
+      } else {
+        pack_reduced(plan_, k, source.base, begin, n, 1, 0, buffer_[k]);
+        in[k] = buffer_[k];
+      }
+    }
+    plan_.kernels.row(n, in, step, out);
+  }
+
+  const ReductionPlan& plan_;
+  int64_t together_ = 1;  // blocks folded by one call
+  int64_t stride_[4];
+  RowSource source_[4];
+  Splat splat_[4];
+  alignas(64) char partials_[kGroupDepth * 16];
+  alignas(64) char buffer_[4][kReductionBlock * 16];
+};
+
+class ColumnReducer {
+ public:
+  explicit ColumnReducer(const ReductionPlan& plan) : plan_(plan) {
+    const int last = plan.kept.ndim - 1;
+    for (int k = 0; k < plan.operands; ++k) {
+      column_step_[k] = plan.operand[k].data ? plan.kept.strides[k][last] : 0;
+      direct_[k] = plan.operand[k].plain && plan.reduced.ndim == 1 &&
+                   (column_step_[k] == plan.item || column_step_[k] == 0) &&
+                   plan.reduced.strides[k][0] % plan.item == 0;
+      packed_ |= plan.operand[k].data && !direct_[k];
+    }
+    rows_ = std::min(plan.reduced.numel, kReductionBlock);
+    width_ = packed_ ? std::min(kColumns, kPackedColumns * (kReductionBlock / rows_)) : kColumns;
+    if (plan.reduced.numel > kReductionBlock) partials_.resize(kGroupDepth * width_ * plan.result_item);
+    if (packed_) buffer_.resize(plan.operands * rows_ * width_ * plan.item);
+  }
+
+  // Results that are neighbours in the last kept dimension.
+  void reduce(const Walker& result, int64_t count, int64_t group, char* out) {
+    for (int64_t done = 0; done < count; done += width_) {
+      const int64_t cols = std::min(width_, count - done);
+      for (int k = 0; k < plan_.operands; ++k)
+        base_[k] = plan_.operand[k].data ? plan_.operand[k].data + result.offset(k) + done * column_step_[k] : nullptr;
+      fold_group(cols, group, out + done * plan_.result_item);
+    }
+  }
+
+ private:
+  void fold_group(int64_t cols, int64_t group, char* out) {
+    const int64_t begin = group * kGroup, end = std::min(plan_.reduced.numel, begin + kGroup);
+    if (end - begin <= kReductionBlock) return fold_block(begin, end - begin, cols, out);
+    PartialCounter counter(plan_.kernels.combine, cols, plan_.result_item, partials_.data());
+    for (int64_t b = begin; b < end; b += kReductionBlock) {
+      fold_block(b, std::min(kReductionBlock, end - b), cols, counter.next());
+      counter.push();
+    }
+    std::copy_n(counter.finish(), cols * plan_.result_item, out);
+  }
+
+  void fold_block(int64_t begin, int64_t n, int64_t cols, char* out) {
+    const void* in[4];
+    int64_t row_stride[4];
+    uint8_t step[4];
+    for (int k = 0; k < plan_.operands; ++k) {
+      if (!base_[k]) {
+        in[k] = &plan_.constants[k], row_stride[k] = 0, step[k] = 0;
+      } else if (direct_[k]) {
+        in[k] = base_[k] + begin * plan_.reduced.strides[k][0];
+        row_stride[k] = plan_.reduced.strides[k][0] / plan_.item;
+        step[k] = column_step_[k] != 0;
+      } else {
+        char* to = buffer_.data() + k * rows_ * width_ * plan_.item;
+        pack_rows(k, begin, n, cols, to);
+        in[k] = to, row_stride[k] = cols, step[k] = 1;
+      }
+    }
+    plan_.kernels.cols(n, cols, in, row_stride, step, out);
+  }
+
+  void pack_rows(int k, int64_t begin, int64_t n, int64_t cols, char* to) {
+    pack_reduced(plan_, k, base_[k], begin, n, cols, column_step_[k], to);
+  }
+
+  const ReductionPlan& plan_;
+  bool packed_ = false;
+  int64_t rows_, width_;  // of a block
+  int64_t column_step_[4];
+  bool direct_[4];
+  const char* base_[4];
+  std::vector<char> partials_, buffer_;
+};
+
+}  // namespace
+
+void reduce_rows(const ReductionPlan& plan, int64_t first, int64_t count, int64_t group, char* out) {
+  RowReducer reducer(plan);
+  Walker result(plan.kept, first);
+  for (int64_t i = 0; i < count; ++i) {
+    reducer.reduce(result, group, out + i * plan.result_item);
+    result.advance(1);
+  }
+}
+
+void reduce_columns(const ReductionPlan& plan, int64_t first, int64_t count, int64_t group, char* out) {
+  ColumnReducer reducer(plan);
+  for (Walker result(plan.kept, first); count > 0;) {
+    const int64_t run = std::min(count, result.left_in_run());
+    reducer.reduce(result, run, group, out);
+    out += run * plan.result_item;
+    count -= run;
+    result.advance(run);
+  }
+}
+
+void PartialCounter::push() {
+  ++depth_;
+  for (uint64_t n = ++pushed_; (n & 1) == 0; n >>= 1) {
+    --depth_;
+    combine_(cols_, memory_ + (depth_ - 1) * bytes_, memory_ + depth_ * bytes_);
+  }
+}
+
+const char* PartialCounter::finish() {
+  for (; depth_ > 1; --depth_) combine_(cols_, memory_ + (depth_ - 2) * bytes_, memory_ + (depth_ - 1) * bytes_);
+  return memory_;
+}
+
+}  // namespace tw::cpu
