@@ -206,6 +206,22 @@ def run_whole(file: str, arguments: Sequence[str]) -> None:
     print(f"{file} {' '.join(arguments)}: ran to its end")
 
 
+def write_words(kind: str) -> None:
+    """Train a language model, which saves itself whole, and load it in the program that writes a text with it."""
+    folder = "examples/word_language_model"
+    with third_party.corpus(6 * (5 * 11 + 1)) as words:
+        sizes = ("--emsize=24", "--nhid=24", "--batch_size=6", "--bptt=11", "--epochs=2")
+        saved = words / "model.pt"
+        execute(
+            f"{folder}/main.py", tw, (f"--data={words}", f"--model={kind}", *sizes, f"--save={saved}"), name="__main__"
+        )
+        text = words / "text"
+        given = (f"--data={words}", f"--checkpoint={saved}", f"--outf={text}", "--words=40")
+        execute(f"{folder}/generate.py", tw, given, name="__main__")
+        assert len(text.read_text().split()) == 40
+    print(f"{folder} {kind}: trained, saved the module, loaded it and wrote 40 words")
+
+
 def main() -> int:
     """Compare the programs whose names contain what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -220,6 +236,9 @@ def main() -> int:
     for file, arguments in WHOLE.items():
         if options.only in file:
             run_whole(file, arguments)
+    for kind in ("LSTM", "Transformer"):
+        if options.only in f"word_language_model {kind}":
+            write_words(kind)
     return 0 if results and all(results) else 1
 
 

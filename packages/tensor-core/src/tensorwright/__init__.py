@@ -115,6 +115,7 @@ if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
     from tensorwright import optim as optim
     from tensorwright import profiler as profiler
     from tensorwright import random as random
+    from tensorwright import serialization as serialization
     from tensorwright import signal as signal
     from tensorwright import special as special
     from tensorwright import testing as testing
@@ -240,7 +241,7 @@ _LAZY = {
 }
 _LAZY_MODULES = (
     "accelerator", "amp", "array_api", "backends", "checkpoint", "compat", "cuda", "distributions", "extend", "fft",
-    "linalg", "metrics", "ops", "profiler", "random", "signal", "special", "testing", "utils",
+    "linalg", "metrics", "ops", "profiler", "random", "serialization", "signal", "special", "testing", "utils",
 )  # fmt: skip
 
 

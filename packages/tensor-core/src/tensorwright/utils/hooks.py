@@ -31,7 +31,7 @@ class RemovableHandle:
             hooks: where the caller puts the hook, under ``id``.
         """
         self._hooks = hooks
-        self.id = next(_ids)
+        self.id = next(number for number in _ids if number not in hooks)  # some may be of a file
 
     def remove(self) -> None:
         """Take the hook out; a second call does nothing."""

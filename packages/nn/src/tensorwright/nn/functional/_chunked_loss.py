@@ -11,7 +11,7 @@ from tensorwright import Tensor, ops
 from tensorwright.extend import check_optional, check_tensors
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LinearCrossEntropyOptions:
     """How ``linear_cross_entropy`` cuts a batch.
 
