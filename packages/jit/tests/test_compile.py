@@ -9,14 +9,11 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import tensorwright as tw
 from tensorwright.jit import Captured, CompileWarning
-
-SCALE = 2.0
 
 
 def same(a: tw.Tensor, b: tw.Tensor) -> bool:
@@ -70,37 +67,6 @@ def test_results_keep_their_nesting() -> None:
         assert got["list"][1][1:] == (7, None, "name")
 
 
-def test_globals_closures_and_attributes_are_followed(monkeypatch: pytest.MonkeyPatch) -> None:
-    factor = 3.0
-
-    class Scaler:
-        def __init__(self) -> None:
-            self.by = 5.0
-            self.table = {"extra": 1.0}
-
-        def scaled(self, x: tw.Tensor) -> tw.Tensor:
-            return x * self.by + self.table["extra"]
-
-    scaler = Scaler()
-
-    @tw.compile
-    def function(x: tw.Tensor) -> tw.Tensor:
-        return scaler.scaled(x) * factor * SCALE
-
-    one = tw.ones(1)
-    for _ in range(2):
-        assert function(one).item() == 36.0
-    monkeypatch.setitem(globals(), "SCALE", 10.0)
-    assert function(one).item() == 180.0
-    factor = 1.0
-    assert function(one).item() == 60.0
-    scaler.by = 0.0
-    assert function(one).item() == 10.0
-    scaler.table["extra"] = 2.0
-    assert function(one).item() == 20.0
-    assert len(function.graphs) == 5
-
-
 def test_modules_follow_train_eval_and_their_parameters() -> None:
     model = tw.nn.Sequential(tw.nn.Linear(4, 8), tw.nn.BatchNorm1d(8), tw.nn.Dropout(0.5), tw.nn.Linear(8, 2))
     compiled = tw.compile(model)
@@ -115,88 +81,6 @@ def test_modules_follow_train_eval_and_their_parameters() -> None:
     assert same(compiled(x), model(x))
     assert len(compiled.graphs) == 2
     assert list(compiled.state_dict()) == list(model.state_dict())
-
-
-def test_parameters_whose_data_is_exchanged_are_looked_at_again() -> None:
-    class Model(tw.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.weight = tw.nn.Parameter(tw.ones(2, 3))
-
-        def forward(self, x: tw.Tensor) -> tw.Tensor:
-            return x @ self.weight.t() if self.weight.shape[0] == 2 else x.sum()
-
-    model = Model()
-    compiled = tw.compile(model)
-    x = tw.ones(3)
-    with tw.no_grad():
-        for rows, shape in ((2, (2,)), (2, (2,)), (4, ()), (4, ()), (2, (2,))):
-            model.weight.data = tw.ones(rows, 3)
-            assert compiled(x).shape == shape
-    assert len(compiled.graphs) == 2
-
-
-def test_contents_of_lists_that_are_read_are_looked_at_again() -> None:
-    factors = [2.0, 3.0]
-    weights = {"a": tw.ones(2)}
-
-    @tw.compile
-    def function(x: tw.Tensor) -> tw.Tensor:
-        for factor in factors:
-            x = x * factor
-        return x * weights["a"]
-
-    x = tw.ones(2)
-    assert function(x).tolist() == [6.0, 6.0]
-    assert function(x).tolist() == [6.0, 6.0]
-    factors[1] = 5.0
-    assert function(x).tolist() == [10.0, 10.0]
-    weights["a"] = tw.zeros(2)
-    assert function(x).tolist() == [0.0, 0.0]
-    assert len(function.graphs) == 3
-
-
-SETTINGS = SimpleNamespace(model=SimpleNamespace(scale=2.0, unused=0), names=["a", "b"])
-
-
-def times_scale(x: tw.Tensor, settings: SimpleNamespace) -> tw.Tensor:
-    return x * settings.scale + len(SETTINGS.names)
-
-
-def test_attributes_of_objects_that_are_read_are_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    @tw.compile
-    def function(x: tw.Tensor) -> tw.Tensor:
-        return times_scale(x, SETTINGS.model)
-
-    x = tw.ones(1)
-    assert [function(x).item() for _ in range(3)] == [4.0] * 3
-    monkeypatch.setattr(SETTINGS.model, "unused", 1)
-    assert function(x).item() == 4.0
-    assert len(function.graphs) == 1
-    monkeypatch.setattr(SETTINGS.model, "scale", 5.0)
-    assert [function(x).item() for _ in range(3)] == [7.0] * 3
-    monkeypatch.setattr(SETTINGS, "names", ["a"])
-    assert function(x).item() == 6.0
-    SETTINGS.names.append("b")
-    assert function(x).item() == 7.0
-
-
-def test_what_helpers_close_over_is_looked_at_again() -> None:
-    state = {"by": 2.0}
-
-    def scaled(function: Callable[[tw.Tensor], tw.Tensor]) -> Callable[[tw.Tensor], tw.Tensor]:
-        return lambda x: function(x) * state["by"]
-
-    helper = scaled(tw.relu)
-
-    @tw.compile
-    def function(x: tw.Tensor) -> tw.Tensor:
-        return helper(x) + 1
-
-    x = tw.ones(1)
-    assert [function(x).item() for _ in range(3)] == [3.0] * 3
-    state["by"] = 3.0
-    assert [function(x).item() for _ in range(3)] == [4.0] * 3
 
 
 def test_a_function_that_changes_what_it_reads_runs_itself() -> None:
@@ -481,46 +365,6 @@ def test_gradient_mode_and_needs_of_arguments_are_followed() -> None:
     assert not compiled(leaf).requires_grad
     leaf.requires_grad_(True)
     assert compiled(leaf).requires_grad
-
-
-class Holder:
-    def __init__(self) -> None:
-        self.first, self.second = 2.0, 3.0
-        self.items = [1.0]
-        self.table: dict[str, float] = {}
-
-    def total(self, x: tw.Tensor) -> tw.Tensor:
-        extra = sum(self.items) + sum(self.table.values()) + getattr(self, "third", 0.0)
-        return x * self.first + self.second + extra
-
-
-def test_environments_are_followed_object_by_object() -> None:
-    holder = Holder()
-    total = tw.compile(holder.total)
-    x = tw.ones(1)
-
-    def check() -> None:
-        want = holder.total(x).item()
-        assert [total(x).item() for _ in range(3)] == [want] * 3
-
-    check()
-    holder.first, holder.second = holder.second, holder.first  # the same objects at other places
-    check()
-    holder.items.append(5.0)
-    check()
-    holder.items[0] = 7.0
-    check()
-    holder.table["a"] = 1.5
-    check()
-    holder.third = 4.0  # type: ignore[attr-defined]
-    check()
-    del holder.third  # type: ignore[attr-defined]
-    check()
-    graphs = len(total.graphs)
-    for _ in range(12):  # equal, but another object each time
-        holder.first = float(str(holder.first))
-        check()
-    assert len(total.graphs) == graphs
 
 
 def test_what_replays_refer_to_is_collected() -> None:

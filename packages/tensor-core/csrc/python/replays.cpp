@@ -58,13 +58,18 @@ struct TensorKind {
   }
 };
 
-// What a dict, a list or a cell held, object by object.
+// What a dict, a class, a list or a cell held, object by object.
 struct Watched {
   PyObject* container;
   bool whole;  // of a dict: these entries in this order and no others
   std::vector<PyObject*> keys, values;
   std::vector<std::pair<PyObject*, TensorKind>> tensors = {};  // among the values: their data may be exchanged
 
+  // One that Python code has defined; those of the interpreter itself keep their dicts elsewhere.
+  bool is_class() const {
+    return PyType_Check(container) &&
+           PyType_HasFeature(reinterpret_cast<PyTypeObject*>(container), Py_TPFLAGS_HEAPTYPE);
+  }
   bool holds() const {
     const auto fits = [](const auto& each) { return each.second.fits(each.first); };
     return holds_objects() && std::all_of(tensors.begin(), tensors.end(), fits);
@@ -88,8 +93,9 @@ struct Watched {
     return true;
   }
   bool holds_entries() const {
+    PyObject* dict = is_class() ? reinterpret_cast<PyTypeObject*>(container)->tp_dict : container;
     for (size_t i = 0; i < keys.size(); ++i) {
-      if (PyDict_GetItemWithError(container, keys[i]) == values[i]) continue;
+      if (PyDict_GetItemWithError(dict, keys[i]) == values[i]) continue;
       PyErr_Clear();
       return false;
     }
@@ -312,7 +318,7 @@ class Reader {
       PyObject* value = watched.values.emplace_back(replay_.keep(PyTuple_GET_ITEM(values, i)));
       if (is_tensor(value)) watched.tensors.emplace_back(value, TensorKind(value, 0));
     }
-    const bool named = PyDict_Check(container);
+    const bool named = PyDict_Check(container) || (watched.is_class() && !whole);
     return (named || PyList_Check(container) || (PyCell_Check(container) && watched.values.size() == 1)) &&
            watched.keys.size() == (named ? watched.values.size() : 0);
   }

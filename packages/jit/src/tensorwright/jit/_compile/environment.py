@@ -13,9 +13,10 @@ import gc
 import random
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from types import CodeType, FrameType, FunctionType, ModuleType
+from types import CodeType, FrameType, FunctionType, MemberDescriptorType, ModuleType
 from typing import Any
 
 import tensorwright
@@ -23,15 +24,18 @@ from tensorwright import Tensor
 from tensorwright.jit._compile.guards import (
     PLAIN,
     ClosureGuard,
+    Container,
     ContentsGuard,
     EntriesGuard,
     Guard,
     ObjectGuard,
+    SlotsGuard,
     Watched,
     kind_of,
 )
 
 _OURS = tuple(str(Path(folder)) for folder in tensorwright.__path__)
+_PYTHONS_OWN = 1 << 9  # Py_TPFLAGS_HEAPTYPE: the class has a dict that can change
 _MOST_ENTRIES = 10_000  # of one container: comparing more before each call would cost more than the call
 
 # Builtins that do something besides giving a value, or give another one each time.
@@ -143,6 +147,21 @@ class Environment:
         return not known
 
 
+def _is_ours(module: object) -> bool:
+    return f"{module}.".startswith("tensorwright.")
+
+
+def _users_classes(kind: type) -> list[type]:
+    """A class and its bases as far as they can change."""
+    return [base for base in kind.__mro__ if base.__flags__ & _PYTHONS_OWN and not _is_ours(base.__module__)]
+
+
+def _slots(value: object) -> set[str]:
+    """The attributes of an object for which its class has made room in place of a dict."""
+    classes = _users_classes(type(value))
+    return {name for kind in classes for name, made in vars(kind).items() if isinstance(made, MemberDescriptorType)}
+
+
 @functools.lru_cache(maxsize=4096)
 def _globals_of(code: CodeType) -> tuple[str, ...]:
     """The globals that some code reads; `co_names` has attributes too."""
@@ -165,30 +184,33 @@ class Reach:
         self._names |= new
         for value in tuple(self._objects):
             self._attributes(value, new)
-        guard = EntriesGuard(frame.f_globals, _globals_of(code), "global")
-        self._environment.guards.append(guard)
-        for value in guard.values.values():
-            self.follow(value)
+        self._add(EntriesGuard(frame.f_globals, _globals_of(code), "global"))
 
     def follow(self, value: Any) -> None:
         """Watch what is in reach of a value, once."""
-        if isinstance(value, (Tensor, type, *PLAIN)) or id(value) in self._seen:
+        if isinstance(value, (Tensor, *PLAIN)) or id(value) in self._seen:
             return
         self._seen[id(value)] = value
-        if type(value) in (list, dict, set):
+        if isinstance(value, (list, dict, set, deque)):
             self._contents(value)
-        elif type(value) is tuple:
+        elif isinstance(value, tuple):
             for item in value:
                 self.follow(item)
         elif isinstance(value, FunctionType):
             self._closure(value)
+        elif isinstance(value, functools.partial):
+            self.follow((value.func, value.args, value.keywords))
+        elif isinstance(value, type):
+            for kind in _users_classes(value):
+                self._object(kind)
         elif isinstance(value, ModuleType):
-            if not (value.__name__ + ".").startswith("tensorwright."):
+            if not _is_ours(value.__name__):
                 self._object(value)
-        elif isinstance(getattr(value, "__dict__", None), dict):
+        elif isinstance(getattr(value, "__dict__", None), dict) or _users_classes(type(value)):
             self._object(value)
+            self.follow(type(value))
 
-    def _contents(self, container: list[Any] | dict[Any, Any] | set[Any]) -> None:
+    def _contents(self, container: Container) -> None:
         if len(container) > _MOST_ENTRIES:
             what = f"it has a {type(container).__name__} of {len(container)} entries in reach, too many to compare"
             self._environment.note_effect(what, None)
@@ -213,12 +235,14 @@ class Reach:
         self._attributes(value, self._names)
 
     def _attributes(self, value: object, names: set[str]) -> None:
-        attributes = vars(value)
-        found = names & attributes.keys()
-        if not found:
-            return
-        what = f"attribute of {getattr(value, '__name__', type(value).__name__)}"
-        guard = EntriesGuard(attributes, sorted(found), what)
+        attributes = getattr(value, "__dict__", {})
+        if found := names & attributes.keys():
+            what = f"attribute of {getattr(value, '__name__', type(value).__name__)}"
+            self._add(EntriesGuard(value if isinstance(value, type) else attributes, sorted(found), what))
+        if not isinstance(value, (type, ModuleType)) and (found := names & _slots(value)):
+            self._add(SlotsGuard(value, sorted(found)))
+
+    def _add(self, guard: EntriesGuard | SlotsGuard) -> None:
         self._environment.guards.append(guard)
         for item in guard.values.values():
             self.follow(item)

@@ -6,7 +6,8 @@ C++.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import tensorwright
@@ -28,29 +29,39 @@ def _same(now: object, then: object) -> bool:
         return True
     if type(now) is not type(then):
         return False
+    if isinstance(now, (float, complex)):
+        return repr(now) == repr(then)  # zeros differ by their signs, and NaN is what it was
     if isinstance(now, PLAIN):
         return now == then
     if isinstance(now, tuple):
-        assert isinstance(then, tuple)
-        return len(now) == len(then) and all(map(_same, now, then))
+        return _same_items(now, then)
     return False
 
 
+def _same_items(now: Any, then: Any) -> bool:
+    return len(now) == len(then) and all(map(_same, now, then))
+
+
 def _same_dict(now: dict[Any, Any], then: dict[Any, Any]) -> bool:
-    if len(now) != len(then):
-        return False
-    for key, value in then.items():
-        found = now.get(key, _MISSING)
-        if found is not value and not _same(found, value):
-            return False
-    return True
+    """Whether both have the same entries in the same order."""
+    return _same_items(now, then) and _same_items(now.values(), then.values())
+
+
+def _same_set(now: set[Any], then: set[Any]) -> bool:
+    """Whether both have the same members; 1, 1.0 and True are equal as such."""
+    return now == then and {(type(member), repr(member)) for member in now if isinstance(member, PLAIN)} == {
+        (type(member), repr(member)) for member in then if isinstance(member, PLAIN)
+    }
 
 
 def _whole_dict(now: dict[Any, Any]) -> Watched:
+    if isinstance(now, OrderedDict):
+        raise TypeError("its order is not that of its dict")
     return now, True, tuple(now), tuple(now.values())
 
 
-# A container, whether these are all of its entries, their keys, and their values: what `_C.Replays.add` takes.
+# A dict, class, list or cell, whether these are all of its entries, their keys, and their values: what
+# `_C.Replays.add` takes.
 Watched = tuple[object, bool, tuple[Any, ...], tuple[Any, ...]]
 
 
@@ -81,55 +92,80 @@ class ObjectGuard:
             if not _same_dict(now[name], content):
                 return f"attribute '{name}' of {type(self.watched_object).__name__}"
         for name, items in self.lists.items():
-            if len(now[name]) != len(items) or not all(map(_same, now[name], items)):
+            if not _same_items(now[name], items):
                 return f"attribute '{name}' of {type(self.watched_object).__name__}"
         return None
 
 
 class EntriesGuard:
-    """Some entries of a dict: the globals that some code names, or the attributes of an object."""
+    """Some entries of a namespace: the globals that some code names, the attributes of an object or a class."""
 
-    def __init__(self, scope: dict[str, Any], names: Iterable[str], what: str) -> None:
-        self.scope = scope
+    def __init__(self, owner: dict[str, Any] | type, names: Iterable[str], what: str) -> None:
+        self._owner = owner
+        scope = self._scope()
         self.values = {name: scope[name] for name in names if name in scope}
         self._what = what  # "global" or "attribute of Config"
 
+    def _scope(self) -> Mapping[str, Any]:
+        return vars(self._owner) if isinstance(self._owner, type) else self._owner
+
     def watched(self) -> Iterator[Watched]:
         """The objects that are there now."""
-        yield self.scope, False, tuple(self.values), tuple(self.scope.get(name, _MISSING) for name in self.values)
+        scope = self._scope()
+        yield self._owner, False, tuple(self.values), tuple(scope.get(name, _MISSING) for name in self.values)
 
     def changed(self) -> str | None:
         """The first entry that is not what it was, in words, or None."""
+        scope = self._scope()
         for name, value in self.values.items():
-            if not _same(self.scope.get(name, _MISSING), value):
+            if not _same(scope.get(name, _MISSING), value):
                 return f"{self._what} '{name}'"
         return None
 
 
-class ContentsGuard:
-    """All that a list, a dict or a set holds."""
+class SlotsGuard:
+    """Attributes of an object that are no entries of a dict."""
 
-    def __init__(self, container: list[Any] | dict[Any, Any] | set[Any]) -> None:
-        self._container = container
-        self._then = container.copy()
+    def __init__(self, owner: object, names: Iterable[str]) -> None:
+        self._owner = owner
+        self.values = {name: getattr(owner, name, _MISSING) for name in names}
 
     def watched(self) -> Iterator[Watched]:
-        """The objects that are there now; a set is compared in Python."""
+        """Slots are compared in Python."""
+        raise TypeError("slots")
+
+    def changed(self) -> str | None:
+        """The first slot that is not what it was, in words, or None."""
+        for name, value in self.values.items():
+            if not _same(getattr(self._owner, name, _MISSING), value):
+                return f"attribute '{name}' of {type(self._owner).__name__}"
+        return None
+
+
+Container = list[Any] | dict[Any, Any] | set[Any] | deque[Any]
+
+
+class ContentsGuard:
+    """All that a list, a dict, a set or a deque holds."""
+
+    def __init__(self, container: Container) -> None:
+        self._container = container
+        self._then: Any = list(container)
+        if isinstance(container, (dict, set)):
+            self._then = dict(container) if isinstance(container, dict) else set(container)
+
+    def watched(self) -> Iterator[Watched]:
+        """The objects that are there now; what is neither dict nor list is compared in Python."""
         now = self._container
-        if isinstance(now, set):
-            raise TypeError("a set")
+        if not isinstance(now, (dict, list)):
+            raise TypeError(type(now).__name__)
         yield _whole_dict(now) if isinstance(now, dict) else (now, True, (), tuple(now))
 
     def changed(self) -> str | None:
         """Whether it does not hold what it did, in words, or None."""
         now, then = self._container, self._then
-        if isinstance(now, dict):
-            same = _same_dict(now, then)  # type: ignore[arg-type]
-        elif isinstance(now, set):
-            same = now == then
-        else:
-            same = len(now) == len(then) and all(map(_same, now, then))
-        return None if same else f"the contents of a {type(now).__name__}"
+        compare: Callable[[Any, Any], bool] = _same_dict if isinstance(now, dict) else _same_set if isinstance(now, set) else _same_items
+        return None if compare(now, then) else f"the contents of a {type(now).__name__}"
 
 
 class ClosureGuard:
@@ -152,4 +188,4 @@ class ClosureGuard:
         return None
 
 
-Guard = ObjectGuard | EntriesGuard | ContentsGuard | ClosureGuard
+Guard = ObjectGuard | EntriesGuard | SlotsGuard | ContentsGuard | ClosureGuard
