@@ -164,7 +164,9 @@ class ContentsGuard:
     def changed(self) -> str | None:
         """Whether it does not hold what it did, in words, or None."""
         now, then = self._container, self._then
-        compare: Callable[[Any, Any], bool] = _same_dict if isinstance(now, dict) else _same_set if isinstance(now, set) else _same_items
+        compare: Callable[[Any, Any], bool] = (
+            _same_dict if isinstance(now, dict) else _same_set if isinstance(now, set) else _same_items
+        )
         return None if compare(now, then) else f"the contents of a {type(now).__name__}"
 
 
