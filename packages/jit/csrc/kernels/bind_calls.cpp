@@ -78,7 +78,8 @@ class TileKernel::Binder {
   void bind_code(const Piece& piece) {
     calls_.all.push_back({Call::kCode, calls_.count, &piece});
     for (const Register r : piece.registers) point_at(places_[r]);
-    for (const uint32_t s : piece.fetched) point_at({Place::kNextRow, s, k_.streams_[s].item});
+    for (const uint32_t s : piece.fetched)
+      point_at({k_.is_output(s) ? Place::kStream : Place::kNextRow, s, k_.streams_[s].item});
     calls_.count += static_cast<uint32_t>(NativeCode::extra_pointers(piece.sums.size()));
   }
 

@@ -95,22 +95,32 @@ bool TileKernel::repeats(const Sweep& sweep, Register r) const {
   return false;
 }
 
-// The inputs whose next row is brought nearer while this sweep computes. The processor's own guesses end with a page. A
+// Whether the stream is rows of floats, one after the other, that are short enough to be in the cache.
+bool TileKernel::runs_on(uint32_t stream) const {
+  constexpr int64_t kMostBytes = 32768;
+  const Stream& s = streams_[stream];
+  const int64_t bytes = length_ * s.item;
+  return s.mode == Stream::kDirect && s.kept.back() == bytes && s.item == 4 && bytes <= kMostBytes;
+}
+
+// What is brought nearer while this sweep computes: the inputs' next row, as the processor's own guesses end with a
+// page, and before the last of several sweeps the results' row, which would have to be read before it is written. A
 // first sweep of several only reads, and would wait for memory: the later ones share the inputs.
 std::vector<uint32_t> TileKernel::fetched_in(const Sweep& sweep, const LaneProgram& program) const {
-  constexpr int64_t kMostBytes = 32768;  // of a row
-  constexpr size_t kFewSteps = 24;       // so few wait for the memory itself
+  constexpr size_t kFewSteps = 24;  // so few wait for the memory itself
   const auto p = static_cast<size_t>(&sweep - schedule_.sweeps.data()), later = schedule_.sweeps.size() - 1;
   std::vector<uint32_t> fetched;
-  if (kept_.size() != 1 || (later ? p == 0 : program.steps.size() < kFewSteps)) return fetched;
+  if (kept_.size() != 1) return fetched;
+  if (p + 1 == later) {
+    for (const Sweep::Store& store : schedule_.sweeps[later].stores)
+      if (store.to == Sweep::Store::kOutput && runs_on(output_stream(store.index)))
+        fetched.push_back(output_stream(store.index));
+  }
+  if (later ? p == 0 : program.steps.size() < kFewSteps) return fetched;
   size_t next = 0;
   for (const Sweep::Load& load : schedule_.sweeps[0].loads) {
-    if (load.from != Sweep::Load::kInput) continue;
-    const uint32_t s = stream_of_[load.index];
-    const Stream& stream = streams_[s];
-    const bool runs_on = stream.mode == Stream::kDirect && stream.kept.back() == length_ * stream.item;
-    if (!runs_on || stream.item != 4 || length_ * stream.item > kMostBytes) continue;
-    if (!later || next++ % later + 1 == p) fetched.push_back(s);
+    if (load.from != Sweep::Load::kInput || !runs_on(stream_of_[load.index])) continue;
+    if (!later || next++ % later + 1 == p) fetched.push_back(stream_of_[load.index]);
   }
   return fetched;
 }
@@ -163,8 +173,8 @@ TileKernel::Piece TileKernel::compiled(const Sweep& sweep, size_t begin, size_t 
   }
   constexpr size_t kFewStreams = 8;  // each takes a register for its address
   if (end == sweep.steps.size() && program.streams.size() < kFewStreams) piece.fetched = fetched_in(sweep, program);
-  for (size_t k = 0; k < piece.fetched.size(); ++k) {
-    program.fetched.push_back(static_cast<uint32_t>(program.streams.size()));
+  for (const uint32_t fetched : piece.fetched) {
+    program.fetched.push_back({static_cast<uint32_t>(program.streams.size()), is_output(fetched)});
     program.streams.push_back(LaneType::kF32), program.repeated.push_back(false);
   }
   for (auto& sum : program.sums) {

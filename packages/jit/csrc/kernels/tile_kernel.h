@@ -38,7 +38,8 @@ class TileKernel {
     std::vector<Register> registers;
     std::vector<uint8_t> items;  // bytes of an element, by register; 0: repeated
     size_t results;
-    std::vector<uint32_t> fetched = {};  // streams whose next row is fetched on the way; they follow the registers
+    // Streams that are fetched on the way, inputs' next row and results' present one; they follow the registers.
+    std::vector<uint32_t> fetched = {};
     std::vector<uint32_t> sums =
         {};  // folds of the sweep that the code does; their streams, and the mask's, are the last
   };
@@ -92,6 +93,8 @@ class TileKernel {
   void compile(const Sweep& sweep);
   Piece compiled(const Sweep& sweep, size_t begin, size_t end) const;
   std::vector<uint32_t> fetched_in(const Sweep& sweep, const LaneProgram& program) const;
+  bool is_output(uint32_t stream) const { return stream >= streams_.size() - group_.outputs.size(); }
+  bool runs_on(uint32_t stream) const;
   void compile_rows(const std::vector<uint32_t>& steps);
   RowPiece compiled_rows(const std::vector<uint32_t>& steps) const;
   bool used_beyond(ValueId value, const std::vector<uint32_t>& steps) const;

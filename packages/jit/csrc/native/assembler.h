@@ -17,13 +17,13 @@ struct VectorOp {
   uint8_t opcode;
 };
 
-// A register, or memory: base + index * scale + displacement, or the constant pool.
+// A register, or memory: base + index * scale + displacement, the constant pool, or the tables behind it.
 struct Operand {
-  enum Kind : uint8_t { kRegister, kMemory, kPool } kind;
+  enum Kind : uint8_t { kRegister, kMemory, kPool, kTable } kind;
   int reg = 0;         // the register, or the base
   int index = -1;      // -1: none
   int scale = 0;       // the logarithm
-  int32_t offset = 0;  // of the pool: in constants
+  int32_t offset = 0;  // of the pool: in constants; of tables: in bytes
 
   static Operand vector(int r) { return {kRegister, r, -1, 0, 0}; }
   static Operand memory(int base, int32_t offset) { return {kMemory, base, -1, 0, offset}; }
@@ -33,6 +33,7 @@ struct Operand {
   static Operand pool(int32_t which) { return {kPool, 0, -1, 0, which}; }
   // Of instructions that spread one number themselves.
   static Operand number(int32_t which) { return {kPool, 0, -1, 1, which}; }
+  static Operand table(int32_t offset) { return {kTable, 0, -1, 0, offset}; }
 };
 
 class Assembler {
@@ -51,22 +52,40 @@ class Assembler {
   // Instructions over mask registers: VEX, by name of the opcode.
   void load_mask(int reg, int base);  // 16 bits from memory
   void mask(uint8_t opcode, int reg, int vvvv, int rm, bool two_operands);
+  void move_mask(int to, const Operand& from) { vex({1, 0, 0x90}, to, 0, from, false); }
+  void store_mask(int from, const Operand& to) { vex({1, 0, 0x91}, from, 0, to, false); }
+  // Of any lane: for jump_if_any.
+  void test_mask(int mask);
 
   // General registers by number: 0 rax, 1 rcx, 2 rdx, 3 rbx, 4 rsp, 5 rbp, 6 rsi, 7 rdi, 8 to 15.
   void push(int r);
   void pop(int r);
   void load_pointer(int to, int base, int32_t offset);
-  void prefetch(const Operand& memory);  // into the first-level cache
+  void store_pointer(int from, int base, int32_t offset);
+  void load_address(int to, int base, int32_t offset);
+  void load_number(int to, int32_t number);
+  void prefetch(const Operand& memory, bool to_write);  // into the first-level cache
   void change_stack(int32_t by);
   void add_rax(int8_t by);
   void compare_rax(int with);
   size_t here() const { return code_.size(); }
   void jump_back_if_below(size_t to);
+  // Where the target is to be written: set_target(that, here()).
+  size_t jump_if_any();
+  size_t jump();
+  void set_target(size_t at, size_t target);
+  // Calls the code that is appended as number `which`.
+  void call(size_t which);
   void finish();  // vzeroupper before the epilogue
 
   void ret() { byte(0xC3); }
-  // The code with its pool behind it.
-  std::vector<uint8_t> assemble(const std::vector<uint32_t>& pool);
+  // The code with its pool and its tables behind it, and then what it calls.
+  struct Data {
+    const std::vector<uint32_t>& pool;
+    const std::vector<const uint32_t*>& tables;  // of 16 numbers
+    const std::vector<std::vector<uint8_t>>& called;
+  };
+  std::vector<uint8_t> assemble(const Data& data);
 
  private:
   void byte(int value) { code_.push_back(static_cast<uint8_t>(value)); }
@@ -77,12 +96,17 @@ class Assembler {
 
   struct Fixup {
     size_t at;
-    int32_t constant;
+    Operand::Kind kind;
+    int32_t offset;
     int after;  // bytes of the instruction behind the displacement
+  };
+  struct Called {
+    size_t at, which;
   };
   VectorWidth width_;
   std::vector<uint8_t> code_;
   std::vector<Fixup> fixups_;
+  std::vector<Called> calls_;
 };
 
 }  // namespace tw::jit

@@ -74,27 +74,28 @@ std::optional<VectorOp> one_operand(LaneOp op) {
 
 class Emitter : public LanePlaces {
  public:
-  Emitter(const LaneProgram& program, VectorWidth width, int copies, int pinned, bool stack)
-      : LanePlaces(program, width, copies, pinned, stack) {}
+  Emitter(const LaneProgram& program, VectorWidth width, int copies, const Registers& registers)
+      : LanePlaces(program, width, copies, registers) {}
 
   std::vector<uint8_t> run() {
     prologue();
     const size_t loop = asm_.here();
     const auto count = static_cast<int>(all_.steps.size());
-    for (const uint32_t stream : p_.fetched)
-      for (int copy = 0; copy < copies_; ++copy) asm_.prefetch(element(stream, LaneType::kF32, copy));
+    for (const auto& [stream, written] : p_.fetched)
+      for (int copy = 0; copy < copies_; ++copy) asm_.prefetch(element(stream, LaneType::kF32, copy), written);
     for (at_ = 0; at_ < count; ++at_) step(at_);
     for (const auto& result : all_.results) store_result(result);
     for (const auto& [lane, k] : all_.sums) {
       const int from = in_register(lane);
-      asm_.vector({1, 0, 0x58}, accumulator(k), accumulator(k), Operand::vector(from), kLanesMask);
+      asm_.vector({1, 0, 0x58}, accumulator(k), accumulator(k), Operand::vector(from), copies_ > 1 ? 0 : kLanesMask);
       locked_.clear();
     }
     asm_.add_rax(static_cast<int8_t>(copies_ * asm_.lanes()));
     asm_.compare_rax(kRsi);
     asm_.jump_back_if_below(loop);
     epilogue();
-    return asm_.assemble(pool_);
+    for (const Rare& rare : rare_) call(rare);
+    return asm_.assemble({pool_, tables_, called_});
   }
 
  private:
@@ -102,14 +103,20 @@ class Emitter : public LanePlaces {
 
   void step(int i) {
     const LaneStep& s = of(i);
+    for (const Lane lane : {s.a, s.b, s.c})
+      if (lane >= 0) share(lane);
     if (s.op == LaneOp::kInput) {
       if (s.type == LaneType::kMask) load_mask(i, s);
-    } else if (s.op == LaneOp::kConstant) {
+    } else if (is_constant(i)) {
       if (in_mask_register(i)) mask_constant(i, s);
     } else if (s.op == LaneOp::kFma) {
       fma(i, s);
     } else if (s.op == LaneOp::kSelect) {
       select(i, s);
+    } else if (s.op == LaneOp::kLookup) {
+      lookup(i, s);
+    } else if (s.op == LaneOp::kRare) {
+      rare(i, s);
     } else if (s.op == LaneOp::kCompare || s.op == LaneOp::kCompareInt) {
       compare(i, s);
     } else if (s.op == LaneOp::kShl || s.op == LaneOp::kUshr || s.op == LaneOp::kShr) {
@@ -233,6 +240,85 @@ class Emitter : public LanePlaces {
     hold(i, reg);
   }
 
+  void lookup(Lane i, const LaneStep& s) {
+    const int index = in_register(s.a);
+    const Operand numbers = anywhere(s.b);
+    release(s);
+    const int reg = take();
+    asm_.vector({2, 1, 0x16}, reg, index, numbers);
+    hold(i, reg);
+  }
+
+  // ---- what is rarely needed: a call behind the code, around which all registers are kept -------------------------
+
+  struct Rare {
+    int mask, in, out;     // vector registers, but for the mask of AVX-512
+    size_t program, from;  // where the jump is
+    size_t back;
+  };
+
+  void rare(Lane i, const LaneStep& s) {
+    const int mask = in_register(s.a), other = in_register(s.b), in = in_register(s.c);
+    int out = other;
+    if (!free_to_change(s.b) || s.b == s.c) {
+      out = take();
+      asm_.vector(kMove, out, 0, Operand::vector(other));
+    }
+    asm_.test_mask(mask);
+    const size_t from = asm_.jump_if_any();
+    rare_.push_back({mask, in, out, s.value, from, asm_.here()});
+    release(s);
+    hold(i, out);
+  }
+
+  // On the stack: the vectors, masks, the three pointers that the code takes, general registers, what it takes and
+  // gives.
+  void call(const Rare& rare) {
+    constexpr int kBytes = 64, kMasks = 32 * kBytes, kPointers = kMasks + kBytes, kGeneral = kPointers + 24,
+                  kTaken = kPointers + kBytes, kGiven = kTaken + kBytes, kAll = kGiven + kBytes;
+    constexpr int kKept[] = {kRax, 1, 2, kRsi, kRdi};
+    const auto at = [](int32_t offset) { return Operand::memory(kRsp, offset); };
+    asm_.set_target(rare.from, asm_.here());
+    asm_.change_stack(-kAll);
+    for (int r = 0; r < asm_.registers(); ++r) asm_.vector(kStore, r, 0, at(r * kBytes));
+    for (int k = 1; asm_.wide() && k < kMaskRegisters; ++k) asm_.store_mask(k, at(kMasks + k * 8));
+    for (int k = 0; k < 5; ++k) asm_.store_pointer(kKept[k], kRsp, kGeneral + k * 8);
+    asm_.vector(kStore, rare.in, 0, at(kTaken));
+    asm_.load_number(kRax, 0);
+    asm_.store_pointer(kRax, kRsp, kPointers + 16);
+    for (int k = 0; k < 2; ++k) {
+      asm_.load_address(kRax, kRsp, k ? kGiven : kTaken);
+      asm_.store_pointer(kRax, kRsp, kPointers + k * 8);
+    }
+    asm_.load_address(kRdi, kRsp, kPointers);
+    asm_.load_number(kRsi, asm_.lanes());
+    asm_.call(number_of(rare.program));
+    for (int r = 0; r < asm_.registers(); ++r) asm_.vector(kLoad, r, 0, at(r * kBytes));
+    for (int k = 1; asm_.wide() && k < kMaskRegisters; ++k) asm_.move_mask(k, at(kMasks + k * 8));
+    for (int k = 0; k < 5; ++k) asm_.load_pointer(kKept[k], kRsp, kGeneral + k * 8);
+    if (asm_.wide()) {
+      asm_.vector({2, 1, 0x65}, rare.out, rare.out, at(kGiven), rare.mask);
+    } else {
+      asm_.vector({3, 1, 0x4A}, rare.out, rare.out, at(kGiven));
+      asm_.immediate(static_cast<uint8_t>(rare.mask << 4));
+    }
+    asm_.change_stack(kAll);
+    asm_.set_target(asm_.jump(), rare.back);
+  }
+
+  // Of the code that is called.
+  size_t number_of(size_t program) {
+    while (called_.size() < p_.rare.size()) {
+      called_.push_back(
+          assemble_lanes(p_.rare[called_.size()], asm_.wide() ? VectorWidth::kAvx512 : VectorWidth::kAvx2, 1));
+      if (called_.back().empty()) throw DoesNotFit{};
+    }
+    return program;
+  }
+
+  std::vector<Rare> rare_;
+  std::vector<std::vector<uint8_t>> called_;
+
   // ---- masks ----------------------------------------------------------------------------------------------------
 
   void mask_constant(Lane i, const LaneStep& s) {
@@ -296,14 +382,16 @@ class Emitter : public LanePlaces {
 
 std::vector<uint8_t> assemble_lanes(const LaneProgram& program, VectorWidth width, int copies) {
   try {
-    Emitter first(program, width, copies, 0, true);
+    Emitter first(program, width, copies, {});
     const std::vector<uint8_t> code = first.run();
     if (copies > 1 && first.spills()) return {};
-    const int spare = std::max(0, Assembler(width).registers() - first.most_used());
-    Emitter pinned(program, width, copies, spare, true);
-    const std::vector<uint8_t> better = spare ? pinned.run() : code;
-    const bool uses_stack = spare ? pinned.slots() : first.slots();
-    return uses_stack ? better : Emitter(program, width, copies, spare, false).run();
+    constexpr int kToShare = 2;
+    const int spare = Assembler(width).registers() - first.most_used() - (copies > 1 ? kToShare : 0);
+    LanePlaces::Registers registers{std::max(0, spare), copies > 1, true};
+    Emitter pinned(program, width, copies, registers);
+    const std::vector<uint8_t> better = pinned.run();
+    registers.stack = pinned.slots() != 0;
+    return registers.stack ? better : Emitter(program, width, copies, registers).run();
   } catch (const DoesNotFit&) {
     return {};
   }

@@ -4,11 +4,12 @@
 
 namespace tw::jit {
 
-LanePlaces::LanePlaces(const LaneProgram& program, VectorWidth width, int copies, int pinned, bool stack)
+LanePlaces::LanePlaces(const LaneProgram& program, VectorWidth width, int copies, const Registers& registers)
     : p_(program),
       all_(program, copies),
       copies_(copies),
-      stack_(stack),
+      share_(registers.share),
+      stack_(registers.stack),
       asm_(width),
       uses_(all_.steps.size()),
       place_(all_.steps.size()),
@@ -28,7 +29,7 @@ LanePlaces::LanePlaces(const LaneProgram& program, VectorWidth width, int copies
   }
   for (size_t k = 0; k < p_.sums.size(); ++k) holder_.at(asm_.registers() - 1 - pinned_++) = kAccumulator;
   if (!p_.sums.empty()) masks_[kLanesMask] = kAccumulator;
-  choose_pinned(pinned);
+  choose_pinned(registers.pinned);
 }
 
 bool LanePlaces::is_stream(Lane lane) const {
@@ -123,11 +124,37 @@ int32_t LanePlaces::constant(uint32_t bits) {
   return static_cast<int32_t>(pool_.size() - 1);
 }
 
+// A constant as an operand, or a table of 16 numbers, of which AVX2 has a half in a register.
+Operand LanePlaces::pooled(Lane lane) {
+  if (of(lane).op == LaneOp::kConstant) return Operand::pool(constant(of(lane).value));
+  const uint32_t* numbers = kExpressionTables[of(lane).value / 2];
+  const auto found = std::find(tables_.begin(), tables_.end(), numbers);
+  const auto place = 2 * (found - tables_.begin()) + of(lane).value % 2;
+  if (found == tables_.end()) tables_.push_back(numbers);
+  return Operand::table(static_cast<int32_t>(place * kTableSize / 2 * 4));
+}
+
 void LanePlaces::load_constant(int reg, Lane lane) {
-  if (asm_.wide())
+  if (asm_.wide() && of(lane).op == LaneOp::kConstant)
     asm_.vector(kSpread, reg, 0, Operand::number(constant(of(lane).value)));
   else
-    asm_.vector(kLoad, reg, 0, Operand::pool(constant(of(lane).value)));
+    asm_.vector(kLoad, reg, 0, pooled(lane));
+}
+
+// Loads a constant that the next steps take too, if that displaces nothing but constants.
+void LanePlaces::share(Lane lane) {
+  if (!share_ || !is_constant(lane) || in_mask_register(lane) || place_[lane].reg >= 0) return;
+  const std::vector<int>& uses = uses_[lane];
+  const auto now = std::lower_bound(uses.begin(), uses.end(), at_);
+  if (uses.end() - now < 2 || now[1] - at_ > copies_) return;
+  for (int r = 0; r < asm_.registers(); ++r) {
+    const Lane held = holder_[r];
+    if (held == kAccumulator || (held >= 0 && (place_[held].pinned || !is_constant(held) || next_use(held) < kNever)))
+      continue;
+    if (held >= 0) drop(held);
+    load_constant(occupy(r), lane);
+    return hold(lane, r);
+  }
 }
 
 int LanePlaces::next_use(Lane lane) const {
@@ -184,7 +211,7 @@ int LanePlaces::in_register(Lane lane) {
 Operand LanePlaces::anywhere(Lane lane) {
   if (place_[lane].reg >= 0) return locked_.push_back(lane), Operand::vector(place_[lane].reg);
   if (place_[lane].slot >= 0) return stack(place_[lane].slot);
-  if (is_constant(lane)) return Operand::pool(constant(of(lane).value));
+  if (is_constant(lane)) return pooled(lane);
   if (uses_[lane].size() == 1) return element(lane);
   return Operand::vector(in_register(lane));
 }

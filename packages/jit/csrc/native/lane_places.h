@@ -27,9 +27,14 @@ class LanePlaces {
   int spills() const { return spills_; }
   int slots() const { return slots_; }
 
+  struct Registers {
+    int pinned = 0;      // so much of what does not change keeps a register
+    bool share = false;  // a constant that several vectors take in turn is loaded once, if a register is free
+    bool stack = true;   // values may be put there
+  };
+
  protected:
-  // The first `pinned` of what does not change keeps a register.
-  LanePlaces(const LaneProgram& program, VectorWidth width, int copies, int pinned, bool stack);
+  LanePlaces(const LaneProgram& program, VectorWidth width, int copies, const Registers& registers);
 
   struct Place {
     int reg = -1;   // vector register, or mask register of AVX-512
@@ -39,7 +44,7 @@ class LanePlaces {
 
   const LaneStep& of(Lane lane) const { return all_.steps[static_cast<size_t>(lane)]; }
   bool in_mask_register(Lane lane) const { return asm_.wide() && of(lane).type == LaneType::kMask; }
-  bool is_constant(Lane lane) const { return of(lane).op == LaneOp::kConstant; }
+  bool is_constant(Lane lane) const { return of(lane).op == LaneOp::kConstant || of(lane).op == LaneOp::kTable; }
   bool is_repeated(Lane lane) const { return of(lane).op == LaneOp::kInput && general_[of(lane).value] < 0; }
   bool is_stream(Lane lane) const;
   bool fixed(Lane lane) const { return !in_mask_register(lane) && (is_constant(lane) || is_repeated(lane)); }
@@ -70,6 +75,8 @@ class LanePlaces {
   Operand element(Lane lane) const { return element(of(lane).value, of(lane).type, all_.copy[lane]); }
 
   int32_t constant(uint32_t bits);
+  Operand pooled(Lane lane);
+  void share(Lane lane);
   void load_constant(int reg, Lane lane);
   int next_use(Lane lane) const;
   bool ends_here(Lane lane) const { return uses_[lane].empty() || uses_[lane].back() <= at_; }
@@ -96,7 +103,7 @@ class LanePlaces {
   const LaneProgram& p_;
   const Interleaved all_;
   int copies_;
-  bool stack_;  // whether values may be put there
+  bool share_, stack_;
   Assembler asm_;
   std::vector<std::vector<int>> uses_;  // by lane: the steps, and the number of steps for results
   std::vector<Place> place_;
@@ -105,6 +112,7 @@ class LanePlaces {
   std::vector<int> general_;  // by stream: its general register, or -1
   std::vector<Lane> locked_;
   std::vector<uint32_t> pool_;
+  std::vector<const uint32_t*> tables_;
   int at_ = 0, slots_ = 0, pinned_ = 0, most_used_ = 0, spills_ = 0;
 };
 

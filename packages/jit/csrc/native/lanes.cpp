@@ -8,6 +8,7 @@ namespace {
 
 constexpr uint32_t kSign = 0x80000000u;
 constexpr uint32_t kOnes = 0xFFFFFFFFu;
+constexpr uint32_t kOne = 0x3F800000u;  // 1.0
 
 // The predicates of VCMPPS and VPCMPD for lt, le, gt, ge, eq, ne.
 constexpr uint32_t kFloatPredicates[] = {0x11, 0x12, 0x1E, 0x1D, 0x00, 0x04};
@@ -44,6 +45,7 @@ std::vector<Lane> LaneProgram::apply(const ExpressionEntry& expression, const st
   const uint16_t* at = kExpressionCode + expression.start;
   std::vector<Lane> lanes(expression.count);
   std::vector<LaneType> types(expression.count);
+  std::vector<bool> unlikely(expression.count);
   for (size_t i = 0; i < lanes.size(); ++i) {
     Lane& lane = lanes[i];
     const auto op = static_cast<Operation>(*at & 0xFF);
@@ -64,11 +66,16 @@ std::vector<Lane> LaneProgram::apply(const ExpressionEntry& expression, const st
       const std::vector<Lane> results = apply(callee, args);
       if (results.empty()) return {};
       lane = results[0];
+    } else if (op == Operation::kLookup) {
+      const uint32_t table = *at++;
+      lane = lookup(type, table, lanes[*at++]);
     } else {
+      if (op == Operation::kUnlikely) unlikely[i] = true;
+      const bool rarely = op == Operation::kSelect && unlikely[*at];
       Lane args[3];
       const LaneType over = is_comparison(op) ? types[*at] : type;
       for (int k = 0; k < kOperationArguments[static_cast<int>(op)]; ++k) args[k] = lanes[*at++];
-      lane = primitive(op, type, over, args);
+      lane = rarely ? select(type, args[0], args[1], args[2], true) : primitive(op, type, over, args);
     }
     if (lane < 0) return {};
   }
@@ -82,7 +89,6 @@ std::optional<Lane> LaneProgram::by_instruction(const ExpressionEntry& function,
   if (!scales_) return std::nullopt;
   const std::string_view name = function.name;
   if (name == "_scale") return add(LaneOp::kScale, LaneType::kF32, 0, args[0], args[1]);
-  constexpr uint32_t kOne = 0x3F800000u;
   if (name == "_two_to") return add(LaneOp::kScale, LaneType::kF32, 0, constant(LaneType::kF32, kOne), args[0]);
   return std::nullopt;
 }
@@ -108,7 +114,7 @@ Lane LaneProgram::fma(Lane a, Lane b, Lane c) {
 // A bit cast leaves a value in its register; that is why `over`, what the arguments are, is not read off the lanes.
 Lane LaneProgram::primitive(Operation op, LaneType type, LaneType over, const Lane* args) {
   if (op == Operation::kUnlikely || op == Operation::kBitcast) return args[0];
-  if (op == Operation::kSelect) return select(type, args[0], args[1], args[2]);
+  if (op == Operation::kSelect) return select(type, args[0], args[1], args[2], false);
   if (op == Operation::kToFloat) return add(LaneOp::kToFloat, type, 0, args[0]);
   if (op == Operation::kToInt) return add(LaneOp::kToInt, type, 0, args[0]);
   if (over == LaneType::kF32) return of_floats(op, args);
@@ -124,6 +130,10 @@ Lane LaneProgram::of_floats(Operation op, const Lane* args) {
     return add(LaneOp::kOr, kF, 0, add(LaneOp::kMin, kF, 0, x, y), add(LaneOp::kMin, kF, 0, y, x));
   };
   const auto negative = [&](Lane x) { return bits(LaneOp::kXor, x, kSign); };
+  const auto is_one = [&](Lane x) {
+    const LaneStep& step = steps[static_cast<size_t>(x)];
+    return step.op == LaneOp::kConstant && step.value == kOne;
+  };
   switch (op) {
     case Operation::kAdd:
       if (const auto b = negated(args[1])) return add(LaneOp::kSub, kF, 0, a, *b);
@@ -132,6 +142,8 @@ Lane LaneProgram::of_floats(Operation op, const Lane* args) {
       if (const auto b = negated(args[1])) return add(LaneOp::kAdd, kF, 0, a, *b);
       return two(LaneOp::kSub);
     case Operation::kMul:
+      if (is_one(args[1])) return a;
+      if (is_one(a)) return args[1];
       return two(LaneOp::kMul);
     case Operation::kDiv:
       return two(LaneOp::kDiv);
@@ -250,9 +262,26 @@ Lane LaneProgram::of_masks(Operation op, const Lane* args) {
   }
 }
 
-Lane LaneProgram::select(LaneType type, Lane m, Lane a, Lane b) {
-  if (type != LaneType::kMask) return add(LaneOp::kSelect, type, 0, m, a, b);
+Lane LaneProgram::select(LaneType type, Lane m, Lane a, Lane b, bool unlikely) {
+  if (type != LaneType::kMask) return add(LaneOp::kSelect, type, unlikely, m, a, b);
   return add(LaneOp::kOr, type, 0, add(LaneOp::kAnd, type, 0, m, a), add(LaneOp::kAndNot, type, 0, m, b));
+}
+
+// The machine looks at the lowest bits of an index only. With AVX2 these are three, and the fourth chooses between
+// halves.
+Lane LaneProgram::lookup(LaneType type, uint32_t table, Lane index) {
+  const LaneStep& step = steps[static_cast<size_t>(index)];
+  for (const auto& [number, bits] : {std::pair(step.a, step.b), std::pair(step.b, step.a)}) {
+    if (step.op != LaneOp::kAnd) break;
+    const LaneStep& kept = steps[static_cast<size_t>(bits)];
+    if (kept.op == LaneOp::kConstant && kept.value == kTableSize - 1) return lookup(type, table, number);
+  }
+  const auto half = [&](uint32_t which) {
+    return add(LaneOp::kLookup, type, 0, index, add(LaneOp::kTable, type, 2 * table + which));
+  };
+  if (scales_) return half(0);
+  const Lane upper = add(LaneOp::kShl, LaneType::kI32, 28, index);
+  return add(LaneOp::kSelect, type, 0, upper, half(1), half(0));
 }
 
 // ---- the whole ----------------------------------------------------------------------------------------------------
@@ -280,6 +309,70 @@ void LaneProgram::sweep() {
   known_.clear();
 }
 
+// ---- what is rarely needed ----------------------------------------------------------------------------------------
+
+LaneProgram LaneProgram::with_rare_apart() const {
+  LaneProgram program = *this;
+  bool some = false;
+  for (size_t i = 0; i < program.steps.size(); ++i)
+    if (program.steps[i].op == LaneOp::kSelect && program.steps[i].value & 1) some |= program.put_apart(i);
+  if (some) program.sweep();
+  return program;
+}
+
+// The steps of which nothing but what this one chooses rarely needs the values.
+std::vector<bool> LaneProgram::needed_for(size_t select) const {
+  std::vector<bool> only(steps.size(), false), elsewhere(steps.size(), false);
+  for (const auto* list : {&results, &sums})
+    for (const auto& result : *list) elsewhere[static_cast<size_t>(result.first)] = true;
+  for (size_t i = steps.size(); i-- > 0;) {
+    const LaneStep& s = steps[i];
+    if (i == select) {
+      only[static_cast<size_t>(s.b)] = true;
+      elsewhere[static_cast<size_t>(s.a)] = elsewhere[static_cast<size_t>(s.c)] = true;
+      continue;
+    }
+    only[i] = only[i] && !elsewhere[i] && s.op != LaneOp::kInput;
+    for (const Lane lane : {s.a, s.b, s.c})
+      if (lane >= 0) (only[i] ? only : elsewhere)[static_cast<size_t>(lane)] = true;
+  }
+  return only;
+}
+
+// Makes a kRare step of a kSelect, if what it chooses rarely is long and computed from one value.
+bool LaneProgram::put_apart(size_t select) {
+  constexpr ptrdiff_t kLong = 12;
+  const std::vector<bool> only = needed_for(select);
+  if (std::count(only.begin(), only.end(), true) < kLong) return false;
+  LaneProgram apart(scales_);
+  std::vector<Lane> renamed(steps.size(), -1);
+  Lane taken = -1;
+  const auto inside = [&](Lane lane) {
+    if (lane < 0 || renamed[static_cast<size_t>(lane)] >= 0)
+      return lane < 0 ? lane : renamed[static_cast<size_t>(lane)];
+    const LaneStep& s = steps[static_cast<size_t>(lane)];
+    if (s.op == LaneOp::kConstant || s.op == LaneOp::kTable)
+      return renamed[static_cast<size_t>(lane)] = apart.add(s.op, s.type, s.value);
+    if (taken >= 0 || s.type == LaneType::kMask) return taken = -2;
+    taken = lane;
+    apart.streams = {s.type, LaneType::kF32}, apart.repeated = {false, false};
+    return renamed[static_cast<size_t>(lane)] = apart.input(0);
+  };
+  for (size_t i = 0; i < select; ++i) {
+    const LaneStep& s = steps[i];
+    if (!only[i] || s.op == LaneOp::kConstant || s.op == LaneOp::kTable) continue;
+    const Lane a = inside(s.a), b = inside(s.b), c = inside(s.c);
+    if (taken == -2) return false;
+    renamed[i] = apart.add(s.op, s.type, s.value, a, b, c);
+  }
+  if (taken < 0 || renamed[static_cast<size_t>(steps[select].b)] < 0) return false;
+  apart.results = {{renamed[static_cast<size_t>(steps[select].b)], 1}};
+  LaneStep& step = steps[select];
+  step = {LaneOp::kRare, step.type, static_cast<uint32_t>(rare.size()), step.a, step.c, taken};
+  rare.push_back(std::move(apart));
+  return true;
+}
+
 std::string LaneProgram::key() const {
   std::string text;
   const auto put = [&](uint32_t number) { text.append(reinterpret_cast<const char*>(&number), sizeof number); };
@@ -288,7 +381,8 @@ std::string LaneProgram::key() const {
     for (const Lane lane : {s.a, s.b, s.c}) put(static_cast<uint32_t>(lane));
   }
   for (size_t k = 0; k < streams.size(); ++k) put(static_cast<uint32_t>(streams[k]) << 1 | repeated[k]);
-  put(static_cast<uint32_t>(fetched.size()));  // they come after the results
+  put(static_cast<uint32_t>(fetched.size()));
+  for (const Fetched& f : fetched) put(f.stream << 1 | f.written);
   for (const auto* list : {&results, &sums}) {
     put(static_cast<uint32_t>(list->size()));
     for (const auto& result : *list) put(static_cast<uint32_t>(result.first)), put(result.second);

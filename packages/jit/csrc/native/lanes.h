@@ -47,7 +47,10 @@ enum class LaneOp : uint8_t {
   kAndNot,      // not a, and b
   kCompare,     // of floats; `value` is the machine's predicate
   kCompareInt,  // the same of integers
-  kSelect,
+  kSelect,      // of `value`, bit 0: `b` is rarely needed
+  kTable,       // half of table `value` / 2, or with AVX-512 all of it
+  kLookup,      // element a of table b, by the lowest bits of a
+  kRare,        // b, and where mask a holds what the program `value` of `rare` makes of c
 };
 
 using Lane = int32_t;
@@ -68,9 +71,15 @@ class LaneProgram {
   std::vector<LaneType> streams;
   std::vector<bool> repeated;                      // of a stream: the same 64 bytes for all elements
   std::vector<std::pair<Lane, uint32_t>> results;  // and the streams that they go to
-  std::vector<uint32_t> fetched;                   // streams that are only brought into the cache
+  struct Fetched {
+    uint32_t stream;
+    bool written;
+  };
+  std::vector<Fetched> fetched;  // streams that are only brought into the cache, to be read or to be written
   // What is added, lane by lane, to the 16 floats of a stream. The last stream is then a mask of 16 bits: which lanes.
   std::vector<std::pair<Lane, uint32_t>> sums;
+  // What kRare steps take: programs of one stream in, and one out.
+  std::vector<LaneProgram> rare;
 
   Lane input(uint32_t stream);
   // A constant from memory: a float, or a byte that is a truth value.
@@ -79,6 +88,8 @@ class LaneProgram {
   std::vector<Lane> apply(const ExpressionEntry& expression, const std::vector<Lane>& operands);
   // Drops what no result needs.
   void sweep();
+  // The program with what is rarely needed and worth skipping in programs of its own.
+  LaneProgram with_rare_apart() const;
   // Equal programs have equal keys.
   std::string key() const;
 
@@ -93,7 +104,10 @@ class LaneProgram {
   std::optional<Lane> by_instruction(const ExpressionEntry& function, const std::vector<Lane>& args);
   std::optional<Lane> negated(Lane lane) const;
   Lane fma(Lane a, Lane b, Lane c);
-  Lane select(LaneType type, Lane m, Lane a, Lane b);
+  Lane select(LaneType type, Lane m, Lane a, Lane b, bool unlikely);
+  Lane lookup(LaneType type, uint32_t table, Lane index);
+  bool put_apart(size_t select);
+  std::vector<bool> needed_for(size_t select) const;
 
   bool scales_;
   std::map<std::tuple<LaneOp, LaneType, uint32_t, Lane, Lane, Lane>, Lane> known_;

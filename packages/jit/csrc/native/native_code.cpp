@@ -87,10 +87,11 @@ std::shared_ptr<const NativeCode> native_code(const LaneProgram& program, Batch 
   const std::lock_guard<std::mutex> lock(mutex);
   if (auto code = (*known)[key].lock()) return code;
   const int width = Assembler(*lanes).lanes();
-  NativeCode::Parts parts{assemble_lanes(program, *lanes, 1), {}, width, 0};
+  const LaneProgram apart = program.with_rare_apart();
+  NativeCode::Parts parts{assemble_lanes(apart, *lanes, 1), {}, width, 0};
   if (parts.one.empty()) return nullptr;
   for (int copies = kMostCopies; batch == Batch::kSeveral && copies > 1 && parts.several.empty(); copies /= 2)
-    parts.several = assemble_lanes(program, *lanes, copies), parts.several_lanes = copies * width;
+    parts.several = assemble_lanes(apart, *lanes, copies), parts.several_lanes = copies * width;
   auto code = std::make_shared<const NativeCode>(program, parts);
   if (!code->valid()) return nullptr;
   (*known)[key] = code;

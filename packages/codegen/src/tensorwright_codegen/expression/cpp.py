@@ -225,7 +225,7 @@ def _expression(program: Program, item: Instruction, index: int, width: LaneWidt
     if item.op == "constant":
         return _constant(item, width)
     if item.op == "lookup":
-        suffix = "_pair" if width.is_pair(item.type) else "_inside" if _stays_inside(program, item) else ""
+        suffix = "_pair" if width.is_pair(item.type) else "_inside" if stays_inside(program, item) else ""
         return f"lookup{suffix}<{width.vector(item.type)}>(t{index}, {args[0]})"
     if item.callee is not None:
         name = function_name(*item.callee.key, width)
@@ -237,7 +237,7 @@ def _expression(program: Program, item: Instruction, index: int, width: LaneWidt
     return f"{PRIMITIVES[item.op].cpp or item.op}({', '.join(args)})"
 
 
-def _stays_inside(program: Program, lookup: Instruction) -> bool:
+def stays_inside(program: Program, lookup: Instruction) -> bool:
     """Whether the index is what `& constant` leaves of a number, and an index of the table."""
     assert isinstance(lookup.value, tuple)
     index = program.body[lookup.args[0]]

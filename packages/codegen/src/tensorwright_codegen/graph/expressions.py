@@ -4,10 +4,11 @@ An instruction is some 16-bit words: `operation | type << 8`, then by operation
 
 - `operand`: its index; `constant`: the low and the high half of its bits;
 - `call`: the index of a function, how many arguments, and these;
+- `lookup`: the index of a table of 16 numbers, and an argument, whose lowest four bits say which;
 - a primitive: its arguments.
 
 Arguments are instructions of the same program, by number. A program that uses anything but lanes of 32 bits and masks,
-or a table, is left out, and so is every program that calls it.
+or a table of another size, is left out, and so is every program that calls it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from ..emit.kernels import load_library, program
 from ..emit.output import Output
 from ..expression import Program, ScalarType
+from ..expression.cpp import stays_inside
 from ..expression.ir import Instruction
 from ..expression.primitives import PRIMITIVES
 from ..facets import Kind, Op, load_ops
@@ -30,8 +32,9 @@ _PRIMITIVES = (
     "trunc", "rint", "copysign", "lt", "le", "gt", "ge", "eq", "ne", "and_", "or_", "xor", "not_", "shl", "shr", "ushr",
     "unlikely", "select", "bitcast", "to_float", "to_int",
 )  # fmt: skip
-_OPERATIONS = {name: number for number, name in enumerate(("operand", "constant", "call", *_PRIMITIVES))}
+_OPERATIONS = {name: number for number, name in enumerate(("operand", "constant", "call", "lookup", *_PRIMITIVES))}
 _MOST_INSTRUCTIONS = 400  # of a program with its calls written out
+_TABLE_SIZE = 16
 
 FunctionKey = tuple[str, tuple[ScalarType, ...]]
 
@@ -64,6 +67,7 @@ class _Tables:
         self.functions: dict[FunctionKey, int] = {}
         self.function_entries: list[_Entry] = []
         self.op_entries: list[_Entry] = []
+        self.lookups: dict[tuple[int, ...], int] = {}  # tables, as bits, with their index
 
     def add_op(self, op: Op, expression: Program) -> None:
         programs = [expression, *(callee.program for callee in expression.callees())]
@@ -92,9 +96,13 @@ class _Tables:
             assert isinstance(item.value, int)
             yield item.value
         elif item.op == "constant":
-            bits = _bits(item)
+            bits = _bits(item.type, item.value)
             yield bits & 0xFFFF
             yield bits >> 16
+        elif item.op == "lookup":
+            assert isinstance(item.value, tuple)
+            table = tuple(_bits(item.type, value) for value in item.value)
+            yield self.lookups.setdefault(table, len(self.lookups))
         yield from item.args
 
     def source(self) -> str:
@@ -104,21 +112,30 @@ class _Tables:
         lines += [_row(entry) for entry in self.function_entries]
         lines += ["};", "", "const ExpressionEntry kExpressions[] = {"]
         lines += [_row(entry) for entry in sorted(self.op_entries, key=lambda entry: entry.name)]
-        lines += ["};", f"const uint32_t kExpressionCount = {len(self.op_entries)};", "", "}  // namespace tw::jit"]
+        lines += ["};", f"const uint32_t kExpressionCount = {len(self.op_entries)};", ""]
+        lines += ["const uint32_t kExpressionTables[][kTableSize] = {"]
+        lines += [f"    {{{', '.join(map(hex, table))}}}," for table in self.lookups]
+        lines += ["};", "", "}  // namespace tw::jit"]
         return "\n".join(lines)
 
 
 def _fits(expression: Program) -> bool:
     return all(
         item.type in _TYPES and (item.callee is not None or item.op in _OPERATIONS) and len(item.args) <= 8
+        and (item.op != "lookup" or _is_short_lookup(expression, item))
         for item in expression.body
     ) and len(expression.results) <= 4  # fmt: skip
 
 
-def _bits(item: Instruction) -> int:
-    value = item.value
+def _is_short_lookup(expression: Program, item: Instruction) -> bool:
+    """Whether it is one in a table of 16 by the lowest bits of a number."""
+    assert isinstance(item.value, tuple)
+    return len(item.value) == _TABLE_SIZE and stays_inside(expression, item)
+
+
+def _bits(scalar: ScalarType, value: object) -> int:
     assert isinstance(value, (bool, int, float))
-    if item.type is ScalarType.F32:
+    if scalar is ScalarType.F32:
         return int.from_bytes(struct.pack("<f", value), "little")
     return int(value) & 0xFFFFFFFF
 
@@ -143,7 +160,7 @@ namespace tw::jit {{
 enum class Operation : uint8_t {{
   {names},
 }};
-constexpr uint8_t kOperationArguments[] = {{0, 0, 0, {counts}}};
+constexpr uint8_t kOperationArguments[] = {{0, 0, 0, 1, {counts}}};
 enum class LaneType : uint8_t {{ kF32, kI32, kMask }};
 
 struct ExpressionEntry {{
@@ -159,6 +176,8 @@ extern const uint16_t kExpressionCode[];
 extern const ExpressionEntry kExpressionFunctions[];
 extern const ExpressionEntry kExpressions[];  // by name
 extern const uint32_t kExpressionCount;
+constexpr int kTableSize = {_TABLE_SIZE};
+extern const uint32_t kExpressionTables[][kTableSize];  // for lookups, as bits
 
 }}  // namespace tw::jit
 """
