@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import tensorwright as tw
 from tensorwright import Tensor, nn
+from tensorwright.nn.modules import module as of_all
 
 
 def linear() -> nn.Linear:
@@ -117,3 +118,32 @@ def test_results_keep_their_type_and_may_be_written() -> None:
     assert type(result) is list
     (result[0] + result[1]).backward()
     assert calls == [1, 2]
+
+
+def test_hooks_on_the_gradients_of_all_modules_come_first() -> None:
+    seen: list[Any] = []
+    model = nn.Sequential(linear(), nn.Tanh())
+    model[0].register_full_backward_hook(lambda m, grad_input, grad_output: seen.append("own"))
+    with (
+        of_all.register_module_full_backward_pre_hook(lambda m, grad: seen.append(("before", type(m).__name__))),
+        of_all.register_module_full_backward_hook(lambda m, into, out: seen.append(("after", type(m).__name__))),
+    ):
+        model(tw.ones(1, 2, requires_grad=True)).sum().backward()
+    assert seen == [
+        ("before", "Sequential"), ("before", "Tanh"), ("after", "Tanh"), ("before", "Linear"), ("after", "Linear"),
+        "own", ("after", "Sequential"),
+    ]  # fmt: skip
+    del seen[:]
+    model(tw.ones(1, 2, requires_grad=True)).sum().backward()
+    assert seen == ["own"]
+
+
+def test_the_older_name_of_backward_hooks() -> None:
+    seen: list[Any] = []
+    layer = linear()
+    with (
+        layer.register_backward_hook(lambda m, into, out: seen.append(lists(out))),
+        of_all.register_module_backward_hook(lambda m, into, out: seen.append(lists(into))),
+    ):
+        layer(tw.ones(1, 2, requires_grad=True)).sum().backward()
+    assert seen == [[[[4.0, 6.0]]], [[[1.0, 1.0]]]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import tensorwright as tw
 from tensorwright import optim
+from tensorwright.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 
 def parameter(*values: float) -> tw.Tensor:
@@ -140,19 +141,45 @@ def test_hooks_run_around_steps():
     seen, w = [], parameter(1.0)
     optimizer = optim.SGD([w], lr=0.5)
     before = optimizer.register_step_pre_hook(lambda o, args, kwargs: seen.append(("before", o is optimizer, w.item())))
-    optimizer.register_step_post_hook(lambda o, args, kwargs: seen.append(("after", args, w.item())))
+    optimizer.register_step_post_hook(lambda o, args, kwargs: seen.append(("after", args == (o,), w.item())))
     w.grad = tw.ones(1)
     optimizer.step()
     before.remove()
     before.remove()
     optimizer.step()
-    assert seen == [("before", True, 1.0), ("after", (), 0.5), ("after", (), 0.0)]
+    assert seen == [("before", True, 1.0), ("after", True, 0.5), ("after", True, 0.0)]
+
+
+def test_hooks_on_all_optimizers_are_around_the_hooks_of_one():
+    seen, w = [], parameter(1.0)
+    optimizer = optim.Adam([w])
+    w.grad = tw.ones(1)
+    optimizer.register_step_pre_hook(lambda o, args, kwargs: seen.append("own before"))
+    optimizer.register_step_post_hook(lambda o, args, kwargs: seen.append("own after"))
+    with (
+        register_optimizer_step_pre_hook(lambda o, args, kwargs: seen.append(("before", o is optimizer))),
+        register_optimizer_step_post_hook(lambda o, args, kwargs: seen.append(("after", o is optimizer))),
+    ):
+        optimizer.step()
+    assert seen == [("before", True), "own before", "own after", ("after", True)]
+    del seen[:]
+    optim.SGD([w]).step()
+    assert seen == []
+
+
+def test_a_hook_may_come_first():
+    seen = []
+    optimizer = optim.Adam([parameter(1.0)])
+    optimizer.register_state_dict_pre_hook(lambda o: seen.append("second"))
+    optimizer.register_state_dict_pre_hook(lambda o: seen.append("first"), prepend=True)
+    optimizer.state_dict()
+    assert seen == ["first", "second"]
 
 
 def test_a_hook_may_change_the_arguments_of_a_step():
     w = parameter(1.0)
     optimizer = optim.LBFGS([w])
-    with optimizer.register_step_pre_hook(lambda o, args, kwargs: ((lambda: (w * w).sum(),), kwargs)):
+    with optimizer.register_step_pre_hook(lambda o, args, kwargs: ((o, lambda: (w * w).sum()), kwargs)):
         assert optimizer.step(None).item() == 1.0
 
 

@@ -12,8 +12,10 @@ PyObject* g_forward;
 PyObject* g_registries[4];  // names of dictionaries of hooks
 PyObject* g_call_with_hooks;
 PyObject* g_call_failed;
+bool g_all_are_watched = false;
 
 bool has_hooks(PyObject* attributes) {
+  if (g_all_are_watched) return true;
   for (PyObject* registry : g_registries) {
     PyObject* hooks = PyDict_GetItemWithError(attributes, registry);
     if (!hooks || !PyDict_CheckExact(hooks) || PyDict_GET_SIZE(hooks) != 0)
@@ -69,7 +71,16 @@ PyObject* call(PyObject* self, PyObject* args, PyObject* kwargs) {
 // For type checkers: `Module[[Tensor], Tensor]` is the class itself.
 PyObject* subscript(PyObject* type, PyObject*) { return Py_NewRef(type); }
 
+// For hooks on all objects: while there are some, every call runs _call_with_hooks.
+PyObject* watch_all(PyObject*, PyObject* watched) {
+  const int truth = PyObject_IsTrue(watched);
+  if (truth < 0) return nullptr;
+  g_all_are_watched = truth != 0;
+  return Py_NewRef(Py_None);
+}
+
 PyMethodDef methods[] = {
+    {"_watch_all", watch_all, METH_O | METH_STATIC, "Whether every call runs `_call_with_hooks`."},
     {"__class_getitem__", subscript, METH_O | METH_CLASS, "The class itself; what it is called with is for checkers."},
     {},
 };

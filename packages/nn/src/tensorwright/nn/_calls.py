@@ -32,26 +32,28 @@ class HookedCalls(CallsForward[P, R]):
         __call__ = CallsForward.__call__  # runs forward, or _call_with_hooks where there are hooks
 
     def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        args, kwargs = self._run_forward_pre_hooks(args, kwargs)
+        pre_hooks = [*_hooks.FORWARD_PRE.values(), *self._forward_pre_hooks.values()]
+        args, kwargs = self._run_forward_pre_hooks(pre_hooks, args, kwargs)
+        hooks = [*_hooks.FORWARD.values(), *self._forward_hooks.values()]
         gradients = self._gradient_hooks()
         if gradients is not None:
             args = gradients.on_arguments(args)
         try:
             result = self.forward(*args, **kwargs)
         except Exception:
-            for hook, with_kwargs, always in list(self._forward_hooks.values()):
+            for hook, with_kwargs, always in hooks:
                 if always:
                     hook(self, args, kwargs, None) if with_kwargs else hook(self, args, None)
             raise
-        for hook, with_kwargs, _ in list(self._forward_hooks.values()):
+        for hook, with_kwargs, _ in hooks:
             changed = hook(self, args, kwargs, result) if with_kwargs else hook(self, args, result)
             result = result if changed is None else changed
         return result if gradients is None else gradients.on_result(result)
 
     def _run_forward_pre_hooks(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, hooks: list[tuple[Hook, bool]], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        for pre_hook, with_kwargs in list(self._forward_pre_hooks.values()):
+        for pre_hook, with_kwargs in hooks:
             changed = pre_hook(self, args, kwargs) if with_kwargs else pre_hook(self, args)
             if changed is not None and with_kwargs:
                 args, kwargs = changed
@@ -60,11 +62,13 @@ class HookedCalls(CallsForward[P, R]):
         return args, kwargs
 
     def _gradient_hooks(self) -> GradientHooks | None:
-        if not (self._backward_hooks or self._backward_pre_hooks) or not AUTOGRAD_IS_INSTALLED:
+        before = [*_hooks.BACKWARD_PRE.values(), *self._backward_pre_hooks.values()]
+        after = [*_hooks.BACKWARD.values(), *self._backward_hooks.values()]
+        if not (before or after) or not AUTOGRAD_IS_INSTALLED:
             return None
         from ._gradient_hooks import GradientHooks  # which needs autograd
 
-        return GradientHooks(self, list(self._backward_pre_hooks.values()), list(self._backward_hooks.values()))
+        return GradientHooks(self, before, after)
 
     def register_forward_pre_hook(
         self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
@@ -92,3 +96,7 @@ class HookedCalls(CallsForward[P, R]):
         returns, if not None, replaces ``grad_input``.
         """
         return _hooks.register(self._backward_hooks, hook, prepend)
+
+    def register_backward_hook(self, hook: Hook) -> RemovableHandle:
+        """The older name of ``register_full_backward_hook``, and the same."""
+        return self.register_full_backward_hook(hook)

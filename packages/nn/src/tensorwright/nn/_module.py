@@ -86,13 +86,13 @@ class Module(HookedCalls[P, R]):
             super().__setattr__(name, value)
         elif isinstance(value, Parameter):
             self._forget(name, kept=parameters)
-            parameters[name] = value
+            parameters[name] = _hooks.registered("parameter", self, name, value)
         elif isinstance(value, Module):
             self._forget(name, kept=modules)
-            modules[name] = value
+            modules[name] = _hooks.registered("module", self, name, value)
         elif isinstance(value, Buffer):
             self._forget(name, kept=buffers)
-            buffers[name] = value
+            buffers[name] = _hooks.registered("buffer", self, name, value)
             if not value.persistent:
                 self._non_persistent_buffers.add(name)
         elif name in parameters or name in modules or name in buffers:
@@ -102,11 +102,11 @@ class Module(HookedCalls[P, R]):
 
     def _replace_registered(self, name: str, value: Any) -> None:
         if name in self._buffers and (value is None or isinstance(value, Tensor)):
-            self._buffers[name] = value
+            self._buffers[name] = _hooks.registered("buffer", self, name, value)
         elif value is None and name in self._parameters:
             self._parameters[name] = None
         elif value is None:
-            self._modules[name] = None
+            self._modules[name] = _hooks.registered("module", self, name, None)
         else:
             kind = "buffer" if name in self._buffers else "parameter" if name in self._parameters else "module"
             raise TypeError(
@@ -142,14 +142,14 @@ class Module(HookedCalls[P, R]):
         self._check_new_name(name, "parameter")
         if param is not None and not isinstance(param, Parameter):
             raise TypeError(f"register_parameter: {name} must be a Parameter or None, got {type(param).__name__}")
-        self._parameters[name] = param
+        self._parameters[name] = None if param is None else _hooks.registered("parameter", self, name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that is state but not trained; ``persistent`` ones are part of the state_dict."""
         self._check_new_name(name, "buffer")
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(f"register_buffer: {name} must be a Tensor or None, got {type(tensor).__name__}")
-        self._buffers[name] = tensor
+        self._buffers[name] = _hooks.registered("buffer", self, name, tensor)
         if not persistent:
             self._non_persistent_buffers.add(name)
 
@@ -158,7 +158,7 @@ class Module(HookedCalls[P, R]):
         self._check_new_name(name, "module")
         if module is not None and not isinstance(module, Module):
             raise TypeError(f"add_module: {name} must be a Module or None, got {type(module).__name__}")
-        self._modules[name] = module
+        self._modules[name] = _hooks.registered("module", self, name, module)
 
     register_module = add_module
 

@@ -11,6 +11,21 @@ from tensorwright.utils.hooks import RemovableHandle
 Hook = Callable[..., Any]
 
 
+BEFORE_STEPS: dict[int, Hook] = {}  # of all optimizers
+AFTER_STEPS: dict[int, Hook] = {}
+
+
+def register(hooks: dict[int, Hook], hook: Hook, prepend: bool = False) -> RemovableHandle:
+    """Add a hook to others, in front of them if ``prepend``."""
+    handle = RemovableHandle(hooks)
+    others = dict(hooks) if prepend else {}
+    if prepend:
+        hooks.clear()
+    hooks[handle.id] = hook
+    hooks.update(others)
+    return handle
+
+
 class Hooked:
     """What runs hooks; every ``step`` of a subclass is wrapped."""
 
@@ -25,11 +40,8 @@ class Hooked:
         if "step" in cls.__dict__:
             type.__setattr__(cls, "step", _hooked(cls.__dict__["step"]))
 
-    def _register(self, kind: str, hook: Hook) -> RemovableHandle:
-        hooks = self._hooks.setdefault(kind, {})
-        handle = RemovableHandle(hooks)
-        hooks[handle.id] = hook
-        return handle
+    def _register(self, kind: str, hook: Hook, prepend: bool = False) -> RemovableHandle:
+        return register(self._hooks.setdefault(kind, {}), hook, prepend)
 
     def _run_hooks(self, kind: str, *arguments: Any) -> Any:
         """What the last hook gave that gave anything in place of the last argument; else the last argument."""
@@ -40,7 +52,10 @@ class Hooked:
         return kept
 
     def register_step_pre_hook(self, hook: Hook) -> RemovableHandle:
-        """Run ``hook(optimizer, args, kwargs)`` before each step; it may return other ``(args, kwargs)``."""
+        """Run ``hook(optimizer, args, kwargs)`` before each step; it may return other ``(args, kwargs)``.
+
+        The first of ``args`` is the optimizer.
+        """
         return self._register("step_pre", hook)
 
     def register_step_post_hook(self, hook: Hook) -> RemovableHandle:
@@ -56,21 +71,21 @@ class Hooked:
         """
         return self._register("step_post", hook)
 
-    def register_state_dict_pre_hook(self, hook: Hook) -> RemovableHandle:
+    def register_state_dict_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
         """Run ``hook(optimizer)`` before ``state_dict``."""
-        return self._register("state_dict_pre", hook)
+        return self._register("state_dict_pre", hook, prepend)
 
-    def register_state_dict_post_hook(self, hook: Hook) -> RemovableHandle:
+    def register_state_dict_post_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
         """Run ``hook(optimizer, state_dict)`` after ``state_dict``; it may return another one."""
-        return self._register("state_dict_post", hook)
+        return self._register("state_dict_post", hook, prepend)
 
-    def register_load_state_dict_pre_hook(self, hook: Hook) -> RemovableHandle:
+    def register_load_state_dict_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
         """Run ``hook(optimizer, state_dict)`` before ``load_state_dict``; it may return another one."""
-        return self._register("load_state_dict_pre", hook)
+        return self._register("load_state_dict_pre", hook, prepend)
 
-    def register_load_state_dict_post_hook(self, hook: Hook) -> RemovableHandle:
+    def register_load_state_dict_post_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
         """Run ``hook(optimizer)`` after ``load_state_dict``."""
-        return self._register("load_state_dict_post", hook)
+        return self._register("load_state_dict_post", hook, prepend)
 
 
 def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
@@ -79,15 +94,15 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(step)
     def run(self: Hooked, *args: Any, **kwargs: Any) -> Any:
         self._stepped = True
-        if not self._hooks or self._stepping:
+        if self._stepping or not (self._hooks or BEFORE_STEPS or AFTER_STEPS):
             return step(self, *args, **kwargs)
-        self._stepping = True
+        self._stepping, given = True, (self, *args)  # hooks see the optimizer among the arguments, as in PyTorch
         try:
-            for hook in list(self._hooks.get("step_pre", {}).values()):
-                args, kwargs = hook(self, args, kwargs) or (args, kwargs)
-            result = step(self, *args, **kwargs)
-            for hook in list(self._hooks.get("step_post", {}).values()):
-                hook(self, args, kwargs)
+            for hook in [*BEFORE_STEPS.values(), *self._hooks.get("step_pre", {}).values()]:
+                given, kwargs = hook(self, given, kwargs) or (given, kwargs)
+            result = step(*given, **kwargs)
+            for hook in [*self._hooks.get("step_post", {}).values(), *AFTER_STEPS.values()]:
+                hook(self, given, kwargs)
         finally:
             self._stepping = False
         return result
