@@ -51,6 +51,24 @@ def test_module_list_is_a_list():
         layers[2]
 
 
+def test_none_keeps_the_place_of_a_module():
+    layers = nn.ModuleList([nn.ReLU(), None, nn.Linear(1, 1)])
+    first, second, third = layers
+    assert (type(first), second, type(third)) == (nn.ReLU, None, nn.Linear)
+    assert layers[1] is None
+    assert len(layers[:2]) == len(list(layers[:2])) == 2
+    assert list(layers.state_dict()) == ["2.weight", "2.bias"]
+    assert "(1): None" in repr(layers)
+    assert [name for name, _ in layers.named_children()] == ["0", "2"]
+    layers.insert(0, None)
+    assert list(layers.state_dict()) == ["3.weight", "3.bias"]
+    heads = nn.ModuleDict({"a": None, "b": nn.ReLU()})
+    assert heads["a"] is None
+    assert [type(head) for head in heads.values()] == [type(None), nn.ReLU]
+    with pytest.raises(TypeError, match="NoneType"):
+        nn.Sequential(nn.ReLU(), None)(tw.ones(1))
+
+
 def test_module_dict_is_a_dict():
     heads = nn.ModuleDict({"a": nn.ReLU()})
     heads["b"] = nn.Tanh()

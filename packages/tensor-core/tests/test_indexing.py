@@ -6,6 +6,7 @@ below does the same, so the rest can be compared.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -136,6 +137,27 @@ def test_assigned_values_broadcast(case: tuple[tuple[int, ...], tuple[Item, ...]
     ours = tw.from_numpy(array.copy())
     ours[key] = tw.tensor(values)
     np.testing.assert_array_equal(ours.numpy(), theirs)
+
+
+@settings(max_examples=200, deadline=None)
+@given(picking_cases, st.integers(0, 2))
+def test_values_assigned_to_what_is_picked_may_have_leading_ones(
+    case: tuple[tuple[int, ...], tuple[Item, ...]], leading: int
+) -> None:
+    shape, key = case
+    array = numbered(shape)
+    theirs = array.copy()
+    selected, rest = integers_first(theirs, key)
+    if selected.ndim == 0:
+        return
+    picked = selected[rest].shape
+    values = np.arange(math.prod(picked), dtype=np.float64).reshape(picked)
+    selected[rest] = values
+    ours = tw.from_numpy(array.copy())
+    ours[tuple(as_ours(item) for item in key)] = tw.from_numpy(values.reshape((1,) * leading + picked))
+    np.testing.assert_array_equal(ours.numpy(), theirs)
+    with pytest.raises(tw.ShapeError, match="broadcast"):
+        tw.zeros(3, 3)[tw.tensor([0, 1])] = tw.ones(2, 2, 3)
 
 
 def test_lists_arrays_and_numpy_integers_are_indices() -> None:

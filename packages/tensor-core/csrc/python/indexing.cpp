@@ -317,11 +317,24 @@ void fill(TensorRef place, PyObject* value) {
   run_into(op, {to_value(place), number}, place);
 }
 
+// How many dimensions the picked elements have: those of the index tensors together, and the ones that are kept.
+int picked_ndim(const Index& index) {
+  int kept = index.view().ndim(), together = 0;
+  for (const Tensor& t : index.picked()) {
+    if (!t) continue;
+    const bool mask = t.dtype() == kBool || is_byte(t);
+    kept -= mask ? t.ndim() : 1;
+    together = std::max(together, mask ? 1 : t.ndim());
+  }
+  return kept + together;
+}
+
 void set_picked(const Index& index, PyObject* given) {
   static const OpHandle op("tw::index_put");
   const TensorRef place = index.view();
   const PickedList picked(index.picked());
-  const Tensor value = converted(value_tensor(given, place.dtype()), place.dtype());
+  const Tensor source = without_leading_ones(value_tensor(given, place.dtype()), picked_ndim(index));
+  const Tensor value = converted(source, place.dtype());
   run_into(op, {to_value(place), picked.value(), to_value(static_cast<TensorRef>(value)), to_value(false)}, place);
 }
 

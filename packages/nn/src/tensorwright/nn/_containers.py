@@ -50,11 +50,11 @@ class Sequential(Module[[Any], R]):
     def __getitem__(self, index: slice) -> Sequential: ...
     def __getitem__(self, index: int | slice) -> Module:
         if isinstance(index, slice):
-            return type(self)(dict(list(self._named())[index]))
+            return type(self)(dict(list(self._modules.items())[index]))  # type: ignore[arg-type]
         return list(self)[index]
 
     def __setitem__(self, index: int, module: Module) -> None:
-        setattr(self, [name for name, _ in self._named()][index], module)
+        setattr(self, list(self._modules)[index], module)
 
     def __delitem__(self, index: int | slice) -> None:
         kept = list(self)
@@ -66,13 +66,10 @@ class Sequential(Module[[Any], R]):
         return len(self._modules)
 
     def __iter__(self) -> Iterator[Module]:
-        return (module for _, module in self._named())
+        return iter(self._modules.values())  # type: ignore[arg-type]  # None where a module was left out
 
     def __add__(self, other: Iterable[Module]) -> Sequential:
         return Sequential(*self, *other)
-
-    def _named(self) -> Iterator[tuple[str, Module]]:
-        return ((name, module) for name, module in self._modules.items() if module is not None)
 
     def append(self, module: Module) -> Sequential:
         """Add a module at the end."""
@@ -102,7 +99,7 @@ class Sequential(Module[[Any], R]):
 
 
 class ModuleList(Module):
-    """A list whose modules are registered, so that their parameters are found.
+    """A list whose modules are registered, so that their parameters are found; None stands for one that is left out.
 
     Example:
         >>> from tensorwright.nn import Linear
@@ -136,7 +133,7 @@ class ModuleList(Module):
     def __getitem__(self, index: int | slice) -> Module:
         if isinstance(index, slice):
             return type(self)(list(self)[index])
-        return self.get_submodule(self._position(index))
+        return self._modules[self._position(index)]  # type: ignore[return-value]  # None where a module was left out
 
     def __setitem__(self, index: int, module: Module) -> None:
         setattr(self, self._position(index), module)
@@ -151,7 +148,7 @@ class ModuleList(Module):
         return len(self._modules)
 
     def __iter__(self) -> Iterator[Module]:
-        return (module for module in self._modules.values() if module is not None)
+        return iter(self._modules.values())  # type: ignore[arg-type]
 
     def __iadd__(self, modules: Iterable[Module]) -> ModuleList:
         return self.extend(modules)
@@ -199,9 +196,7 @@ class ModuleDict(Module):
         self.update(modules or {})
 
     def __getitem__(self, key: str) -> Module:
-        module = self._modules[key]
-        assert module is not None
-        return module
+        return self._modules[key]  # type: ignore[return-value]  # None where a module was left out
 
     def __setitem__(self, key: str, module: Module) -> None:
         self.add_module(key, module)
