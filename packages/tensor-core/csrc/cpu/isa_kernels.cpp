@@ -1,6 +1,7 @@
 #include "cpu/isa_kernels.h"
 
 #include "cpu/fft/kernels.h"
+#include "cpu/image/grid_kernels.h"
 
 #if defined(__x86_64__)
 #define TW_FOR_EACH_ISA(DECLARE) DECLARE(baseline) DECLARE(avx2) DECLARE(avx512)
@@ -28,6 +29,8 @@ namespace tw {
   extern const cpu::PoolingKernels<double> kPoolingF64;            \
   extern const cpu::FftKernels<float> kFftF32;                     \
   extern const cpu::FftKernels<double> kFftF64;                    \
+  extern const cpu::GridKernels<float> kGridF32;                   \
+  extern const cpu::GridKernels<double> kGridF64;                  \
   extern const cpu::DropoutKernels<float> kDropoutF32;             \
   extern const cpu::DropoutKernels<double> kDropoutF64;            \
   extern const cpu::PhiloxKernel kPhilox;                          \
@@ -67,6 +70,8 @@ TW_DEFINE_TABLE(PoolingKernels<float>, kPoolingF32)
 TW_DEFINE_TABLE(PoolingKernels<double>, kPoolingF64)
 TW_DEFINE_TABLE(FftKernels<float>, kFftF32)
 TW_DEFINE_TABLE(FftKernels<double>, kFftF64)
+TW_DEFINE_TABLE(GridKernels<float>, kGridF32)
+TW_DEFINE_TABLE(GridKernels<double>, kGridF64)
 TW_DEFINE_TABLE(DropoutKernels<float>, kDropoutF32)
 TW_DEFINE_TABLE(DropoutKernels<double>, kDropoutF64)
 TW_DEFINE_TABLE(PhiloxKernel, kPhilox)
