@@ -59,11 +59,12 @@ def expected(images: Array, grid: Array, mode: int, padding: int, align: bool) -
     result = np.zeros(images.shape[:2] + grid.shape[1:-1])
     for where in itertools.product(*map(range, grid.shape[:-1])):
         image, point = images[where[0]], grid[where]
+        target: Any = (where[0], slice(None), *where[1:])
         axes = [along(mode, c, n, padding, align) for c, n in zip(point[::-1], image.shape[1:], strict=True)]
         for taps in itertools.product(*axes):
             weight = np.prod([w for _, w in taps])
             place: Any = (slice(None), *(k for k, _ in taps))
-            result[(where[0], slice(None), *where[1:])] += weight * image[place]
+            result[target] += weight * image[place]
     return result
 
 
