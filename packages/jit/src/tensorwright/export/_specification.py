@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tensorwright import Tensor
-from tensorwright._tree import flatten
+from tensorwright._tree import taken_apart
 from tensorwright.export._dims import DerivedDim, Dim, DimHint
 
 
@@ -150,21 +150,20 @@ class _Reader:
     def read(self, name: str, value: Any, wanted: Any) -> None:
         if isinstance(value, Tensor):
             self.inputs.append(Input(name, value, list(self._sizes(name, value, wanted))))
-        elif flatten(value)[1].kind is not None:
-            self._read_parts(name, value, wanted)
+        elif (parts := taken_apart(value)) is not None:
+            self._read_parts(name, value if isinstance(value, dict) else dict(enumerate(parts[1])), wanted)
         elif wanted is None:
             self.inputs.append(Input(name, value))
         else:
             raise ExportError(f"export: dynamic_shapes has sizes for '{name}', which is a {type(value).__name__}")
 
-    def _read_parts(self, name: str, value: Any, wanted: Any) -> None:
-        keys = list(value) if isinstance(value, dict) else list(range(len(value)))
-        if wanted is not None and len(wanted) != len(keys):
+    def _read_parts(self, name: str, parts: dict[Any, Any], wanted: Any) -> None:
+        if wanted is not None and len(wanted) != len(parts):
             raise ExportError(
-                f"export: dynamic_shapes of '{name}' must have {len(keys)} entries as the argument has, got {wanted!r}"
+                f"export: dynamic_shapes of '{name}' must have {len(parts)} entries as the argument has, got {wanted!r}"
             )
-        for key in keys:
-            self.read(f"{name}_{key}", value[key], None if wanted is None else wanted[key])
+        for key, part in parts.items():
+            self.read(f"{name}_{key}", part, None if wanted is None else wanted[key])
 
     def _sizes(self, name: str, value: Tensor, wanted: Any) -> Iterator[int | tuple[str, int, int]]:
         by_dim = dict(enumerate(wanted)) if isinstance(wanted, (list, tuple)) else dict(wanted or {})

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, cast
 
 import tensorwright
 from tensorwright._files import replacing
-from tensorwright._tree import LEAF, Structure
+from tensorwright._tree import LEAF, NODES, Structure
 from tensorwright.jit import _library
 from tensorwright.jit._program import Program
 from tensorwright.jit._script import ScriptFunction, ScriptModule
@@ -35,10 +35,14 @@ def to_json(structure: Structure) -> Any:
     """A structure as lists and dicts.
 
     Raises:
-        TypeError: for keys that are no str.
+        TypeError: for keys that are no str, and containers besides tuples, lists and dicts.
     """
     if structure.kind is None:
         return None
+    if structure.kind in NODES:
+        raise TypeError(
+            f"save: arguments and results must be in tuples, lists and dicts, not {structure.kind.__name__}"
+        )
     kind = "dict" if issubclass(structure.kind, dict) else "list" if issubclass(structure.kind, list) else "tuple"
     if not all(isinstance(key, str) for key in structure.keys):
         raise TypeError(f"save: keys of dicts must be str, got {list(structure.keys)}")
