@@ -9,6 +9,7 @@
 #include "builtin/table.h"
 #include "ir/text.h"
 #include "kernels/fused_group.h"
+#include "kernels/image_layout.h"
 #include "native/neon_lanes.h"
 #include "program_object.h"
 #include "run/arena.h"
@@ -39,7 +40,12 @@ void use_host_text(tw_object* show_tensor, tw_object* print) {
 constexpr tw_op_def op(const char* schema, tw_kernel_fn fn) {
   return {sizeof(tw_op_def), 0, schema, nullptr, nullptr, fn, nullptr};
 }
+constexpr tw_op_def composite(const char* schema, tw_kernel_fn fn) {
+  return {sizeof(tw_op_def), 0, schema, "composite", nullptr, fn, nullptr};
+}
 const tw_op_def kOps[] = {
+    composite("jit::to_blocks(Tensor self, int[2] border) -> Tensor", boxed<to_blocks>),
+    composite("jit::to_planes(Tensor self, int[2] border) -> Tensor", boxed<to_planes>),
     op("jit::program() -> Object", boxed<new_program>),
     op("jit::parse(str text) -> Object", boxed<parse_program>),
     op("jit::add_upgrader(str op, int revision, str graph) -> ()", boxed<add_upgrader>),

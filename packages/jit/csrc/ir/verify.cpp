@@ -2,6 +2,7 @@
 
 #include "../builtin/table.h"
 #include "../kernels/expansions.h"
+#include "../kernels/image_layout.h"
 #include "registry.h"
 #include "structure.h"
 #include "text.h"
@@ -158,15 +159,30 @@ class Verifier {
           fail(inner, "a fusion uses a value from outside that is no argument of it");
       });
       if (inner == module_[region].last) continue;
+      if (module_.op_of(inner) == kToPlanes || module_.op_of(inner) == kToBlocks) {
+        moved(inner, region);
+        continue;
+      }
       const RegistryOp* op = registry_op(module_.op_of(inner));
       const bool first = std::exchange(leads, false);
       const bool fits = op ? op->pointwise || op->reduction || is_expanded(op->name) || is_cast(op->name) ||
-                                 (first && is_layer(op->name))
+                                 (first && (is_layer(op->name) || is_pool(op->name)))
                            : module_.op_of(inner) == "tuple.get";
       if (!fits) fail(inner, "a fusion holds pointwise ops and reductions only, and a layer before them");
     }
     if (level_ < Level::kGrouped) return;
     verify_group(module_, id, [this](NodeId node, const std::string& rule) { fail(node, rule); });
+  }
+
+  // Images come from blocks where they enter a fusion, and go to blocks where they leave it.
+  void moved(NodeId id, RegionId region) {
+    const Node& node = module_[id];
+    const Arg* images = node.args.count == 2 ? &module_.item(node.args, 0) : nullptr;
+    if (!images || images->kind != ArgKind::kNode) fail(id, "in a fusion, images are moved from a value");
+    if (module_.op_of(id) == kToPlanes && module_.op_of(NodeId(images->index)) != "placeholder")
+      fail(id, "a fusion takes arguments out of blocks, and nothing else");
+    if (module_.op_of(id) == kToBlocks && (node.users.size() != 1 || node.users[0] != module_[region].last))
+      fail(id, "a fusion puts what it yields into blocks, and nothing else");
   }
 
   // return(value, inputs={"name": value}, attributes={"path": value}): what the caller's tensors hold afterwards.

@@ -1,6 +1,7 @@
 #include "verify_groups.h"
 
 #include "../kernels/expansions.h"
+#include "../kernels/image_layout.h"
 #include "registry.h"
 
 namespace tw::jit {
@@ -18,9 +19,9 @@ class GroupCheck {
     for (NodeId node = module_.first(region_); node; node = module_[node].next)
       if (module_.op_of(node) == "placeholder") parameter(node, module_.item(module_[fusion_].args, place++));
     for (NodeId node = module_.first(region_); node; node = module_[node].next)
-      if (const RegistryOp* op = registry_op(module_.op_of(node))) learn(node, *op);
+      if (const RegistryOp* op = registry_op(module_.op_of(node)); op && !of_images(node, *op)) learn(node, *op);
     for (NodeId node = module_.first(region_); node; node = module_[node].next)
-      if (registry_op(module_.op_of(node))) swept(node, type(node));
+      if (const RegistryOp* op = registry_op(module_.op_of(node)); op && !of_images(node, *op)) swept(node, type(node));
     results();
   }
 
@@ -40,6 +41,39 @@ class GroupCheck {
     sizes(node, type(node));
     if (given.kind != ArgKind::kNode || module_[NodeId(given.index)].type != module_[node].type)
       refuse(node, "a parameter of a fusion has the type of its argument");
+  }
+
+  // What moves images, and pools them, is no part of a sweep. The zeros around images in blocks have been put there by
+  // a fusion that knew of as many.
+  bool of_images(NodeId node, const RegistryOp& op) const {
+    if (op.name == kToPlanes) from_blocks(node);
+    if (op.name == kToPlanes || op.name == kToBlocks) return sizes(node, type(node)), true;
+    return is_pool(op.name);
+  }
+
+  void from_blocks(NodeId node) const {
+    const NodeId taken(module_.item(module_[node].args, 0).index);
+    uint32_t place = 0;
+    for (NodeId before = module_.first(region_); before != taken; before = module_[before].next) ++place;
+    const NodeId given(module_.item(module_[fusion_].args, place).index);
+    const Arg* maker = module_.op_of(given) == "tuple.get" ? &module_.item(module_[given].args, 0) : nullptr;
+    if (!maker || module_.op_of(NodeId(maker->index)) != "fusion") refuse(node, "images in blocks come from a fusion");
+    const auto k =
+        static_cast<uint32_t>(module_.constants[ConstantId(module_.item(module_[given].args, 1).index)].integer);
+    const Node& yielded = module_[module_[module_[NodeId(maker->index)].regions[0]].last];
+    const NodeId moved(module_.item(yielded.args, k).index);
+    const bool known = module_.op_of(moved) == kToBlocks && same_border(moved, node);
+    if (!known) refuse(node, "images come out of blocks with the border with which they went there");
+  }
+
+  bool same_border(NodeId a, NodeId b) const {
+    const Arg &x = module_.item(module_[a].args, 1), &y = module_.item(module_[b].args, 1);
+    if (x.count != 2 || y.count != 2 || x.kind < ArgKind::kList || y.kind < ArgKind::kList) return false;
+    for (uint32_t k = 0; k < 2; ++k)
+      if (module_.item(x, k).kind != ArgKind::kConstant || module_.item(y, k).kind != ArgKind::kConstant ||
+          module_.item(x, k).index != module_.item(y, k).index)
+        return false;
+    return true;
   }
 
   // The space that is swept: what reductions take, else what the first op gives.

@@ -39,6 +39,22 @@ bool run_layer(const tw_op* op, const tw_value* args, uint32_t nargs, TensorRef 
   return status == TW_OK;
 }
 
+Tensor prepared_for_images(const tw_op* op, const tw_value* args, uint32_t nargs) {
+  tw_tensor* prepared = nullptr;
+  if (interface()->minor < 2) return {};
+  const tw_status status = interface()->prepare_images(op, args, nargs, &prepared);
+  if (status != TW_DECLINE) check(status);
+  return prepared ? Tensor::steal(prepared) : Tensor();
+}
+
+bool run_images(const tw_op* op, const tw_value* args, uint32_t nargs, TensorRef prepared, const tw_images& input,
+                const tw_images& result, tw_part_fn follow, void* context) {
+  if (interface()->minor < 2) return false;
+  const tw_status status = interface()->run_images(op, args, nargs, prepared.get(), &input, &result, follow, context);
+  if (status != TW_DECLINE) check(status);
+  return status == TW_OK;
+}
+
 tw_convert_fn converter(tw_dtype from, tw_dtype to) {
   tw_convert_fn found = nullptr;
   return interface()->convert(from, to, &found) == TW_OK ? found : nullptr;

@@ -17,6 +17,11 @@ Tensor prepared_weight(const tw_op* op, const tw_value* args, uint32_t nargs);
 // with nothing done, where the core runs no layers of this kind.
 bool run_layer(const tw_op* op, const tw_value* args, uint32_t nargs, TensorRef prepared, tw_part_fn follow,
                void* context, tw_value* result);
+// The same for tw::conv2d and the maxima of tw::max_pool2d_with_indices on images that lie in blocks; with a null op
+// images are moved from one layout to the other.
+Tensor prepared_for_images(const tw_op* op, const tw_value* args, uint32_t nargs);
+bool run_images(const tw_op* op, const tw_value* args, uint32_t nargs, TensorRef prepared, const tw_images& input,
+                const tw_images& result, tw_part_fn follow, void* context);
 // Null where one of the dtypes is not known.
 tw_convert_fn converter(tw_dtype from, tw_dtype to);
 

@@ -102,5 +102,7 @@ bool is_expanded_alone(std::string_view op) {
 
 bool is_cast(std::string_view op) { return op == "tw::_to_copy"; }
 bool is_layer(std::string_view op) { return op == "tw::linear" || op == "tw::conv2d"; }
+bool is_image_layer(std::string_view op) { return op == "tw::conv2d"; }
+bool is_pool(std::string_view op) { return op == "tw::max_pool2d_with_indices"; }
 
 }  // namespace tw::jit

@@ -33,5 +33,8 @@ bool is_expanded_alone(std::string_view op);
 bool is_cast(std::string_view op);
 // What groups of a layer start with.
 bool is_layer(std::string_view op);
+// Those of them, and beside them, whose kernels take images in blocks.
+bool is_image_layer(std::string_view op);
+bool is_pool(std::string_view op);
 
 }  // namespace tw::jit

@@ -23,6 +23,7 @@ const std::vector<Pass>& passes() {
       {"sink_transposes", kF, kCore, kC, sink_transposes},
       {"decompose", kF, kCore, kF, decompose},
       {"layers", kF, kCore, kC, group_layers},
+      {"layout", kF, kF, kC, assign_layouts},
       {"fusion", kF, kCore, kGrouped, group_fusions},
       {"memory", kGrouped, kGrouped, kPlanned, plan_memory},
   };

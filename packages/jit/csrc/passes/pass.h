@@ -48,6 +48,7 @@ int64_t lift(Editor& edit, const PassOptions& options);
 int64_t sink_transposes(Editor& edit, const PassOptions& options);
 int64_t decompose(Editor& edit, const PassOptions& options);
 int64_t group_layers(Editor& edit, const PassOptions& options);
+int64_t assign_layouts(Editor& edit, const PassOptions& options);
 int64_t group_fusions(Editor& edit, const PassOptions& options);
 int64_t plan_memory(Editor& edit, const PassOptions& options);
 

@@ -54,6 +54,8 @@ struct BatchNormKernels {
   void (*backward_apply)(int64_t n, const T* grad, const T* x, T mean, T a, T b, T scale, T* out);
 };
 
+constexpr int64_t kBlockChannels = 16;  // of images in blocks (blocked_images.h)
+
 // Maxima of `n` windows of a row and their places: the first of the largest, NaN being the largest.
 template <class T>
 struct PoolingKernels {
@@ -62,6 +64,8 @@ struct PoolingKernels {
   // Windows `stride` apart, which have the same taps (one at least), from the first of which `in` is the place `place`.
   void (*max_of_taps)(int64_t n, int64_t stride, int64_t taps, const int64_t* offsets, const T* in, int64_t place,
                       T* values, int64_t* places);
+  // Of kBlockChannels channels side by side: windows `step` elements apart, which have the same taps (one at least).
+  void (*max_of_block)(int64_t n, int64_t step, int64_t taps, const int64_t* offsets, const T* in, T* values);
 };
 
 // Convolution with images in the lanes of a vector: `lanes` images side by side, [channel][y][x][lane]. Every output
@@ -97,13 +101,16 @@ struct LaneKernels {
   void (*own_gradient)(const LanePass& pass, const T* in, const T* grad, T* sums);
 };
 
-// Convolution with output channels in the lanes of vectors: a pass computes [pixel][channel] for one or two vectors of
-// channels. Its source is a padded image whose neighbouring pixels are neighbours in memory whatever the stride.
+// Convolution with output channels in the lanes of vectors: a pass computes one or two vectors of channels for each
+// pixel. Its source is a padded image whose neighbouring pixels are equally far apart whatever the stride.
 struct ConvolutionPass {
   int64_t rows, cols;  // output pixels
   int64_t in_row;      // elements of the source from one output row to the next
   int64_t taps;
   const int64_t* offsets;  // elements from a pixel's place in the source to each tap
+  int64_t in_step = 1;     // elements of the source from one pixel to its neighbour
+  // Of the result: from one row to the next, from one pixel to its neighbour, and from the first vector to the second.
+  int64_t out_row = 0, out_step = 0, out_vector = 0;
 };
 constexpr int kRowLanes = 16;  // whatever the instruction set
 // A plane of a source: zeros around an image's rows, and the columns of one phase of the stride together. A negative
@@ -123,7 +130,8 @@ struct ConvolutionKernels {
   // Planes of `channels` to [pixel][vectors * lanes] and back; lanes beyond the channels are zeros.
   void (*channels_last)(const T* planes, int64_t plane, int64_t channels, int64_t pixels, int vectors, T* out);
   void (*channels_first)(const T* in, int vectors, int64_t channels, int64_t pixels, T* planes, int64_t plane);
-  // out[pixel] = start + the sum over taps of weights[tap] * source[pixel + offset of tap]
+  // out[pixel] = start + the sum over taps of weights[tap] * source[pixel + offset of tap]. Only this goes by the
+  // pass's steps, in float32: else pixels are neighbours in the source, and their vectors in the result.
   void (*correlate)(const ConvolutionPass& pass, int vectors, const T* source, const T* weights, const T* start,
                     T* out);
   // sums[tap] += the sum over pixels of grad[pixel] * source[pixel + offset of tap]

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cpu/convolution/blocked_images.h"
 #include "cpu/isa.h"
 #include "cpu/prepared_layer.h"
 #include "cpu/reduction/reduction.h"
@@ -168,10 +169,119 @@ tw_status TW_CALL run_layer(const tw_op* op, const tw_value* args, uint32_t narg
   });
 }
 
-const tw_kernels_if kInterface = {sizeof(tw_kernels_if), 1, nullptr, find, convert, isa_name, prepare_layer, run_layer};
+// ---- images in blocks -------------------------------------------------------------------------------------------
+
+// Windows larger than this have nothing to gain, and their sizes would have to be watched.
+constexpr int64_t kMostSteps = 1 << 10;
+
+// Nothing where the tensor does not lie as is said, or the shape is not one of images.
+std::optional<ImageMemory> image_memory(const tw_images& given, IntList shape) {
+  if (shape.size() != 4 || !given.tensor) return std::nullopt;
+  const TensorRef t(given.tensor);
+  const int64_t by = given.blocked ? given.border[0] : 0, bx = given.blocked ? given.border[1] : 0;
+  if (t.dtype() != kFloat32 || !t.is_contiguous() || t.device().type != TW_DEVICE_CPU) return std::nullopt;
+  const IntList lies = t.shape();
+  if (given.blocked) {
+    if (shape[1] % kBlockChannels || by < 0 || bx < 0 || by > kMostSteps || bx > kMostSteps) return std::nullopt;
+    const int64_t blocked[] = {shape[0], shape[1] / kBlockChannels, shape[2] + 2 * by, shape[3] + 2 * bx,
+                               kBlockChannels};
+    if (!std::equal(lies.begin(), lies.end(), std::begin(blocked), std::end(blocked))) return std::nullopt;
+  } else if (!std::equal(lies.begin(), lies.end(), shape.begin(), shape.end())) {
+    return std::nullopt;
+  }
+  return ImageMemory{t.data<float>(), given.blocked != 0, {shape[1], shape[2], shape[3], by, bx}};
+}
+
+// Whether an argument is two numbers, none of them large: products of such need no watching.
+bool is_small_pair(const tw_value& value) {
+  if (value.tag != TW_INTS) return false;
+  const IntList numbers = From<IntList>::get(value);
+  return numbers.size() == 2 && std::all_of(numbers.begin(), numbers.end(), [](int64_t n) { return n <= kMostSteps; });
+}
+
+// Blocked input holds the padding in its border; groups begin with a block of channels, or are one.
+bool suits_blocks(const Question& question, const ImageMemory* input, const ImageMemory* result) {
+  const tw_value* args = question.args;
+  if (!is_small_pair(args[3]) || !is_small_pair(args[4]) || !is_small_pair(args[5])) return false;
+  const ConvolutionArguments a = convolution_arguments(args);
+  const int64_t out_channels = a.weight.size(0) / a.groups;
+  if (a.groups > 1 && (a.weight.size(1) % kBlockChannels || out_channels % kBlockChannels)) return false;
+  if (result && result->blocked && out_channels % kBlockChannels) return false;
+  return !input || !input->blocked ||
+         (a.padding[0] <= input->images.border_y && a.padding[1] <= input->images.border_x);
+}
+
+// A convolution of float32 images, after the op's own checks.
+void check_convolution(const Question& question, tw_meta* meta) {
+  Layer layer;
+  check(layer_of(question, meta, &layer));
+  if (layer != Layer::kConvolution || meta->dtype != kFloat32 || meta->ndim != 4) check(TW_DECLINE);
+}
+
+tw_status TW_CALL prepare_images(const tw_op* op, const tw_value* args, uint32_t nargs, tw_tensor** prepared) {
+  if (nargs > op->spec->nargs || op->spec->nargs > kMostArguments) return TW_DECLINE;
+  return guard([&] {
+    const Question question(op, args, nargs);
+    tw_meta meta{};
+    check_convolution(question, &meta);
+    if (!suits_blocks(question, nullptr, nullptr)) check(TW_DECLINE);
+    *prepared = prepare_blocked_convolution(convolution_arguments(question.args), IntList(meta.shape, 4)).release();
+  });
+}
+
+void run_convolution(const Question& question, const PreparedCall& prepared, const tw_images& input,
+                     const tw_images& result) {
+  tw_meta meta{};
+  check_convolution(question, &meta);
+  const ConvolutionArguments a = convolution_arguments(question.args);
+  const IntList out_shape(meta.shape, 4);
+  const auto from = image_memory(input, a.self.shape()), to = image_memory(result, out_shape);
+  if (!from || !to || !suits_blocks(question, &*from, &*to)) check(TW_DECLINE);
+  blocked_convolution(a, out_shape, prepared, *from, *to);
+}
+
+void run_max_pool(const Question& question, const tw_images& input, const tw_images& result) {
+  const OpSpec& spec = *question.call.op->spec;
+  tw_meta metas[kMaxResults];
+  check(spec.infer(spec.self, &question.call, metas));
+  const tw_value* args = question.args;
+  const bool stated = args[2].tag != TW_NONE;
+  if (!is_small_pair(args[1]) || (stated && !is_small_pair(args[2])) || !is_small_pair(args[3]) ||
+      !is_small_pair(args[4]) || metas[0].ndim != 4)
+    check(TW_DECLINE);
+  const auto from = image_memory(input, From<TensorRef>::get(args[0]).shape()),
+             to = image_memory(result, IntList(metas[0].shape, 4));
+  if (!from || !to || !from->blocked || !to->blocked) check(TW_DECLINE);
+  const IntList kernel = From<IntList>::get(args[1]);
+  blocked_max_pool(
+      {kernel, stated ? From<IntList>::get(args[2]) : kernel, From<IntList>::get(args[3]), From<IntList>::get(args[4])},
+      metas[0].shape[0], *from, *to);
+}
+
+void run_move(const tw_images& input, const tw_images& result) {
+  const IntList shape = TensorRef((input.blocked ? result : input).tensor).shape();
+  const auto from = image_memory(input, shape), to = image_memory(result, shape);
+  if (!from || !to || from->blocked == to->blocked) check(TW_DECLINE);
+  move_images(shape[0], *from, *to);
+}
+
+tw_status TW_CALL run_images(const tw_op* op, const tw_value* args, uint32_t nargs, tw_tensor* weight,
+                             const tw_images* input, const tw_images* result, tw_part_fn follow, void* context) {
+  if (op && (nargs > op->spec->nargs || op->spec->nargs > kMostArguments)) return TW_DECLINE;
+  return guard([&] {
+    if (!op) return run_move(*input, *result);
+    const Question question(op, args, nargs);
+    if (std::string_view(op->spec->name) == "tw::max_pool2d_with_indices")
+      return run_max_pool(question, *input, *result);
+    run_convolution(question, {TensorRef(weight), follow, context}, *input, *result);
+  });
+}
+
+const tw_kernels_if kInterface = {sizeof(tw_kernels_if), 2,         nullptr,        find,      convert, isa_name,
+                                  prepare_layer,         run_layer, prepare_images, run_images};
 
 }  // namespace
 
-void publish_kernels() { broker_publish("tw.kernels", 1, 1, &kInterface); }
+void publish_kernels() { broker_publish("tw.kernels", 1, 2, &kInterface); }
 
 }  // namespace tw::cpu

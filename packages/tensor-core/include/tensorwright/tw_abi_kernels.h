@@ -44,6 +44,17 @@ TW_STATIC_ASSERT(sizeof(tw_block_kernel) == TW_BLOCK_KERNEL_SIZE_V1);
  * Called on threads of the pool; does not throw. */
 typedef void(TW_CALL* tw_part_fn)(void* context, int64_t first, int64_t count, void* part);
 
+/* A batch of images of float32: [image][channel][y][x] as tensors are, or in blocks of 16 channels with zeros around
+ * each plane, [image][channel / 16][border + y + border][border + x + border][channel % 16]. */
+typedef struct tw_images {
+  tw_tensor* tensor; /* contiguous */
+  int32_t blocked;
+  int32_t reserved;
+  int64_t border[2]; /* rows and columns, of blocked ones */
+} tw_images;
+#define TW_IMAGES_SIZE_V1 32u
+TW_STATIC_ASSERT(sizeof(tw_images) == TW_IMAGES_SIZE_V1);
+
 typedef struct tw_kernels_if { /* append-only */
   uint32_t size;
   uint32_t minor;
@@ -62,6 +73,14 @@ typedef struct tw_kernels_if { /* append-only */
    * nothing done for other ops and dtypes. What the op itself refuses is refused. */
   tw_status(TW_CALL* run_layer)(const tw_op* op, const tw_value* args, uint32_t nargs, tw_tensor* prepared,
                                 tw_part_fn follow, void* context, tw_value* result);
+  /* minor 2: ops on images in blocks: tw::conv2d and the maxima of tw::max_pool2d_with_indices. */
+  /* As prepare_layer, for run_images. */
+  tw_status(TW_CALL* prepare_images)(const tw_op* op, const tw_value* args, uint32_t nargs, tw_tensor** prepared);
+  /* The op, whose first argument may be without data: `input` is read for it, and `result` written. What lies around
+   * blocked input must be zeros where a convolution pads. With a null op the images are moved from one layout to the
+   * other. TW_DECLINE with nothing done for what is not supported. */
+  tw_status(TW_CALL* run_images)(const tw_op* op, const tw_value* args, uint32_t nargs, tw_tensor* prepared,
+                                 const tw_images* input, const tw_images* result, tw_part_fn follow, void* context);
 } tw_kernels_if;
 #define TW_KERNELS_IF_SIZE_V1 40u
 TW_STATIC_ASSERT(TW_END_OF(tw_kernels_if, instruction_set) == TW_KERNELS_IF_SIZE_V1);

@@ -145,6 +145,25 @@ void convolution_prepared(const ConvolutionArguments& arguments, const PreparedC
   result.commit();
 }
 
+namespace {
+
+ConvolutionGeometry plain_geometry(const ConvolutionArguments& a, IntList out_shape) {
+  return {a.self.shape(), a.weight.shape(), out_shape, a.stride, a.padding, a.dilation, a.groups};
+}
+
+}  // namespace
+
+Tensor prepare_blocked_convolution(const ConvolutionArguments& a, IntList out_shape) {
+  return direct_weights(plain_geometry(a, out_shape), dense(a.weight, kFloat32).data<float>());
+}
+
+void blocked_convolution(const ConvolutionArguments& a, IntList out_shape, const PreparedCall& prepared,
+                         const ImageMemory& input, const ImageMemory& result) {
+  const Tensor weight = dense(a.weight, kFloat32), bias = dense_optional(a.bias, kFloat32);
+  direct_forward_blocks(plain_geometry(a, out_shape), input, weight.data<float>(), bias ? bias.data<float>() : nullptr,
+                        prepared, result);
+}
+
 void conv2d(TensorRef self, TensorRef weight, TensorRef bias, IntList stride, IntList padding, IntList dilation,
             int64_t groups, TensorRef out) {
   convolution_prepared({self, weight, bias, stride, padding, dilation, groups}, {}, out);

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "cpu/convolution/blocked_images.h"
 #include "cpu/convolution/geometry.h"
 #include "cpu/isa_kernels.h"
 
@@ -84,18 +85,31 @@ inline Correlation backward_correlation(const ConvolutionGeometry& g, int64_t de
 struct BandLayout {
   int64_t rows, bands;  // result rows of a band
   bool in_place;
-  int64_t phase_length, row, plane;  // elements
+  int64_t phase_length, row, plane;        // elements
+  const BlockedImages* blocked = nullptr;  // how the source lies, if so
 
   explicit BandLayout(const Correlation& c, bool may_be_in_place = true)
       : rows(c.y.results), in_place(may_be_in_place && c.z.is_inside() && c.y.is_unpadded() && c.x.is_unpadded()) {
     phase_length = in_place ? c.x.source : (c.x.extent(c.x.results) + c.x.stride - 1) / c.x.stride;
     row = phase_length * c.x.stride;
-    while (rows > 1 && (rows * c.x.results > kBandPixels || c.y.extent(rows) * row * c.planes() > kBandElements))
-      rows = (rows + 1) / 2;
-    bands = (c.y.results + rows - 1) / rows;
+    cut(c, row * c.planes());
     plane = in_place ? c.source_plane() : c.y.extent(rows) * row;
   }
+  // Of images in blocks, whose border holds the padding.
+  BandLayout(const Correlation& c, const BlockedImages& images)
+      : rows(c.y.results),
+        in_place(true),
+        phase_length(images.row()),
+        row(images.row()),
+        plane(images.plane()),
+        blocked(&images) {
+    cut(c, row * images.blocks() / c.groups);
+  }
   int64_t rows_of(const Correlation& c, int64_t band) const { return std::min(rows, c.y.results - band * rows); }
+  // Elements of a group of an image; groups are whole blocks of channels, or one.
+  int64_t group_size(const Correlation& c) const {
+    return blocked ? c.source_channels / kBlockChannels * plane : c.source_size();
+  }
   // Elements of a padded copy.
   int64_t copy_size(const Correlation& c) const { return in_place ? 0 : c.planes() * plane; }
 
@@ -105,17 +119,25 @@ struct BandLayout {
     for (int64_t i = 0; i < c.planes(); ++i)
       for (const AxisTap& y : c.y.taps)
         for (const AxisTap& x : c.x.taps)
-          offsets.push_back(plane_offset(c, i) + y.place * row + x.place % c.x.stride * phase_length +
-                            x.place / c.x.stride);
+          offsets.push_back(blocked ? blocked->channel(i) + y.place * row + x.place * kBlockChannels
+                                    : plane_offset(c, i) + y.place * row + x.place % c.x.stride * phase_length +
+                                          x.place / c.x.stride);
     return offsets;
   }
   ConvolutionPass pass(const Correlation& c, int64_t band, const std::vector<int64_t>& offsets) const {
     const int64_t count = static_cast<int64_t>(offsets.size()), result_rows = rows_of(c, band);
+    if (blocked)
+      return {result_rows, c.x.results, c.y.stride * row, count, offsets.data(), c.x.stride * kBlockChannels};
     if (in_place && row == c.x.results) return {1, result_rows * row, result_rows * row, count, offsets.data()};
     return {result_rows, c.x.results, c.y.stride * row, count, offsets.data()};
   }
 
  private:
+  void cut(const Correlation& c, int64_t row_of_all) {
+    while (rows > 1 && (rows * c.x.results > kBandPixels || c.y.extent(rows) * row_of_all > kBandElements))
+      rows = (rows + 1) / 2;
+    bands = (c.y.results + rows - 1) / rows;
+  }
   int64_t plane_offset(const Correlation& c, int64_t i) const {
     if (!in_place) return i * plane;
     const int64_t depths = static_cast<int64_t>(c.z.taps.size());
@@ -141,6 +163,7 @@ template <class T>
 const T* band_source(const Correlation& c, const BandLayout& layout, int64_t depth, int64_t band, const T* source,
                      T* copy) {
   const auto [first, last, from, to] = BandRows(c, layout, band);
+  if (layout.blocked) return source + layout.blocked->pixel(first, -c.x.front);
   if (layout.in_place) return source + depth * c.z.stride * layout.plane + first * layout.row;
   const int64_t above = std::min(from - first, last - first);
   const PaddedPlane plane{above,      to - from,          last - first - above - (to - from), c.x.source, c.x.front,

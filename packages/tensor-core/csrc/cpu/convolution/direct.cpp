@@ -93,8 +93,11 @@ void spread(const Correlation& c, const T* planes, int64_t channels, int64_t fir
 // A correlation that is ready to run: the convolution, or one residue of its gradient.
 template <class T>
 struct PreparedCorrelation {
-  PreparedCorrelation(const Correlation& correlation, const T* packed)
-      : c(correlation), layout(c), offsets(layout.tap_offsets(c)), weights(packed) {}
+  PreparedCorrelation(const Correlation& correlation, const T* packed, const BlockedImages* source = nullptr)
+      : c(correlation),
+        layout(source ? BandLayout(c, *source) : BandLayout(c)),
+        offsets(layout.tap_offsets(c)),
+        weights(packed) {}
   int64_t band_pixels() const { return layout.rows * c.x.results; }
 
   Correlation c;
@@ -108,7 +111,8 @@ struct CorrelationData {
   const T *source, *start;
   T* out;
   int64_t out_depth, out_height, out_width;
-  const PreparedCall* prepared;  // told what is done, or null
+  const PreparedCall* prepared;            // told what is done, or null
+  const BlockedImages* blocked = nullptr;  // how results lie, if so
 };
 
 // Blocks of channels that one task computes, or adds up.
@@ -116,6 +120,12 @@ struct Blocks {
   int64_t begin, end;
 };
 Blocks blocks_of(int64_t count, int64_t i, int64_t shares) { return {i * count / shares, (i + 1) * count / shares}; }
+
+// The same where only `unit` of them are a whole block of images.
+Blocks blocks_of(int64_t count, int64_t i, int64_t shares, int64_t unit) {
+  const Blocks units = blocks_of((count + unit - 1) / unit, i, shares);
+  return {units.begin * unit, std::min(units.end * unit, count)};
+}
 
 // What is computed at once: some channels of a band of one depth of an image's group.
 struct BandPlace {
@@ -154,51 +164,117 @@ Ahead source_ahead(const PreparedCorrelation<T>& part, const CorrelationData<T>&
   const Correlation& c = part.c;
   if (!place || c.z.source != 1 || place->band >= part.layout.bands) return Ahead(data.source, 0, 0, 0);
   const BandRows rows(c, part.layout, place->band);
+  if (const BlockedImages* images = part.layout.blocked)
+    return Ahead(
+        data.source + place->image_group * part.layout.group_size(c) + images->pixel(rows.first, -images->border_x),
+        (rows.last - rows.first) * images->row(), images->plane(), c.source_channels / kBlockChannels);
   return Ahead(data.source + place->image_group * c.source_size() + rows.from * c.x.source,
                (rows.to - rows.from) * c.x.source, c.source_plane(), c.source_channels);
 }
 
 constexpr int64_t kRowsAtOnce = 2;  // of results; the kernel may compute two together
 
-// Block by block of channels. `memory`: for the source, the results, and their planes; `next`: what is computed
-// afterwards, or null.
+// One band of one depth of an image's group, block by block of channels; the source is ready.
+template <class T>
+class Band {
+ public:
+  // `next`: what is computed afterwards, or null.
+  Band(const PreparedCorrelation<T>& part, const CorrelationData<T>& data, const BandPlace& place,
+       const BandPlace* next, const T* source)
+      : c_(part.c),
+        data_(data),
+        place_(place),
+        source_(source),
+        weights_(part.weights),
+        pass_(part.layout.pass(c_, place.band, part.offsets)),
+        first_row_(place.band * part.layout.rows),
+        rows_(part.layout.rows_of(c_, place.band)),
+        steps_((pass_.rows + kRowsAtOnce - 1) / kRowsAtOnce),
+        sources_(source_ahead(part, data, next)) {}
+
+  // `results`, `planes`: memory for those of a block of channels.
+  void to_planes(T* results, T* planes) {
+    const int64_t pixels = pass_.rows * pass_.cols, plane = data_.out_height * data_.out_width,
+                  out_channel = data_.out_depth * plane;
+    T* const image = data_.out + place_.image_group * c_.result_channels * out_channel +
+                     (c_.z.first + place_.depth * c_.z.step) * plane;
+    const bool together = c_.y.step == 1 && c_.x.step == 1;
+    for (int64_t b = place_.blocks.begin; b < place_.blocks.end; ++b) {
+      const ChannelBlock block = blocks_[b];
+      T* const out = image + block.first * out_channel;
+      T* const rows = out + first_row_ * data_.out_width;
+      pass_.out_step = block.vectors * kernels_.lanes, pass_.out_vector = kernels_.lanes;
+      pass_.out_row = pass_.cols * pass_.out_step;
+      compute(block, results, Ahead(rows, together ? pixels : 0, out_channel, block.count));
+      kernels_.channels_first(results, block.vectors, block.count, pixels, together ? rows : planes,
+                              together ? out_channel : pixels);
+      if (!together)
+        spread(c_, planes, block.count, first_row_, rows_, out, data_.out_width, out_channel);
+      else if (data_.prepared)
+        for (T* done = rows; done < out + block.count * out_channel; done += out_channel)
+          data_.prepared->done(done - data_.out, pixels, done);
+    }
+  }
+
+  void to_blocks(const BlockedImages& images) {
+    T* const image = data_.out + place_.image_group * (c_.result_channels / kBlockChannels) * images.plane();
+    pass_.out_row = images.row(), pass_.out_step = kBlockChannels;
+    pass_.out_vector = kernels_.lanes < kBlockChannels ? kernels_.lanes : images.plane();
+    for (int64_t b = place_.blocks.begin; b < place_.blocks.end; ++b) {
+      const ChannelBlock block = blocks_[b];
+      T* const out = image + images.channel(block.first) + images.pixel(first_row_, 0);
+      compute(block, out, Ahead(out, rows_ * images.row(), images.plane(), block.vectors));
+      const int64_t end = block.first + block.count;
+      if (end % kBlockChannels) continue;  // a block of images that goes on
+      for (int64_t first = block.first / kBlockChannels * kBlockChannels; first < end; first += kBlockChannels)
+        finish(images, image + images.channel(first));
+    }
+  }
+
+ private:
+  // Fetches meanwhile what is needed soon.
+  void compute(const ChannelBlock& block, T* out, Ahead results) {
+    const int64_t channel = place_.image_group % c_.groups * blocks_.padded_channels() + block.first;
+    ConvolutionPass some = pass_;
+    for (int64_t y = 0; y < pass_.rows; y += kRowsAtOnce) {
+      results.fetch(steps_), sources_.fetch(steps_ * (place_.blocks.end - place_.blocks.begin));
+      some.rows = std::min(kRowsAtOnce, pass_.rows - y);
+      kernels_.correlate(some, block.vectors, source_ + y * pass_.in_row, weights_ + channel * pass_.taps,
+                         data_.start + channel, out + y * pass_.out_row);
+    }
+  }
+
+  // Tells of the rows that are done, and surrounds them with zeros.
+  void finish(const BlockedImages& images, T* plane) const {
+    const int64_t run = images.border_x == 0 ? rows_ : 1;
+    for (int64_t y = 0; y < rows_; y += run) {
+      T* const done = plane + images.pixel(first_row_ + y, 0);
+      data_.prepared->done(done - data_.out, run * images.width * kBlockChannels, done);
+    }
+    images.clear_border(plane, first_row_, first_row_ + rows_);
+  }
+
+  const ConvolutionKernels<T>& kernels_ = isa_table<ConvolutionKernels<T>>();
+  const Correlation& c_;
+  const CorrelationData<T>& data_;
+  const BandPlace& place_;
+  const T *source_, *weights_;
+  ConvolutionPass pass_;
+  int64_t first_row_, rows_, steps_;
+  Ahead sources_;
+  ChannelBlocks<T> blocks_{c_.result_channels};
+};
+
+// `memory`: for the source, the results, and their planes.
 template <class T>
 void correlate_band(const PreparedCorrelation<T>& part, const CorrelationData<T>& data, const BandPlace& place,
                     const BandPlace* next, T* const (&memory)[3]) {
-  const auto& kernels = isa_table<ConvolutionKernels<T>>();
-  const Correlation& c = part.c;
-  const ChannelBlocks<T> blocks(c.result_channels);
-  const ConvolutionPass pass = part.layout.pass(c, place.band, part.offsets);
-  const int64_t pixels = pass.rows * pass.cols, first_row = place.band * part.layout.rows;
-  const int64_t out_plane = data.out_height * data.out_width, out_channel = data.out_depth * out_plane;
-  const T* source = band_source(c, part.layout, place.depth, place.band,
-                                data.source + place.image_group * c.source_size(), memory[0]);
-  T* const results =
-      data.out + place.image_group * c.result_channels * out_channel + (c.z.first + place.depth * c.z.step) * out_plane;
-  const bool together = c.y.step == 1 && c.x.step == 1;
-  const int64_t steps = (pass.rows + kRowsAtOnce - 1) / kRowsAtOnce;
-  Ahead sources = source_ahead(part, data, next);
-  for (int64_t b = place.blocks.begin; b < place.blocks.end; ++b) {
-    const ChannelBlock block = blocks[b];
-    const int64_t channel = place.image_group % c.groups * blocks.padded_channels() + block.first;
-    T* out = results + block.first * out_channel;
-    Ahead results_ahead(out + first_row * data.out_width, together ? pixels : 0, out_channel, block.count);
-    ConvolutionPass some = pass;
-    for (int64_t y = 0; y < pass.rows; y += kRowsAtOnce) {
-      results_ahead.fetch(steps), sources.fetch(steps * (place.blocks.end - place.blocks.begin));
-      some.rows = std::min(kRowsAtOnce, pass.rows - y);
-      kernels.correlate(some, block.vectors, source + y * pass.in_row, part.weights + channel * pass.taps,
-                        data.start + channel, memory[1] + y * pass.cols * block.vectors * kernels.lanes);
-    }
-    kernels.channels_first(memory[1], block.vectors, block.count, pixels,
-                           together ? out + first_row * data.out_width : memory[2], together ? out_channel : pixels);
-    if (!together)
-      spread(c, memory[2], block.count, first_row, part.layout.rows_of(c, place.band), out, data.out_width,
-             out_channel);
-    else if (data.prepared)
-      for (T* done = out + first_row * data.out_width; done < out + block.count * out_channel; done += out_channel)
-        data.prepared->done(done - data.out, pixels, done);
-  }
+  const T* source = band_source(part.c, part.layout, place.depth, place.band,
+                                data.source + place.image_group * part.layout.group_size(part.c), memory[0]);
+  Band<T> band(part, data, place, next, source);
+  if constexpr (std::is_same_v<T, float>)
+    if (data.blocked) return band.to_blocks(*data.blocked);
+  band.to_planes(memory[1], memory[2]);
 }
 
 // With few bands for the threads, tasks are shares of the channels too: each makes its own copy of the source.
@@ -221,15 +297,17 @@ void correlate(const std::vector<PreparedCorrelation<T>>& parts, const Correlati
     work += part.band_pixels() * (part.c.taps() + 1) * c.result_channels;
   }
   const ChannelBlocks<T> blocks(c.result_channels);
-  const int64_t results = pixels * blocks.width(), bands_of_all = c.images * c.groups * depths * bands;
+  const int64_t results = data.blocked ? 0 : pixels * blocks.width(),
+                bands_of_all = c.images * c.groups * depths * bands;
   const int64_t shares = shares_of(bands_of_all, blocks.count());
+  const int64_t unit = std::max<int64_t>(1, kBlockChannels / blocks.width());
   parallel_for(0, bands_of_all * shares, grain_for(work / shares / 16), [&](int64_t begin, int64_t end) {
     const Tensor copy = scratch<T>(copy_size), result = scratch<T>(results), planes = scratch<T>(results);
     T* const memory[3] = {copy.data<T>(), result.data<T>(), planes.data<T>()};
     const auto place_of = [&](int64_t i) {
       const int64_t at = i / shares;
       return BandPlace{at / bands / depths, at / bands % depths, at % bands,
-                       blocks_of(blocks.count(), i % shares, shares)};
+                       blocks_of(blocks.count(), i % shares, shares, unit)};
     };
     for (int64_t i = begin; i < end; ++i) {
       const BandPlace place = place_of(i), next = place_of(i + 1);
@@ -314,6 +392,18 @@ void direct_forward(const ConvolutionGeometry& g, const T* input, const T* weigh
   std::vector<PreparedCorrelation<T>> whole;
   whole.emplace_back(forward_correlation(g), packed ? packed : own.data<T>());
   correlate<T>(whole, {input, start.data<T>(), output, g.z.out, g.y.out, g.x.out, &prepared});
+}
+
+void direct_forward_blocks(const ConvolutionGeometry& g, const ImageMemory& input, const float* weight,
+                           const float* bias, const PreparedCall& prepared, const ImageMemory& result) {
+  const Tensor start = starts(g.groups, g.out_channels, bias);
+  const bool packed = prepared.weight && prepared.weight.numel() == direct_weights_size<float>(g);
+  const Tensor own = packed ? Tensor() : direct_weights(g, weight);
+  std::vector<PreparedCorrelation<float>> whole;
+  whole.emplace_back(forward_correlation(g), (packed ? prepared.weight : TensorRef(own)).data<float>(),
+                     input.blocked ? &input.images : nullptr);
+  correlate<float>(whole, {input.data, start.data<float>(), result.data, g.z.out, g.y.out, g.x.out, &prepared,
+                           result.blocked ? &result.images : nullptr});
 }
 
 template <class T>

@@ -2,6 +2,7 @@
 // they are in a padded copy of a few rows. Sums have one order whatever the instruction set and number of threads.
 #pragma once
 
+#include "cpu/convolution/blocked_images.h"
 #include "cpu/convolution/geometry.h"
 #include "cpu/prepared_layer.h"
 
@@ -17,6 +18,9 @@ int64_t direct_weights_size(const ConvolutionGeometry& g);
 template <class T>
 void direct_forward(const ConvolutionGeometry& g, const T* input, const T* weight, const T* bias, T* output,
                     const T* packed = nullptr, const PreparedCall& prepared = {});
+// Where images lie in blocks on either side: groups are then whole blocks of channels, or one.
+void direct_forward_blocks(const ConvolutionGeometry& g, const ImageMemory& input, const float* weight,
+                           const float* bias, const PreparedCall& prepared, const ImageMemory& result);
 template <class T>
 void direct_backward_input(const ConvolutionGeometry& g, const T* grad, const T* weight, T* input);
 template <class T>

@@ -163,11 +163,24 @@ void gather_rows(const Element<V>* from, int64_t from_row, int64_t step, int64_t
 
 // ---- outputs ------------------------------------------------------------------------------------------------
 
+// Whether passes say how far apart pixels are; where not, they are neighbours.
+template <class V>
+constexpr bool has_steps = sizeof(Element<V>) == sizeof(float);
+template <class V>
+TW_INLINE int64_t in_step(const ConvolutionPass& pass) {
+  return has_steps<V> ? pass.in_step : 1;
+}
+template <class V, int vectors>
+TW_INLINE int64_t out_step(const ConvolutionPass& pass) {
+  return has_steps<V> ? pass.out_step : vectors * lanes_of<V>;
+}
+
 // `pixels` neighbours in each of `rows` rows.
 template <class V, int vectors, int rows, int pixels>
 void output_tile(const ConvolutionPass& pass, const Element<V>* source, const Element<V>* weights,
                  const Element<V>* start, Element<V>* out) {
-  constexpr int n = lanes_of<V>;
+  constexpr int n = lanes_of<V>, half = 7;  // pixels behind one pointer: their distances stay in registers
+  const int64_t step = in_step<V>(pass), out_vector = has_steps<V> ? pass.out_vector : n;
   V sum[rows][pixels][vectors];
 #pragma GCC unroll 2
   for (int r = 0; r < rows; ++r)
@@ -186,7 +199,8 @@ void output_tile(const ConvolutionPass& pass, const Element<V>* source, const El
       const Element<V>* at = (r == 0 ? source : below) + *offset;
 #pragma GCC unroll 14
       for (int p = 0; p < pixels; ++p) {
-        const V value = splat<V>(at[p]);
+        const Element<V>* const part = p < half ? at : at + half * step;
+        const V value = splat<V>(part[p % half * step]);
 #pragma GCC unroll 2
         for (int k = 0; k < vectors; ++k) sum[r][p][k] = fma(value, weight[k], sum[r][p][k]);
       }
@@ -197,7 +211,8 @@ void output_tile(const ConvolutionPass& pass, const Element<V>* source, const El
 #pragma GCC unroll 14
     for (int p = 0; p < pixels; ++p)
 #pragma GCC unroll 2
-      for (int k = 0; k < vectors; ++k) store(out + ((r * pass.cols + p) * vectors + k) * n, sum[r][p][k]);
+      for (int k = 0; k < vectors; ++k)
+        store(out + r * pass.out_row + p * out_step<V, vectors>(pass) + k * out_vector, sum[r][p][k]);
 }
 
 template <class V>
@@ -221,7 +236,8 @@ TW_INLINE void output_rows(const ConvolutionPass& pass, const Element<V>* source
   int64_t x = 0;
   for (int64_t i = 0; i < tiles; ++i) {
     const int64_t pixels = size + (i < larger);
-    tile_of<V, vectors, rows>(pixels, sizes)(pass, source + x, weights, start, out + x * vectors * lanes_of<V>);
+    tile_of<V, vectors, rows>(pixels, sizes)(pass, source + x * in_step<V>(pass), weights, start,
+                                             out + x * out_step<V, vectors>(pass));
     x += pixels;
   }
 }
@@ -229,14 +245,13 @@ TW_INLINE void output_rows(const ConvolutionPass& pass, const Element<V>* source
 template <class V, int vectors>
 TW_INLINE void correlate_vectors(const ConvolutionPass& pass, const Element<V>* source, const Element<V>* weights,
                                  const Element<V>* start, Element<V>* out) {
-  const int64_t out_row = pass.cols * vectors * lanes_of<V>;
   if (pass.cols == 0) return;
   int64_t y = 0;
   if (pass.cols <= most_pixels(vectors, 2))
     for (; y + 2 <= pass.rows; y += 2)
-      output_rows<V, vectors, 2>(pass, source + y * pass.in_row, weights, start, out + y * out_row);
+      output_rows<V, vectors, 2>(pass, source + y * pass.in_row, weights, start, out + y * pass.out_row);
   for (; y < pass.rows; ++y)
-    output_rows<V, vectors, 1>(pass, source + y * pass.in_row, weights, start, out + y * out_row);
+    output_rows<V, vectors, 1>(pass, source + y * pass.in_row, weights, start, out + y * pass.out_row);
 }
 
 template <class V>

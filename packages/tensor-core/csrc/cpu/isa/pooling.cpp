@@ -114,12 +114,25 @@ void max_of_taps(int64_t n, int64_t stride, int64_t taps, const int64_t* offsets
   run(n, stride, taps, offsets, in, place, values, places);
 }
 
+template <class V>
+void max_of_block(int64_t n, int64_t step, int64_t taps, const int64_t* offsets, const T<V>* in, T<V>* values) {
+  for (int64_t i = 0; i < n; ++i, in += step, values += cpu::kBlockChannels)
+    for (int64_t lane = 0; lane < cpu::kBlockChannels; lane += lanes_of<V>) {
+      V best = load<V>(in + offsets[0] + lane);
+      for (int64_t t = 1; t < taps; ++t) {
+        const V value = load<V>(in + offsets[t] + lane);
+        best = select(or_(gt(value, best), and_(ne(value, value), eq(best, best))), value, best);
+      }
+      store(values + lane, best);
+    }
+}
+
 }  // namespace
 
 extern const cpu::PoolingKernels<float> kPoolingF32;
 extern const cpu::PoolingKernels<double> kPoolingF64;
-const cpu::PoolingKernels<float> kPoolingF32 = {max_2x2<F32>, max_of_taps<F32>};
-const cpu::PoolingKernels<double> kPoolingF64 = {max_2x2<F64>, max_of_taps<F64>};
+const cpu::PoolingKernels<float> kPoolingF32 = {max_2x2<F32>, max_of_taps<F32>, max_of_block<F32>};
+const cpu::PoolingKernels<double> kPoolingF64 = {max_2x2<F64>, max_of_taps<F64>, nullptr};
 
 }  // namespace TW_ISA_NS
 }  // namespace tw
