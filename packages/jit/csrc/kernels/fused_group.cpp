@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "../ir/registry.h"
+#include "../run/watched.h"
 #include "describe.h"
 #include "tile_kernel.h"
 
@@ -53,31 +54,19 @@ bool lies_like(const std::vector<tw_value>& args, const std::vector<int64_t>& ge
   return each_number(args, [&](int64_t number) { return next != end && *next++ == number; }) && next == end;
 }
 
-// Views are seen by autograd also where nothing needs a gradient.
-bool needs_gradient(const tw_value& tensor) {
-  if (!(tensor.u.t->layers >> TW_L_AUTOGRAD & 1)) return false;
-  static const OpHandle requires_grad("autograd::requires_grad");
-  tw_value answer = value_none();
-  check(g_host->call(requires_grad.get(), &tensor, 1, &answer, 1));
-  return answer.u.i != 0;
-}
-
 }  // namespace
 
 std::vector<int64_t> fusion_runs() { return {runs_by_kernel.load(), runs_apart.load()}; }
 
 // Whether nobody wants to see the ops one by one: no layer is on that would do anything, all is memory of the CPU.
 bool FusedGroup::plain(const std::vector<tw_value>& args) const {
-  uint64_t mask[2], layers = 0;
   for (const tw_value& arg : args) {
     if (arg.tag != TW_TENSOR || (arg.u.t->flags & TW_F_NODATA)) return false;
     if (arg.u.t->dl.device.type != TW_DEVICE_CPU) return false;
-    layers |= arg.u.t->layers;
   }
-  check(g_host->tls_get_mask(g_host->tls(), mask));
-  const uint64_t active = (layers | mask[0]) & ~mask[1];
-  const bool only_autograd = active == uint64_t{1} << TW_L_AUTOGRAD && !(mask[0] & active);
-  return active == 0 || (only_autograd && std::none_of(args.begin(), args.end(), needs_gradient));
+  return !is_watched([&](auto&& see) {
+    for (const tw_value& arg : args) see(arg.u.t);
+  });
 }
 
 std::shared_ptr<const TileKernel> FusedGroup::kernel_for(const std::vector<tw_value>& args) const {

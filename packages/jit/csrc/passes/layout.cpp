@@ -86,7 +86,8 @@ class LayoutOfRegion {
 
   std::optional<Border> pair(NodeId node, std::string_view name) {
     const auto given = edit_.argument(node, name);
-    const auto numbers = given ? edit_.integers(*given) : std::nullopt;
+    auto numbers = given ? edit_.integers(*given) : std::nullopt;
+    if (const auto both = given ? edit_.integer(*given) : std::nullopt) numbers = {*both, *both};
     if (!numbers || numbers->size() != 2) return std::nullopt;
     if (std::min((*numbers)[0], (*numbers)[1]) < 0 || std::max((*numbers)[0], (*numbers)[1]) > kMostSteps) return {};
     return Border{(*numbers)[0], (*numbers)[1]};

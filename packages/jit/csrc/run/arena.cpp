@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <atomic>
 
+#include "watched.h"
+
 namespace tw::jit {
 namespace {
 
@@ -44,18 +46,17 @@ std::vector<int64_t> planned_runs() { return {runs.load(), blocks.load()}; }
 
 bool Arena::fits(const tw_value* args, uint32_t nargs) const {
   if (nargs != inputs_.size()) return false;
-  uint64_t layers = 0, mask[2];
   for (uint32_t k = 0; k < nargs; ++k) {
     if (args[k].tag != TW_TENSOR) return false;
     const TensorRef t(args[k].u.t);
     const std::vector<int64_t>& shape = inputs_[k].shape;
     if (t.dtype() != inputs_[k].dtype || !t.is_contiguous() || t.device().type != TW_DEVICE_CPU) return false;
     if (t.shape().size() != shape.size() || !std::equal(shape.begin(), shape.end(), t.shape().begin())) return false;
-    layers |= t.get()->layers;
   }
-  for (const Tensor& attribute : attributes_) layers |= attribute.get()->layers;
-  check(g_host->tls_get_mask(g_host->tls(), mask));
-  return ((layers | mask[0]) & ~mask[1]) == 0;
+  return !is_watched([&](auto&& see) {
+    for (uint32_t k = 0; k < nargs; ++k) see(args[k].u.t);
+    for (const Tensor& attribute : attributes_) see(attribute.get());
+  });
 }
 
 std::unique_ptr<Arena::Frame> Arena::take(const tw_value* args, uint32_t nargs) const {

@@ -6,6 +6,7 @@
 #include "../ir/text.h"
 #include "../ir/values.h"
 #include "../passes/pass.h"
+#include "watched.h"
 
 namespace tw::jit {
 namespace {
@@ -15,7 +16,6 @@ constexpr size_t kMostKinds = 8;
 // Dtypes and sizes of the tensors; nothing where one does not lie row by row, or a layer watches the ops.
 std::optional<std::vector<int64_t>> kind_of(const Program& program, const tw_value* args, uint32_t nargs) {
   std::vector<int64_t> kind;
-  uint64_t layers = 0, mask[2];
   for (uint32_t k = 0; k < nargs; ++k) {
     kind.push_back(args[k].tag);
     if (args[k].tag == TW_TENSORS || args[k].tag == TW_VALUES || args[k].tag == TW_OBJECT) return std::nullopt;
@@ -25,15 +25,15 @@ std::optional<std::vector<int64_t>> kind_of(const Program& program, const tw_val
     const tw_dtype dtype = t.dtype();
     kind.push_back(int64_t{dtype.code} << 32 | dtype.bits);
     kind.insert(kind.end(), t.shape().begin(), t.shape().end());
-    layers |= t.get()->layers;
   }
-  for (const auto& entry : program.attributes) {
-    layers |= entry.second.get()->layers;
+  for (const auto& entry : program.attributes)
     if (!entry.second.is_contiguous()) return std::nullopt;
-  }
-  check(g_host->tls_get_mask(g_host->tls(), mask));
-  if ((layers | mask[0]) & ~mask[1]) return std::nullopt;
-  return kind;
+  const bool watched = is_watched([&](auto&& see) {
+    for (uint32_t k = 0; k < nargs; ++k)
+      if (args[k].tag == TW_TENSOR) see(args[k].u.t);
+    for (const auto& entry : program.attributes) see(entry.second.get());
+  });
+  return watched ? std::nullopt : std::optional(kind);
 }
 
 // A copy of what the function is and calls, with the arguments' types for those of its parameters.
