@@ -391,12 +391,12 @@ def test_columns_equal_the_tree(compiled: CompiledKernels, suite: Suite, rows: i
         for second_step in (0, 1) if len(kernel.program.operands) == 2 else (None,):
             arrays, strides, steps, effective = [padded], [cols + 3], [1], [values]
             if second_step is not None:
-                # A value for each row, or one for each column.
-                other = reduction_values(kernel, (rows,) if second_step == 0 else (cols,), 5)
-                arrays.append(other)
-                strides.append(1 - second_step)
+                # One value, or one for each column.
+                other = reduction_values(kernel, (cols,) if second_step else (1,), 5)
+                arrays.append(other if second_step else splat(other[0], other.dtype))
+                strides.append(0)
                 steps.append(second_step)
-                effective.append(other[:, None] if second_step == 0 else other[None, :])
+                effective.append(np.broadcast_to(other, values.shape))
             expected = evaluate_reduction(kernel.program, kernel.combine, effective, axis=0)
             out = _call_columns(compiled, kernel, rows, cols, arrays, strides, steps)
             assert_same_bits(out, expected, f"{kernel.op} {kernel.compute.value} {rows}x{cols}")

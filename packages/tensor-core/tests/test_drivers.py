@@ -3,6 +3,7 @@ what the function gives; threads change nothing."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 import layouts
@@ -153,6 +154,53 @@ def test_bits_do_not_depend_on_threads_or_layout(shape: tuple[int, ...]) -> None
             parts = [tw.sum(layout, dim) for dim in range(a.ndim)]
             results.append([tw.sum(layout).item(), *(p.tolist() for p in parts), tw.exp(layout).numpy().tobytes()])
     assert all(result == results[0] for result in results)
+
+
+def added(values: list[Array]) -> Array:
+    """Neighbours added pairwise until one is left; an odd one out goes on as it is."""
+    while len(values) > 1:
+        pairs = [a + b for a, b in zip(values[::2], values[1::2], strict=False)]
+        values = pairs + values[2 * len(pairs) :]
+    return values[0]
+
+
+def sum_of_block(block: Array) -> Array:
+    lanes = [block[lane::16] for lane in range(min(16, len(block)))]
+    sums = [functools.reduce(np.add, lane) for lane in lanes]
+    for half in (8, 4, 2, 1):
+        upper = sums[half:]
+        sums = [a + b for a, b in zip(sums, upper, strict=False)] + sums[len(upper) : half]
+    return sums[0]
+
+
+def tree_sum(a: Array, dim: int) -> Array:
+    """The sum that docs/expression-language.md says, block by block."""
+    rows = np.moveaxis(a, dim, 0)
+    return added([sum_of_block(rows[start : start + 1024]) for start in range(0, len(rows), 1024)])
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "bfloat16"])
+@pytest.mark.parametrize(
+    ("shape", "dim"),
+    [
+        ((1,), 0), ((5000,), 0), ((33 * 1024 + 5,), 0), ((70000,), 0), ((70, 1100), 1), ((3, 33000), 1),
+        ((500, 8), 1), ((1000, 3), 1), ((600, 17), 1), ((5, 40), 0), ((1025, 37), 0), ((2100, 530), 0), ((33, 259), 0),
+        ((4, 256, 64), 1), ((3, 40, 7), 1), ((2, 17, 300), 1), ((2, 3000, 9), 1),
+    ],
+)  # fmt: skip
+def test_sums_are_those_of_the_tree(shape: tuple[int, ...], dim: int, dtype: str) -> None:
+    generator = np.random.default_rng(1)
+    a = generator.standard_normal(shape) + (1j * generator.standard_normal(shape) if dtype == "complex64" else 0)
+    x = tw.tensor(a).to(getattr(tw, dtype))
+    computed = x.float() if dtype == "bfloat16" else x
+    expected = tw.tensor(tree_sum(computed.numpy(), dim)).to(x.dtype)
+    strided = tw.stack([x, x], -1)[..., 1]
+    flipped = tw.tensor(np.flip(computed.numpy(), dim).copy()).to(x.dtype).flip(dim)
+    for count in (1, 2):
+        tw.set_num_threads(count)
+        for layout in (x, strided, flipped):
+            assert tw.sum(layout, dim).tolist() == expected.tolist()
 
 
 def test_operands_that_repeat_do_not_decide_how_results_lie() -> None:

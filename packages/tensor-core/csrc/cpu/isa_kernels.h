@@ -52,6 +52,8 @@ struct BatchNormKernels {
   void (*backward_sums)(int64_t n, const T* grad, const T* x, T mean, T* sum, T* product_sum);
   // out = ((grad - a) - (x - mean) * b) * scale
   void (*backward_apply)(int64_t n, const T* grad, const T* x, T mean, T a, T b, T scale, T* out);
+  // out = grad * scale + (x - mean) * slope + shift
+  void (*backward_blend)(int64_t n, const T* grad, const T* x, T mean, T scale, T slope, T shift, T* out);
 };
 
 constexpr int64_t kBlockChannels = 16;  // of images in blocks (blocked_images.h)

@@ -234,11 +234,19 @@ def _reduction(kernel: ReductionKernel) -> str:
             _definition(row, [f"reduce_row<{fold}>(n, Row_{kernel.symbol}{{{_members(program, rows=True)}}}, out);"]),
             _definition(
                 columns,
-                [f"reduce_columns<{fold}>(n, cols, Columns_{kernel.symbol}{{{_members(program, rows=False)}}}, out);"],
+                [
+                    f"reduce_columns<{fold}, {_column_unroll(kernel)}>"
+                    f"(n, cols, Columns_{kernel.symbol}{{{_members(program, rows=False)}}}, out);"
+                ],
             ),
             _definition(combine, [f"combine_columns<{fold}, {stored}>(cols, acc, other);"]),
         ]
     )
+
+
+def _column_unroll(kernel: ReductionKernel) -> int:
+    """Registers of a row at a time: several where nothing but memory is the limit, no copies of longer programs."""
+    return 4 if kernel.program.weight() == 0 and kernel.compute in (ScalarType.F32, ScalarType.F64) else 1
 
 
 def _members(program: Program, rows: bool) -> str:

@@ -20,6 +20,18 @@ TW_INLINE void transpose_block(const char* from, int64_t from_stride, char* to, 
   for (int i = 0; i < lanes_of<V>; ++i) store(to + i * to_stride, rows[i]);
 }
 
+// The same with fewer columns.
+template <class V>
+TW_INLINE void transpose_part(int cols, const char* from, int64_t from_stride, char* to, int64_t to_stride) {
+  V rows[lanes_of<V>];
+#pragma GCC unroll 16
+  for (int i = 0; i < lanes_of<V>; ++i) rows[i] = load_first<V>(from + i * from_stride, cols);
+  transpose(rows);
+#pragma GCC unroll 16
+  for (int i = 0; i < lanes_of<V>; ++i)
+    if (i < cols) store(to + i * to_stride, rows[i]);
+}
+
 // The rest of a matrix, element by element.
 template <class V>
 TW_INLINE void transpose_elements(int64_t rows, int64_t cols, const char* from, int64_t from_stride, char* to,
@@ -39,8 +51,10 @@ void transpose_matrix(int64_t rows, int64_t cols, const char* from, int64_t from
       transpose_block<V>(from + r * from_stride + c * item, from_stride, to + c * to_stride + r * item, to_stride);
   transpose_elements<V>(rows - whole_rows, cols, from + whole_rows * from_stride, from_stride, to + whole_rows * item,
                         to_stride);
-  transpose_elements<V>(whole_rows, cols - whole_cols, from + whole_cols * item, from_stride,
-                        to + whole_cols * to_stride, to_stride);
+  if (whole_cols < cols)
+    for (int64_t r = 0; r < whole_rows; r += n)
+      transpose_part<V>(static_cast<int>(cols - whole_cols), from + r * from_stride + whole_cols * item, from_stride,
+                        to + whole_cols * to_stride + r * item, to_stride);
 }
 
 // -- 16-bit floats, by integer arithmetic on their bits; the scalar twins stand in cpu/half.h

@@ -107,6 +107,15 @@ void backward_apply(int64_t n, const T<V>* grad, const T<V>* x, T<V> mean, T<V> 
   });
 }
 
+template <class V>
+void backward_blend(int64_t n, const T<V>* grad, const T<V>* x, T<V> mean, T<V> scale, T<V> slope, T<V> shift,
+                    T<V>* out) {
+  const V center = splat<V>(mean), factor = splat<V>(scale), rise = splat<V>(slope), offset = splat<V>(shift);
+  for_row<V>(n, [=](auto at) TW_INLINE_LAMBDA {
+    at.store(out, add(add(mul(at(grad), factor), mul(sub(at(x), center), rise)), offset));
+  });
+}
+
 }  // namespace
 
 extern const cpu::LayerNormKernels<float> kLayerNormF32;
@@ -117,10 +126,10 @@ const cpu::LayerNormKernels<float> kLayerNormF32 = {layer_norm<F32>, layer_norm_
                                                     rms_norm<F32>, rms_norm_backward<F32>};
 const cpu::LayerNormKernels<double> kLayerNormF64 = {layer_norm<F64>, layer_norm_backward<F64>, accumulate<F64>,
                                                      rms_norm<F64>, rms_norm_backward<F64>};
-const cpu::BatchNormKernels<float> kBatchNormF32 = {sum_of<F32>, squared_deviations<F32>, apply<F32>,
-                                                    backward_sums<F32>, backward_apply<F32>};
-const cpu::BatchNormKernels<double> kBatchNormF64 = {sum_of<F64>, squared_deviations<F64>, apply<F64>,
-                                                     backward_sums<F64>, backward_apply<F64>};
+const cpu::BatchNormKernels<float> kBatchNormF32 = {sum_of<F32>,        squared_deviations<F32>, apply<F32>,
+                                                    backward_sums<F32>, backward_apply<F32>,     backward_blend<F32>};
+const cpu::BatchNormKernels<double> kBatchNormF64 = {sum_of<F64>,        squared_deviations<F64>, apply<F64>,
+                                                     backward_sums<F64>, backward_apply<F64>,     backward_blend<F64>};
 
 }  // namespace TW_ISA_NS
 }  // namespace tw

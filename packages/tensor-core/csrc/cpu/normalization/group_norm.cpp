@@ -59,8 +59,8 @@ struct Backward {
     const T slope = -scale * scale * scale * product / static_cast<T>(n), shift = -scale * sum / static_cast<T>(n);
     for (int64_t c = 0; c < g.per_group(); ++c) {
       const T factor = weight ? scale * weight[first + c] : scale;
-      for (int64_t k = (row + c) * g.positions; k < (row + c + 1) * g.positions; ++k)
-        out[k] = grad[k] * factor + (x[k] - center) * slope + shift;
+      const int64_t place = (row + c) * g.positions;
+      kernels.backward_blend(g.positions, grad + place, x + place, center, factor, slope, shift, out + place);
     }
   }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "cpu/copies/movement.h"
 #include "cpu/reduction/reduction.h"
 
 namespace tw::cpu {
@@ -11,20 +12,43 @@ namespace {
 constexpr int64_t kColumns = 512;       // results of one column pass over data as it lies
 constexpr int64_t kPackedColumns = 16;  // over packed data, if there are 1024 rows of them; more of fewer
 
-// n elements of an operand of the reduced space, from a linear index on, to a block of the kernel's type.
-void pack_reduced(const ReductionPlan& plan, int k, const char* base, int64_t index, int64_t n, int64_t copies,
+// A kernel that lays rows of `run` neighbours as columns; null where elements need a cast or are no neighbours.
+TransposeKernel transpose_kernel(const ReductionPlan& plan, int k, int64_t step) {
+  if (!plan.operand[k].plain || step != plan.item) return nullptr;
+  if (step == 4) return movement_kernels().transpose_32;
+  return step == 8 ? movement_kernels().transpose_64 : nullptr;
+}
+
+// n elements of an operand of the reduced space, from a linear index on, each with its neighbours in `copies` columns,
+// to a block of the kernel's type.
+void pack_columns(const ReductionPlan& plan, int k, const char* base, int64_t index, int64_t n, int64_t copies,
                   int64_t copy_stride, char* to) {
   const Space& space = plan.reduced;
   const int64_t item = plan.item, step = space.last_stride(k);
+  const TransposeKernel transpose = transpose_kernel(plan, k, step);
   for (Walker walk(space, index); n > 0;) {
     const int64_t run = std::min(n, walk.left_in_run());
     const char* from = base + walk.offset(k);
-    if (copies == 1)
-      plan.operand[k].cast(run, from, step, to, item);
+    if (transpose)
+      transpose(copies, run, from, copy_stride, to, copies * item);
     else
       for (int64_t i = 0; i < run; ++i)
         plan.operand[k].cast(copies, from + i * step, copy_stride, to + i * copies * item, item);
     to += run * copies * item;
+    n -= run;
+    walk.advance(run);
+  }
+}
+
+// The same for a single column.
+void pack_row(const ReductionPlan& plan, int k, const char* base, int64_t index, int64_t n, char* to) {
+  const Space& space = plan.reduced;
+  const int64_t item = plan.item, step = space.last_stride(k), run_stride = space.run_stride(k);
+  if (run_stride != -1) return plan.operand[k].cast(n, base + index * run_stride, run_stride, to, item);
+  for (Walker walk(space, index); n > 0;) {
+    const int64_t run = std::min(n, walk.left_in_run());
+    plan.operand[k].cast(run, base + walk.offset(k), step, to, item);
+    to += run * item;
     n -= run;
     walk.advance(run);
   }
@@ -43,37 +67,53 @@ class RowReducer {
     bool packed = false;
     for (int k = 0; k < plan.operands; ++k) {
       stride_[k] = plan.reduced.run_stride(k);
-      packed |= stride_[k] != 0 && !(plan.operand[k].plain && stride_[k] == plan.item);
+      const bool direct = plan.operand[k].plain && stride_[k] == plan.item;
+      packed |= stride_[k] != 0 && !direct;
+      all_direct_ &= direct || !plan.operand[k].data;
     }
-    // Several blocks at once are several streams through memory, which only caches like.
-    if (packed || plan.reduced.numel * plan.item <= kCached)
-      together_ = std::clamp<int64_t>(16 / plan.item, 1, kTogether);
+    together_ = packed ? std::max<int64_t>(16 / plan.item, 1) : kGroupBlocks;
   }
 
-  void reduce(const Walker& result, int64_t group, char* out) {
-    for (int k = 0; k < plan_.operands; ++k) source_[k] = locate(k, result);
-    const int64_t begin = group * kGroup, end = std::min(plan_.reduced.numel, begin + kGroup);
-    if (end - begin <= kReductionBlock) return fold_block(begin, end - begin, out);
-    PartialCounter counter(plan_.kernels.combine, 1, plan_.result_item, partials_);
-    char folded[kTogether * 16];
-    for (int64_t b = begin; b < end; b += together_ * kReductionBlock) {
-      const int64_t n = std::min(together_ * kReductionBlock, end - b);
-      if (together_ == 1) {
-        fold_block(b, n, counter.next());
-        counter.push();
-        continue;
-      }
-      fold_block(b, n, folded);
-      for (int64_t i = 0; i * kReductionBlock < n; ++i) {
-        std::copy_n(folded + i * plan_.result_item, plan_.result_item, counter.next());
-        counter.push();
-      }
+  // Results that are neighbours in the last kept dimension, if there is one.
+  void reduce(Walker& result, int64_t count, int64_t group, char* out) {
+    if (all_direct_) return reduce_direct(result, count, group, out);
+    for (int64_t i = 0; i < count; ++i) {
+      reduce_one(result, group, out + i * plan_.result_item);
+      result.advance(1);
     }
-    std::copy_n(counter.finish(), plan_.result_item, out);
   }
 
  private:
-  static constexpr int64_t kTogether = 4, kCached = 1 << 18;
+  // Rows that the kernel reads where they lie: between two of short ones there is to be nothing but an addition.
+  void reduce_direct(Walker& result, int64_t count, int64_t group, char* out) {
+    const void* in[4];
+    uint8_t step[4];
+    const int64_t begin = group * kGroup, n = std::min(plan_.reduced.numel - begin, kGroup);
+    for (int k = 0; k < plan_.operands; ++k) {
+      const char* data = plan_.operand[k].data;
+      step[k] = data != nullptr;
+      in[k] = data ? static_cast<const void*>(data + result.offset(k) + begin * plan_.item) : &plan_.constants[k];
+    }
+    for (int64_t i = 0; i < count; ++i, out += plan_.result_item) {
+      plan_.kernels.row(n, in, step, out);
+      for (int k = 0; k < plan_.operands; ++k)
+        if (step[k]) in[k] = static_cast<const char*>(in[k]) + plan_.kept.last_stride(k);
+    }
+    result.advance(count);
+  }
+
+  void reduce_one(const Walker& result, int64_t group, char* out) {
+    for (int k = 0; k < plan_.operands; ++k) source_[k] = locate(k, result);
+    const int64_t begin = group * kGroup, end = std::min(plan_.reduced.numel, begin + kGroup);
+    const int64_t step = together_ * kReductionBlock;
+    if (end - begin <= step) return fold_blocks(begin, end - begin, out);
+    PartialCounter counter(plan_.kernels.combine, 1, plan_.result_item, partials_);
+    for (int64_t b = begin; b < end; b += step) {
+      fold_blocks(b, std::min(step, end - b), counter.next());
+      counter.push();
+    }
+    std::copy_n(counter.finish(), plan_.result_item, out);
+  }
 
   RowSource locate(int k, const Walker& result) {
     const auto& operand = plan_.operand[k];
@@ -88,7 +128,7 @@ class RowReducer {
     return {base, nullptr, operand.plain && stride_[k] == plan_.item};
   }
 
-  void fold_block(int64_t begin, int64_t n, char* out) {
+  void fold_blocks(int64_t begin, int64_t n, char* out) {
     const void* in[4];
     uint8_t step[4];
     for (int k = 0; k < plan_.operands; ++k) {
@@ -99,7 +139,7 @@ class RowReducer {
       } else if (source.direct) {
         in[k] = source.base + begin * plan_.item;
       } else {
-        pack_reduced(plan_, k, source.base, begin, n, 1, 0, buffer_[k]);
+        pack_row(plan_, k, source.base, begin, n, buffer_[k]);
         in[k] = buffer_[k];
       }
     }
@@ -107,7 +147,8 @@ class RowReducer {
   }
 
   const ReductionPlan& plan_;
-  int64_t together_ = 1;  // blocks folded by one call
+  bool all_direct_ = true;
+  int64_t together_;  // blocks of one call: a subtree, of which the buffers hold fewer than memory
   int64_t stride_[4];
   RowSource source_[4];
   Splat splat_[4];
@@ -121,8 +162,7 @@ class ColumnReducer {
     const int last = plan.kept.ndim - 1;
     for (int k = 0; k < plan.operands; ++k) {
       column_step_[k] = plan.operand[k].data ? plan.kept.strides[k][last] : 0;
-      direct_[k] = plan.operand[k].plain && plan.reduced.ndim == 1 &&
-                   (column_step_[k] == plan.item || column_step_[k] == 0) &&
+      direct_[k] = plan.operand[k].plain && plan.reduced.ndim == 1 && column_step_[k] == plan.item &&
                    plan.reduced.strides[k][0] % plan.item == 0;
       packed_ |= plan.operand[k].data && !direct_[k];
     }
@@ -164,7 +204,7 @@ class ColumnReducer {
       } else if (direct_[k]) {
         in[k] = base_[k] + begin * plan_.reduced.strides[k][0];
         row_stride[k] = plan_.reduced.strides[k][0] / plan_.item;
-        step[k] = column_step_[k] != 0;
+        step[k] = 1;
       } else {
         char* to = buffer_.data() + k * rows_ * width_ * plan_.item;
         pack_rows(k, begin, n, cols, to);
@@ -175,7 +215,7 @@ class ColumnReducer {
   }
 
   void pack_rows(int k, int64_t begin, int64_t n, int64_t cols, char* to) {
-    pack_reduced(plan_, k, base_[k], begin, n, cols, column_step_[k], to);
+    pack_columns(plan_, k, base_[k], begin, n, cols, column_step_[k], to);
   }
 
   const ReductionPlan& plan_;
@@ -191,10 +231,11 @@ class ColumnReducer {
 
 void reduce_rows(const ReductionPlan& plan, int64_t first, int64_t count, int64_t group, char* out) {
   RowReducer reducer(plan);
-  Walker result(plan.kept, first);
-  for (int64_t i = 0; i < count; ++i) {
-    reducer.reduce(result, group, out + i * plan.result_item);
-    result.advance(1);
+  for (Walker result(plan.kept, first); count > 0;) {
+    const int64_t run = std::min(count, result.left_in_run());
+    reducer.reduce(result, run, group, out);
+    out += run * plan.result_item;
+    count -= run;
   }
 }
 

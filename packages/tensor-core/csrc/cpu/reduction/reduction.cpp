@@ -18,7 +18,7 @@ namespace {
 constexpr int64_t kGrain = 32768;        // elements of one chunk of a parallel loop
 constexpr int64_t kWideEnough = 8;       // columns from which on the vertical kernel pays
 constexpr int64_t kShortRow = 32;        // elements of a row that the vertical kernel, after packing, takes faster
-constexpr int64_t kFewestColumns = 128;  // of one unit of work: shorter rows waste memory bandwidth
+constexpr int64_t kFewestColumns = 256;  // of one unit of work: shorter rows waste memory bandwidth
 
 // The operands' common space, of all dimensions.
 Space operand_space(const tw_call* call, const ReductionOp& op) {

@@ -12,7 +12,6 @@ namespace tw {
 namespace TW_ISA_NS {
 
 constexpr int kVirtualLanes = 16;
-constexpr int kStrip = 4;  // registers of columns that one pass over the rows accumulates
 
 // -- combining functions. Combining with the neutral value changes no bit, so a lane that has no element can hold it;
 // that is why sum's is -0. What is order-free gives the same bits by any tree, so more chains may run side by side.
@@ -93,18 +92,20 @@ TW_INLINE V fold_register(V v) {
   }
 }
 
-template <class F, class V>
-TW_INLINE void store_folded(void* out, V v) {
-  V folded = fold_register<F, lanes_of<V> / 2>(v);
-  Element<V> result = folded[0];
-  std::memcpy(out, &result, sizeof result);
+template <class V>
+TW_INLINE void store_lane(void* out, V v) {
+  Element<V> first = v[0];
+  std::memcpy(out, &first, sizeof first);
+}
+template <class V>
+TW_INLINE void store_lane(void* out, Complex<V> z) {
+  ComplexElement<Element<V>> first = {z.re[0], z.im[0]};
+  std::memcpy(out, &first, sizeof first);
 }
 
 template <class F, class V>
-TW_INLINE void store_folded(void* out, Complex<V> z) {
-  Complex<V> folded = fold_register<F, lanes_of<V> / 2>(z);
-  ComplexElement<Element<V>> result = {folded.re[0], folded.im[0]};
-  std::memcpy(out, &result, sizeof result);
+TW_INLINE void store_folded(void* out, V v) {
+  store_lane(out, fold_register<F, lanes_of<V> / 2>(v));
 }
 
 // Truth values combine to the same whatever the order, so masks fold as bytes.
@@ -139,15 +140,14 @@ TW_INLINE void fold_registers(V (&total)[registers]) {
 
 // -- horizontal: map.at(k) is the k-th vector of mapped elements from here, map.first(count) its first lanes
 
-// One block, or less; the map is left behind it.
-template <class F, class Map>
-TW_INLINE void reduce_block(int64_t n, Map& map, void* out) {
-  using V = typename Map::Result;
-  constexpr int lanes = lanes_of<V>;
-  constexpr int in_tree = lanes < kVirtualLanes ? kVirtualLanes / lanes : 1;
-  constexpr int registers = F::template kOrderFree<Element<V>> && in_tree < 4 ? 4 : in_tree;
-  constexpr int rounds = registers < 4 ? 4 / registers : 1;
-  V total[registers], rest[registers];
+template <class V>
+constexpr int kTreeRegisters = lanes_of<V> < kVirtualLanes ? kVirtualLanes / lanes_of<V> : 1;
+
+// n elements, register by register in turn; the map is left behind them.
+template <class F, class Map, class V, int registers>
+TW_INLINE void accumulate(int64_t n, Map& map, V (&total)[registers]) {
+  constexpr int lanes = lanes_of<V>, rounds = registers < 4 ? 4 / registers : 1;
+  V rest[registers];
   unroll<registers>([&](int j) TW_INLINE_LAMBDA { total[j] = F::template neutral<V>(); });
   for (; n >= rounds * registers * lanes; n -= rounds * registers * lanes) {
     unroll<rounds * registers>(
@@ -165,140 +165,129 @@ TW_INLINE void reduce_block(int64_t n, Map& map, void* out) {
     unroll<registers>([&](int j) TW_INLINE_LAMBDA { total[j] = F::template of<V>(total[j], rest[j]); });
   }
   fold_registers<F, registers / 2>(total);
-  store_folded<F>(out, total[0]);
 }
 
 constexpr int kBlockElements = 1024;
-template <class V>
-constexpr int kFoldedBytes = sizeof(Element<V>);
-template <class V>
-constexpr int kFoldedBytes<Complex<V>> = 2 * sizeof(Element<V>);
+constexpr int kRowHeight = 5;  // of the tree over a call's blocks, at most 32
 
-// Whole blocks side by side: a block whose 16 lanes fill one or two registers waits for each addition, several do not.
-template <class F, int together, class Map>
-TW_INLINE void reduce_blocks(Map& map, char* out) {
-  using V = typename Map::Result;
-  constexpr int lanes = lanes_of<V>, registers = kVirtualLanes / lanes, vectors = kBlockElements / lanes;
-  V total[together][registers];
-  unroll<together * registers>(
-      [&](int k) TW_INLINE_LAMBDA { total[k / registers][k % registers] = F::template neutral<V>(); });
-  for (int done = 0; done < vectors; done += registers) {
-    unroll<together * registers>([&](int k) TW_INLINE_LAMBDA {
-      V& sum = total[k / registers][k % registers];
-      sum = F::template of<V>(sum, map.at(k / registers * vectors + k % registers));
-    });
-    map.advance(registers);
-  }
-  map.advance((together - 1) * vectors);
-  // Through memory: a loop over registers would need a copy of the code for each.
-  V halves[together];
-  unroll<together>([&](int b) TW_INLINE_LAMBDA {
-    fold_registers<F, registers / 2>(total[b]);
-    halves[b] = total[b][0];
-  });
-  for (const V& block : halves) {
-    store_folded<F>(out, block);
-    out += kFoldedBytes<V>;
-  }
-}
-
-// A result for each block of 1024 elements; the last may be shorter.
+// Block by block, combined as a binary counter carries. Blocks do not wait for each other, so that a processor that
+// looks far enough ahead begins the next while the additions of one wait.
 template <class F, class Map>
 TW_INLINE void reduce_row(int64_t n, Map map, void* out) {
   using V = typename Map::Result;
-  constexpr int registers = lanes_of<V> < kVirtualLanes ? kVirtualLanes / lanes_of<V> : 1;
-  char* to = static_cast<char*>(out);
-  if constexpr (!F::template kOrderFree<Element<V>> && registers < 4) {
-    constexpr int together = 4 / registers;
-    for (; n >= together * kBlockElements; n -= together * kBlockElements) {
-      reduce_blocks<F, together>(map, to);
-      to += together * kFoldedBytes<V>;
+  if constexpr (F::template kOrderFree<Element<V>>) {
+    V total[kTreeRegisters<V> < 4 ? 4 : kTreeRegisters<V>];
+    accumulate<F>(n, map, total);
+    store_folded<F>(out, total[0]);
+  } else {
+    V waiting[kRowHeight + 1], total[kTreeRegisters<V>];
+    int height = 0;
+    for (int done = 0;; ++done) {
+      accumulate<F>(n < kBlockElements ? n : kBlockElements, map, total);
+      V block = fold_register<F, lanes_of<V> / 2>(total[0]);
+      for (int carry = done; carry & 1; carry >>= 1) block = F::template of<V>(waiting[--height], block);
+      waiting[height++] = block;
+      n -= kBlockElements;
+      if (n <= 0) break;
     }
-  }
-  for (; n > 0; n -= kBlockElements) {
-    reduce_block<F>(n < kBlockElements ? n : kBlockElements, map, to);
-    to += kFoldedBytes<V>;
+    V whole = waiting[--height];
+    while (height > 0) whole = F::template of<V>(waiting[--height], whole);
+    store_lane(out, whole);
   }
 }
 
 // -- vertical: every column has the tree of its own
 
+// Rows of an operand, some elements apart; one with a step of 0 is a vector that serves all of them.
 template <class V>
 struct Column {
-  const char* at;
-  int64_t row_bytes;
-  bool splatted;  // the row's one element serves every column
+  Input<V> first_row;
+  int64_t row_bytes, column_bytes;
 
   TW_INLINE_MEMBER Column(const void* from, int64_t row_stride, uint8_t in_step)
-      : at(static_cast<const char*>(from)),
-        row_bytes(row_stride * int64_t(sizeof(Element<V>))),
-        splatted(in_step == 0) {}
-  TW_INLINE_MEMBER V load(int64_t row, int64_t column) const {
-    const char* from = at + row * row_bytes;
-    if (splatted) return one_element(from);
-    return tw::TW_ISA_NS::load<V>(from + column * int64_t(sizeof(Element<V>)));
-  }
-  TW_INLINE_MEMBER V first(int64_t row, int64_t column, int count) const {
-    const char* from = at + row * row_bytes;
-    if (splatted) return one_element(from);
-    return load_first<V>(from + column * int64_t(sizeof(Element<V>)), count);
-  }
+      : first_row(from, in_step),
+        row_bytes(in_step * row_stride * int64_t(sizeof(Element<V>))),
+        column_bytes(in_step * int64_t(sizeof(Element<V>))) {}
+  TW_INLINE_MEMBER V load(int64_t row, int64_t column) const { return place(row, column).load(0); }
+  TW_INLINE_MEMBER V first(int64_t row, int64_t column, int count) const { return place(row, column).first(count); }
 
  private:
-  static TW_INLINE_MEMBER V one_element(const char* from) {
-    Element<V> element;
-    std::memcpy(&element, from, sizeof element);
-    V v;
-    splat_into(v, element);
-    return v;
+  TW_INLINE_MEMBER Input<V> place(int64_t row, int64_t column) const {
+    Input<V> here = first_row;
+    here.at += row * row_bytes + column * column_bytes;
+    return here;
   }
 };
 
-// Columns of `width` registers: load(row, k) is register k of a row. Lane by lane, so that the sums stay in registers.
-template <class F, class V, int width, class Load>
-TW_INLINE void reduce_strip(int64_t n, V (&result)[width], Load load) {
-  V lane[kVirtualLanes][width];
-  const int rows = int(n);
-  int present = at_most(rows, kVirtualLanes);
-  for (int l = 0; l < present; ++l) {
-    V total[width];
-    unroll<width>([&](int k) TW_INLINE_LAMBDA { total[k] = F::template neutral<V>(); });
-    for (int row = l; row < rows; row += kVirtualLanes) {
-      unroll<width>([&](int k) TW_INLINE_LAMBDA { total[k] = F::template of<V>(total[k], load(row, k)); });
-    }
-    unroll<width>([&](int k) TW_INLINE_LAMBDA { lane[l][k] = total[k]; });
-  }
-  for (int half = kVirtualLanes / 2; half > 0; half /= 2) {
-    for (int l = 0; l < half && l + half < present; ++l) {
-      for (int k = 0; k < width; ++k) lane[l][k] = F::template of<V>(lane[l][k], lane[l + half][k]);
-    }
-    present = at_most(present, half);
-  }
-  for (int k = 0; k < width; ++k) result[k] = lane[0][k];
+// Registers of one row that are folded at a time: 16 lanes of them fit in the first-level cache.
+template <class V>
+constexpr int kStrip = 1024 / (sizeof(V) > TW_VBYTES ? sizeof(V) : TW_VBYTES);
+
+// Adds `together` rows from `row` on, 16 apart and so of one lane, to that lane's registers.
+template <class F, int together, int unrolled, class Map, class V>
+TW_INLINE void add_rows(const Map& map, int64_t row, int64_t column, int64_t columns, V* lane) {
+  constexpr int lanes = lanes_of<V>;
+  const auto add = [&](int k, auto read) TW_INLINE_LAMBDA {
+    V total = lane[k];
+    unroll<together>([&](int i)
+                         TW_INLINE_LAMBDA { total = F::template of<V>(total, read(row + i * kVirtualLanes, k)); });
+    lane[k] = total;
+  };
+  const auto whole = [&](int64_t at, int k) TW_INLINE_LAMBDA { return map.at(at, column + k * lanes); };
+  const int width = int(columns / lanes);
+  int k = 0;
+  if constexpr (unrolled > 1)
+    for (; k + unrolled <= width; k += unrolled) unroll<unrolled>([&](int i) TW_INLINE_LAMBDA { add(k + i, whole); });
+  for (; k < width; ++k) add(k, whole);
+  if (k * lanes < columns)
+    add(k,
+        [&](int64_t at, int) TW_INLINE_LAMBDA { return map.first(at, column + k * lanes, int(columns - k * lanes)); });
 }
 
-template <class F, class Map>
-TW_INLINE void reduce_columns(int64_t n, int64_t cols, Map map, void* out) {
+// Folds rows as they follow in memory, which is what prefetchers follow, each into the lane that it belongs to; two
+// rows of a lane at once take half of its loads and stores. Lanes beyond the columns hold anything.
+template <class F, int unrolled, class Map>
+TW_INLINE void reduce_strip(int64_t n, const Map& map, int64_t column, int64_t columns, void* out) {
   using V = typename Map::Result;
   constexpr int lanes = lanes_of<V>;
-  char* to = static_cast<char*>(out);
-  int64_t column = 0;
-  for (; column + kStrip * lanes <= cols; column += kStrip * lanes) {
-    V result[kStrip];
-    reduce_strip<F>(n, result, [&](int64_t row, int k) TW_INLINE_LAMBDA { return map.at(row, column + k * lanes); });
-    for (int k = 0; k < kStrip; ++k) store(to + (column + k * lanes) * int64_t(sizeof(Element<V>)), result[k]);
+  const int rows = int(n), width = int((columns + lanes - 1) / lanes);
+  int present = at_most(rows, kVirtualLanes), row = 0;
+  V total[kVirtualLanes * kStrip<V>];
+  for (int i = 0; i < present * width; ++i) total[i] = F::template neutral<V>();
+  if constexpr (unrolled > 1)
+    for (; row + 2 * kVirtualLanes <= rows; row += 2 * kVirtualLanes)
+      for (int l = 0; l < kVirtualLanes; ++l)
+        add_rows<F, 2, unrolled>(map, row + l, column, columns, total + l * width);
+  for (; row < rows; ++row) add_rows<F, 1, 1>(map, row, column, columns, total + row % kVirtualLanes * width);
+  for (int half = kVirtualLanes / 2; half > 0; half /= 2) {
+    for (int i = 0; i < (present - half) * width; ++i) total[i] = F::template of<V>(total[i], total[i + half * width]);
+    present = at_most(present, half);
   }
-  for (; column < cols; column += lanes) {
-    V result[1];
-    int count = int(cols - column < lanes ? cols - column : lanes);
-    reduce_strip<F>(n, result, [&](int64_t row, int) TW_INLINE_LAMBDA { return map.first(row, column, count); });
-    store_first(to + column * int64_t(sizeof(Element<V>)), result[0], count);
-  }
+  for (int k = 0; k < width; ++k)
+    store_first(static_cast<char*>(out) + (column + k * lanes) * int64_t(sizeof(Element<V>)), total[k],
+                at_most(int(columns) - k * lanes, lanes));
+}
+
+template <class F, int unrolled, class Map>
+TW_INLINE void reduce_columns(int64_t n, int64_t cols, Map map, void* out) {
+  constexpr int64_t width = kStrip<typename Map::Result> * lanes_of<typename Map::Result>;
+  for (int64_t column = 0; column < cols; column += width)
+    reduce_strip<F, unrolled>(n, map, column, cols - column < width ? cols - column : width, out);
 }
 
 template <class F, class V>
 TW_INLINE void combine_columns(int64_t cols, void* acc, const void* other) {
   constexpr int lanes = lanes_of<V>;
+  if constexpr (!F::template kOrderFree<Element<V>>)
+    if (cols == 1) {  // a part of a register would wait until the stores of both have left the store buffer
+      Element<V> elements[2];
+      std::memcpy(&elements[0], acc, sizeof elements[0]);
+      std::memcpy(&elements[1], other, sizeof elements[1]);
+      V both[2];
+      splat_into(both[0], elements[0]);
+      splat_into(both[1], elements[1]);
+      return store_lane(acc, F::template of<V>(both[0], both[1]));
+    }
   Input<V> left(acc, 1), right(other, 1);
   Output<V> to(acc);
   for (; cols >= lanes; cols -= lanes) {
