@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -48,6 +51,34 @@ def test_autocast_refuses() -> None:
     with pytest.raises(ValueError, match="bfloat16 or float16"):
         tw.autocast("cpu", dtype=tw.float32)
     assert tw.amp.is_autocast_available("cpu")
+
+
+@pytest.mark.parametrize("make", [partial(tw.autocast, "cuda"), tw.cuda.amp.autocast])
+def test_autocast_of_devices_that_are_not_here_changes_nothing(make: Callable[..., tw.autocast]) -> None:
+    x = tw.ones(2, 2)
+    with pytest.warns(UserWarning, match="there is no device 'cuda'"):
+        mode = make(dtype=tw.float16)
+    with mode:
+        assert (x @ x).dtype == tw.float32
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        off = make(enabled=False)
+    with tw.autocast("cpu"), off:  # one kind of device has nothing to do with another
+        assert (x @ x).dtype == tw.bfloat16
+        assert tw.get_autocast_dtype() == tw.bfloat16
+
+    @off
+    def product(depth: int) -> tw.Tensor:
+        return product(depth - 1) if depth else x @ x
+
+    assert product(2).dtype == tw.float32
+
+
+def test_scalers_of_devices_that_are_not_here_change_nothing() -> None:
+    with pytest.warns(UserWarning, match="there is no device 'cuda'"):
+        scaler = tw.amp.GradScaler("cuda")
+    assert not scaler.is_enabled()
+    assert scaler.scale(tw.tensor(2.0)).item() == 2.0
 
 
 class Parameter:

@@ -16,6 +16,9 @@ __all__ = ["GradScaler", "autocast", "get_autocast_dtype", "is_autocast_availabl
 _BIT = 1 << _C.AUTOCAST_LAYER
 
 
+_ABSENT = ("cuda", "hpu", "ipu", "maia", "mps", "mtia", "xla", "xpu")  # what programs ask for that may run elsewhere
+
+
 def is_autocast_available(device_type: str) -> bool:
     """Whether ``autocast`` knows a kind of device."""
     return device_type in ("cpu", "meta")
@@ -32,6 +35,12 @@ def get_autocast_dtype(device_type: str = "cpu") -> dtype:
     return _C.get_autocast_dtype()
 
 
+def _warn_of_absent(sentence: str) -> None:
+    import warnings
+
+    warnings.warn(sentence, UserWarning, stacklevel=3)
+
+
 class autocast(LayerMask):  # noqa: N801 (PyTorch's name)
     """Ops inside choose their precision: ``with tw.autocast("cpu", dtype=tw.bfloat16):`` or as a decorator.
 
@@ -42,7 +51,8 @@ class autocast(LayerMask):  # noqa: N801 (PyTorch's name)
     the parameters.
 
     Args:
-        device_type: "cpu".
+        device_type: "cpu". For "cuda" and other devices that tensorwright has not the block changes nothing, which a
+            warning says unless `enabled` is False.
         dtype: bfloat16 (the default) or float16.
         enabled: False switches an outer autocast off.
         cache_enabled: accepted; casts are not kept from one op to the next.
@@ -60,25 +70,32 @@ class autocast(LayerMask):  # noqa: N801 (PyTorch's name)
     def __init__(
         self, device_type: str, dtype: DtypeLike | None = None, enabled: bool = True, cache_enabled: bool | None = None
     ) -> None:
+        self._given = (device_type, dtype, enabled, cache_enabled)
+        self._outer: list[Any] = []
+        self._dtype: DtypeLike | None = None if device_type in _ABSENT else _C.bfloat16 if dtype is None else dtype
+        if self._dtype is None:
+            super().__init__()
+            if enabled:
+                _warn_of_absent(
+                    f"autocast: there is no device {device_type!r}, so ops run in the dtypes they are given"
+                )
+            return
         if not is_autocast_available(device_type):
             raise ValueError(f"autocast: device_type must be 'cpu', got {device_type!r}")
-        lower = _C.bfloat16 if dtype is None else dtype
-        if lower not in (_C.bfloat16, _C.float16):
-            raise ValueError(f"autocast: dtype must be bfloat16 or float16, got {lower}")
+        if self._dtype not in (_C.bfloat16, _C.float16):
+            raise ValueError(f"autocast: dtype must be bfloat16 or float16, got {dtype}")
         if enabled:
             super().__init__(include=_BIT)
         else:
             super().__init__(exclude=_BIT)
-        self._given = (device_type, dtype, enabled, cache_enabled)
-        self._dtype = lower
-        self._outer: list[Any] = []
 
     def _renewed(self) -> autocast:
-        return autocast(*self._given)
+        return self if self._dtype is None else autocast(*self._given)
 
     def __enter__(self) -> autocast:
         self._outer.append(_C.get_autocast_dtype())
-        _C.set_autocast_dtype(self._dtype)
+        if self._dtype is not None:
+            _C.set_autocast_dtype(self._dtype)
         super().__enter__()
         return self
 
@@ -94,7 +111,7 @@ class GradScaler:
     row it grows. Needs tensorwright-autograd and an optimizer.
 
     Args:
-        device: where the scale lives; "cpu".
+        device: "cpu". For "cuda" and other devices that tensorwright has not it is not enabled, which a warning says.
         init_scale: the first scale.
         growth_factor: by which it grows.
         backoff_factor: by which it shrinks.
@@ -119,7 +136,9 @@ class GradScaler:
     ) -> None:
         if not growth_factor > 1.0 or not 0.0 < backoff_factor < 1.0:
             raise ValueError("GradScaler: growth_factor must be above 1, and backoff_factor between 0 and 1")
-        self._enabled = enabled
+        if enabled and device in _ABSENT:
+            _warn_of_absent(f"GradScaler: there is no device {device!r}, so it is not enabled")
+        self._enabled = enabled and device not in _ABSENT
         self._scale = float(init_scale)
         self._growth_factor, self._backoff_factor = float(growth_factor), float(backoff_factor)
         self._growth_interval, self._good_steps = int(growth_interval), 0
