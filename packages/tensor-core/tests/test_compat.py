@@ -30,7 +30,8 @@ def test_other_peoples_modules_import_it(tmp_path, monkeypatch):
     with as_torch():
         module = importlib.import_module("written_for_torch")
     monkeypatch.delitem(sys.modules, "written_for_torch")
-    assert module.torch is tw
+    assert module.torch.Tensor is tw.Tensor
+    assert module.torch.linalg is tw.linalg
     assert module.erf is tw.special.erf
     assert module.double(tw.ones(1)).item() == 2.0
 
@@ -56,7 +57,7 @@ def test_an_imported_torch_is_hidden_only_inside(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", real)
     monkeypatch.setitem(sys.modules, "torch.nn", part)
     with as_torch(), as_torch():
-        assert importlib.import_module("torch") is tw
+        assert importlib.import_module("torch").Tensor is tw.Tensor
     assert importlib.import_module("torch") is real
     assert sys.modules["torch.nn"] is part
 
@@ -65,8 +66,20 @@ def test_contexts_nest():
     with as_torch():
         with as_torch():
             pass
-        assert importlib.import_module("torch") is tw
+        assert importlib.import_module("torch").Tensor is tw.Tensor
     assert names() == []
+
+
+def test_the_version_is_that_of_the_names():
+    with as_torch():
+        torch = importlib.import_module("torch")
+    assert torch.__version__ == "2.13.0"
+    assert torch.__version__ != tw.__version__
+    assert {"Tensor", "relu", "float32"} <= set(dir(torch))
+    torch.of_its_own = 1
+    assert not hasattr(tw, "of_its_own")
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = torch.nonsense
 
 
 def test_importing_tensorwright_alone_shadows_nothing():

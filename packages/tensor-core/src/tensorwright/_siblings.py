@@ -8,6 +8,7 @@ from types import ModuleType
 
 DISTRIBUTIONS = {
     "autograd": "tensorwright-autograd",
+    "compiler": "tensorwright-jit",
     "data": "tensorwright-data",
     "export": "tensorwright-jit",
     "func": "tensorwright-autograd",

@@ -8,10 +8,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 import tensorwright
 
 _NAME = "torch"
+VERSION = "2.13.0"  # of PyTorch, whose names and arguments tensorwright has: what code asks before it uses them
+
+
+class _Torch(ModuleType):
+    """The module ``tensorwright`` under PyTorch's name and version; what is set on it stays here."""
+
+    __version__ = VERSION
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(tensorwright, name)
+
+    def __dir__(self) -> list[str]:
+        return dir(tensorwright)
 
 
 class _Finder:
@@ -21,12 +35,14 @@ class _Finder:
         root, _, _ = fullname.partition(".")
         return ModuleSpec(fullname, self, is_package=True) if root == _NAME else None  # type: ignore[arg-type]
 
-    def create_module(self, spec: ModuleSpec) -> None:
-        return None
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return _Torch(_NAME) if spec.name == _NAME else None
 
     def exec_module(self, module: ModuleType) -> None:
         """Put the module itself in place of the empty one: it keeps its own name and is never executed twice."""
         name = module.__name__
+        if name == _NAME:
+            return
         ours = tensorwright.__name__ + name.removeprefix(_NAME)
         try:
             sys.modules[name] = importlib.import_module(ours)
@@ -39,6 +55,8 @@ class _Finder:
 @contextmanager
 def as_torch() -> Iterator[ModuleType]:
     """Let ``import torch`` give tensorwright, also in modules of others that are imported meanwhile.
+
+    ``torch.__version__`` is that of the PyTorch whose names tensorwright has, for code that asks for a least one.
 
     ``import torch.nn.functional as F``, ``from torch.utils.data import DataLoader`` and the like work too. Modules keep
     what they imported, so a model whose module was imported here trains on tensorwright afterwards as well; an import
@@ -57,7 +75,7 @@ def as_torch() -> Iterator[ModuleType]:
         >>> with as_torch():
         ...     import torch
         ...     from torch.nn import functional as F
-        >>> torch is tensorwright, F is tensorwright.nn.functional
+        >>> torch.Tensor is tensorwright.Tensor, F is tensorwright.nn.functional
         (True, True)
     """
     finder, hidden = _Finder(), _take_modules()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,13 @@ from tensorwright.export._sizes import settle
 from tensorwright.export._specification import ExportError, Specification, arguments_of, specification
 from tensorwright.jit._passes import run_passes
 
+_calls = threading.local()  # of what is exported, by this thread
 _CONSTANTS = (bool, int, float, complex, str, type(None), tw.dtype, tw.device)
+
+
+def is_exporting() -> bool:
+    """Whether the code that asks runs for ``tw.export``."""
+    return getattr(_calls, "open", 0) > 0
 
 
 def export(
@@ -67,7 +74,11 @@ def export(
 
     def call(values: list[Any]) -> Any:
         positional, named = call_structure.build(values)
-        return mod(*positional, **named)
+        _calls.open = getattr(_calls, "open", 0) + 1
+        try:
+            return mod(*positional, **named)
+        finally:
+            _calls.open -= 1
 
     capture = Capture(mod, call, wanted, depth=0)
     recording = settle(capture)

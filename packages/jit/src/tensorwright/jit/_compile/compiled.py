@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 import warnings
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,18 @@ _CONSTANTS = (bool, int, float, complex, str, bytes, type(None), tensorwright.dt
 
 
 _recording = threading.local()  # what a function that is recorded calls runs as a part of it
+_all: weakref.WeakSet[Compiled] = weakref.WeakSet()
+
+
+def recorded_environment() -> Environment | None:
+    """That of the compiled function that this thread records now."""
+    return getattr(_recording, "environment", None)
+
+
+def forget_recordings() -> None:
+    """Let every compiled function record again."""
+    for compiled in list(_all):
+        compiled.forget()
 
 
 class CompileWarning(UserWarning):
@@ -49,10 +62,15 @@ class Compiled:
         self._function = function
         self._backend = find_backend(backend)
         self._fullgraph = fullgraph
+        self._lock = threading.RLock()
+        self.forget()
+        _all.add(self)
+
+    def forget(self) -> None:
+        """Record again at the next call."""
         self._replays = _C.Replays()
         self._variants: dict[Any, list[Variant]] = {}
         self._eager: set[Any] = set()  # keys whose run cannot be replayed
-        self._lock = threading.RLock()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         result = self._replays.replay(args, kwargs)
@@ -62,7 +80,7 @@ class Compiled:
         leaves, structure = flatten((args, kwargs))
         tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
         key = self._key(leaves, structure)
-        if key is None or key in self._eager or getattr(_recording, "on", False):
+        if key is None or key in self._eager or recorded_environment() is not None:
             return self._function(*args, **kwargs)
         for variant in self._variants.get(key, ()):
             watched = variant.environment.watched()  # before it is compared
@@ -119,12 +137,12 @@ class Compiled:
             if sum(map(len, self._variants.values())) >= MOST_VARIANTS:
                 self._fall_back(key, f"it was recorded {MOST_VARIANTS} times; {self._why_again(variants)}")
                 return self._function(*args, **kwargs)
-            _recording.on = True
+            recording = Recording(self._function, tensors)
+            _recording.environment = recording.environment
             try:
-                recording = Recording(self._function, tensors)
                 result = recording.run(args, kwargs)
             finally:
-                _recording.on = False
+                _recording.environment = None
             reason = recording.reason()
             if reason is not None:
                 self._fall_back(key, reason)
