@@ -296,6 +296,11 @@ NETS: dict[str, tuple[Callable[[], Net], tuple[int, ...], bool]] = {
         True,
     ),
     "1x1": (lambda: chain(conv(16, 64, 1), nn.SiLU(), conv(64, 32, 1), conv(32, 32, 1)), (1, 16, 7, 7), True),
+    "1x1 from planes, with a border": (
+        lambda: chain(conv(16, 64, 1), nn.ReLU(), conv(64, 32, padding=1)),
+        (2, 16, 6, 9),
+        True,
+    ),
     "7x7": (lambda: chain(conv(3, 32, 7, stride=2, padding=3), conv(32, 32, 7, padding=3)), (1, 3, 29, 31), True),
     "a kernel that is not square": (
         lambda: chain(conv(16, 32, (3, 5), padding=(1, 2)), conv(32, 32, (5, 1), padding=(2, 0))),

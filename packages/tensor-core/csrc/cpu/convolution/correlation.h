@@ -124,11 +124,14 @@ struct BandLayout {
                                           x.place / c.x.stride);
     return offsets;
   }
-  ConvolutionPass pass(const Correlation& c, int64_t band, const std::vector<int64_t>& offsets) const {
+  // `may_join`: whether results of neighbouring rows are neighbours too, so that rows may be taken for a single one.
+  ConvolutionPass pass(const Correlation& c, int64_t band, const std::vector<int64_t>& offsets,
+                       bool may_join = true) const {
     const int64_t count = static_cast<int64_t>(offsets.size()), result_rows = rows_of(c, band);
     if (blocked)
       return {result_rows, c.x.results, c.y.stride * row, count, offsets.data(), c.x.stride * kBlockChannels};
-    if (in_place && row == c.x.results) return {1, result_rows * row, result_rows * row, count, offsets.data()};
+    if (may_join && in_place && row == c.x.results)
+      return {1, result_rows * row, result_rows * row, count, offsets.data()};
     return {result_rows, c.x.results, c.y.stride * row, count, offsets.data()};
   }
 

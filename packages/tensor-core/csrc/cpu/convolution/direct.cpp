@@ -186,7 +186,7 @@ class Band {
         place_(place),
         source_(source),
         weights_(part.weights),
-        pass_(part.layout.pass(c_, place.band, part.offsets)),
+        pass_(part.layout.pass(c_, place.band, part.offsets, !data.blocked || data.blocked->border_x == 0)),
         first_row_(place.band * part.layout.rows),
         rows_(part.layout.rows_of(c_, place.band)),
         steps_((pass_.rows + kRowsAtOnce - 1) / kRowsAtOnce),
