@@ -117,6 +117,36 @@ void TileKernel::bind() {
            });
   };
   if (!folds_ && std::none_of(calls_.begin(), calls_.end(), through_scratch)) tile_ = kWholeRow;
+  if (one_tile_) list_actions();
+}
+
+void TileKernel::list_actions() {
+  const auto before = [&](size_t p) {
+    const std::vector<RowPiece>& pieces = row_pieces_[p];
+    const auto is_code = [](const RowPiece& piece) { return piece.whole != nullptr; };
+    if (!std::all_of(pieces.begin(), pieces.end(), is_code))
+      return actions_.push_back({nullptr, 0, 0, Action::kBefore, static_cast<uint32_t>(p)});
+    for (const RowPiece& piece : pieces) actions_.push_back({piece.whole, piece.first, kRepeats, Action::kBefore, 0});
+  };
+  for (size_t p = 0; p < calls_.size(); ++p) {
+    const Calls& calls = calls_[p];
+    before(p);
+    const bool one_code = calls.all.size() == 1 && calls.all[0].piece && calls.all[0].piece->whole;
+    const bool moves_data = !calls.packs.empty() || !calls.repeats.empty() || !calls.unpacks.empty();
+    const auto sweep = static_cast<uint32_t>(p);
+    if (one_code && !moves_data && pieces_[p].folds.empty())
+      actions_.push_back({calls.all[0].piece->whole, calls.first + calls.all[0].first, length_, Action::kSweep, sweep});
+    else
+      actions_.push_back({nullptr, 0, 0, Action::kSweep, sweep});
+  }
+  before(calls_.size());
+  if (kept_.empty()) return;
+  for (const Calls& calls : calls_)
+    for (const Calls::Pointer& moving : calls.moving) {
+      const bool of_stream = moving.place.from != Place::kSaved;
+      if (const int64_t by = of_stream ? streams_[moving.place.index].kept.back() : 0)
+        moves_.push_back({calls.first + moving.at, by});
+    }
 }
 
 }  // namespace tw::jit

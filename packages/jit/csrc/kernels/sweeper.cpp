@@ -10,7 +10,6 @@ constexpr uint32_t kNone = UINT32_MAX;
 constexpr int64_t kSlotBytes = TW_KERNEL_BLOCK * 16;
 constexpr int64_t kSlotPitch = kSlotBytes + 1344;  // neighbours do not fall on the same cache sets
 constexpr int64_t kPage = 4096;
-constexpr int64_t kRepeats = 16;  // how often 64 bytes hold a float
 
 // Written in one go: a load that needs several of the stores before it would wait for all of them.
 template <class T>
@@ -105,20 +104,30 @@ void Sweeper::take_memory() {
 
 // The pointers that are the same for every row.
 void Sweeper::fill_pointers() {
-  for (const Calls& calls : k_.calls_) {
+  for (size_t p = 0; p < k_.calls_.size(); ++p) {
+    const Calls& calls = k_.calls_[p];
     void** pointers = pointers_ + calls.first;
     for (const Calls::Pointer& fixed : calls.fixed) pointers[fixed.at] = address(fixed.place, 0);
-    for (const Call& call : calls.all) {
-      if (call.what != Call::kCode) continue;
-      const size_t sums = call.piece->sums.size();
-      void** extra = pointers + call.first + call.piece->registers.size() + call.piece->fetched.size();
-      for (size_t k = 0; k < sums; ++k) extra[k] = sums_[k].lanes;
-      if (sums) extra[sums] = &lanes_;
-    }
+    for (const Call& call : calls.all)
+      if (call.what == Call::kCode) fill_extra(k_.schedule_.sweeps[p], *call.piece, pointers + call.first);
   }
   for (const auto& pieces : k_.row_pieces_)
-    for (const TileKernel::RowPiece& piece : pieces)
+    for (const TileKernel::RowPiece& piece : pieces) {
       for (size_t k = 0; k < piece.rows.size(); ++k) pointers_[piece.first + k] = rows_[piece.rows[k]].bytes;
+      pointers_[piece.first + piece.rows.size()] = nullptr;
+    }
+}
+
+// What code takes beside its streams: where sums go, which lanes they take, where they begin; the first element.
+void Sweeper::fill_extra(const Sweep& sweep, const TileKernel::Piece& piece, void** pointers) {
+  void** next = pointers + piece.registers.size() + piece.fetched.size();
+  for (size_t k = 0; k < piece.sums.size(); ++k) {
+    const ValueId sum = group_.steps[sweep.folds[piece.sums[k]].step].out[0];
+    *next++ = piece.folds() ? static_cast<void*>(rows_[k_.row_index_[sum]].bytes) : sums_[k].lanes;
+  }
+  if (!piece.sums.empty()) *next++ = &lanes_;
+  next = std::fill_n(next, piece.sums.size(), const_cast<Lanes*>(&kNoSum));
+  *next = nullptr;
 }
 
 char* Sweeper::address(const Place& place, int64_t at) const {
@@ -145,13 +154,26 @@ void Sweeper::begin_row(int64_t row) {
     bases_[s] = next ? bases_[s] + strides.back() : data_[s] + offset(k_.kept_, strides, row);
   }
   row_ = row;
+  if (k_.one_tile_ && next)
+    for (const TileKernel::Move& move : k_.moves_)
+      pointers_[move.at] = static_cast<char*>(pointers_[move.at]) + move.by;
+  else if (k_.one_tile_)
+    for (const Calls& calls : k_.calls_) point(calls, 0);
   for (const ValueId v : k_.row_loads_) set_row(v, bases_[k_.stream_of_[v]]);
-  row_steps(0);
+  if (!k_.one_tile_) row_steps(0);
 }
 
 void Sweeper::run_row(int64_t row) {
   begin_row(row);
-  for (size_t p = 0; p < k_.schedule_.sweeps.size(); ++p) {
+  for (const TileKernel::Action& action : k_.actions_) {
+    if (action.code)
+      action.code(pointers_ + action.pointers, action.n);
+    else if (action.what == TileKernel::Action::kBefore)
+      row_steps(action.sweep);
+    else
+      clear_folds(), sweep(action.sweep, 0, k_.length_), finish_folds(action.sweep);
+  }
+  for (size_t p = 0; p < k_.schedule_.sweeps.size() && !k_.one_tile_; ++p) {
     clear_folds();
     sweep(p, 0, k_.length_);
     finish_folds(p);
@@ -210,10 +232,16 @@ void Sweeper::clear_folds() {
 }
 
 void Sweeper::finish_folds(size_t p) {
-  for (const Sweep::Step& fold : k_.schedule_.sweeps[p].folds) {
-    const TileStep& step = group_.steps[fold.step];
-    set_row(step.out[0], trees_[k_.fold_of_step_[fold.step]].total(step.combine));
-  }
+  const std::vector<Sweep::Step>& folds = k_.schedule_.sweeps[p].folds;
+  if (!k_.one_tile_)
+    for (const Sweep::Step& fold : folds) finish_fold(fold);
+  else  // code has left its sums where they belong
+    for (const uint32_t f : k_.pieces_[p].folds) finish_fold(folds[f]);
+}
+
+void Sweeper::finish_fold(const Sweep::Step& fold) {
+  const TileStep& step = group_.steps[fold.step];
+  set_row(step.out[0], trees_[k_.fold_of_step_[fold.step]].total(step.combine));
 }
 
 void Sweeper::take_partials(size_t p, unsigned char* out) {
@@ -241,7 +269,7 @@ void Sweeper::sweep(size_t p, int64_t begin, int64_t end) {
     std::memcpy(bytes, bases_[to.stream], static_cast<size_t>(k_.streams_[to.stream].item));
     repeat(bytes, k_.streams_[to.stream].item);
   }
-  for (const Calls::Pointer& moving : calls.moving) pointers[moving.at] = address(moving.place, begin);
+  if (!k_.one_tile_) point(calls, begin);
   while (begin < end) {
     const int64_t n = std::min(k_.tile_, end - begin);
     for (const Calls::Transfer& to : calls.packs) pack(to, begin, n);
@@ -254,14 +282,17 @@ void Sweeper::sweep(size_t p, int64_t begin, int64_t end) {
   }
 }
 
+void Sweeper::point(const Calls& calls, int64_t begin) {
+  void** pointers = pointers_ + calls.first;
+  for (const Calls::Pointer& moving : calls.moving) pointers[moving.at] = address(moving.place, begin);
+}
+
 void Sweeper::run(const Sweep& sweep, const Call& call, void** pointers, int64_t n) {
   void** first = pointers + call.first;
   if (call.what == Call::kCode) {
     run_code(*call.piece, first, n);
-    for (size_t k = 0; k < call.piece->sums.size(); ++k) {
-      const uint32_t s = sweep.folds[call.piece->sums[k]].step;
-      push_sum(group_.steps[s], k, trees_[k_.fold_of_step_[s]]);
-    }
+    for (size_t k = 0; k < call.piece->sums.size() && !call.piece->folds(); ++k)
+      push_sum(sweep.folds[call.piece->sums[k]].step, k);
     return;
   }
   const TileStep& step = *call.step;
@@ -307,15 +338,23 @@ void Sweeper::run_rest(const TileKernel::Piece& piece, void* const* streams, int
                 static_cast<size_t>(n * piece.items[k]));
 }
 
-// The sum of a block: of the 16 virtual lanes.
-void Sweeper::push_sum(const TileStep& step, size_t k, FoldTree& tree) {
+// The sum of a block, of the 16 virtual lanes; of a row that is one block, in its place.
+void Sweeper::push_sum(uint32_t step, size_t k) {
   using Four = float __attribute__((vector_size(16)));
   Four lanes[4];
   std::memcpy(lanes, sums_[k].lanes, sizeof lanes);
   const Four four = (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]);
   const float sum = (four[0] + four[2]) + (four[1] + four[3]);
+  const TileStep& fold = group_.steps[step];
+  if (k_.one_tile_) {
+    const Four all = {sum, sum, sum, sum};
+    unsigned char* to = rows_[k_.row_index_[fold.out[0]]].bytes;
+    for (size_t at = 0; at < sizeof(Repeated); at += sizeof all) std::memcpy(to + at, &all, sizeof all);
+    return;
+  }
+  FoldTree& tree = trees_[k_.fold_of_step_[step]];
   std::memcpy(tree.next(), &sum, sizeof sum);
-  tree.push(step.combine);
+  tree.push(fold.combine);
 }
 
 // ---- what does not lie in one run -----------------------------------------------------------------------------------

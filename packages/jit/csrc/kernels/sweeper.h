@@ -38,6 +38,7 @@ class Sweeper {
   using Place = TileKernel::Place;
   using Calls = TileKernel::Calls;
   using Call = TileKernel::Call;
+  static constexpr int64_t kRepeats = TileKernel::kRepeats;
   static constexpr size_t kMostSums = TileKernel::kMostSums, kMostStreams = TileKernel::kMostStreams;
   struct alignas(64) Lanes {
     float lanes[16];
@@ -46,15 +47,18 @@ class Sweeper {
 
   void take_memory();
   void fill_pointers();
+  void fill_extra(const Sweep& sweep, const TileKernel::Piece& piece, void** pointers);
   int64_t saved_pitch() const { return (k_.group_.length() * 16 + 63) / 64 * 64 + 192; }
   char* address(const Place& place, int64_t at) const;
   void set_row(ValueId v, const void* value);
   void row_step(const TileStep& step);
 
   void run(const Sweep& sweep, const Call& call, void** pointers, int64_t n);
+  void point(const Calls& calls, int64_t begin);
   void run_code(const TileKernel::Piece& piece, void** streams, int64_t n);
+  void finish_fold(const Sweep::Step& fold);
   void run_rest(const TileKernel::Piece& piece, void* const* streams, int64_t from, int64_t n);
-  void push_sum(const TileStep& step, size_t k, FoldTree& tree);
+  void push_sum(uint32_t step, size_t k);
 
   void pack(const Calls::Transfer& to, int64_t begin, int64_t n);
   void unpack(const Calls::Transfer& from, int64_t begin, int64_t n);
@@ -70,7 +74,7 @@ class Sweeper {
   std::vector<char*> data_, bases_;  // where the streams begin; where they do in this row
   std::vector<FoldTree> trees_;
   std::array<Lanes, kMostSums> sums_;
-  uint16_t lanes_ = 0;  // of the 16 that sums take
+  uint16_t lanes_ = 0xFFFF;  // of the 16 that sums take
 };
 
 }  // namespace tw::jit

@@ -70,6 +70,7 @@ TileKernel::RowPiece TileKernel::compiled_rows(const std::vector<uint32_t>& step
       }
   program.sweep();
   if (program.streams.size() <= kMostStreams) piece.code = native_code(program, Batch::kOne);
+  if (piece.code && piece.truths.empty()) piece.whole = piece.code->whole(kRepeats);
   return piece;
 }
 
@@ -183,8 +184,10 @@ TileKernel::Piece TileKernel::compiled(const Sweep& sweep, size_t begin, size_t 
   }
   if (!program.sums.empty()) program.streams.push_back(LaneType::kMask), program.repeated.push_back(true);
   program.sweep();
+  if (one_tile_) program.length = length_;
   if (program.streams.size() <= kMostStreams) piece.code = native_code(program);
   if (!piece.code) piece.sums.clear();
+  if (piece.code && one_tile_ && (piece.sums.empty() || piece.code->folds())) piece.whole = piece.code->whole(length_);
   return piece;
 }
 

@@ -37,6 +37,7 @@ TileKernel::TileKernel(TileGroup group) : group_(std::move(group)) {
   for (size_t s = 0; s < group_.steps.size(); ++s)
     if (group_.steps[s].fold) fold_of_step_[s] = fold_count_++;
   merge();
+  one_tile_ = folds_ && length_ <= TW_KERNEL_BLOCK;
   for (const Sweep& sweep : schedule_.sweeps) compile(sweep);
   for (const std::vector<uint32_t>& steps : schedule_.row_steps) compile_rows(steps);
   bind();

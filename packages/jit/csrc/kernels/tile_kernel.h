@@ -24,6 +24,7 @@ class TileKernel {
   static constexpr size_t kMostSums = 8;
   static constexpr size_t kMostStreams = 48;  // of one piece of machine code
   static constexpr int64_t kWholeRow = INT64_MAX / 2;
+  static constexpr int64_t kRepeats = 16;  // how often 64 bytes hold a float
 
   // A full value in memory: an input, a result.
   struct Stream {
@@ -40,8 +41,11 @@ class TileKernel {
     size_t results;
     // Streams that are fetched on the way, inputs' next row and results' present one; they follow the registers.
     std::vector<uint32_t> fetched = {};
-    std::vector<uint32_t> sums =
-        {};  // folds of the sweep that the code does; their streams, and the mask's, are the last
+    // Folds of the sweep that the code does; their streams, and the mask's, are the last.
+    std::vector<uint32_t> sums = {};
+    LaneCode whole = nullptr;  // does a row that is one tile, to the last number
+    // Whether the code leaves its sums where they are needed.
+    bool folds() const { return !sums.empty() && whole; }
   };
   // The same of what is computed once for a row, over the repeated values named.
   struct RowPiece {
@@ -50,6 +54,7 @@ class TileKernel {
     std::vector<uint32_t> rows;
     std::vector<uint32_t> truths;  // results that have one byte, of which the code leaves 16
     uint32_t first = 0;            // of its pointers among all pointers
+    LaneCode whole = nullptr;      // does all
   };
   struct alignas(64) Repeated {
     unsigned char bytes[64];
@@ -119,6 +124,23 @@ class TileKernel {
   uint32_t pointers_ = 0;                          // of all sweeps and pieces of rows
   std::vector<std::vector<RowPiece>> row_pieces_;  // before sweep k
   bool folds_ = false;
+  // Whether a row is one tile, which is one leaf of the reduction tree: then the pointers only move from row to row.
+  bool one_tile_ = false;
+  struct Move {
+    uint32_t at;  // among all pointers
+    int64_t by;
+  };
+  std::vector<Move> moves_;
+  // What is done for each row that is one tile: code, or else a whole sweep, or what is computed before one.
+  struct Action {
+    LaneCode code;
+    uint32_t pointers;  // the first
+    int64_t n;
+    enum What : uint8_t { kSweep, kBefore } what;
+    uint32_t sweep;
+  };
+  std::vector<Action> actions_;
+  void list_actions();
   int64_t tile_ = TW_KERNEL_BLOCK;
   std::vector<int64_t> kept_, reduced_;  // merged sizes: rows, and what a row consists of
   int64_t row_count_ = 1, length_ = 1;

@@ -20,6 +20,7 @@ class NativeCode {
   struct Parts {
     std::vector<uint8_t> one, several;  // `several` may be empty
     int lanes, several_lanes;
+    bool folds = false;
   };
   NativeCode(const LaneProgram& program, const Parts& parts);  // `valid` says whether the system allows it
   NativeCode(const NativeCode&) = delete;
@@ -28,6 +29,10 @@ class NativeCode {
   int lanes() const { return lanes_; }
   // How many pointers follow the streams proper: of sums where they go, the mask, where they begin; the first element.
   static size_t extra_pointers(size_t sums) { return sums ? 2 * sums + 2 : 1; }
+  // Whether sums are folded to one number in all lanes, after the elements that the program says.
+  bool folds() const { return folds_; }
+  // The code that does n elements in one call, or null: for pointers that were set up once, with all of the extra ones.
+  LaneCode whole(int64_t n) const;
   // n is a multiple of lanes(). Where sums begin, and the first element, is written to.
   void run(void** streams, int64_t n) const;
 
@@ -36,6 +41,7 @@ class NativeCode {
   size_t size_ = 0, one_ = 0;  // where the code for one vector begins
   size_t streams_, sums_;
   int lanes_, several_lanes_;
+  bool folds_ = false;
 };
 
 // How many vectors code may take at once: of those that are run for one only, one.
@@ -49,7 +55,7 @@ std::shared_ptr<const NativeCode> native_code(const LaneProgram& program, Batch 
 bool native_code_scales();
 
 // The machine code itself, for `copies` vectors at once; empty where it does not fit: several have to fit without
-// values in memory.
-std::vector<uint8_t> assemble_lanes(const LaneProgram& program, VectorWidth width, int copies);
+// values in memory. With `fold` sums are folded at the end.
+std::vector<uint8_t> assemble_lanes(const LaneProgram& program, VectorWidth width, int copies, bool fold = false);
 
 }  // namespace tw::jit

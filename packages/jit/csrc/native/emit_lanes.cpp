@@ -74,8 +74,8 @@ std::optional<VectorOp> one_operand(LaneOp op) {
 
 class Emitter : public LanePlaces {
  public:
-  Emitter(const LaneProgram& program, VectorWidth width, int copies, const Registers& registers)
-      : LanePlaces(program, width, copies, registers) {}
+  Emitter(const LaneProgram& program, VectorWidth width, int copies, const Registers& registers, bool fold)
+      : LanePlaces(program, width, copies, registers), fold_(fold) {}
 
   std::vector<uint8_t> run() {
     prologue();
@@ -93,7 +93,7 @@ class Emitter : public LanePlaces {
     asm_.add_rax(static_cast<int8_t>(copies_ * asm_.lanes()));
     asm_.compare_rax(kRsi);
     asm_.jump_back_if_below(loop);
-    epilogue();
+    epilogue(fold_);
     for (const Rare& rare : rare_) call(rare);
     return asm_.assemble({pool_, tables_, called_});
   }
@@ -316,6 +316,7 @@ class Emitter : public LanePlaces {
     return program;
   }
 
+  const bool fold_;
   std::vector<Rare> rare_;
   std::vector<std::vector<uint8_t>> called_;
 
@@ -380,18 +381,18 @@ class Emitter : public LanePlaces {
 
 }  // namespace
 
-std::vector<uint8_t> assemble_lanes(const LaneProgram& program, VectorWidth width, int copies) {
+std::vector<uint8_t> assemble_lanes(const LaneProgram& program, VectorWidth width, int copies, bool fold) {
   try {
-    Emitter first(program, width, copies, {});
+    Emitter first(program, width, copies, {}, fold);
     const std::vector<uint8_t> code = first.run();
     if (copies > 1 && first.spills()) return {};
     constexpr int kToShare = 2;
     const int spare = Assembler(width).registers() - first.most_used() - (copies > 1 ? kToShare : 0);
     LanePlaces::Registers registers{std::max(0, spare), copies > 1, true};
-    Emitter pinned(program, width, copies, registers);
+    Emitter pinned(program, width, copies, registers, fold);
     const std::vector<uint8_t> better = pinned.run();
     registers.stack = pinned.slots() != 0;
-    return registers.stack ? better : Emitter(program, width, copies, registers).run();
+    return registers.stack ? better : Emitter(program, width, copies, registers, fold).run();
   } catch (const DoesNotFit&) {
     return {};
   }

@@ -52,6 +52,20 @@ void LanePlaces::move_sums(VectorOp op) {
   }
 }
 
+// Each half is added to the other: of the four quarters, of the pairs of quarters, and so within each quarter.
+void LanePlaces::fold_sums() {
+  constexpr VectorOp kQuarters{3, 1, 0x23}, kNumbers{1, 0, 0xC6}, kAdd{1, 0, 0x58};
+  constexpr uint8_t kHalves = 0x4E, kNeighbours = 0xB1;
+  for (const VectorOp& swap : {kQuarters, kNumbers})
+    for (const uint8_t how : {kHalves, kNeighbours})
+      for (size_t k = 0; k < p_.sums.size(); ++k) {
+        const int sum = accumulator(k), other = static_cast<int>(k);
+        asm_.vector(swap, other, sum, Operand::vector(sum));
+        asm_.immediate(how);
+        asm_.vector(kAdd, sum, sum, Operand::vector(other));
+      }
+}
+
 // ---- around the loop ------------------------------------------------------------------------------------------
 
 void LanePlaces::choose_pinned(int count) {
@@ -96,7 +110,8 @@ void LanePlaces::prologue() {
   asm_.load_pointer(kRax, kRdi, static_cast<int32_t>(p_.streams.size() + p_.sums.size()) * 8);
 }
 
-void LanePlaces::epilogue() {
+void LanePlaces::epilogue(bool fold) {
+  if (fold) fold_sums();
   move_sums(kStore);
   asm_.finish();
   if (stack_) asm_.change_stack(kMostSlots * 64);

@@ -59,13 +59,15 @@ class LanePlaces {
   bool is_sum(size_t stream) const;
   // From where they begin, which the pointers after the streams name; to their streams.
   void move_sums(VectorOp op);
+  // In the order of the reduction tree; the sum is then in all lanes.
+  void fold_sums();
 
   // ---- around the loop ------------------------------------------------------------------------------------------
 
   void choose_pinned(int count);
   bool uses(int general) const { return std::find(general_.begin(), general_.end(), general) != general_.end(); }
   void prologue();
-  void epilogue();
+  void epilogue(bool fold);
 
   // ---- places ---------------------------------------------------------------------------------------------------
 

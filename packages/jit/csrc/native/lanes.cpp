@@ -381,7 +381,7 @@ std::string LaneProgram::key() const {
     for (const Lane lane : {s.a, s.b, s.c}) put(static_cast<uint32_t>(lane));
   }
   for (size_t k = 0; k < streams.size(); ++k) put(static_cast<uint32_t>(streams[k]) << 1 | repeated[k]);
-  put(static_cast<uint32_t>(fetched.size()));
+  put(static_cast<uint32_t>(length)), put(static_cast<uint32_t>(fetched.size()));
   for (const Fetched& f : fetched) put(f.stream << 1 | f.written);
   for (const auto* list : {&results, &sums}) {
     put(static_cast<uint32_t>(list->size()));

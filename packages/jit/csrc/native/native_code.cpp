@@ -22,7 +22,8 @@ NativeCode::NativeCode(const LaneProgram& program, const Parts& parts)
       streams_(program.streams.size()),
       sums_(program.sums.size()),
       lanes_(parts.lanes),
-      several_lanes_(parts.several.empty() ? 0 : parts.several_lanes) {
+      several_lanes_(parts.several.empty() ? 0 : parts.several_lanes),
+      folds_(parts.folds) {
   if (several_lanes_) one_ = (parts.several.size() + 63) / 64 * 64, size_ += one_;
   void* memory = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return;
@@ -37,6 +38,13 @@ NativeCode::NativeCode(const LaneProgram& program, const Parts& parts)
 
 NativeCode::~NativeCode() {
   if (memory_) munmap(memory_, size_);
+}
+
+LaneCode NativeCode::whole(int64_t n) const {
+  const bool by_several = several_lanes_ && n % several_lanes_ == 0;
+  if (!by_several && (n % lanes_ || (several_lanes_ && n > several_lanes_))) return nullptr;
+  const uint8_t* code = static_cast<const uint8_t*>(memory_) + (by_several ? 0 : one_);
+  return reinterpret_cast<LaneCode>(reinterpret_cast<uintptr_t>(code));
 }
 
 void NativeCode::run(void** streams, int64_t n) const {
@@ -74,6 +82,21 @@ std::optional<VectorWidth> width() {
   return chosen;
 }
 
+// As many vectors at once as fit; where sums can be folded, as many as the length is a multiple of.
+std::optional<NativeCode::Parts> assembled(const LaneProgram& program, VectorWidth wide, Batch batch) {
+  const int lanes = Assembler(wide).lanes();
+  const bool may_fold = !program.sums.empty() && program.length && program.length % lanes == 0;
+  NativeCode::Parts parts{{}, {}, lanes, 0};
+  for (int copies = kMostCopies; batch == Batch::kSeveral && copies > 1 && parts.several.empty(); copies /= 2) {
+    parts.several_lanes = copies * lanes;
+    if (may_fold && program.length % parts.several_lanes) continue;
+    parts.several = assemble_lanes(program, wide, copies, may_fold);
+  }
+  parts.folds = may_fold;
+  parts.one = assemble_lanes(program, wide, 1, may_fold && parts.several.empty());
+  return parts.one.empty() ? std::nullopt : std::optional(std::move(parts));
+}
+
 }  // namespace
 
 bool native_code_scales() { return width() == VectorWidth::kAvx512; }
@@ -86,13 +109,9 @@ std::shared_ptr<const NativeCode> native_code(const LaneProgram& program, Batch 
   const std::string key = program.key() + static_cast<char>(batch);
   const std::lock_guard<std::mutex> lock(mutex);
   if (auto code = (*known)[key].lock()) return code;
-  const int width = Assembler(*lanes).lanes();
-  const LaneProgram apart = program.with_rare_apart();
-  NativeCode::Parts parts{assemble_lanes(apart, *lanes, 1), {}, width, 0};
-  if (parts.one.empty()) return nullptr;
-  for (int copies = kMostCopies; batch == Batch::kSeveral && copies > 1 && parts.several.empty(); copies /= 2)
-    parts.several = assemble_lanes(apart, *lanes, copies), parts.several_lanes = copies * width;
-  auto code = std::make_shared<const NativeCode>(program, parts);
+  auto parts = assembled(program.with_rare_apart(), *lanes, batch);
+  if (!parts) return nullptr;
+  auto code = std::make_shared<const NativeCode>(program, *parts);
   if (!code->valid()) return nullptr;
   (*known)[key] = code;
   return code;
@@ -101,6 +120,7 @@ std::shared_ptr<const NativeCode> native_code(const LaneProgram& program, Batch 
 #elif !defined(__aarch64__) || defined(_WIN32)
 
 NativeCode::NativeCode(const LaneProgram&, const Parts& parts) : lanes_(parts.lanes) {}
+LaneCode NativeCode::whole(int64_t) const { return nullptr; }
 NativeCode::~NativeCode() = default;
 void NativeCode::run(void**, int64_t) const {}
 std::shared_ptr<const NativeCode> native_code(const LaneProgram&, Batch) { return nullptr; }

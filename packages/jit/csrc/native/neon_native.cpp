@@ -42,6 +42,8 @@ NativeCode::~NativeCode() {
   if (memory_) munmap(memory_, size_);
 }
 
+LaneCode NativeCode::whole(int64_t) const { return nullptr; }
+
 void NativeCode::run(void** streams, int64_t n) const {
   streams[streams_] = nullptr;  // the first element
   if (n) reinterpret_cast<LaneCode>(reinterpret_cast<uintptr_t>(memory_))(streams, n);
