@@ -79,3 +79,19 @@ def test_module_dict_is_a_dict():
     assert [type(layer).__name__ for layer in heads.values()] == ["ReLU", "Sigmoid"]
     heads.clear()
     assert len(heads) == 0
+
+
+def test_sequential_is_added_and_repeated_like_a_list():
+    a, b = nn.ReLU(), nn.Tanh()
+    model = nn.Sequential(a, b)
+    assert list(model * 2) == [a, b, a, b]
+    assert list(3 * nn.Sequential(a)) == [a, a, a]
+    assert list(model) == [a, b]
+    model += nn.Sequential(a)
+    assert list(model) == [a, b, a]
+    model *= 2
+    assert list(model) == [a, b, a] * 2
+    with pytest.raises(ValueError, match="at least once, got 0"):
+        model * 0
+    with pytest.raises(TypeError, match="an int, got float"):
+        model * 1.5

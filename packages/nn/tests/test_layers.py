@@ -281,3 +281,9 @@ def test_losses_refuse_targets_with_another_number_of_dimensions(name: str) -> N
 def test_one_number_may_be_the_target_of_all() -> None:
     with pytest.warns(UserWarning, match="broadcast"):
         assert F.mse_loss(tw.ones(2, 3), tw.tensor(3.0)).item() == 4.0
+
+
+def test_older_names_of_the_limits_of_hardtanh():
+    layer = nn.Hardtanh(min_value=-2.0, max_value=0.5)
+    assert layer(tw.tensor([-3.0, 0.0, 3.0])).tolist() == [-2.0, 0.0, 0.5]
+    assert repr(layer) == "Hardtanh(min_val=-2.0, max_val=0.5)"

@@ -75,3 +75,10 @@ def test_linear_cross_entropy_in_chunks():
         np.testing.assert_allclose(cut(x, target).detach().numpy(), whole(x, target).detach().numpy(), rtol=1e-10)
     with pytest.raises(ValueError, match="batch_chunk_size must be positive"):
         nn.LinearCrossEntropyOptions(batch_chunk_size=0)
+
+
+def test_a_dict_on_the_left_of_a_parameter_dict():
+    joined = {"a": nn.Parameter(tw.ones(1)), "b": nn.Parameter(tw.ones(1))} | nn.ParameterDict({"b": tw.zeros(2)})
+    assert isinstance(joined, nn.ParameterDict)
+    assert list(joined) == ["a", "b"]
+    assert joined["b"].shape == (2,)

@@ -71,6 +71,21 @@ class Sequential(Module[[Any], R]):
     def __add__(self, other: Iterable[Module]) -> Sequential:
         return Sequential(*self, *other)
 
+    def __iadd__(self, other: Iterable[Module]) -> Sequential:
+        return self.extend(other)
+
+    def __mul__(self, times: int) -> Sequential:
+        return Sequential(*self).__imul__(times)
+
+    __rmul__ = __mul__
+
+    def __imul__(self, times: int) -> Sequential:
+        if not isinstance(times, int):
+            raise TypeError(f"Sequential: expected how often the modules come, an int, got {type(times).__name__}")
+        if times < 1:
+            raise ValueError(f"Sequential: the modules must come at least once, got {times} times")
+        return self.extend(list(self) * (times - 1))
+
     def append(self, module: Module) -> Sequential:
         """Add a module at the end."""
         self.add_module(str(len(self)), module)

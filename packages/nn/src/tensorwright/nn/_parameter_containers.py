@@ -135,6 +135,9 @@ class ParameterDict(Module):
     def __or__(self, other: ParameterDict) -> ParameterDict:
         return self.copy().__ior__(other)
 
+    def __ror__(self, other: Mapping[str, Any]) -> ParameterDict:
+        return ParameterDict(other).__ior__(self)
+
     def __ior__(self, other: ParameterDict) -> ParameterDict:
         self.update(other)
         return self
