@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import tensorwright as tw
 from tensorwright import nn
+from tensorwright.jit.annotations import List, Optional
 
 Inputs = Callable[[], tuple[tw.Tensor, ...]]
 
@@ -149,3 +150,16 @@ def test_scripts_of_layers(name: str) -> None:
         assert (have is None) == (want is None)
         if want is not None:
             assert bool(((have == want) | (have != have) & (want != want)).all())
+
+
+def test_types_by_the_names_that_older_code_imports() -> None:
+    @tw.jit.script
+    def total(parts: List[tw.Tensor], scale: Optional[float] = None) -> tw.Tensor:
+        result = parts[0]
+        for part in parts[1:]:
+            result = result + part
+        return result if scale is None else result * scale
+
+    assert total([tw.ones(1), tw.ones(1)], 2.0).item() == 4.0
+    with pytest.raises(TypeError):
+        total(tw.ones(1))

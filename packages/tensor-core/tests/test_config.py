@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from types import ModuleType
 from typing import Any, Protocol
 
+import numpy as np
 import pytest
 import tensorwright as tw
 from tensorwright import _C, _plugins
@@ -162,6 +164,43 @@ def test_devices() -> None:
 
 
 # ---- random ----------------------------------------------------------------------------------------------
+
+
+USES: list[Callable[[tw.device], object]] = [
+    lambda device: tw.zeros(1, device=device),
+    lambda device: tw.tensor([1], device=device),
+    lambda device: tw.ones(1).to(device),
+    lambda device: tw.ones_like(tw.ones(1), device=device),
+    lambda device: tw.from_numpy(np.zeros(1)).to(device, tw.int32),
+    lambda device: tw.Generator(device),
+    lambda device: tw.arange(3, device=device),
+    lambda device: tw.empty_strided((1,), (1,), device=device),
+    lambda device: tw.eye(2, device=device),
+]
+
+
+def test_devices_that_are_not_here_have_names() -> None:
+    cuda = tw.device("cuda", 1)
+    assert (cuda.type, cuda.index, str(cuda), repr(cuda)) == ("cuda", 1, "cuda:1", "device(type='cuda', index=1)")
+    assert tw.device("cuda") == tw.device("cuda:0") != cuda
+    assert tw.device("mps") != tw.device("xpu")
+    assert tw.ones(1).device != cuda
+    assert pickle.loads(pickle.dumps(cuda)) == cuda
+    for bad in ("cuda:x", "cuda:-1", "cuda:"):
+        with pytest.raises(ValueError, match="expected a name such as 'cpu'"):
+            tw.device(bad)
+
+
+@pytest.mark.parametrize("use", range(len(USES)))
+def test_devices_that_are_not_here_are_refused_where_they_are_used(use: int) -> None:
+    with pytest.raises(ValueError, match=r"there is no device type 'cuda'.*known: cpu, meta"):
+        USES[use](tw.device("cuda"))
+
+
+def test_no_tensor_is_made_where_no_device_is() -> None:
+    with tw.device("cuda"), pytest.raises(ValueError, match="there is no device type 'cuda'"):
+        tw.zeros(1)
+    assert tw.zeros(1).device.type == "cpu"
 
 
 def test_seeds_and_states() -> None:

@@ -11,10 +11,7 @@ namespace {
 
 tw_device self_device(PyObject* self) { return reinterpret_cast<DeviceObject*>(self)->device; }
 
-const char* device_name(tw_device d) {
-  const uint32_t backend = backend_by_dl_type(d.type);
-  return backend == kNoBackend ? "unknown" : device_type(backend).name;
-}
+const char* device_name(tw_device d) { return device_type_name(d.type); }
 // The host and the meta device exist once and have no number.
 bool is_numbered(tw_device d) { return d.type != TW_DEVICE_CPU && d.type != TW_DEVICE_META; }
 
@@ -97,7 +94,7 @@ PyObject* make(PyTypeObject*, PyObject* args, PyObject* kwargs) {
     if (!(type = full.get())) return nullptr;
   }
   tw_device d;
-  switch (device_from_python(type, &d)) {
+  switch (named_device_from_python(type, &d)) {
     case Conversion::kDone:
       return device_object(d);
     case Conversion::kRaised:
@@ -142,7 +139,11 @@ PyObject* device_object(tw_device device) {
   return reinterpret_cast<PyObject*>(self);
 }
 
-Conversion device_from_python(PyObject* o, tw_device* out) {
+namespace {
+
+using Reading = tw_status (*)(std::string_view, tw_device*);
+
+Conversion read_device(PyObject* o, tw_device* out, Reading read) {
   if (is_device(o)) return *out = self_device(o), Conversion::kDone;
   if (!PyUnicode_Check(o)) return Conversion::kWrongType;
   Py_ssize_t size;
@@ -153,9 +154,14 @@ Conversion device_from_python(PyObject* o, tw_device* out) {
     clear_error();
     if (!call_lazy("tensorwright._plugins", "load_for_device", o)) return Conversion::kRaised;
   }
-  if (tw_status status = parse_device(name, out)) return raise(status), Conversion::kRaised;
+  if (tw_status status = read(name, out)) return raise(status), Conversion::kRaised;
   return Conversion::kDone;
 }
+
+}  // namespace
+
+Conversion device_from_python(PyObject* o, tw_device* out) { return read_device(o, out, parse_device); }
+Conversion named_device_from_python(PyObject* o, tw_device* out) { return read_device(o, out, name_device); }
 
 std::optional<tw_device> default_device() { return current_default; }
 

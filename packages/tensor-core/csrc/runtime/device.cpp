@@ -17,6 +17,20 @@ DeviceType types[kMaxBackends] = {
 };
 std::atomic<uint32_t> type_count{2};
 
+// dlpack.h, DLDeviceType: kDLCUDA, kDLVulkan, kDLMetal, kDLOneAPI, kDLMAIA.
+constexpr struct {
+  std::string_view name;
+  int32_t dl_type;
+} numbered[] = {{"cuda", 2}, {"vulkan", 7}, {"mps", 8}, {"xpu", 14}, {"maia", 17}};
+
+int32_t number_of(std::string_view name) {
+  const uint32_t backend = backend_by_name(name);
+  if (backend != kNoBackend) return types[backend].dl_type;
+  for (const auto& kind : numbered)
+    if (kind.name == name) return kind.dl_type;
+  return 0;
+}
+
 std::string known_names() {
   std::string names;
   for (uint32_t i = 0; i < device_count(); ++i) names += (i ? ", " : "") + std::string(types[i].name);
@@ -45,6 +59,14 @@ uint32_t backend_by_dl_type(int32_t dl_type) {
   return kNoBackend;
 }
 
+const char* device_type_name(int32_t dl_type) {
+  const uint32_t backend = backend_by_dl_type(dl_type);
+  if (backend != kNoBackend) return types[backend].name;
+  for (const auto& kind : numbered)
+    if (kind.dl_type == dl_type) return kind.name.data();
+  return "unknown";
+}
+
 uint32_t add_device_type(const DeviceType& type) {
   const uint32_t backend = device_count();
   types[backend] = type;
@@ -52,7 +74,7 @@ uint32_t add_device_type(const DeviceType& type) {
   return backend;
 }
 
-tw_status parse_device(std::string_view spec, tw_device* out) {
+tw_status name_device(std::string_view spec, tw_device* out) {
   const size_t colon = spec.find(':');
   const std::string_view name = spec.substr(0, colon);
   int32_t index = 0;
@@ -63,19 +85,24 @@ tw_status parse_device(std::string_view spec, tw_device* out) {
       return set_error_text(TW_E_VALUE, "device '", spec,
                             "': expected a name such as 'cpu', or a name and an index such as 'cpu:0'");
   }
-  const uint32_t backend = backend_by_name(name);
-  if (backend == kNoBackend)
+  const int32_t number = number_of(name);
+  if (!number)
     return set_error_text(TW_E_VALUE, "device '", spec, "': there is no device type '", name,
                           "' (known: ", known_names(), ")");
-  *out = {types[backend].dl_type, index};
-  return resolve_device(*out, nullptr);
+  *out = {number, index};
+  return backend_by_dl_type(number) == kNoBackend ? TW_OK : resolve_device(*out, nullptr);
+}
+
+tw_status parse_device(std::string_view spec, tw_device* out) {
+  const tw_status status = name_device(spec, out);
+  return status ? status : resolve_device(*out, nullptr);
 }
 
 tw_status resolve_device(tw_device device, uint32_t* backend) {
   const uint32_t found = backend_by_dl_type(device.type);
   if (found == kNoBackend)
-    return set_error_text(TW_E_VALUE, "there is no device with DLPack type ", device.type, " (known: ", known_names(),
-                          ")");
+    return set_error_text(TW_E_VALUE, "there is no device type '", device_type_name(device.type), "', DLPack's ",
+                          device.type, " (known: ", known_names(), ")");
   int32_t n = 0;
   if (const tw_status status = count_of(types[found], &n)) return status;
   if (device.index < 0 || device.index >= n)

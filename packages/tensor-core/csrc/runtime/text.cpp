@@ -40,14 +40,8 @@ void append_text(std::string& out, IntList list) {
 void append_text(std::string& out, tw_dtype dtype) { out += dtype_name(dtype); }
 
 void append_text(std::string& out, tw_device device) {
-  const uint32_t backend = backend_by_dl_type(device.type);
-  if (backend == kNoBackend) {
-    append_text(out, "device type ");
-    append_text(out, static_cast<int64_t>(device.type));
-    return;
-  }
-  out += device_type(backend).name;
-  if (backend > kBackendMeta) {
+  out += device_type_name(device.type);
+  if (device.type != TW_DEVICE_CPU && device.type != TW_DEVICE_META) {
     out += ':';
     append_text(out, static_cast<int64_t>(device.index));
   }

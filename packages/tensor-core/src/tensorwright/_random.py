@@ -48,6 +48,9 @@ def _entropy() -> int:
 class Generator:
     """A source of random numbers of its own, for the ``generator=`` argument of random ops.
 
+    Raises:
+        ValueError: for a device that is not here.
+
     Example:
         >>> import tensorwright as tw
         >>> a = tw.rand(3, generator=tw.Generator().manual_seed(7))
@@ -59,7 +62,7 @@ class Generator:
     device: _C.device
 
     def __init__(self, device: DeviceLike = "cpu") -> None:
-        self.device = _C.device(device) if isinstance(device, str) else device
+        self.device = _C.op_functions["empty"]((0,), device=device).device
         self._seed, self._counter = 0, 0
 
     def manual_seed(self, seed: int) -> Generator:
