@@ -141,6 +141,9 @@ std::tuple<Tensor, Tensor, Tensor> group_norm_backward(TensorRef grad, TensorRef
 
 // Indices into the last `dims` dimensions as one.
 Tensor gather_in_volumes(TensorRef grad, TensorRef indices, int64_t dims);
+// The places of the maxima are looked for again.
+Tensor max_pool_values_backward(TensorRef grad, TensorRef self, IntList kernel_size, std::optional<IntList> stride,
+                                IntList padding, IntList dilation, bool ceil_mode);
 // In as many dimensions as there are sizes.
 Tensor avg_pool(TensorRef self, IntList kernel_size, std::optional<IntList> stride, IntList padding, bool ceil_mode,
                 bool count_include_pad, std::optional<int64_t> divisor_override);

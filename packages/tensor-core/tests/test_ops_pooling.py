@@ -110,7 +110,9 @@ def test_max_pool2d_of_rows_takes_the_first_of_equals_and_nan(
     pairs = ((kernel, kernel), (stride, stride), (padding, padding), (dilation, dilation), False)
     expected = reference(x, pick, *pairs)
     assert np.array_equal(indices.numpy(), expected)
-    agree(values, np.take_along_axis(x.reshape(2, -1), expected.reshape(2, -1), 1).reshape(expected.shape))
+    largest = np.take_along_axis(x.reshape(2, -1), expected.reshape(2, -1), 1).reshape(expected.shape)
+    agree(values, largest)
+    agree(tw.max_pool2d(tw.tensor(x), kernel, stride, padding, dilation), largest)  # without their places
 
 
 def test_max_pool2d_backward() -> None:

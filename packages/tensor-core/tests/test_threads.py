@@ -234,6 +234,56 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.parametrize(
+    ("prepare", "call"),
+    [
+        ("x = tw.ones(10_000, 1_000)", "x.tolist()"),
+        ("x = [[1.0] * 1_000] * 10_000", "tw.tensor(x)"),
+        ("", "tw.arange(1 << 27)"),  # a gigabyte, whose pages the system has to find
+        ("", "tw.linspace(0, 1, 1 << 27)"),
+        ("", "tw.eye(16_000)"),
+        ("x = tw.tensor([1])", "tw.bincount(x, minlength=1 << 27)"),
+        ("x = tw.tensor([1 << 27])", "tw.repeat_interleave(tw.ones(1), x)"),
+    ],
+)
+def test_ctrl_c_is_answered_while_a_huge_result_is_made(prepare: str, call: str) -> None:
+    """Interrupted after a tenth of the time that it takes, it does not go on to the end."""
+    code = f"""
+import time, tensorwright as tw
+tw.set_cache_limit(0)
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+{prepare}
+parts = []
+for _ in range(5):  # other work on the machine makes single times longer
+    start = time.perf_counter()
+    {call}
+    whole = time.perf_counter() - start
+    signal.setitimer(signal.ITIMER_REAL, whole / 10)
+    start = time.perf_counter()
+    try:
+        {call}
+        time.sleep(1)
+    except KeyboardInterrupt:
+        parts.append((time.perf_counter() - start) / whole)
+print(sorted(parts)[0])
+"""
+    assert float(run(code)) < 0.6
+
+
+def test_a_list_that_a_signal_handler_changes_is_refused() -> None:
+    code = """
+import tensorwright as tw
+x = [1.0] * 20_000_000
+signal.signal(signal.SIGALRM, lambda *_: x.clear())
+signal.setitimer(signal.ITIMER_REAL, 0.05)
+try:
+    tw.tensor(x)
+except ValueError as error:
+    print(error)
+"""
+    assert "expected a list of length 20000000 at dimension 0, got 0" in run(code)
+
+
+@pytest.mark.parametrize(
     "call",
     [
         "tw.linalg.eig(tw.rand(2500, 2500, dtype=tw.float64))",  # one call of LAPACK, half a minute

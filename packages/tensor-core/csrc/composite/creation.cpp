@@ -14,6 +14,7 @@
 #include "runtime/layout.h"
 #include "runtime/tensor.h"
 #include "runtime/text.h"
+#include "threads/pool.h"
 #include "view/geometry.h"
 
 namespace tw::composite {
@@ -67,14 +68,16 @@ Tensor sequence(int64_t n, tw_dtype dtype, const Device& device, F&& f) {
   const DtypeId from = std::is_same_v<Number, double> ? DtypeId::kFloat64 : DtypeId::kInt64;
   const cpu::CastFn cast = cpu::cast_function(from, dtype_id(dtype));
   Tensor out = tw::empty({n}, dtype);
-  constexpr int64_t kBlock = 512;
-  Number block[kBlock];
-  for (int64_t begin = 0; begin < n; begin += kBlock) {
-    const int64_t count = std::min(kBlock, n - begin);
-    for (int64_t i = 0; i < count; ++i) block[i] = f(begin + i);
-    cast(count, reinterpret_cast<const char*>(block), sizeof(Number), out.data<char>() + begin * item_size(dtype),
-         item_size(dtype));
-  }
+  constexpr int64_t kBlock = 512, kPiece = 64 * kBlock;
+  parallel_for(0, n, kPiece, [&](int64_t first, int64_t last) {
+    Number block[kBlock];
+    for (int64_t begin = first; begin < last; begin += kBlock) {
+      const int64_t count = std::min(kBlock, last - begin);
+      for (int64_t i = 0; i < count; ++i) block[i] = f(begin + i);
+      cast(count, reinterpret_cast<const char*>(block), sizeof(Number), out.data<char>() + begin * item_size(dtype),
+           item_size(dtype));
+    }
+  });
   return on_device(out, device);
 }
 
@@ -225,7 +228,12 @@ Tensor eye(int64_t n, std::optional<int64_t> m, Dtype dtype, Device device) {
   alignas(16) char one[16];
   cpu::scalar_bytes("eye", 1, type, one);
   const int64_t length = std::min(n, cols);
-  cpu::fill_elements(tw::as_strided(out, {length}, {checked::add(cols, 1)}, 0), one);
+  const int64_t item = item_size(type), step = checked::add(cols, 1);
+  threads::Paces paces;  // each of a large matrix's rows is a page that the system has to find
+  for (int64_t i = 0; i < length; ++i) {
+    std::memcpy(out.data<char>() + i * step * item, one, static_cast<size_t>(item));
+    paces.took(cols);
+  }
   return on_device(out, device);
 }
 

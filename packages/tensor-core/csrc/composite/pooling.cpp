@@ -14,6 +14,14 @@ namespace {
 
 using ValuesAndIndices = std::tuple<Tensor, Tensor>;
 
+// Whether a layer takes part in calls with this tensor: it may want the places of maxima for a gradient, or expect the
+// ops that it knows.
+bool is_observed(TensorRef t) {
+  uint64_t masks[2];
+  check(g_host->tls_get_mask(g_host->tls(), masks));
+  return ((t.get()->layers | masks[0]) & ~masks[1]) != 0;
+}
+
 struct Pair {
   int64_t values[2];
   operator IntList() const { return {values, 2}; }
@@ -36,11 +44,13 @@ Tensor max_unpool(TensorRef self, TensorRef indices, IntList output_size) {
 
 Tensor max_pool2d(TensorRef self, IntList kernel_size, std::optional<IntList> stride, IntList padding, IntList dilation,
                   bool ceil_mode) {
+  if (!is_observed(self)) return ops::max_pool_values(self, kernel_size, stride, padding, dilation, ceil_mode);
   return std::get<0>(ops::max_pool2d_with_indices(self, kernel_size, stride, padding, dilation, ceil_mode));
 }
 
 Tensor max_pool3d(TensorRef self, IntList kernel_size, std::optional<IntList> stride, IntList padding, IntList dilation,
                   bool ceil_mode) {
+  if (!is_observed(self)) return ops::max_pool_values(self, kernel_size, stride, padding, dilation, ceil_mode);
   return std::get<0>(ops::max_pool3d_with_indices(self, kernel_size, stride, padding, dilation, ceil_mode));
 }
 
@@ -53,6 +63,7 @@ ValuesAndIndices max_pool1d_with_indices(TensorRef self, IntList kernel_size, st
 
 Tensor max_pool1d(TensorRef self, IntList kernel_size, std::optional<IntList> stride, IntList padding, IntList dilation,
                   bool ceil_mode) {
+  if (!is_observed(self)) return ops::max_pool_values(self, kernel_size, stride, padding, dilation, ceil_mode);
   return std::get<0>(ops::max_pool1d_with_indices(self, kernel_size, stride, padding, dilation, ceil_mode));
 }
 

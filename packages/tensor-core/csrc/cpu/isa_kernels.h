@@ -58,7 +58,8 @@ struct BatchNormKernels {
 
 constexpr int64_t kBlockChannels = 16;  // of images in blocks (blocked_images.h)
 
-// Maxima of `n` windows of a row and their places: the first of the largest, NaN being the largest.
+// Maxima of `n` windows of a row and their places: the first of the largest, NaN being the largest. `places` may be
+// null.
 template <class T>
 struct PoolingKernels {
   // Windows of 2 x 2 that touch; the upper row's first column is `place`.

@@ -7,6 +7,7 @@
 #include "python/element.h"
 #include "python/errors.h"
 #include "python/lazy.h"
+#include "python/signals.h"
 #include "python/tensor_object.h"
 
 namespace tw::python {
@@ -58,6 +59,16 @@ class Nested {
     return block;
   }
 
+  // Calls f(i, item) for the items of a list, which what runs in between may change. Ctrl-C is answered there.
+  template <class F>
+  void for_items(PyObject* list, F&& f) {
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(list); ++i) {
+      const Ref item(Py_NewRef(PySequence_Fast_GET_ITEM(list, i)));
+      f(i, item.get());
+      if (!signals_.answered()) throw PythonError();
+    }
+  }
+
   void find_shape(PyObject* o) {
     while (is_list(o)) {
       if (shape_.size() == kMaxDepth)
@@ -73,8 +84,7 @@ class Nested {
     if (is_list(o)) {
       if (depth >= shape_.size())
         throw fail(TW_E_VALUE, who_, "(): expected a number at depth ", depth, ", got ", type_name(o));
-      for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i)
-        find_dtype(PySequence_Fast_GET_ITEM(o, i), depth + 1);
+      for_items(o, [&](int64_t, PyObject* item) { find_dtype(item, depth + 1); });
       return;
     }
     has_values_ = true;
@@ -107,21 +117,22 @@ class Nested {
   void check_lengths(PyObject* o, size_t depth) {
     if (!is_list(o)) return;
     check_length(o, depth);
-    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i) {
-      PyObject* item = PySequence_Fast_GET_ITEM(o, i);
+    for_items(o, [&](int64_t, PyObject* item) {
       if (!is_list(item) && depth + 1 < shape_.size() && !as_block(item))
         throw fail(TW_E_VALUE, who_, "(): expected a list at dimension ", depth + 1, ", got ", type_name(item));
       check_lengths(item, depth + 1);
-    }
+    });
   }
 
   void write(PyObject* o, TensorRef out, size_t depth, char* place) {
     if (is_list(o)) {
       check_length(o, depth);
       const int64_t step = out.stride(static_cast<int>(depth)) * item_size(out.dtype());
-      for (int64_t i = 0; i < shape_[depth]; ++i)
-        write(PySequence_Fast_GET_ITEM(o, i), out, depth + 1, place + i * step);
-      return;
+      for_items(o, [&](int64_t i, PyObject* item) {
+        if (i == shape_[depth]) check_length(o, depth);  // it has grown
+        write(item, out, depth + 1, place + i * step);
+      });
+      return check_length(o, depth);
     }
     if (depth == shape_.size() && !is_tensor(o)) return write_number(o, out.dtype(), place);
     write_block(o, out, depth, place);
@@ -164,6 +175,7 @@ class Nested {
   const char* who_;
   std::vector<int64_t> shape_;
   Promotion found_;
+  SignalPaces signals_;
   bool has_values_ = false;
 };
 

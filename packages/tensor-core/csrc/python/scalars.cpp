@@ -1,6 +1,7 @@
 // Tensors as Python numbers and lists: item(), tolist(), bool(), int(), float(), operator.index(), +x.
 #include "python/element.h"
 #include "python/errors.h"
+#include "python/signals.h"
 #include "python/tensor_object.h"
 
 namespace tw::python {
@@ -15,18 +16,29 @@ PyObject* item(PyObject* self, PyObject* const* args, Py_ssize_t nargs) {
   return element ? tensor_item(tensor_of(element.get()), "item()") : nullptr;
 }
 
-// Nested lists of the elements from dimension `dim` on.
-PyObject* nested(const TensorRef t, int dim, const char* data) {
-  if (dim == t.ndim()) return element_to_python(data, t.dtype());
-  const int64_t n = t.size(dim), step = t.stride(dim) * item_size(t.dtype());
-  Ref list(PyList_New(n));
-  for (int64_t i = 0; list && i < n; ++i) {
-    PyObject* inner = nested(t, dim + 1, data + i * step);
-    if (!inner) return nullptr;
-    PyList_SET_ITEM(list.get(), i, inner);
+// Nested lists of a tensor's elements. Ctrl-C is answered in between: they may take long.
+class Nested {
+ public:
+  explicit Nested(const TensorRef t) : t_(t) {}
+
+  // From dimension `dim` on.
+  PyObject* list(int dim, const char* data) {
+    if (dim == t_.ndim()) return element_to_python(data, t_.dtype());
+    const int64_t n = t_.size(dim), step = t_.stride(dim) * item_size(t_.dtype());
+    Ref list(PyList_New(n));
+    for (int64_t i = 0; list && i < n; ++i) {
+      PyObject* inner = this->list(dim + 1, data + i * step);
+      if (!inner) return nullptr;
+      PyList_SET_ITEM(list.get(), i, inner);
+      if (!signals_.answered()) return nullptr;
+    }
+    return list.release();
   }
-  return list.release();
-}
+
+ private:
+  const TensorRef t_;
+  SignalPaces signals_;
+};
 
 // The tensor itself, or a copy of it in host memory.
 Tensor on_host(tw_tensor* given) {
@@ -40,7 +52,7 @@ Tensor on_host(tw_tensor* given) {
 PyObject* tolist(PyObject* self, PyObject*) {
   return translate([&] {
     const Tensor host = on_host(tensor_of(self));
-    return nested(host, 0, host.data<char>());
+    return Nested(host).list(0, host.data<char>());
   });
 }
 

@@ -70,6 +70,7 @@ HELPERS = {
     "group_norm_backward": TUPLE,
     # images and volumes
     "gather_in_volumes": TENSOR,
+    "max_pool_values_backward": TENSOR,
     "avg_pool": TENSOR,
     "adaptive_avg_pool": TENSOR,
     "grid_sampler_backward": TUPLE,

@@ -85,9 +85,9 @@ void attention_backward(TensorRef grad, TensorRef query, TensorRef key, TensorRe
     const Attention<T> a(q, k, v, mask, is_causal, scale);
     const Gradients<T> g{grads.data<T>(),    values.data<T>(), sums.data<T>(),
                          to_query.data<T>(), to_key.data<T>(), to_value.data<T>()};
-    std::fill_n(g.query, grad_query.numel(), T(0));
-    std::fill_n(g.key, grad_key.numel(), T(0));
-    std::fill_n(g.value, grad_value.numel(), T(0));
+    clear(g.query, grad_query.numel());
+    clear(g.key, grad_key.numel());
+    clear(g.value, grad_value.numel());
     if (grad_query.numel() == 0 && grad_value.numel() == 0) return;
     // Queries whose heads share keys are consecutive, and belong to one task.
     const int64_t shared = a.k.shape.back() > 0 ? a.batch.back() / a.k.shape.back() : 1;

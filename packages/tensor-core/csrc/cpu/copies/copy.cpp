@@ -143,6 +143,14 @@ void fill_run(char* to, int64_t n, const char* value, int64_t item) {
 
 }  // namespace
 
+void clear_bytes(void* data, int64_t bytes) {
+  constexpr int64_t kPiece = int64_t{1} << 20;
+  char* to = static_cast<char*>(data);
+  check(threads::parallel_for(0, bytes, kPiece, [to](int64_t begin, int64_t end) {
+    std::memset(to + begin, 0, static_cast<size_t>(end - begin));
+  }));
+}
+
 void fill_elements(TensorRef dst, const void* value) {
   if (dst.numel() == 0) return;
   Space space(dst.shape().data(), dst.ndim());

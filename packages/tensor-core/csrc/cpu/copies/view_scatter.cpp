@@ -32,7 +32,7 @@ void diagonal_scatter(TensorRef self, TensorRef src, int64_t offset, int64_t dim
 
 void diag_embed(TensorRef self, int64_t offset, int64_t dim1, int64_t dim2, TensorRef out) {
   if (out.numel() == 0) return;
-  std::memset(out.data<void>(), 0, static_cast<size_t>(out.numel() * item_size(out.dtype())));
+  clear_bytes(out.data<void>(), out.numel() * item_size(out.dtype()));
   copy_elements(view::diagonal(out, offset, dim1, dim2), self);
 }
 

@@ -101,6 +101,9 @@ template <class T>
 void real_rows(TensorRef in, int64_t count, int64_t n, double scale, std::complex<T>* out) {
   using C = std::complex<T>;
   const T* x = in.data<T>();
+  if (n % 2 == 0)
+    if (const auto plan = plan_for_lines<T>(n / 2, count); plan->is_direct())
+      return transform_real_lines(*plan, count, x, reinterpret_cast<T*>(out), false, static_cast<T>(scale));
   const int64_t half = n / 2 + 1, length = n % 2 == 0 ? n / 2 : n;
   const Tensor room = empty({count, length}, sizeof(T) == 4 ? kComplex64 : kComplex128);
   C* z = room.data<C>();
@@ -125,6 +128,9 @@ void real_rows(TensorRef in, int64_t count, int64_t n, double scale, std::comple
 template <class T>
 void hermitian_rows(const std::complex<T>* in, int64_t count, int64_t n, double scale, T* out) {
   using C = std::complex<T>;
+  if (n % 2 == 0)
+    if (const auto plan = plan_for_lines<T>(n / 2, count); plan->is_direct())
+      return transform_real_lines(*plan, count, reinterpret_cast<const T*>(in), out, true, static_cast<T>(scale));
   const int64_t half = n / 2 + 1, length = n % 2 == 0 ? n / 2 : n;
   const Tensor room = empty({count, length}, sizeof(T) == 4 ? kComplex64 : kComplex128);
   C* z = room.data<C>();
@@ -164,8 +170,15 @@ std::vector<int64_t> moved_shape(TensorRef t, int64_t dim, int64_t last) {
   return shape;
 }
 
-// What is computed with the last transformed dimension in the end, back in its place.
-void put_back(TensorRef moved, int64_t dim, TensorRef out) { copy_elements(with_last(out, dim), moved); }
+// Where a result is computed whose transformed dimension `dim` is its last and has `size` elements: `out` itself if it
+// is so, else room, which `put_back` moves there.
+Tensor room_for(TensorRef out, int64_t dim, int64_t size) {
+  const bool fits = dim == out.ndim() - 1 && size == out.size(-1) && out.is_contiguous();
+  return fits ? Tensor::retain(out) : empty(moved_shape(out, dim, size), out.dtype());
+}
+void put_back(TensorRef room, int64_t dim, TensorRef out) {
+  if (room.get() != out.get()) copy_elements(with_last(out, dim), room);
+}
 
 }  // namespace
 
@@ -188,13 +201,13 @@ void fft_r2c(TensorRef self, IntList dim, int64_t normalization, bool onesided, 
   }
   const int64_t last = from_start(dim[dim.size() - 1], self), n = self.size(static_cast<int>(last));
   const Tensor input = dense(with_last(self, last));
-  const Tensor half = empty(moved_shape(self, last, n / 2 + 1), out.dtype());
+  const Tensor half = room_for(out, last, n / 2 + 1);
   visit_precision("fft", out.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
     const int64_t count = input.numel() / n;
     real_rows<T>(input, count, n, scale, half.data<std::complex<T>>());
     if (!onesided) {
-      const Tensor whole = empty(moved_shape(self, last, n), out.dtype());
+      const Tensor whole = room_for(out, last, n);
       mirror_rows(half.data<std::complex<T>>(), count, n, whole.data<std::complex<T>>());
       return put_back(whole, last, out);
     }
@@ -218,7 +231,7 @@ void fft_c2r(TensorRef self, IntList dim, int64_t normalization, int64_t last_di
       spectrum = result;
     }
     const Tensor rows = dense(with_last(spectrum, last));
-    const Tensor real = empty(moved_shape(out, last, last_dim_size), out.dtype());
+    const Tensor real = room_for(out, last, last_dim_size);
     hermitian_rows<T>(rows.data<std::complex<T>>(), real.numel() / last_dim_size, last_dim_size, scale, real.data<T>());
     put_back(real, last, out);
   });

@@ -29,12 +29,15 @@ struct FftLines {
   T scale;
   // Factors for each result, [element][lane] with all lanes, or null: the middle of a transform in two steps.
   const T* twist;
+  // exp(-pi i k / length) for lines of 2 * length real numbers, which are read or written as complex ones; the other
+  // side has their length + 1 first coefficients. Null for complex lines.
+  const T* half_roots;
 };
 
 template <class T>
 struct FftKernels {
   int64_t lanes;
-  // `work` has room for 4 * length * lanes elements and is aligned to 64 bytes.
+  // `work` has room for (4 * length + 2) * lanes elements and is aligned to 64 bytes.
   void (*transform)(const FftTables<T>& tables, const FftLines<T>& lines, T* work);
 };
 

@@ -62,25 +62,30 @@ struct Grouping {
   }
 };
 
+// body(first line, lines, work) for groups of lines that fill the lanes.
+template <class T, class Body>
+void for_groups(const FftPlan<T>& plan, int64_t groups, Body body) {
+  const int64_t lanes = isa_table<FftKernels<T>>().lanes;
+  parallel_for(0, groups, grain_for(line_work(plan.length) * lanes), [&](int64_t begin, int64_t end) {
+    const Buffer<T> work = buffer<T>((4 * plan.length + 2) * lanes);
+    for (int64_t i = begin; i < end; ++i) body(i, work.get());
+  });
+}
+
 template <class T>
 void direct(const FftPlan<T>& plan, const LineLayout& s, const std::complex<T>* in, std::complex<T>* out, bool inverse,
             T scale) {
   const FftKernels<T>& kernels = isa_table<FftKernels<T>>();
   const Grouping g(s, kernels.lanes);
-  const FftTables<T> tables = plan.tables();
-  parallel_for(0, g.groups * g.others, grain_for(line_work(plan.length) * kernels.lanes),
-               [&](int64_t begin, int64_t end) {
-                 const Buffer<T> work = buffer<T>(4 * plan.length * kernels.lanes);
-                 for (int64_t i = begin; i < end; ++i) {
-                   const int64_t first = i % g.groups * kernels.lanes;
-                   const int64_t at = i / g.groups * g.other_stride + first * g.line_stride;
-                   const int64_t count = std::min(kernels.lanes, g.lines - first);
-                   kernels.transform(tables,
-                                     {parts(in + at), s.element_stride, g.line_stride, parts(out + at),
-                                      s.element_stride, g.line_stride, count, inverse, scale, nullptr},
-                                     work.get());
-                 }
-               });
+  for_groups(plan, g.groups * g.others, [&](int64_t i, T* work) {
+    const int64_t first = i % g.groups * kernels.lanes;
+    const int64_t at = i / g.groups * g.other_stride + first * g.line_stride;
+    const int64_t count = std::min(kernels.lanes, g.lines - first);
+    kernels.transform(plan.tables(),
+                      {parts(in + at), s.element_stride, g.line_stride, parts(out + at), s.element_stride,
+                       g.line_stride, count, inverse, scale, nullptr, nullptr},
+                      work);
+  });
 }
 
 // ---- one long line in two steps: columns of a matrix, roots, rows (D. Bailey 1990)
@@ -102,13 +107,13 @@ class TwoSteps {
         factors = plan_.twists.data() + 2 * rows_ * first;
       kernels_.transform(plan_.rows->tables(),
                          {parts(in + first * stride), columns_ * stride, stride, parts(middle + first), columns_, 1,
-                          count, inverse_, T(1), factors},
+                          count, inverse_, T(1), factors, nullptr},
                          work);
     });
     in_groups(rows_, columns_, [&](int64_t first, int64_t count, T* work, T*) {
       kernels_.transform(plan_.columns->tables(),
                          {parts(middle + first * columns_), 1, columns_, parts(out + first * stride), rows_ * stride,
-                          stride, count, inverse_, scale_, nullptr},
+                          stride, count, inverse_, scale_, nullptr, nullptr},
                          work);
     });
   }
@@ -118,7 +123,7 @@ class TwoSteps {
   void in_groups(int64_t lines, int64_t length, Body body) const {
     const int64_t lanes = kernels_.lanes, groups = (lines + lanes - 1) / lanes;
     parallel_for(0, groups, grain_for(line_work(length) * lanes), [&](int64_t begin, int64_t end) {
-      const Buffer<T> work = buffer<T>(4 * length * lanes), twist = buffer<T>(2 * length * lanes);
+      const Buffer<T> work = buffer<T>((4 * length + 2) * lanes), twist = buffer<T>(2 * length * lanes);
       for (int64_t g = begin; g < end; ++g)
         body(g * lanes, std::min(lanes, lines - g * lanes), work.get(), twist.get());
     });
@@ -201,6 +206,20 @@ void transform_lines(const FftPlan<T>& plan, const LineLayout& layout, const std
 }
 
 template <class T>
+void transform_real_lines(const FftPlan<T>& plan, int64_t count, const T* in, T* out, bool inverse, T scale) {
+  const FftKernels<T>& kernels = isa_table<FftKernels<T>>();
+  const int64_t in_line = plan.length + (inverse ? 1 : 0), out_line = plan.length + (inverse ? 0 : 1);
+  const auto roots = half_roots<T>(2 * plan.length);
+  for_groups(plan, (count + kernels.lanes - 1) / kernels.lanes, [&](int64_t i, T* work) {
+    const int64_t first = i * kernels.lanes, lines = std::min(kernels.lanes, count - first);
+    kernels.transform(plan.tables(),
+                      {in + 2 * first * in_line, 1, in_line, out + 2 * first * out_line, 1, out_line, lines, inverse,
+                       scale, nullptr, parts(roots->data())},
+                      work);
+  });
+}
+
+template <class T>
 std::shared_ptr<const FftPlan<T>> plan_for_lines(int64_t length, int64_t lines) {
   // The choice does not look at the lanes, so that results are the same on every instruction set.
   const bool split = length > kLongLine || (length >= kWorthTwoSteps && lines < kFewLines);
@@ -211,6 +230,8 @@ template void transform_lines<float>(const FftPlan<float>&, const LineLayout&, c
                                      std::complex<float>*, bool, float);
 template void transform_lines<double>(const FftPlan<double>&, const LineLayout&, const std::complex<double>*,
                                       std::complex<double>*, bool, double);
+template void transform_real_lines<float>(const FftPlan<float>&, int64_t, const float*, float*, bool, float);
+template void transform_real_lines<double>(const FftPlan<double>&, int64_t, const double*, double*, bool, double);
 template std::shared_ptr<const FftPlan<float>> plan_for_lines<float>(int64_t, int64_t);
 template std::shared_ptr<const FftPlan<double>> plan_for_lines<double>(int64_t, int64_t);
 

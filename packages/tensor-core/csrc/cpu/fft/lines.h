@@ -19,6 +19,11 @@ template <class T>
 void transform_lines(const FftPlan<T>& plan, const LineLayout& layout, const std::complex<T>* in, std::complex<T>* out,
                      bool inverse, T scale);
 
+// Lines of 2 * length real numbers, and of their length + 1 first coefficients, one after another: to coefficients or,
+// inverse, from them. The plan is a direct one.
+template <class T>
+void transform_real_lines(const FftPlan<T>& plan, int64_t count, const T* in, T* out, bool inverse, T scale);
+
 // The plan that suits so many lines of a length.
 template <class T>
 std::shared_ptr<const FftPlan<T>> plan_for_lines(int64_t length, int64_t lines);

@@ -30,6 +30,7 @@ struct FftPlan {
 
   bool is_bluestein() const { return convolution != nullptr; }
   bool has_two_steps() const { return rows != nullptr; }
+  bool is_direct() const { return !is_bluestein() && !has_two_steps(); }
   std::complex<double> root(int64_t k) const;  // of a plan in two steps
 };
 

@@ -61,7 +61,7 @@ Tensor images_in(TensorRef roomy, TensorRef like) {
 Tensor with_room(const GridProblem& p, TensorRef volumes) {
   if (is_roomy(p, volumes)) return dense(volumes, p.dtype);
   const Tensor roomy = empty(roomy_shape(p), p.dtype);
-  std::memset(roomy.data<char>(), 0, static_cast<size_t>(roomy.numel() * item_size(p.dtype)));
+  clear_bytes(roomy.data<void>(), roomy.numel() * item_size(p.dtype));
   copy_elements(images_in(roomy, volumes), volumes);
   return roomy;
 }
@@ -183,7 +183,7 @@ void differentiate(const GridProblem& p, const T* grad, const T* volumes, const 
   parallel_for(0, p.images * p.channels, grain_for(work_of_spreading(p)),
                [&](int64_t begin, int64_t end) { spread_channels(p, grad, grid, begin, end, to_volumes); });
   const GridGeometry& g = p.geometry;
-  if (g.mode == GridMode::kNearest) return std::fill_n(to_grid, p.images * p.points * g.dims, T(0)), void();
+  if (g.mode == GridMode::kNearest) return clear(to_grid, p.images * p.points * g.dims);
   const auto run = isa_table<GridKernels<T>>().slopes;
   parallel_for(0, p.images * p.blocks(), grain_for(work_of_block(p)), [&](int64_t begin, int64_t end) {
     for_blocks(p, grid, begin, end, [&](const GridPatches<T>& patches, int64_t image, int64_t first, int64_t count) {

@@ -180,7 +180,9 @@ void nonzero_static(TensorRef self, int64_t size, int64_t fill_value, TensorRef 
       out.data<int64_t>()[row * ndim + d] = place % self.size(static_cast<int>(d));
     ++row;
   }
-  std::fill(out.data<int64_t>() + row * ndim, out.data<int64_t>() + size * ndim, fill_value);
+  int64_t* to = out.data<int64_t>();
+  threads::for_pieces(row * ndim, size * ndim,
+                      [&](int64_t first, int64_t last) { std::fill(to + first, to + last, fill_value); });
 }
 
 void segment_indices(TensorRef bounds, int64_t size, bool are_offsets, TensorRef out) {

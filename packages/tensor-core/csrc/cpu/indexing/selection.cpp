@@ -116,8 +116,12 @@ Tensor run_indices(TensorRef repeats, int64_t count) {
   int64_t* at = out.data<int64_t>();
   threads::Paces paces;
   for (int64_t i = 0; i < count; ++i) {
-    at = std::fill_n(at, run(i), i);
-    paces.took(1 + run(i));
+    for (int64_t left = run(i); left > 0;) {
+      const int64_t piece = std::min(left, int64_t{1} << 20);
+      at = std::fill_n(at, piece, i), left -= piece;
+      paces.took(piece);
+    }
+    paces.took(1);
   }
   return out;
 }
@@ -166,12 +170,12 @@ Tensor plain_counts(const int64_t* values, int64_t count, int64_t minlength, tw_
     int64_t used = kFewBins;
     while (used > 0 && sums[static_cast<size_t>(used - 1)] == 0) --used;
     Tensor out = empty({std::max(used, minlength)}, kInt64, device);
-    std::fill_n(out.data<int64_t>(), out.numel(), int64_t{0});
+    clear(out.data<int64_t>(), out.numel());
     std::copy_n(sums.begin(), used, out.data<int64_t>());
     return out;
   }
   Tensor out = empty({bins_for(values, count, minlength)}, kInt64, device);
-  std::fill_n(out.data<int64_t>(), out.numel(), int64_t{0});
+  clear(out.data<int64_t>(), out.numel());
   add_to_bins<int64_t>(values, nullptr, count, out.data<int64_t>());
   return out;
 }
@@ -187,7 +191,7 @@ Tensor bincount(TensorRef self, TensorRef weights, int64_t minlength) {
   const Tensor amounts = dense(weights, dtype);
   visit_floating("bincount", dtype, [&](auto type) {
     using T = typename decltype(type)::type;
-    std::fill_n(out.data<T>(), bins, T(0));
+    clear(out.data<T>(), bins);
     add_to_bins(values.data<int64_t>(), amounts.data<T>(), values.numel(), out.data<T>());
   });
   return out;

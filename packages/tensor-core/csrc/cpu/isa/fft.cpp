@@ -230,19 +230,73 @@ int64_t store_rows(const FftLines<Element<V>>& lines, int64_t length, const Valu
 }
 
 template <class V>
+void load_lines(const FftLines<Element<V>>& lines, int64_t length, Value<V>* work) {
+  const bool full = lines.count == lanes_of<V>;
+  if (full && lines.in_line == 1)
+    load_columns(lines, length, work);
+  else
+    gather(lines, full && lines.in_element == 1 ? load_rows(lines, length, work) : 0, length, work);
+}
+
+template <class V>
+void store_lines(const FftLines<Element<V>>& lines, int64_t length, const Value<V>* work) {
+  const bool full = lines.count == lanes_of<V>;
+  if (full && lines.out_line == 1)
+    store_columns(lines, length, work);
+  else
+    scatter(lines, full && lines.out_element == 1 ? store_rows(lines, length, work) : 0, length, work);
+}
+
+// ---- lines of 2 h real numbers
+// --------------------------------------------------------------------------------------
+
+// From z, the transform of x[2j] + i x[2j+1], in place: X[k] = E + w^k O with E = (z[k] + conj z[h-k]) / 2 and
+// O = (z[k] - conj z[h-k]) / 2i; then X[h-k] is the conjugate of E - w^k O.
+template <class V>
+void combine_halves(const Element<V>* roots, int64_t h, Value<V>* z) {
+  const Value<V> first = z[0];
+  z[0] = {first.re + first.im, V{}}, z[h] = {first.re - first.im, V{}};
+  for (int64_t k = 1; k <= h - k; ++k) {
+    const Value<V> a = z[k], b{z[h - k].re, -z[h - k].im};
+    const Value<V> even = scaled(a + b, Element<V>(0.5));
+    const Value<V> odd = twiddled(scaled(times_minus_i(a - b), Element<V>(0.5)), roots, k);
+    z[k] = even + odd;
+    z[h - k] = {even.re - odd.re, odd.im - even.im};
+  }
+}
+
+// The other way: z[k] = E + i O with E = X[k] + conj X[h-k], O = conj w^k (X[k] - conj X[h-k]); z[h-k] has the
+// conjugates of both. The imaginary parts of X[0] and X[h] do not count. The parts of z are exchanged.
+template <class V>
+void split_halves(const Element<V>* roots, int64_t h, Value<V>* z) {
+  const V start = z[0].re, end = z[h].re;
+  z[0] = {start - end, start + end};
+  for (int64_t k = 1; k <= h - k; ++k) {
+    const Value<V> a = z[k], b{z[h - k].re, -z[h - k].im};
+    const Value<V> even = a + b, difference = a - b;
+    const Element<V> c = roots[2 * k], s = roots[2 * k + 1];
+    const Value<V> odd{difference.re * c + difference.im * s, difference.im * c - difference.re * s};
+    z[k] = {even.im + odd.re, even.re - odd.im};
+    z[h - k] = {odd.re - even.im, even.re + odd.im};
+  }
+}
+
+template <class V>
 void transform(const FftTables<Element<V>>& tables, const FftLines<Element<V>>& lines, Element<V>* room) {
   auto* work = reinterpret_cast<Value<V>*>(room);
   const int64_t n = tables.length;
-  const bool full = lines.count == lanes_of<V>;
-  if (full && lines.in_line == 1)
-    load_columns(lines, n, work);
-  else
-    gather(lines, full && lines.in_element == 1 ? load_rows(lines, n, work) : 0, n, work);
-  const Value<V>* result = run_passes(tables, work, work + n);
-  if (full && lines.out_line == 1)
-    store_columns(lines, n, result);
-  else
-    scatter(lines, full && lines.out_element == 1 ? store_rows(lines, n, result) : 0, n, result);
+  if (lines.half_roots && lines.inverse) {
+    FftLines<Element<V>> coefficients = lines;
+    coefficients.inverse = false;  // read as they are
+    load_lines(coefficients, n + 1, work);
+    split_halves(lines.half_roots, n, work);
+  } else {
+    load_lines(lines, n, work);
+  }
+  Value<V>* result = run_passes(tables, work, work + n);
+  const bool to_coefficients = lines.half_roots && !lines.inverse;
+  if (to_coefficients) combine_halves(lines.half_roots, n, result);
+  store_lines(lines, n + (to_coefficients ? 1 : 0), result);
 }
 
 }  // namespace

@@ -41,8 +41,8 @@ TW_INLINE V load_at_most(const T<V>* from, int64_t count) {
   return count >= lanes_of<V> ? load<V>(from) : count > 0 ? load_first<V>(from, int(count)) : V{};
 }
 
-template <class V>
-void max_2x2(int64_t n, const T<V>* upper, int64_t width, int64_t place, T<V>* values, int64_t* places) {
+template <class V, bool with_places>
+void max_2x2_of(int64_t n, const T<V>* upper, int64_t width, int64_t place, T<V>* values, int64_t* places) {
   using I = Signed<V>;
   I steps;
   for (int i = 0; i < lanes_of<V>; ++i) steps[i] = Element<I>(2 * i);
@@ -60,23 +60,30 @@ void max_2x2(int64_t n, const T<V>* upper, int64_t width, int64_t place, T<V>* v
     consider(columns_of<1>(low, high), add(below, one), best, best_place);
     const int count = int(at_most(n - i, lanes_of<V>));
     store_first(values + i, best, count);
-    store_places(places + i, best_place, count);
+    if constexpr (with_places) store_places(places + i, best_place, count);
   }
+}
+
+template <class V>
+void max_2x2(int64_t n, const T<V>* upper, int64_t width, int64_t place, T<V>* values, int64_t* places) {
+  const auto run = places ? max_2x2_of<V, true> : max_2x2_of<V, false>;
+  run(n, upper, width, place, values, places);
 }
 
 // The same tap of as many windows as a vector has lanes, of which `count` are there.
 template <class V, int stride>
-TW_INLINE V tap_of_windows(const T<V>* from, int64_t step, int64_t count) {
+TW_INLINE V tap_of_windows(const T<V>* from, Signed<V> steps, int64_t count) {
   if constexpr (stride == 1) return load_at_most<V>(from, count);
   const int64_t columns = 2 * count - 1;
   if constexpr (stride == 2)
     return columns_of<0>(load_at_most<V>(from, columns), load_at_most<V>(from + lanes_of<V>, columns - lanes_of<V>));
+  if (count >= lanes_of<V>) return gather<V>(from, steps);
   V value{};
-  for (int i = 0; i < int(at_most(count, lanes_of<V>)); ++i) value[i] = from[i * step];
+  for (int i = 0; i < int(count); ++i) value[i] = from[steps[i]];
   return value;
 }
 
-template <class V, int stride>
+template <class V, int stride, bool with_places>
 void max_of_taps_by(int64_t n, int64_t step, int64_t taps, const int64_t* offsets, const T<V>* in, int64_t place,
                     T<V>* values, int64_t* places) {
   using I = Signed<V>;
@@ -84,7 +91,8 @@ void max_of_taps_by(int64_t n, int64_t step, int64_t taps, const int64_t* offset
   for (int i = 0; i < lanes_of<V>; ++i) steps[i] = Element<I>(step * i);
   for (int64_t i = 0; i < n; i += lanes_of<V>, in += lanes_of<V> * step, place += lanes_of<V> * step) {
     const int64_t left = n - i;
-    const auto tap = [&](int64_t t) TW_INLINE_LAMBDA { return tap_of_windows<V, stride>(in + offsets[t], step, left); };
+    const auto tap = [&](int64_t t)
+                         TW_INLINE_LAMBDA { return tap_of_windows<V, stride>(in + offsets[t], steps, left); };
     const auto place_of = [&](int64_t t)
                               TW_INLINE_LAMBDA { return add(steps, splat<I>(Element<I>(place + offsets[t]))); };
     V best = tap(0);
@@ -103,14 +111,21 @@ void max_of_taps_by(int64_t n, int64_t step, int64_t taps, const int64_t* offset
     }
     const int count = int(at_most(left, lanes_of<V>));
     store_first(values + i, best, count);
-    store_places(places + i, best_place, count);
+    if constexpr (with_places) store_places(places + i, best_place, count);
   }
+}
+
+template <class V, bool with_places>
+auto max_of_taps_for(int64_t stride) {
+  return stride == 1   ? max_of_taps_by<V, 1, with_places>
+         : stride == 2 ? max_of_taps_by<V, 2, with_places>
+                       : max_of_taps_by<V, 0, with_places>;
 }
 
 template <class V>
 void max_of_taps(int64_t n, int64_t stride, int64_t taps, const int64_t* offsets, const T<V>* in, int64_t place,
                  T<V>* values, int64_t* places) {
-  const auto run = stride == 1 ? max_of_taps_by<V, 1> : stride == 2 ? max_of_taps_by<V, 2> : max_of_taps_by<V, 0>;
+  const auto run = places ? max_of_taps_for<V, true>(stride) : max_of_taps_for<V, false>(stride);
   run(n, stride, taps, offsets, in, place, values, places);
 }
 

@@ -175,7 +175,7 @@ template <class N>
 void gradient(const Problem& p, TensorRef grad, const double* direction, TensorRef out) {
   const Tensor grads = dense(grad, kFloat64);
   StagedResult result(out, kFloat64);
-  std::fill_n(result.data<double>(), out.numel(), 0.0);
+  clear(result.data<double>(), out.numel());
   parallel_for(0, p.samples, 1, [&](int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n)
       add_gradient<N>(p, direction, n, grads.data<double>()[n], result.data<double>());

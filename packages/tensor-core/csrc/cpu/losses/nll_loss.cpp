@@ -66,7 +66,7 @@ void total_loss(const Problem& p, const T* input, const int64_t* targets, const 
 template <class T>
 void spread_gradient(const Problem& p, const T* grad, const int64_t* targets, const T* weight, T total_weight,
                      Reduction reduction, T* out) {
-  std::fill_n(out, p.targets() * p.classes, T(0));
+  clear(out, p.targets() * p.classes);
   for (int64_t i = 0; i < p.targets(); ++i) {
     const int64_t label = targets[i];
     if (label == p.ignore_index) continue;

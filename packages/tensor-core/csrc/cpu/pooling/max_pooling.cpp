@@ -44,7 +44,7 @@ void max_of_volume(const WindowPlan& w, const T* in, T* values, int64_t* indices
   for_each_window(w, [&](const WindowRange& zs, const WindowRange& ys, const WindowRange& xs) {
     const Found<T> found = max_of_window(w, zs, ys, xs, in);
     *values++ = found.value;
-    *indices++ = found.place;
+    if (indices) *indices++ = found.place;
   });
 }
 
@@ -106,7 +106,7 @@ void max_of_volume_by_rows(const WindowPlan& w, const T* in, T* values, int64_t*
         const int64_t end = std::min(begin + kRowPiece, w.x.out);
         max_of_row(w, zs, ys, begin, end, in, row);
         values = std::copy(row.values, row.values + (end - begin), values);
-        indices = std::copy(row.places, row.places + (end - begin), indices);
+        if (indices) indices = std::copy(row.places, row.places + (end - begin), indices);
         paces.took((end - begin) * taps_of(zs, ys, w.x.range(begin)));
       }
 }
@@ -133,14 +133,16 @@ void max_of_inner_windows(const WindowPlan& w, const T* in, T* values, int64_t* 
         if (inner && i == first) i = last;
         if (i == w.x.out) break;
         const Found<T> found = max_of_window(w, zs, ys, w.x.range(i), in);
-        values[i] = found.value, indices[i] = found.place;
+        values[i] = found.value;
+        if (indices) indices[i] = found.place;
       }
       const int64_t column = first * steps.stride - steps.padding;
       if (inner)
         isa_table<PoolingKernels<T>>().max_of_taps(last - first, std::min(steps.stride, w.x.size),
                                                    static_cast<int64_t>(offsets.size()), offsets.data(), in + column,
-                                                   column, values + first, indices + first);
-      values += w.x.out, indices += w.x.out;
+                                                   column, values + first, indices ? indices + first : nullptr);
+      values += w.x.out;
+      if (indices) indices += w.x.out;
       paces.took(w.x.out * (1 + static_cast<int64_t>(offsets.size())));
     }
 }
@@ -151,7 +153,7 @@ void max_of_plane_2x2(const WindowPlan& w, const T* in, T* values, int64_t* indi
   const auto rows = isa_table<PoolingKernels<T>>().max_2x2;
   for (int64_t oy = 0; oy < w.y.out; ++oy) {
     const int64_t row = 2 * oy * w.x.size;
-    rows(w.x.out, in + row, w.x.size, row, values + oy * w.x.out, indices + oy * w.x.out);
+    rows(w.x.out, in + row, w.x.size, row, values + oy * w.x.out, indices ? indices + oy * w.x.out : nullptr);
   }
 }
 
@@ -191,6 +193,7 @@ VolumeMax<T> volume_max(const WindowPlan& w) {
   return max_of_volume<T>;
 }
 
+// `indices` may be null.
 void run_max(const WindowPlan& w, int64_t window_size, TensorRef self, TensorRef values, TensorRef indices) {
   const tw_dtype dtype = compute_dtype(self.dtype());
   const Tensor input = dense(self, dtype);
@@ -200,7 +203,7 @@ void run_max(const WindowPlan& w, int64_t window_size, TensorRef self, TensorRef
     const VolumeMax<T> run = volume_max<T>(w);
     for_each_volume(w.volumes, w.out_volume() * window_size, [&](int64_t p) {
       run(w, input.data<T>() + p * w.in_volume(), result.data<T>() + p * w.out_volume(),
-          indices.data<int64_t>() + p * w.out_volume());
+          indices ? indices.data<int64_t>() + p * w.out_volume() : nullptr);
     });
   });
   result.commit();
@@ -266,6 +269,11 @@ void max_pool2d_with_indices(TensorRef self, IntList kernel_size, std::optional<
                              IntList dilation, bool /*ceil_mode: in the result's shape*/, TensorRef values,
                              TensorRef indices) {
   run_pooled_max(self, kernel_size, stride, padding, dilation, values, indices);
+}
+
+void max_pool_values(TensorRef self, IntList kernel_size, std::optional<IntList> stride, IntList padding,
+                     IntList dilation, bool /*ceil_mode: in the result's shape*/, TensorRef out) {
+  run_pooled_max(self, kernel_size, stride, padding, dilation, out, nullptr);
 }
 
 void adaptive_max_pool2d(TensorRef self, IntList output_size, TensorRef values, TensorRef indices) {

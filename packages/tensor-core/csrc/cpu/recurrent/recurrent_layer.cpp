@@ -96,7 +96,7 @@ void start_gradient(TensorRef given, TensorRef out) {
   if (given)
     copy_elements(out, given);
   else
-    std::fill_n(out.data<char>(), out.numel() * out.dtype().bits / 8, 0);
+    clear_bytes(out.data<void>(), out.numel() * item_size(out.dtype()));
 }
 
 }  // namespace tw::cpu

@@ -40,8 +40,8 @@ def max_pool1d(
     return_indices: bool = False,
 ) -> Pooled:
     """Largest value of each window, and its position in the flattened signal if ``return_indices``."""
-    values, indices = ops.max_pool1d_with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
-    return (values, indices) if return_indices else values
+    run = ops.max_pool1d_with_indices if return_indices else ops.max_pool1d
+    return run(input, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 def max_pool2d_with_indices(
@@ -67,8 +67,8 @@ def max_pool2d(
     return_indices: bool = False,
 ) -> Pooled:
     """Largest value of each window, and its position in the flattened image if ``return_indices``."""
-    values, indices = ops.max_pool2d_with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
-    return (values, indices) if return_indices else values
+    run = ops.max_pool2d_with_indices if return_indices else ops.max_pool2d
+    return run(input, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 def max_pool3d_with_indices(
@@ -94,8 +94,8 @@ def max_pool3d(
     return_indices: bool = False,
 ) -> Pooled:
     """Largest value of each window, and its position in the flattened volume if ``return_indices``."""
-    values, indices = ops.max_pool3d_with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
-    return (values, indices) if return_indices else values
+    run = ops.max_pool3d_with_indices if return_indices else ops.max_pool3d
+    return run(input, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 def _sizes(op: str, input: Tensor, output_size: OptionalInts, dims: int) -> list[int]:
