@@ -10,19 +10,19 @@ import pytest
 from tensorwright_codegen.graph import expressions_output
 
 OPS = Path(__file__).parents[2] / "tensor-core" / "ops"
-ROW = re.compile(r'\{"(tw::[\w.]+)", (\d+), (\d+), (\d+), \{([\d, ]+)\}, (true|false)\}')
+ROW = re.compile(r'\{"(tw::[\w.]+)", (\d+), (\d+), (\d+), \{([\d, ]+)\}, Combine::k(\w+)\}')
 
 
 @pytest.fixture(scope="module")
-def rows() -> dict[str, tuple[int, int, list[int], bool]]:
+def rows() -> dict[str, tuple[int, int, list[int], str]]:
     source = expressions_output(OPS).files["expressions.cpp"]
     return {
-        name: (int(start), int(count), [int(r) for r in results.split(", ")], sums == "true")
-        for name, start, count, _, results, sums in ROW.findall(source)
+        name: (int(start), int(count), [int(r) for r in results.split(", ")], combine)
+        for name, start, count, _, results, combine in ROW.findall(source)
     }
 
 
-def test_ops_are_in_order(rows: dict[str, tuple[int, int, list[int], bool]]) -> None:
+def test_ops_are_in_order(rows: dict[str, tuple[int, int, list[int], str]]) -> None:
     assert list(rows) == sorted(rows)
     assert {"tw::add", "tw::exp", "tw::silu", "tw::where"} <= set(rows)
 
@@ -37,20 +37,16 @@ def test_short_tables_are_written_once() -> None:
     assert centres == sorted(centres)
 
 
-def test_results_are_instructions(rows: dict[str, tuple[int, int, list[int], bool]]) -> None:
+def test_results_are_instructions(rows: dict[str, tuple[int, int, list[int], str]]) -> None:
     for start, count, results, _ in rows.values():
         assert start >= 0
         assert all(0 <= result < count for result in results)
 
 
-def test_reductions_say_whether_they_add_up(rows: dict[str, tuple[int, int, list[int], bool]]) -> None:
-    assert [rows[name][3] for name in ("tw::sum", "tw::squared_sum", "tw::amax", "tw::exp")] == [
-        True,
-        True,
-        False,
-        False,
-    ]
+def test_reductions_say_how_they_combine(rows: dict[str, tuple[int, int, list[int], str]]) -> None:
+    names = ("tw::sum", "tw::squared_sum", "tw::amax", "tw::amin", "tw::exp")
+    assert [rows[name][3] for name in names] == ["Sum", "Sum", "Max", "Min", "None"]
 
 
-def test_what_needs_wider_lanes_is_left_out(rows: dict[str, tuple[int, int, list[int], bool]]) -> None:
+def test_what_needs_wider_lanes_is_left_out(rows: dict[str, tuple[int, int, list[int], str]]) -> None:
     assert not {"tw::lgamma", "tw::fmod", "tw::sin"} & set(rows)

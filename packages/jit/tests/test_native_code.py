@@ -28,6 +28,11 @@ CHAINS: dict[str, Callable[[tw.Tensor, tw.Tensor, tw.Tensor], tw.Tensor | tuple[
     "functions": lambda x, y, w: tw.tanh(x) * tw.sigmoid(y) + tw.log1p(x * x) / w,
     "softmax": lambda x, y, w: tw.softmax(x * 0.125 + y, -1),
     "softmax in smaller ops": lambda x, y, w: (x - x.amax(-1, True)).exp() / (x - x.amax(-1, True)).exp().sum(-1, True),
+    "largest and smallest": lambda x, y, w: ((x * w).amax(-1), (x + y).amin(-1), x.amin(-1, True) * y.amax(-1, True)),
+    "zeros": lambda x, y, w: ((x * 0).amax(-1), (x * 0).amin(-1), (w * -0.0 + x * 0).amax(-1)),
+    "softmax alone": lambda x, y, w: tw.softmax(x, -1),
+    "normalized": lambda x, y, w: functional.layer_norm(x, (x.shape[-1],), w, w),
+    "sums of inputs": lambda x, y, w: (x.sum(-1) * y.sum(-1), (x * x).mean(-1, True) + y),
     "normalized sum": lambda x, y, w: functional.layer_norm(x + y, (x.shape[-1],), w, w),
     "gelu of a normalized sum": lambda x, y, w: functional.gelu(functional.layer_norm(x + y, (x.shape[-1],), w)),
 }

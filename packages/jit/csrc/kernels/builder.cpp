@@ -50,7 +50,8 @@ std::vector<ValueId> TileBuilder::step(std::string_view op, const tw_block_kerne
   TileStep step;
   const ExpressionEntry* expression = kernel.compute == kFloat32 ? expression_named(op) : nullptr;
   if (kernel.block) step.expression = expression;
-  if (kernel.fold && expression && expression->sums) step.summed = expression;
+  if (kernel.fold && expression && expression->combine != Combine::kNone && kernel.result[0] == kFloat32)
+    step.folded = expression;
   step.block = kernel.block, step.fold = kernel.fold, step.combine = kernel.combine;
   step.row = row, step.in = operands;
   for (const ValueId operand : operands) step.phase = std::max(step.phase, group_.values[operand].phase);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 namespace tw::jit {
 namespace {
@@ -10,6 +11,7 @@ constexpr uint32_t kNone = UINT32_MAX;
 constexpr int64_t kSlotBytes = TW_KERNEL_BLOCK * 16;
 constexpr int64_t kSlotPitch = kSlotBytes + 1344;  // neighbours do not fall on the same cache sets
 constexpr int64_t kPage = 4096;
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 // Written in one go: a load that needs several of the stores before it would wait for all of them.
 template <class T>
@@ -72,8 +74,11 @@ void copy_items(const char* from, int64_t from_step, char* to, int64_t to_step, 
 
 }  // namespace
 
-const Sweeper::Lanes Sweeper::kNoSum = {{-0.0f, -0.0f, -0.0f, -0.0f, -0.0f, -0.0f, -0.0f, -0.0f,  // what changes no sum
+const Sweeper::Lanes Sweeper::kNoSum = {{-0.0f, -0.0f, -0.0f, -0.0f, -0.0f, -0.0f, -0.0f, -0.0f,  //
                                          -0.0f, -0.0f, -0.0f, -0.0f, -0.0f, -0.0f, -0.0f, -0.0f}};
+const Sweeper::Lanes Sweeper::kNoSmallest = {{kInfinity, kInfinity, kInfinity, kInfinity, kInfinity, kInfinity,
+                                              kInfinity, kInfinity, kInfinity, kInfinity, kInfinity, kInfinity,
+                                              kInfinity, kInfinity, kInfinity, kInfinity}};
 
 Sweeper::Sweeper(const TileKernel& kernel, const void* const* inputs, void* const* outputs)
     : k_(kernel), group_(kernel.group_), data_(k_.streams_.size()), trees_(k_.fold_count_) {
@@ -118,6 +123,12 @@ void Sweeper::fill_pointers() {
     }
 }
 
+// Of the smallest, and of the largest, which code finds among negated numbers, infinity; of sums, -0.
+void* Sweeper::nothing(const Sweep& sweep, const TileKernel::Piece& piece, size_t k) const {
+  const TileStep& step = group_.steps[sweep.folds[piece.sums[k]].step];
+  return const_cast<Lanes*>(step.folded->combine == Combine::kSum ? &kNoSum : &kNoSmallest);
+}
+
 // What code takes beside its streams: where sums go, which lanes they take, where they begin; the first element.
 void Sweeper::fill_extra(const Sweep& sweep, const TileKernel::Piece& piece, void** pointers) {
   void** next = pointers + piece.registers.size() + piece.fetched.size();
@@ -126,7 +137,7 @@ void Sweeper::fill_extra(const Sweep& sweep, const TileKernel::Piece& piece, voi
     *next++ = piece.folds() ? static_cast<void*>(rows_[k_.row_index_[sum]].bytes) : sums_[k].lanes;
   }
   if (!piece.sums.empty()) *next++ = &lanes_;
-  next = std::fill_n(next, piece.sums.size(), const_cast<Lanes*>(&kNoSum));
+  for (size_t k = 0; k < piece.sums.size(); ++k) *next++ = nothing(sweep, piece, k);
   *next = nullptr;
 }
 
@@ -290,7 +301,7 @@ void Sweeper::point(const Calls& calls, int64_t begin) {
 void Sweeper::run(const Sweep& sweep, const Call& call, void** pointers, int64_t n) {
   void** first = pointers + call.first;
   if (call.what == Call::kCode) {
-    run_code(*call.piece, first, n);
+    run_code(sweep, *call.piece, first, n);
     for (size_t k = 0; k < call.piece->sums.size() && !call.piece->folds(); ++k)
       push_sum(sweep.folds[call.piece->sums[k]].step, k);
     return;
@@ -307,11 +318,11 @@ void Sweeper::run(const Sweep& sweep, const Call& call, void** pointers, int64_t
   tree.push(step.combine);
 }
 
-void Sweeper::run_code(const TileKernel::Piece& piece, void** streams, int64_t n) {
+void Sweeper::run_code(const Sweep& sweep, const TileKernel::Piece& piece, void** streams, int64_t n) {
   const size_t count = piece.registers.size() + piece.fetched.size(), sums = piece.sums.size();
   const int64_t rest = n % piece.code->lanes(), whole = n - rest;
   lanes_ = 0xFFFF;
-  for (size_t k = 0; k < sums; ++k) streams[count + sums + 1 + k] = const_cast<Lanes*>(&kNoSum);
+  for (size_t k = 0; k < sums; ++k) streams[count + sums + 1 + k] = nothing(sweep, piece, k);
   if (whole) piece.code->run(streams, whole);
   if (!rest) return;
   if (whole) std::copy_n(streams + count, sums, streams + count + sums + 1);

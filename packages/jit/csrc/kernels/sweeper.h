@@ -43,7 +43,9 @@ class Sweeper {
   struct alignas(64) Lanes {
     float lanes[16];
   };
-  static const Lanes kNoSum;
+  // What changes no result.
+  static const Lanes kNoSum, kNoSmallest;
+  void* nothing(const Sweep& sweep, const TileKernel::Piece& piece, size_t k) const;
 
   void take_memory();
   void fill_pointers();
@@ -55,7 +57,7 @@ class Sweeper {
 
   void run(const Sweep& sweep, const Call& call, void** pointers, int64_t n);
   void point(const Calls& calls, int64_t begin);
-  void run_code(const TileKernel::Piece& piece, void** streams, int64_t n);
+  void run_code(const Sweep& sweep, const TileKernel::Piece& piece, void** streams, int64_t n);
   void finish_fold(const Sweep::Step& fold);
   void run_rest(const TileKernel::Piece& piece, void* const* streams, int64_t from, int64_t n);
   void push_sum(uint32_t step, size_t k);

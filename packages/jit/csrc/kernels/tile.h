@@ -32,7 +32,7 @@ struct TileStep {
   tw_fold_fn fold = nullptr;  // from full values to one of a row
   tw_combine_fn combine = nullptr;
   const ExpressionEntry* expression = nullptr;  // what `block` computes, where it can be compiled with its neighbours
-  const ExpressionEntry* summed = nullptr;      // of a fold that machine code can do: what it adds up
+  const ExpressionEntry* folded = nullptr;      // of a fold that machine code can do: what it combines
   bool row = false;
   int phase = 0;  // of what it computes; of a fold, of what it takes
   std::vector<ValueId> in, out;

@@ -22,6 +22,8 @@ void TileKernel::compile(const Sweep& sweep) {
       pieces.results.insert(pieces.results.end(), sweep.steps[i].out.begin(), sweep.steps[i].out.end());
     pieces.all.push_back(std::move(piece));
   }
+  if (sweep.steps.empty() && !sweep.folds.empty())
+    if (Piece piece = compiled(sweep, 0, 0); piece.code && !piece.sums.empty()) pieces.all.push_back(std::move(piece));
   const std::vector<uint32_t> none, &done = pieces.all.empty() ? none : pieces.all.back().sums;
   for (uint32_t f = 0; f < sweep.folds.size(); ++f)
     if (std::find(done.begin(), done.end(), f) == done.end()) pieces.folds.push_back(f);
@@ -126,6 +128,16 @@ std::vector<uint32_t> TileKernel::fetched_in(const Sweep& sweep, const LaneProgr
   return fetched;
 }
 
+// Sums over what the code has computed, and in rows that are one tile of whole vectors all.
+bool TileKernel::folds_in_code(const TileStep& step, const Sweep::Step& fold,
+                               const std::map<Register, tw_dtype>& made) const {
+  if (!step.folded) return false;
+  if (one_tile_ && length_ % kRepeats == 0)
+    return std::all_of(step.in.begin(), step.in.end(), [&](ValueId v) { return group_.values[v].dtype == kFloat32; });
+  return step.folded->combine == Combine::kSum &&
+         std::all_of(fold.in.begin(), fold.in.end(), [&](Register r) { return made.count(r) != 0; });
+}
+
 TileKernel::Piece TileKernel::compiled(const Sweep& sweep, size_t begin, size_t end) const {
   Piece piece{begin, end, {}, {}, {}, 0};
   LaneProgram program(native_code_scales());
@@ -137,18 +149,18 @@ TileKernel::Piece TileKernel::compiled(const Sweep& sweep, size_t begin, size_t 
     piece.items.push_back(repeated ? 0 : static_cast<uint8_t>(item_size(dtype)));
     return static_cast<uint32_t>(piece.registers.size() - 1);
   };
+  const auto operand = [&](Register r, const TileValue& value) {
+    if (!lanes.count(r))
+      lanes[r] = value.kind == TileValue::kConstant ? program.number(value.dtype == kBool, value.constant.data())
+                                                    : program.input(stream(r, value.dtype, repeats(sweep, r)));
+    return lanes[r];
+  };
   std::map<Register, tw_dtype> made;
   for (size_t i = begin; i < end; ++i) {
     const TileStep& step = group_.steps[sweep.steps[i].step];
     std::vector<Lane> operands;
-    for (size_t k = 0; k < step.in.size(); ++k) {
-      const Register r = sweep.steps[i].in[k];
-      const TileValue& value = group_.values[step.in[k]];
-      if (!lanes.count(r))
-        lanes[r] = value.kind == TileValue::kConstant ? program.number(value.dtype == kBool, value.constant.data())
-                                                      : program.input(stream(r, value.dtype, repeats(sweep, r)));
-      operands.push_back(lanes[r]);
-    }
+    for (size_t k = 0; k < step.in.size(); ++k)
+      operands.push_back(operand(sweep.steps[i].in[k], group_.values[step.in[k]]));
     const std::vector<Lane> results = program.apply(*step.expression, operands);
     if (results.size() != step.out.size()) return piece;
     for (size_t k = 0; k < results.size(); ++k) {
@@ -158,13 +170,11 @@ TileKernel::Piece TileKernel::compiled(const Sweep& sweep, size_t begin, size_t 
   }
   for (uint32_t f = 0; f < sweep.folds.size() && program.can_sum() && end == sweep.steps.size(); ++f) {
     const Sweep::Step& fold = sweep.folds[f];
-    const ExpressionEntry* summed = group_.steps[fold.step].summed;
-    if (!summed || piece.sums.size() == kMostSums ||
-        !std::all_of(fold.in.begin(), fold.in.end(), [&](Register r) { return made.count(r) != 0; }))
-      continue;
+    const TileStep& step = group_.steps[fold.step];
+    if (piece.sums.size() == kMostSums || !folds_in_code(step, fold, made)) continue;
     std::vector<Lane> operands;
-    for (const Register r : fold.in) operands.push_back(lanes[r]);
-    program.sums.emplace_back(program.apply(*summed, operands).at(0), 0);
+    for (size_t k = 0; k < fold.in.size(); ++k) operands.push_back(operand(fold.in[k], group_.values[step.in[k]]));
+    program.add_sum(step.folded->combine, program.apply(*step.folded, operands).at(0));
     piece.sums.push_back(f);
   }
   for (const auto& [r, dtype] : made) {

@@ -37,6 +37,9 @@ class NativeCode {
   void run(void** streams, int64_t n) const;
 
  private:
+  // The code in memory that can be executed; null where the system refuses that.
+  static void* executable(const std::vector<uint8_t>& code);
+
   void* memory_ = nullptr;
   size_t size_ = 0, one_ = 0;  // where the code for one vector begins
   size_t streams_, sums_;
@@ -53,6 +56,9 @@ std::shared_ptr<const NativeCode> native_code(const LaneProgram& program, Batch 
 
 // For LaneProgram: whether the machine that native_code compiles for has kScale.
 bool native_code_scales();
+// What native_code asks the machine's part for: whether there is code at all, and then the code.
+bool has_native_code();
+std::optional<NativeCode::Parts> assemble_for_machine(const LaneProgram& program, Batch batch);
 
 // The machine code itself, for `copies` vectors at once; empty where it does not fit: several have to fit without
 // values in memory. With `fold` sums are folded at the end.

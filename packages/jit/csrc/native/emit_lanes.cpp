@@ -85,11 +85,7 @@ class Emitter : public LanePlaces {
       for (int copy = 0; copy < copies_; ++copy) asm_.prefetch(element(stream, LaneType::kF32, copy), written);
     for (at_ = 0; at_ < count; ++at_) step(at_);
     for (const auto& result : all_.results) store_result(result);
-    for (const auto& [lane, k] : all_.sums) {
-      const int from = in_register(lane);
-      asm_.vector({1, 0, 0x58}, accumulator(k), accumulator(k), Operand::vector(from), copies_ > 1 ? 0 : kLanesMask);
-      locked_.clear();
-    }
+    for (size_t n = 0; n < all_.sums.size(); ++n) add_up(all_.sums[n].first, all_.sums[n].second, n / p_.sums.size());
     asm_.add_rax(static_cast<int8_t>(copies_ * asm_.lanes()));
     asm_.compare_rax(kRsi);
     asm_.jump_back_if_below(loop);
@@ -238,6 +234,15 @@ class Emitter : public LanePlaces {
       asm_.immediate(static_cast<uint8_t>(mask << 4));
     }
     hold(i, reg);
+  }
+
+  void add_up(Lane lane, size_t k, size_t copy) {
+    const int from = in_register(lane);
+    if (is_sum_of(k))
+      asm_.vector({1, 0, 0x58}, accumulator(k), accumulator(k), Operand::vector(from), copies_ > 1 ? 0 : kLanesMask);
+    else
+      take_smaller(accumulator(k, static_cast<int>(copy)), from, take());
+    locked_.clear();
   }
 
   void lookup(Lane i, const LaneStep& s) {

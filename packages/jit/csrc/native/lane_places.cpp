@@ -27,7 +27,10 @@ LanePlaces::LanePlaces(const LaneProgram& program, VectorWidth width, int copies
     if (next == std::size(kStreams)) throw DoesNotFit{};
     general_[k] = kStreams[next++];
   }
-  for (size_t k = 0; k < p_.sums.size(); ++k) holder_.at(asm_.registers() - 1 - pinned_++) = kAccumulator;
+  for (size_t k = 0; k < p_.sums.size(); ++k)
+    for (int copy = 0; copy < (is_sum_of(k) ? 1 : copies_); ++copy, ++pinned_)
+      holder_[accumulator(k, copy)] = kAccumulator;
+  if (pinned_ > kMostAccumulators) throw DoesNotFit{};
   if (!p_.sums.empty()) masks_[kLanesMask] = kAccumulator;
   choose_pinned(registers.pinned);
 }
@@ -44,26 +47,52 @@ bool LanePlaces::is_sum(size_t stream) const {
          std::any_of(p_.sums.begin(), p_.sums.end(), [&](const auto& sum) { return sum.second == stream; });
 }
 
+int LanePlaces::accumulator(size_t k, int copy) const {
+  int before = copy;
+  for (size_t other = 0; other < k; ++other) before += is_sum_of(other) ? 1 : copies_;
+  return asm_.registers() - 1 - before;
+}
+
 void LanePlaces::move_sums(VectorOp op) {
+  const bool loads = op.opcode == kLoad.opcode;
   for (size_t k = 0; k < p_.sums.size(); ++k) {
-    const size_t from = op.opcode == kLoad.opcode ? p_.streams.size() + k : p_.sums[k].second;
+    const size_t from = loads ? p_.streams.size() + k : p_.sums[k].second;
     asm_.load_pointer(kRax, kRdi, static_cast<int32_t>(from) * 8);
-    asm_.vector(op, accumulator(k), 0, Operand::memory(kRax, 0));
+    for (int copy = 0; copy < (loads && !is_sum_of(k) ? copies_ : 1); ++copy)
+      asm_.vector(op, accumulator(k, copy), 0, Operand::memory(kRax, 0));
   }
+}
+
+// An instruction gives its second operand if one is NaN or both are zero: the bits of both orders together are right.
+void LanePlaces::take_smaller(int reg, int other, int spare) {
+  constexpr VectorOp kLeast{1, 0, 0x5D};
+  asm_.vector(kLeast, spare, reg, Operand::vector(other));
+  asm_.vector(kLeast, reg, other, Operand::vector(reg));
+  asm_.vector(kBitOr, reg, reg, Operand::vector(spare));
 }
 
 // Each half is added to the other: of the four quarters, of the pairs of quarters, and so within each quarter.
 void LanePlaces::fold_sums() {
   constexpr VectorOp kQuarters{3, 1, 0x23}, kNumbers{1, 0, 0xC6}, kAdd{1, 0, 0x58};
   constexpr uint8_t kHalves = 0x4E, kNeighbours = 0xB1;
+  const auto spare = [](size_t k) { return static_cast<int>(2 * k); };
+  for (size_t k = 0; k < p_.sums.size(); ++k)
+    for (int copy = 1; copy < copies_ && !is_sum_of(k); ++copy)
+      take_smaller(accumulator(k), accumulator(k, copy), spare(k));
   for (const VectorOp& swap : {kQuarters, kNumbers})
     for (const uint8_t how : {kHalves, kNeighbours})
       for (size_t k = 0; k < p_.sums.size(); ++k) {
-        const int sum = accumulator(k), other = static_cast<int>(k);
+        const int sum = accumulator(k), other = spare(k);
         asm_.vector(swap, other, sum, Operand::vector(sum));
         asm_.immediate(how);
-        asm_.vector(kAdd, sum, sum, Operand::vector(other));
+        if (is_sum_of(k))
+          asm_.vector(kAdd, sum, sum, Operand::vector(other));
+        else
+          take_smaller(sum, other, other + 1);
       }
+  for (size_t k = 0; k < p_.sums.size(); ++k)
+    if (p_.combines[k] == Combine::kMax)
+      asm_.vector(kBitXor, accumulator(k), accumulator(k), Operand::pool(constant(0x80000000u)));
 }
 
 // ---- around the loop ------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ inline constexpr int kSaved[] = {3, 5, 12, 13, 14, 15};                        /
 inline constexpr int kRax = 0, kRsp = 4, kRsi = 6, kRdi = 7;
 inline constexpr int kMostSlots = 60;  // of the stack: within one page
 inline constexpr int kMaskRegisters = 8;
+inline constexpr int kMostAccumulators = 12;
 inline constexpr int kNever = INT32_MAX;
 
 inline constexpr VectorOp kLoad{1, 0, 0x10}, kStore{1, 0, 0x11}, kMove{1, 0, 0x28}, kSpread{2, 1, 0x18};
@@ -54,7 +55,11 @@ class LanePlaces {
   static constexpr Lane kAccumulator = INT32_MAX;  // holds a register for good
   static constexpr int kLanesMask = 7;
 
-  int accumulator(size_t k) const { return asm_.registers() - 1 - static_cast<int>(k); }
+  // Sums are added up in the order of the elements, of the others each of the vectors has its own.
+  bool is_sum_of(size_t k) const { return p_.combines[k] == Combine::kSum; }
+  int accumulator(size_t k, int copy = 0) const;
+  // The smaller of two, NaN if one is, to the first.
+  void take_smaller(int reg, int other, int spare);
   // Whether the stream is that of a sum, or of the lanes that sums take.
   bool is_sum(size_t stream) const;
   // From where they begin, which the pointers after the streams name; to their streams.

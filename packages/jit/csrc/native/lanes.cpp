@@ -373,6 +373,12 @@ bool LaneProgram::put_apart(size_t select) {
   return true;
 }
 
+// The largest is the smallest of the negated ones.
+void LaneProgram::add_sum(Combine combine, Lane lane) {
+  if (combine == Combine::kMax) lane = of_floats(Operation::kNeg, &lane);
+  sums.emplace_back(lane, 0), combines.push_back(combine);
+}
+
 std::string LaneProgram::key() const {
   std::string text;
   const auto put = [&](uint32_t number) { text.append(reinterpret_cast<const char*>(&number), sizeof number); };
@@ -381,6 +387,7 @@ std::string LaneProgram::key() const {
     for (const Lane lane : {s.a, s.b, s.c}) put(static_cast<uint32_t>(lane));
   }
   for (size_t k = 0; k < streams.size(); ++k) put(static_cast<uint32_t>(streams[k]) << 1 | repeated[k]);
+  for (const Combine combine : combines) put(static_cast<uint32_t>(combine));
   put(static_cast<uint32_t>(length)), put(static_cast<uint32_t>(fetched.size()));
   for (const Fetched& f : fetched) put(f.stream << 1 | f.written);
   for (const auto* list : {&results, &sums}) {

@@ -78,6 +78,9 @@ class LaneProgram {
   std::vector<Fetched> fetched;  // streams that are only brought into the cache, to be read or to be written
   // What is added, lane by lane, to the 16 floats of a stream. The last stream is then a mask of 16 bits: which lanes.
   std::vector<std::pair<Lane, uint32_t>> sums;
+  // By sum: whether it is one, or the smallest or largest of all; these only where the code folds them, see `length`.
+  std::vector<Combine> combines;
+  void add_sum(Combine combine, Lane lane);
   // If not 0, the program runs over so many elements, after which its sums are complete.
   int64_t length = 0;
   // What kRare steps take: programs of one stream in, and one out.

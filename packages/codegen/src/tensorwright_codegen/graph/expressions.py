@@ -35,6 +35,7 @@ _PRIMITIVES = (
 _OPERATIONS = {name: number for number, name in enumerate(("operand", "constant", "call", "lookup", *_PRIMITIVES))}
 _MOST_INSTRUCTIONS = 400  # of a program with its calls written out
 _TABLE_SIZE = 16
+_COMBINES = ("sum", "max", "min")
 
 FunctionKey = tuple[str, tuple[ScalarType, ...]]
 
@@ -58,7 +59,7 @@ class _Entry:
     start: int
     count: int
     results: tuple[int, ...]
-    sums: bool  # of a reduction: its results are added up
+    combine: str | None  # of a reduction: how its results are
 
 
 class _Tables:
@@ -78,14 +79,14 @@ class _Tables:
                 entry = self._entry(callee.name, callee.program)
                 self.functions[callee.key] = len(self.function_entries)
                 self.function_entries.append(entry)
-        sums = op.kind is Kind.REDUCTION and op.combine == "sum"
-        self.op_entries.append(self._entry(f"tw::{op.name}", expression, sums))
+        combine = op.combine if op.kind is Kind.REDUCTION else None
+        self.op_entries.append(self._entry(f"tw::{op.name}", expression, combine))
 
-    def _entry(self, name: str, expression: Program, sums: bool = False) -> _Entry:
+    def _entry(self, name: str, expression: Program, combine: str | None = None) -> _Entry:
         start = len(self.code)
         for item in expression.body:
             self.code += self._words(item)
-        return _Entry(name, start, len(expression.body), expression.results, sums)
+        return _Entry(name, start, len(expression.body), expression.results, combine)
 
     def _words(self, item: Instruction) -> Iterable[int]:
         yield _OPERATIONS["call" if item.callee else item.op] | _TYPES[item.type] << 8
@@ -141,8 +142,9 @@ def _bits(scalar: ScalarType, value: object) -> int:
 
 
 def _row(entry: _Entry) -> str:
-    results, sums = ", ".join(map(str, entry.results)), str(entry.sums).lower()
-    return f'    {{"{entry.name}", {entry.start}, {entry.count}, {len(entry.results)}, {{{results}}}, {sums}}},'
+    results = ", ".join(map(str, entry.results))
+    combine = f"Combine::k{entry.combine.title() if entry.combine in _COMBINES else 'None'}"
+    return f'    {{"{entry.name}", {entry.start}, {entry.count}, {len(entry.results)}, {{{results}}}, {combine}}},'
 
 
 def _header() -> str:
@@ -162,6 +164,8 @@ enum class Operation : uint8_t {{
 }};
 constexpr uint8_t kOperationArguments[] = {{0, 0, 0, 1, {counts}}};
 enum class LaneType : uint8_t {{ kF32, kI32, kMask }};
+// How a reduction combines what its expression maps to, where machine code can do it.
+enum class Combine : uint8_t {{ kNone, {", ".join(f"k{name.title()}" for name in _COMBINES)} }};
 
 struct ExpressionEntry {{
   const char* name;
@@ -169,7 +173,7 @@ struct ExpressionEntry {{
   uint16_t count;  // of instructions
   uint16_t result_count;
   uint16_t results[4];
-  bool sums;  // of a reduction: what the expression maps to is added up
+  Combine combine;
 }};
 
 extern const uint16_t kExpressionCode[];

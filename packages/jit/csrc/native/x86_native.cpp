@@ -1,0 +1,59 @@
+// Which code native_code makes on x86-64.
+#if defined(__x86_64__) && !defined(_WIN32)
+
+#include <tensorwright/tw_abi_kernels.h>
+#include <tensorwright/tw.hpp>
+
+#include <cstdlib>
+#include <string_view>
+
+#include "compile.h"
+
+namespace tw::jit {
+namespace {
+
+constexpr int kMostCopies = 4;
+
+// The instruction set that the core uses, which TENSORWRIGHT_ISA may lower.
+std::optional<VectorWidth> width_in_use() {
+  const char* off = std::getenv("TENSORWRIGHT_NATIVE_CODE");
+  if (off && std::string_view(off) == "0") return std::nullopt;
+  const void* table = nullptr;
+  check(g_host->query("tw.kernels", 1, 0, &table));
+  const std::string_view name = static_cast<const tw_kernels_if*>(table)->instruction_set();
+  if (name == "avx512") return VectorWidth::kAvx512;
+  return name == "avx2" ? std::optional(VectorWidth::kAvx2) : std::nullopt;
+}
+
+std::optional<VectorWidth> width() {
+  static const std::optional<VectorWidth> chosen = width_in_use();
+  return chosen;
+}
+
+// As many vectors at once as fit; where sums can be folded, as many as the length is a multiple of.
+std::optional<NativeCode::Parts> assembled(const LaneProgram& program, VectorWidth wide, Batch batch) {
+  const int lanes = Assembler(wide).lanes();
+  const bool may_fold = !program.sums.empty() && program.length && program.length % lanes == 0;
+  NativeCode::Parts parts{{}, {}, lanes, 0};
+  for (int copies = kMostCopies; batch == Batch::kSeveral && copies > 1 && parts.several.empty(); copies /= 2) {
+    parts.several_lanes = copies * lanes;
+    if (may_fold && program.length % parts.several_lanes) continue;
+    parts.several = assemble_lanes(program, wide, copies, may_fold);
+  }
+  parts.folds = may_fold;
+  parts.one = assemble_lanes(program, wide, 1, may_fold && parts.several.empty());
+  return parts.one.empty() ? std::nullopt : std::optional(std::move(parts));
+}
+
+}  // namespace
+
+bool native_code_scales() { return width() == VectorWidth::kAvx512; }
+bool has_native_code() { return width().has_value(); }
+
+std::optional<NativeCode::Parts> assemble_for_machine(const LaneProgram& program, Batch batch) {
+  return assembled(program.with_rare_apart(), *width(), batch);
+}
+
+}  // namespace tw::jit
+
+#endif
