@@ -23,6 +23,8 @@ BARE = "tensor<float32, [1, 2, 6, 6, 16]>"
 HALF = "tensor<float32, [1, 32, 3, 3]>"
 W = "tensor<float32, [32, 32, 3, 3]>"
 CONV = "[1, 1], [1, 1], [1, 1]"
+V, U = "tensor<float32, [32, 1, 3, 3]>", "tensor<float32, [32, 32, 1, 1]>"
+MORE = f"%v: {V} = get_attr @v()\n%u: {U} = get_attr @u()\n"
 HEAD = f"func @f(%x: {X}) {{\n%w: {W} = get_attr @w()\n"
 
 
@@ -131,6 +133,34 @@ TEXTS = {
         )
         + "return(%5)",
     ),
+    "a depthwise convolution, with a border of its own": (
+        f"{MORE}%0: {X} = tw::conv2d(%x, %w, None, {CONV})\n"
+        f"%1: {X} = tw::conv2d(%0, %v, None, {CONV}, 32)\n%2: {X} = tw::conv2d(%1, %u) return(%2)",
+        MORE
+        + group(
+            0,
+            "%x, %w",
+            f"%in0: {X}, %in1: {W}",
+            BLOCKS,
+            f"%a: {X} = tw::conv2d(%in0, %in1, None, {CONV})\n%b: {BLOCKS} = jit::to_blocks(%a, [1, 1]) yield(%b)",
+        )
+        + group(
+            2,
+            "%1, %v",
+            f"%in2: {BLOCKS}, %in3: {V}",
+            BARE,
+            f"%c: {X} = jit::to_planes(%in2, [1, 1])\n%d: {X} = tw::conv2d(%c, %in3, None, {CONV}, 32)\n"
+            f"%e: {BARE} = jit::to_blocks(%d, [0, 0]) yield(%e)",
+        )
+        + group(
+            4,
+            "%3, %u",
+            f"%in4: {BARE}, %in5: {U}",
+            X,
+            f"%f: {X} = jit::to_planes(%in4, [0, 0])\n%g: {X} = tw::conv2d(%f, %in5) yield(%g)",
+        )
+        + "return(%5)",
+    ),
     "a value that several read": (
         f"%0: {X} = tw::exp(%x)\n%1: {X} = tw::conv2d(%0, %w, None, {CONV})\n"
         f"%2: {X} = tw::conv2d(%0, %w, None, {CONV}) return([%1, %2])",
@@ -157,7 +187,9 @@ TEXTS = {
 
 def written(body: str) -> tw.jit.Program:
     program = tw.jit.parse(HEAD + body + "\n}")
-    program.set_attribute("w", values(32, 32, 3, 3))
+    shapes = {"w": (32, 32, 3, 3), "v": (32, 1, 3, 3), "u": (32, 32, 1, 1)}
+    for name, shape in shapes.items():
+        program.set_attribute(name, values(*shape))
     return program
 
 
@@ -340,9 +372,32 @@ NETS: dict[str, tuple[Callable[[], Net], tuple[int, ...], bool]] = {
     "a pool with dilation": (lambda: pools(stride=1, padding=1, dilation=2), (1, 16, 12, 11), True),
     "odd channels": (lambda: chain(conv(5, 33, padding=1), conv(33, 17, padding=1), conv(17, 40)), (1, 5, 9, 9), False),
     "depthwise": (
-        lambda: chain(conv(16, 64, 1), conv(64, 64, padding=1, groups=64), conv(64, 32, 1), conv(32, 96, 1)),
-        (1, 16, 12, 12),
+        lambda: chain(
+            conv(16, 64, 1),
+            nn.ReLU6(),
+            conv(64, 64, padding=1, groups=64),
+            nn.ReLU6(),
+            conv(64, 32, 1),
+            conv(32, 96, 1),
+        ),
+        (3, 16, 12, 13),
         True,
+    ),
+    "depthwise, strided, dilated and wide": (
+        lambda: chain(
+            conv(16, 48, padding=1),
+            conv(48, 48, 5, stride=2, padding=(4, 2), dilation=(2, 1), groups=48, bias=False),
+            nn.MaxPool2d(2, 1),
+            conv(48, 48, (1, 3), stride=(1, 2), groups=48),
+            conv(48, 32, padding=2),
+        ),
+        (2, 16, 17, 19),
+        True,
+    ),
+    "two results of each channel": (
+        lambda: chain(conv(16, 32, padding=1), conv(32, 64, padding=1, groups=32), conv(64, 32, 1)),
+        (1, 16, 9, 9),
+        False,
     ),
     "small images": (lambda: chain(conv(16, 32, padding=1), conv(32, 32, padding=1)), (1, 16, 3, 3), False),
 }

@@ -1,6 +1,7 @@
 // Says how images lie between convolutions. A convolution by a constant weight computes with channels in the lanes of
 // vectors: where its result is next read by another, or by a max pool, it stays in blocks of channels, with the zeros
-// around it that readers pad with, and nothing is copied. Values that are added lie alike, as do both sides of a pool;
+// around it that readers pad with, and nothing is copied. Values that are added lie alike, as do both sides of a pool
+// or a depthwise convolution;
 // such a set of values lies in blocks where that moves fewer bytes. All others read and write planes, and what stands
 // between the two is a `fusion` that moves images.
 #include <algorithm>
@@ -30,6 +31,7 @@ struct Reader {
   NodeId input;   // the values outside
   NodeId output;  // of which this is the tuple.get
   bool pools;
+  bool by_channel;   // reads and writes alike: a pool, or a depthwise convolution
   bool from_blocks;  // whether it can read such
   Border padding;
   int64_t copied;  // elements of a padded copy that is made of planes
@@ -39,9 +41,30 @@ struct Reader {
 // A value that some reader reads or writes.
 struct ImageValue {
   Images images;
-  int64_t set;  // the number of one of those that lie alike, or its own
+  int64_t number;
   const Reader* writer = nullptr;
   std::vector<const Reader*> readers;
+};
+
+// Numbers in sets, which can be joined.
+class Sets {
+ public:
+  int64_t add() {
+    parents_.push_back(static_cast<int64_t>(parents_.size()));
+    return parents_.back();
+  }
+  int64_t find(int64_t number) const {
+    while (at(number) != number) number = at(number);
+    return number;
+  }
+  void join(int64_t a, int64_t b) {
+    const int64_t x = find(a), y = find(b);
+    parents_[static_cast<size_t>(std::max(x, y))] = std::min(x, y);
+  }
+
+ private:
+  int64_t at(int64_t number) const { return parents_[static_cast<size_t>(number)]; }
+  std::vector<int64_t> parents_;
 };
 
 class LayoutOfRegion {
@@ -56,7 +79,7 @@ class LayoutOfRegion {
     }
     for (const Reader& reader : readers_) learn(reader);
     std::map<int64_t, std::vector<NodeId>> sets;
-    for (const auto& [value, known] : values_) sets[find(known.set)].push_back(value);
+    for (const auto& [value, known] : values_) sets[layouts_.find(known.number)].push_back(value);
     int64_t count = 0;
     for (const auto& entry : sets)
       if (moved(entry.second, true) < moved(entry.second, false)) put_in_blocks(entry.second), ++count;
@@ -109,7 +132,8 @@ class LayoutOfRegion {
     NodeId layer = module_.first(module_[fusion].regions[0]);
     while (layer && edit_.is(layer, "placeholder")) layer = module_[layer].next;
     if (!is_image_layer(module_.op_of(layer))) return std::nullopt;
-    Reader reader{fusion, outside(fusion, *edit_.argument(layer, 0)), only_item(fusion), false, false, {}, 0, {}};
+    Reader reader{fusion, outside(fusion, *edit_.argument(layer, 0)), only_item(fusion), false, false, false, {}, 0,
+                  {}};
     const auto padding = pair(layer, "padding"), stride = pair(layer, "stride"), dilation = pair(layer, "dilation");
     const auto groups = edit_.integer(*edit_.argument(layer, "groups"));
     const auto weight = edit_.argument(layer, 1);
@@ -117,10 +141,11 @@ class LayoutOfRegion {
     const auto in = images(reader.input), out = images(reader.output);
     const auto taps = weight->kind == ArgKind::kNode ? edit_.sizes(NodeId(weight->index)) : std::nullopt;
     if (!in || !out || !taps || taps->size() != 4 || *groups < 1) return std::nullopt;
-    const bool whole =
-        *groups == 1 || ((*taps)[1] % kBlockChannels == 0 && out->channels / *groups % kBlockChannels == 0);
-    if (!whole || out->channels % kBlockChannels || out->channels / *groups < kFewestChannels) return std::nullopt;
-    if (std::min(out->height, out->width) < kFewestPixels) return std::nullopt;
+    const int64_t written = out->channels / *groups;
+    reader.by_channel = *groups > 1 && (*taps)[1] == 1 && written == 1;
+    const bool whole = *groups == 1 || ((*taps)[1] % kBlockChannels == 0 && written % kBlockChannels == 0);
+    const bool fills = whole && written >= kFewestChannels && std::min(out->height, out->width) >= kFewestPixels;
+    if (out->channels % kBlockChannels || !(reader.by_channel || fills)) return std::nullopt;
     reader.padding = *padding, reader.from_blocks = in->channels % kBlockChannels == 0;
     const bool one_tap = (*taps)[2] == 1 && (*taps)[3] == 1 && *padding == Border{0, 0};
     const int64_t steps = (*stride)[0] * (*stride)[1];
@@ -147,7 +172,7 @@ class LayoutOfRegion {
   std::optional<Reader> pool(NodeId node) {
     if (!is_pool(module_.op_of(node))) return std::nullopt;
     const auto input = edit_.argument(node, 0);
-    Reader reader{node, {}, only_item(node), true, true, {}, 0, {}};
+    Reader reader{node, {}, only_item(node), true, true, true, {}, 0, {}};
     if (!input || input->kind != ArgKind::kNode || !reader.output) return std::nullopt;
     reader.input = NodeId(input->index);
     const auto in = images(reader.input);
@@ -161,27 +186,21 @@ class LayoutOfRegion {
   ImageValue& value(NodeId node) {
     const auto found = values_.find(node);
     if (found != values_.end()) return found->second;
-    sets_.push_back(static_cast<int64_t>(sets_.size()));
-    return values_.emplace(node, ImageValue{*images(node), sets_.back(), nullptr, {}}).first->second;
-  }
-
-  int64_t find(int64_t set) const {
-    while (sets_[static_cast<size_t>(set)] != set) set = sets_[static_cast<size_t>(set)];
-    return set;
-  }
-  void lie_alike(NodeId a, NodeId b) {
-    const int64_t x = find(value(a).set), y = find(value(b).set);
-    sets_[static_cast<size_t>(std::max(x, y))] = std::min(x, y);
+    const int64_t number = layouts_.add();
+    borders_.add();
+    return values_.emplace(node, ImageValue{*images(node), number, nullptr, {}}).first->second;
   }
 
   void learn(const Reader& reader) {
-    value(reader.output).writer = &reader;
+    ImageValue& output = value(reader.output);
+    output.writer = &reader;
     if (reader.from_blocks) value(reader.input).readers.push_back(&reader);
-    for (const NodeId added : reader.added) {
-      value(added).readers.push_back(&reader);
-      lie_alike(added, reader.output);
+    for (const NodeId node : reader.added) {
+      ImageValue& added = value(node);
+      added.readers.push_back(&reader);
+      layouts_.join(added.number, output.number), borders_.join(added.number, output.number);
     }
-    if (reader.pools) lie_alike(reader.input, reader.output);
+    if (reader.by_channel) layouts_.join(value(reader.input).number, output.number);
   }
 
   // ---- what it costs ------------------------------------------------------------------------------------------------
@@ -195,21 +214,24 @@ class LayoutOfRegion {
     return users;
   }
 
-  Border border_of(const std::vector<NodeId>& set) const {
+  // As wide as any convolution pads with that reads the value, or one that is added to it.
+  Border border_of(NodeId value) const {
     Border border{};
-    for (const NodeId node : set)
-      for (const Reader* reader : values_.at(node).readers)
-        if (reader->input == node)
-          for (size_t d = 0; d < 2; ++d) border[d] = std::max(border[d], reader->padding[d]);
+    const int64_t set = borders_.find(values_.at(value).number);
+    for (const auto& [node, known] : values_) {
+      if (borders_.find(known.number) != set) continue;
+      for (const Reader* reader : known.readers)
+        for (size_t d = 0; d < 2 && reader->input == node; ++d) border[d] = std::max(border[d], reader->padding[d]);
+    }
     return border;
   }
 
   // Elements of each image that are read or written for the layout's sake.
   int64_t moved(const std::vector<NodeId>& set, bool blocked) const {
-    const Border border = border_of(set);
     int64_t count = 0;
     for (const NodeId node : set) {
       const ImageValue& known = values_.at(node);
+      const Border border = border_of(node);
       const int64_t all = known.images.elements();
       if (blocked) {
         const int64_t zeros =
@@ -249,10 +271,9 @@ class LayoutOfRegion {
   }
 
   void put_in_blocks(std::vector<NodeId> set) {
-    const Border border = border_of(set);
     for (NodeId& node : set)
       if (const Reader* writer = values_.at(node).writer; writer && writer->pools) node = grouped(node);
-    for (const NodeId node : set) put_in_blocks(node, border);
+    for (const NodeId node : set) put_in_blocks(node, border_of(node));
   }
 
   void put_in_blocks(NodeId node, const Border& border) {
@@ -328,7 +349,7 @@ class LayoutOfRegion {
   int* names_;
   std::deque<Reader> readers_;
   std::map<NodeId, ImageValue> values_;
-  std::vector<int64_t> sets_;  // by number: one of a smaller number in the same set, or its own
+  Sets layouts_, borders_;  // of values by number: which lie alike, and which have the same border
 };
 
 }  // namespace

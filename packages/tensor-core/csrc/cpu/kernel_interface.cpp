@@ -199,14 +199,16 @@ bool is_small_pair(const tw_value& value) {
   return numbers.size() == 2 && std::all_of(numbers.begin(), numbers.end(), [](int64_t n) { return n <= kMostSteps; });
 }
 
-// Blocked input holds the padding in its border; groups begin with a block of channels, or are one.
+// Blocked input holds the padding in its border; groups begin with a block of channels, or are one, or are channels.
 bool suits_blocks(const Question& question, const ImageMemory* input, const ImageMemory* result) {
   const tw_value* args = question.args;
   if (!is_small_pair(args[3]) || !is_small_pair(args[4]) || !is_small_pair(args[5])) return false;
   const ConvolutionArguments a = convolution_arguments(args);
   const int64_t out_channels = a.weight.size(0) / a.groups;
-  if (a.groups > 1 && (a.weight.size(1) % kBlockChannels || out_channels % kBlockChannels)) return false;
-  if (result && result->blocked && out_channels % kBlockChannels) return false;
+  const bool own = a.groups > 1 && a.weight.size(1) == 1 && out_channels == 1;  // each channel for itself
+  if (own && (a.groups % kBlockChannels || (input && !input->blocked) || (result && !result->blocked))) return false;
+  if (!own && a.groups > 1 && (a.weight.size(1) % kBlockChannels || out_channels % kBlockChannels)) return false;
+  if (!own && result && result->blocked && out_channels % kBlockChannels) return false;
   return !input || !input->blocked ||
          (a.padding[0] <= input->images.border_y && a.padding[1] <= input->images.border_x);
 }

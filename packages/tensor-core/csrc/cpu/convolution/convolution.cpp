@@ -154,14 +154,17 @@ ConvolutionGeometry plain_geometry(const ConvolutionArguments& a, IntList out_sh
 }  // namespace
 
 Tensor prepare_blocked_convolution(const ConvolutionArguments& a, IntList out_shape) {
-  return direct_weights(plain_geometry(a, out_shape), dense(a.weight, kFloat32).data<float>());
+  const ConvolutionGeometry g = plain_geometry(a, out_shape);
+  const Tensor weight = dense(a.weight, kFloat32);
+  return is_depthwise(g) ? depthwise_weights(g, weight.data<float>()) : direct_weights(g, weight.data<float>());
 }
 
 void blocked_convolution(const ConvolutionArguments& a, IntList out_shape, const PreparedCall& prepared,
                          const ImageMemory& input, const ImageMemory& result) {
+  const ConvolutionGeometry g = plain_geometry(a, out_shape);
   const Tensor weight = dense(a.weight, kFloat32), bias = dense_optional(a.bias, kFloat32);
-  direct_forward_blocks(plain_geometry(a, out_shape), input, weight.data<float>(), bias ? bias.data<float>() : nullptr,
-                        prepared, result);
+  const auto run = is_depthwise(g) ? depthwise_forward_blocks : direct_forward_blocks;
+  run(g, input, weight.data<float>(), bias ? bias.data<float>() : nullptr, prepared, result);
 }
 
 void conv2d(TensorRef self, TensorRef weight, TensorRef bias, IntList stride, IntList padding, IntList dilation,

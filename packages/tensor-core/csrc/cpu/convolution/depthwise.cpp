@@ -127,6 +127,45 @@ void depthwise_forward(const ConvolutionGeometry& g, const T* input, const T* we
   });
 }
 
+bool is_depthwise(const ConvolutionGeometry& g) { return g.in_channels == 1 && g.out_channels == 1 && g.groups > 1; }
+
+Tensor depthwise_weights(const ConvolutionGeometry& g, const float* weight) {
+  const std::vector<float> packed = in_lanes(ChannelBlocks<float>(g), g.taps(), weight);
+  Tensor result = scratch<float>(static_cast<int64_t>(packed.size()));
+  std::copy(packed.begin(), packed.end(), result.data<float>());
+  return result;
+}
+
+void depthwise_forward_blocks(const ConvolutionGeometry& g, const ImageMemory& input, const float* weight,
+                              const float* bias, const PreparedCall& prepared, const ImageMemory& result) {
+  const auto& kernels = isa_table<LaneKernels<float>>();
+  const BlockedImages &from = input.images, &to = result.images;
+  const Tensor weights = prepared.weight ? Tensor::retain(prepared.weight) : depthwise_weights(g, weight);
+  const std::vector<float> biases = in_lanes(ChannelBlocks<float>(g), 1, bias);
+  std::vector<int64_t> offsets;
+  for (int64_t y = 0; y < g.y.kernel; ++y)
+    for (int64_t x = 0; x < g.x.kernel; ++x)
+      offsets.push_back(from.pixel(y * g.y.dilation - g.y.padding, x * g.x.dilation - g.x.padding));
+  const int64_t taps = static_cast<int64_t>(offsets.size());
+  const LanePass row{1, to.width, 0, g.x.stride * kBlockChannels, 0, kBlockChannels, taps, offsets.data()};
+  const int64_t work = to.height * to.width * kBlockChannels * taps / 8;
+  parallel_for(0, g.images * to.blocks(), grain_for(work), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t first = i % to.blocks() * kBlockChannels;
+      float* const plane = result.data + i * to.plane();
+      for (int64_t y = 0; y < to.height; ++y) {
+        const float* const in = input.data + i * from.plane() + y * g.y.stride * from.row();
+        float* const out = plane + to.pixel(y, 0);
+        for (int64_t lane = 0; lane < kBlockChannels; lane += kernels.lanes)
+          kernels.correlate_own(row, in + lane, weights.data<float>() + (first + lane) * taps,
+                                biases.data() + first + lane, out + lane);
+        prepared.done(out - result.data, to.width * kBlockChannels, out);
+      }
+      to.clear_border(plane, 0, to.height);
+    }
+  });
+}
+
 template <class T>
 void depthwise_backward_input(const ConvolutionGeometry& g, const T* grad, const T* weight, T* input) {
   const auto& kernels = isa_table<LaneKernels<T>>();
