@@ -82,3 +82,15 @@ def test_a_dict_on_the_left_of_a_parameter_dict():
     assert isinstance(joined, nn.ParameterDict)
     assert list(joined) == ["a", "b"]
     assert joined["b"].shape == (2,)
+
+
+def test_modules_on_several_devices_run_as_they_are():
+    layer = nn.Linear(2, 3)
+    x = tw.ones(4, 2)
+    assert nn.parallel.data_parallel(layer, x).equal(layer(x))
+    assert nn.parallel.data_parallel(layer, (x,), []).equal(layer(x))
+    assert nn.parallel.DataParallel is nn.DataParallel
+    with pytest.raises(ValueError, match="no devices to choose from"):
+        nn.parallel.data_parallel(layer, x, range(2))
+    with pytest.raises(RuntimeError, match="no groups of processes"):
+        nn.parallel.DistributedDataParallel(layer)

@@ -102,6 +102,7 @@ if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
     from tensorwright import compat as compat
     from tensorwright import cuda as cuda
     from tensorwright import data as data
+    from tensorwright import distributed as distributed
     from tensorwright import distributions as distributions
     from tensorwright import extend as extend
     from tensorwright import fft as fft
@@ -110,6 +111,7 @@ if TYPE_CHECKING:  # what loads on first use; type checkers follow these lines
     from tensorwright import jit as jit
     from tensorwright import linalg as linalg
     from tensorwright import metrics as metrics
+    from tensorwright import multiprocessing as multiprocessing
     from tensorwright import nn as nn
     from tensorwright import ops as ops
     from tensorwright import optim as optim
@@ -240,8 +242,9 @@ _LAZY = {
     "__version__": "_config",
 }
 _LAZY_MODULES = (
-    "accelerator", "amp", "array_api", "backends", "checkpoint", "compat", "cuda", "distributions", "extend", "fft",
-    "linalg", "metrics", "ops", "profiler", "random", "serialization", "signal", "special", "testing", "utils",
+    "accelerator", "amp", "array_api", "backends", "checkpoint", "compat", "cuda", "distributed", "distributions",
+    "extend", "fft", "linalg", "metrics", "multiprocessing", "ops", "profiler", "random", "serialization", "signal",
+    "special", "testing", "utils",
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -223,12 +224,29 @@ def _row_major(shape: list[int]) -> list[int]:
 _shared: dict[int, Any] = {}  # addresses of shared memory, and weak references to what keeps it
 
 
-def note_shared(memory: Any, tensor: Tensor) -> None:
-    """Remember that the tensor lies in memory that processes share, which ``memory`` keeps."""
+_descriptors: dict[int, int] = {}  # of the files without a name that shared memory is of
+
+
+def note_shared(memory: Any, tensor: Tensor, descriptor: int | None = None) -> None:
+    """Remember that the tensor lies in memory that processes share, which ``memory`` keeps, and the file it is of."""
     from weakref import ref
 
     address = tensor.data_ptr()
-    _shared[address] = ref(memory, lambda _: _shared.pop(address, None))
+    _shared[address] = ref(memory, lambda _: _forget_shared(address))
+    if descriptor is not None:
+        _descriptors[address] = descriptor
+
+
+def _forget_shared(address: int) -> None:
+    _shared.pop(address, None)
+    descriptor = _descriptors.pop(address, None)
+    if descriptor is not None:
+        os.close(descriptor)
+
+
+def shared_descriptor(tensor: Tensor) -> int | None:
+    """The descriptor of the file that the tensor's shared memory is of, if there is one."""
+    return _descriptors.get(tensor._storage_bytes().data_ptr())
 
 
 def is_shared(self: Tensor) -> bool:
@@ -236,8 +254,19 @@ def is_shared(self: Tensor) -> bool:
     return self._storage_bytes().data_ptr() in _shared
 
 
+def _anonymous_file(size: int) -> int | None:
+    """The descriptor of a file of zeros without a name, where the system has such files."""
+    if not hasattr(os, "memfd_create"):
+        return None
+    descriptor = os.memfd_create("tensorwright", os.MFD_CLOEXEC)
+    os.ftruncate(descriptor, size)
+    return descriptor
+
+
 def share_memory_(self: Tensor) -> Tensor:
     """Move the tensor into memory that processes forked from now on share.
+
+    Other processes get it through ``tensorwright.multiprocessing``.
 
     Raises:
         ValueError: if other tensors lie in its memory, which they would no longer share with it.
@@ -254,10 +283,11 @@ def share_memory_(self: Tensor) -> Tensor:
     import mmap
 
     size = self.untyped_storage().nbytes()
-    memory = mmap.mmap(-1, size)
+    descriptor = _anonymous_file(size)
+    memory = mmap.mmap(-1 if descriptor is None else descriptor, size)
     place = _C.frombuffer(memory, _C.uint8, -1, 0)
     place.copy_(self._storage_bytes())
-    note_shared(memory, place)
+    note_shared(memory, place, descriptor)
     shape, steps, offset = list(self.shape), list(self.stride()), self.storage_offset()
     self.data = place[: size - size % self.itemsize].view(self.dtype).as_strided(shape, steps, offset)
     return self

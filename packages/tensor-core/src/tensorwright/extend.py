@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import tensorwright
@@ -74,9 +74,11 @@ def load_library(name: str, distribution: str) -> None:
         AbiError: if it does not fit this core.
     """
     file = {"win32": f"{name}.dll", "darwin": f"lib{name}.dylib"}.get(sys.platform, f"lib{name}.so")
-    places = [Path(folder) / "_lib" / file for folder in tensorwright.__path__]  # the parts may lie in several folders
+    places = [
+        os.path.join(folder, "_lib", file) for folder in tensorwright.__path__
+    ]  # parts may lie in several folders
     for place in places:
-        if place.exists():
-            return load_plugin(str(place))
-    tried = ", ".join(map(str, places))
+        if os.path.exists(place):
+            return load_plugin(place)
+    tried = ", ".join(places)
     raise ImportError(f"{distribution} is installed without its native library; looked for {tried}")

@@ -4,6 +4,7 @@ from tensorwright.nn import attention as attention
 from tensorwright.nn import functional as functional
 from tensorwright.nn import init as init
 from tensorwright.nn import modules as modules
+from tensorwright.nn import parallel as parallel
 from tensorwright.nn import parameter as parameter
 from tensorwright.nn import utils as utils
 from tensorwright.nn._activation import CELU as CELU

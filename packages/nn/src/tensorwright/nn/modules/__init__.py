@@ -32,7 +32,9 @@ _FILES = (
     "upsampling",
     "utils",
 )
-_ELSEWHERE = frozenset({"attention", "functional", "init", "modules", "parameter", "utils", "Buffer", "Parameter"})
+_ELSEWHERE = frozenset(
+    {"attention", "functional", "init", "modules", "parallel", "parameter", "utils", "Buffer", "Parameter"}
+)
 
 __all__ = sorted(name for name in vars(nn)["__all__"] if name not in _ELSEWHERE)
 
