@@ -156,6 +156,42 @@ def test_bits_do_not_depend_on_threads_or_layout(shape: tuple[int, ...]) -> None
     assert all(result == results[0] for result in results)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "bool"])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [((37, 70), (37, 1)), ((1, 100), (33, 1)), ((5, 17, 65), (17, 1)), ((300, 129), (129,)), ((9, 64), (1, 1)),
+     ((3, 5, 7, 66), (5, 1, 66)), ((0, 70), (0, 1)), ((8, 4, 80), (8, 1, 1))],
+)  # fmt: skip
+def test_rows_of_broadcast_operands(first: tuple[int, ...], second: tuple[int, ...], dtype: str) -> None:
+    generator = np.random.default_rng(2)
+    a, b = (generator.integers(-9, 9, shape).astype(dtype) for shape in (first, second))
+    x, y = tw.tensor(a), tw.tensor(b)
+    assert np.array_equal((x * y).numpy(), a * b)
+    assert np.array_equal((y * x).numpy(), a * b)
+    wide = tw.zeros(*np.broadcast_shapes(first, second)[:-1], a.shape[-1] + 3, dtype=x.dtype)
+    tw.mul(x, y, out=wide[..., 1:-2])
+    assert np.array_equal(wide[..., 1:-2].numpy(), a * b)
+    assert not wide[..., 0].any().item()
+    assert not wide[..., -2:].any().item()
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("count", [1, 2])
+def test_results_larger_than_caches(count: int) -> None:
+    tw.set_num_threads(count)
+    n = 6_000_007
+    a, b = (np.random.default_rng(seed).standard_normal(n, dtype=np.float32) for seed in (0, 1))
+    x, y, out = tw.tensor(a), tw.tensor(b), tw.zeros(n + 1)
+    for place in (out[:-1], out[1:]):  # whole cache lines, and parts of them
+        tw.add(x, y, out=place)
+        assert np.array_equal(place.numpy(), a + b)
+    assert out[0].item() == a[0] + b[0]
+    assert np.array_equal((x * 2 + y).numpy(), a * 2 + b)
+    assert np.array_equal(x.double().sub(y.double()).numpy(), a.astype(np.float64) - b)
+    x.mul_(y)
+    assert np.array_equal(x.numpy(), a * b)
+
+
 def added(values: list[Array]) -> Array:
     """Neighbours added pairwise until one is left; an odd one out goes on as it is."""
     while len(values) > 1:

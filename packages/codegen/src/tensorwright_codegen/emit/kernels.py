@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from ..expression import (
 )
 from ..expression import Location as ExpressionLocation
 from ..facets import Kind, Op, OpSet
-from .operands import is_bool_operand, operands
+from .operands import is_bool_operand, is_number, operands
 from .output import Output
 
 # Scalar operations of all kernels of a unit: about 3 s of compile time for the widest vectors.
@@ -45,7 +46,8 @@ def program(op: Op, compute: ScalarType, library: Library) -> Program:
 
 
 def pointwise_kernels(op: Op, library: Library) -> list[PointwiseKernel]:
-    return [PointwiseKernel(op.symbol, kind, program(op, kind, library)) for kind in _types(op)]
+    numbers = len(list(itertools.takewhile(is_number, reversed(operands(op)))))
+    return [PointwiseKernel(op.symbol, kind, program(op, kind, library), splats=numbers) for kind in _types(op)]
 
 
 def reduction_kernels(op: Op, library: Library) -> list[ReductionKernel]:

@@ -28,6 +28,11 @@ def operands(op: Op) -> tuple[Arg, ...]:
     return tuple(arg for arg in op.schema.args if arg.name in used and arg.type in _NUMERIC)
 
 
+def is_number(arg: Arg) -> bool:
+    """Whether an operand is never a tensor: drivers hand it to kernels as a splat."""
+    return arg.type not in (Type.TENSOR, Type.OPERAND)
+
+
 def operand_names(op: Op) -> tuple[str, ...]:
     return tuple(arg.name for arg in operands(op))
 

@@ -127,7 +127,7 @@ def _programs(item: Function) -> list[Program]:
 def _pointwise(kernel: PointwiseKernel) -> str:
     width, program = LaneWidth.of(kernel.compute), kernel.program
     name = f"eval_{_checked(kernel.op)}_{kernel.compute.compute_name}"
-    unroll = _unroll(program)
+    unroll = _unroll(kernel)
     body = [
         *(_operand(k, width.vector(operand.type), kernel) for k, operand in enumerate(program.operands)),
         *(f"Output<{width.vector(kind)}> to{k}(out[{k}]);" for k, kind in enumerate(program.result_types)),
@@ -143,7 +143,7 @@ def _pointwise(kernel: PointwiseKernel) -> str:
 def _operand(k: int, vector: str, kernel: PointwiseKernel) -> str:
     if k < _streamed(kernel):
         return f"Input<{vector}> in{k}(in[{k}], in_step[{k}]);"
-    return f"const {vector} in{k} = load<{vector}>(in[{k}]);"
+    return f"const {vector} in{k} = Input<{vector}>(in[{k}], 0).load(0);"
 
 
 def _streamed(kernel: PointwiseKernel) -> int:
@@ -202,13 +202,15 @@ def _apply(name: str, program: Program, arguments: Sequence[str], index: str) ->
     return f"{name}({', '.join([*arguments, *results])});"
 
 
-def _unroll(program: Program) -> int:
+def _unroll(kernel: PointwiseKernel) -> int:
     """Vectors per step: enough to hide the loop of short programs, no copies of long ones.
 
-    Four vectors of three operands need more strides than there are registers for.
+    Four vectors of three streams need more strides than there are registers for.
     """
-    weight = program.weight()
-    return 4 if weight <= 6 and len(program.operands) <= 2 else 2 if weight <= 20 else 1
+    weight, streams = kernel.program.weight(), len(kernel.program.operands)
+    if weight <= 2:
+        streams = _streamed(kernel)
+    return 4 if weight <= 6 and streams <= 2 else 2 if weight <= 20 else 1
 
 
 def pointwise_signature(kernel: PointwiseKernel) -> str:

@@ -46,8 +46,9 @@ void layer_norm_backward(int64_t n, const T<V>* grad, const T<V>* x, const T<V>*
   const V center = splat<V>(mean), scale = splat<V>(rstd);
   const auto scaled = [=](auto at) TW_INLINE_LAMBDA { return weight ? mul(at(grad), at(weight)) : at(grad); };
   const auto normal = [=](auto at) TW_INLINE_LAMBDA { return mul(sub(at(x), center), scale); };
-  const T<V> sum = reduce_row<Sum, V>(n, scaled);
-  const T<V> product = reduce_row<Sum, V>(n, [=](auto at) TW_INLINE_LAMBDA { return mul(scaled(at), normal(at)); });
+  T<V> sum, product;
+  reduce_rows_together<Sum, V>(
+      n, scaled, [=](auto at) TW_INLINE_LAMBDA { return mul(scaled(at), normal(at)); }, &sum, &product);
   const V a = splat<V>(sum / T<V>(n)), b = splat<V>(product / T<V>(n));
   for_row<V>(n,
              [=](auto at) TW_INLINE_LAMBDA { at.store(out, mul(sub(sub(scaled(at), a), mul(normal(at), b)), scale)); });
@@ -95,8 +96,9 @@ void apply(int64_t n, const T<V>* x, T<V> mean, T<V> scale, T<V> shift, T<V>* y)
 template <class V>
 void backward_sums(int64_t n, const T<V>* grad, const T<V>* x, T<V> mean, T<V>* sum, T<V>* product_sum) {
   const V center = splat<V>(mean);
-  *sum = sum_of<V>(n, grad);
-  *product_sum = reduce_row<Sum, V>(n, [=](auto at) TW_INLINE_LAMBDA { return mul(at(grad), sub(at(x), center)); });
+  reduce_rows_together<Sum, V>(
+      n, [=](auto at) TW_INLINE_LAMBDA { return at(grad); },
+      [=](auto at) TW_INLINE_LAMBDA { return mul(at(grad), sub(at(x), center)); }, sum, product_sum);
 }
 
 template <class V>

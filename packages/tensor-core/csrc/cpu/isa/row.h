@@ -42,13 +42,15 @@ struct Sixteen {
     for (int r = 0; r < kRegisters; ++r) lanes[r] = Fold::template neutral<V>();
   }
   template <class F>
+  TW_INLINE_MEMBER void take_whole(int64_t at, F value) {
+#pragma GCC unroll 8
+    for (int r = 0; r < kRegisters; ++r)
+      lanes[r] = Fold::template of<V>(lanes[r], value(Whole<V>{at + r * lanes_of<V>}));
+  }
+  template <class F>
   TW_INLINE_MEMBER void take(int64_t begin, int64_t end, F value) {
     int64_t i = begin;
-    for (; i + kVirtualLanes <= end; i += kVirtualLanes) {
-#pragma GCC unroll 8
-      for (int r = 0; r < kRegisters; ++r)
-        lanes[r] = Fold::template of<V>(lanes[r], value(Whole<V>{i + r * lanes_of<V>}));
-    }
+    for (; i + kVirtualLanes <= end; i += kVirtualLanes) take_whole(i, value);
 #pragma GCC unroll 8
     for (int r = 0; r < kRegisters; ++r) take_rest(r, i + r * lanes_of<V>, end, value);
   }
@@ -112,6 +114,30 @@ TW_INLINE Element<V> reduce_row(int64_t n, F value) {
     begin += kTreeBlock;
   } while (begin < n);
   return tree.total();
+}
+
+// Two functions of the same positions folded in one pass: the additions of one do not wait for those of the other.
+template <class Fold, class V, class F, class G>
+TW_INLINE void reduce_rows_together(int64_t n, F first, G second, Element<V>* one, Element<V>* two) {
+  BlockTree<Fold, V> trees[2];
+  int64_t begin = 0;
+  do {
+    const int64_t end = begin + at_most(n - begin, kTreeBlock);
+    Sixteen<Fold, V> a, b;
+    a.clear();
+    b.clear();
+    for (; begin + kVirtualLanes <= end; begin += kVirtualLanes) {
+      a.take_whole(begin, first);
+      b.take_whole(begin, second);
+    }
+    a.take(begin, end, first);
+    b.take(begin, end, second);
+    trees[0].push(a.fold());
+    trees[1].push(b.fold());
+    begin = end;
+  } while (begin < n);
+  *one = trees[0].total();
+  *two = trees[1].total();
 }
 
 }  // namespace TW_ISA_NS

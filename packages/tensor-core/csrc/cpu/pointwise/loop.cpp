@@ -8,9 +8,10 @@ namespace tw::cpu {
 
 namespace {
 
-constexpr int64_t kBlock = 1024;  // elements packed at a time, half of them if
-                                  // they are wide: first-level cache
-constexpr int64_t kLongRun = 64;  // from here on rows are worth a kernel call of their own
+constexpr int64_t kBlock = 1024;   // elements packed at a time, half of them if
+                                   // they are wide: first-level cache
+constexpr int64_t kSplatRows = 8;  // rows whose splats are filled at once
+constexpr int64_t kLongRun = 64;   // from here on rows are worth a kernel call of their own
 
 // Elements of a stream from a linear index on, and a contiguous block of the
 // kernel's type: calls copy(rows, elements, of the stream, of the block) for as
@@ -78,17 +79,50 @@ class PointwiseLoop {
       const int64_t n = std::min(end - begin, walk.left_in_run());
       const int64_t rows = std::max<int64_t>(1, std::min(walk.left_rows(), (end - begin) / n));
       place(walk);
-      run_piece(begin, n);
-      for (int64_t i = 1; i < rows; ++i) {
-        next_row();
-        run_piece(begin + i * n, n);
-      }
+      buffered_ ? run_rows(begin, rows, n) : run_direct_rows(rows, n);
       begin += rows * n;
       rows > 1 ? walk.advance_rows(rows) : walk.advance(n);
     }
   }
 
  private:
+  void run_rows(int64_t begin, int64_t rows, int64_t n) {
+    run_piece(begin, n);
+    for (int64_t i = 1; i < rows; ++i) {
+      next_row();
+      run_piece(begin + i * n, n);
+    }
+  }
+
+  // Rows that the kernel reads and writes where they lie: from one to the next only addresses change. Splats of several
+  // rows are filled before the first is read, lest loads wait for their stores.
+  void run_direct_rows(int64_t rows, int64_t n) {
+    const int across = space_.ndim - 2;
+    const char* at[kMaxOperands];
+    int64_t jump[kMaxOperands];
+    for (int64_t done = 0, count; done < rows; done += count) {
+      count = std::min(kSplatRows, rows - done);
+      for (int k = 0; k < plan_.operands; ++k) {
+        const int64_t step = plan_.operand[k].data ? space_.strides[plan_.results + k][across] : 0;
+        at[k] = splatted_[k] || !plan_.operand[k].data ? static_cast<const char*>(in_[k]) : in_base_[k];
+        jump[k] = step;
+        if (splatted_[k] && step) {
+          for (int64_t i = 0; i < count; ++i) splat(k, in_base_[k] + i * step, row_splats_[k][i]);
+          at[k] = row_splats_[k][0].bytes;
+          jump[k] = sizeof(Splat);
+        }
+        if (step) in_base_[k] += count * step;
+      }
+      for (int64_t i = 0; i < count; ++i) {
+        for (int k = 0; k < plan_.operands; ++k) in_[k] = at[k], at[k] += jump[k];
+        plan_.kernel(n, reinterpret_cast<void* const*>(out_base_), in_, step_);
+        for (int r = 0; r < plan_.results; ++r) out_base_[r] += space_.strides[r][across];
+      }
+    }
+    for (int k = 0; k < plan_.operands; ++k)
+      if (splatted_[k]) in_[k] = &splat_[k];
+  }
+
   void narrow(int64_t item) {
     if (item > 8) block_ = kBlock / 2;
   }
@@ -118,7 +152,7 @@ class PointwiseLoop {
   }
   void place_operand(int k, const char* first) {
     in_base_[k] = first;
-    if (splatted_[k]) splat(k, first);
+    if (splatted_[k]) splat(k, first, splat_[k]);
   }
   // The next row along the dimension before the last.
   void next_row() {
@@ -137,12 +171,12 @@ class PointwiseLoop {
     }
   }
 
-  void splat(int k, const char* first) {
+  void splat(int k, const char* first, Splat& to) {
     const auto& operand = plan_.operand[k];
-    if (operand.plain) return fill_splat(splat_[k], first, operand.item);
+    if (operand.plain) return fill_splat(to, first, operand.item);
     char value[16];
     operand.cast(1, first, 0, value, operand.item);
-    fill_splat(splat_[k], value, operand.item);
+    fill_splat(to, value, operand.item);
   }
 
   void run_block(int64_t begin, int64_t done, int64_t n) {
@@ -185,7 +219,7 @@ class PointwiseLoop {
   const char* in_base_[kMaxOperands];  // null: a constant
   const void* in_[kMaxOperands];
   uint8_t step_[kMaxOperands];
-  Splat splat_[kMaxOperands];
+  Splat splat_[kMaxOperands], row_splats_[kMaxOperands][kSplatRows];
   // Not a multiple of 4096 bytes apart, lest loads of one wait for stores to
   // another.
   alignas(64) char buffer_[kMaxOperands + kMaxResults][kBlock * 8 + 320];

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cpu/copies/copy.h"
+#include "cpu/pointwise/streaming.h"
 #include "dispatch/registry.h"
 #include "runtime/error.h"
 #include "runtime/layout.h"
@@ -36,6 +37,37 @@ struct Streams {
       ins[k] = static_cast<const char*>(in[k]) + (step[k] ? begin * (op->bool_operands >> k & 1 ? 1 : item) : 0);
     kernel(end - begin, outs, ins, step);
   }
+
+  // Whether a single result is worth writing past the caches: nothing of it will be left there, nor was it read.
+  bool pays_streaming(int64_t numel) const {
+    if (!kStreamingStores || op->result_count != 1 || reinterpret_cast<uintptr_t>(out[0]) % kLine) return false;
+    int64_t moved = out_item[0];
+    for (int k = 0; k < op->operand_count; ++k) {
+      if (!step[k]) continue;
+      if (in[k] == out[0] || (op->bool_operands >> k & 1) || item != out_item[0]) return false;
+      moved += item;
+    }
+    return numel > kBeyondCaches / moved;
+  }
+
+  void run_streaming(int64_t begin, int64_t end) const {
+    constexpr int64_t kBlockBytes = 4096;
+    alignas(kLine) char block[kBlockBytes];
+    void* const outs[] = {block};
+    const void* ins[kMaxOperands];
+    const char* next[kMaxOperands];
+    for (int64_t n = kBlockBytes / item; begin < end; begin += n) {
+      n = std::min(n, end - begin);
+      int streams = 0;
+      for (int k = 0; k < op->operand_count; ++k) {
+        ins[k] = static_cast<const char*>(in[k]) + (step[k] ? begin * item : 0);
+        if (step[k]) next[streams++] = static_cast<const char*>(ins[k]) + n * item;
+      }
+      kernel(n, outs, ins, step);
+      stream_block(static_cast<char*>(out[0]) + begin * item, block, n * item, next, streams);
+    }
+    finish_streaming();
+  }
 };
 
 tw_status run_streams(const Streams& s, int64_t numel) {
@@ -43,6 +75,8 @@ tw_status run_streams(const Streams& s, int64_t numel) {
     s.kernel(numel, s.out, s.in, s.step);
     return TW_OK;
   }
+  if (s.pays_streaming(numel))
+    return threads::parallel_for(0, numel, kGrain, [&s](int64_t b, int64_t e) { s.run_streaming(b, e); });
   return threads::parallel_for(0, numel, kGrain, [&s](int64_t b, int64_t e) { s.run(b, e); });
 }
 
