@@ -60,6 +60,20 @@ def test_softmax_backward(name: str, shape: tuple[int, ...], dim: int) -> None:
     agree(result, numerical_gradient(lambda a: forward(a, dim), x, grad), 1e-8)
 
 
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+@pytest.mark.parametrize("shape", [(1, 32), (17, 48), (2500, 37), (3, 40, 300), (2, 1025, 129)])
+def test_columns_are_what_lines_are(name: str, shape: tuple[int, ...]) -> None:
+    """To the bit, although they are computed down many columns at once."""
+    function, gradient = getattr(tw, name), getattr(tw.ops, f"{name}_backward")
+    generator = np.random.default_rng(3)
+    x, grad = (tw.tensor(generator.standard_normal(shape).astype(np.float32) * 3) for _ in range(2))
+    lines, line_grads = (t.transpose(-1, -2).contiguous() for t in (x, grad))
+    y = function(lines, -1)
+    assert np.array_equal(function(x, -2).numpy(), y.transpose(-1, -2).numpy())
+    expected = gradient(line_grads, y, -1).transpose(-1, -2)
+    assert np.array_equal(gradient(grad, function(x, -2), -2).numpy(), expected.numpy())
+
+
 def test_softmax_at_the_edges() -> None:
     inf, nan = float("inf"), float("nan")
     assert tw.softmax(tw.tensor([1000.0, 1000.0, -inf]), 0).tolist() == [0.5, 0.5, 0.0]

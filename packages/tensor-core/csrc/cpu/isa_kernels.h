@@ -15,7 +15,14 @@ struct SoftmaxKernels {
   void (*log_softmax)(int64_t n, const T* x, T* y);
   void (*softmax_backward)(int64_t n, const T* grad, const T* y, T* out);
   void (*log_softmax_backward)(int64_t n, const T* grad, const T* y, T* out);
+  // The same down the columns of a strip of a matrix: `cols` neighbours, a multiple of 16 and at most kSoftmaxStrip
+  // bytes, of rows that are `stride` elements apart. Null where T is not float: double's would be as much code again.
+  void (*softmax_columns)(int64_t rows, int64_t cols, int64_t stride, const T* x, T* y);
+  void (*log_softmax_columns)(int64_t rows, int64_t cols, int64_t stride, const T* x, T* y);
+  void (*softmax_columns_backward)(int64_t rows, int64_t cols, int64_t stride, const T* grad, const T* y, T* out);
+  void (*log_softmax_columns_backward)(int64_t rows, int64_t cols, int64_t stride, const T* grad, const T* y, T* out);
 };
+constexpr int64_t kSoftmaxStrip = 512;
 
 // weight and bias may be null. mean and rstd are one value each.
 template <class T>

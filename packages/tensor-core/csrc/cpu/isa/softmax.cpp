@@ -1,5 +1,5 @@
+#include "cpu/isa/columns.h"
 #include "cpu/isa/functions.h"
-#include "cpu/isa/row.h"
 #include "cpu/isa_kernels.h"
 
 namespace tw {
@@ -46,14 +46,70 @@ void log_softmax_backward(int64_t n, const T<V>* grad, const T<V>* y, T<V>* out)
   for_row<V>(n, [=](auto at) TW_INLINE_LAMBDA { at.store(out, sub(at(grad), mul(exp(at(y)), sum))); });
 }
 
+static_assert(kStripBytes == cpu::kSoftmaxStrip, "what callers cut columns into");
+
+template <class V>
+TW_INLINE void largest_of_columns(int64_t rows, int64_t stride, const T<V>* x, ColumnTrees<Max, V>& top) {
+  top.fold(rows, [=](int64_t row, auto at) TW_INLINE_LAMBDA { return at(x + row * stride); });
+}
+
+template <class V>
+void softmax_columns(int64_t rows, int64_t cols, int64_t stride, const T<V>* x, T<V>* y) {
+  ColumnTrees<Max, V> top(cols);
+  largest_of_columns<V>(rows, stride, x, top);
+  ColumnTrees<Sum, V> sum(cols);
+  sum.fold(rows, [&](int64_t row, auto at) TW_INLINE_LAMBDA {
+    const V e = exp(sub(at(x + row * stride), top[at]));
+    at.store(y + row * stride, e);
+    return e;
+  });
+  for_strip_rows<V>(rows, cols, [&](int64_t row, auto at) TW_INLINE_LAMBDA {
+    at.store(y + row * stride, div(at(y + row * stride), sum[at]));
+  });
+}
+
+template <class V>
+void log_softmax_columns(int64_t rows, int64_t cols, int64_t stride, const T<V>* x, T<V>* y) {
+  ColumnTrees<Max, V> top(cols);
+  largest_of_columns<V>(rows, stride, x, top);
+  ColumnTrees<Sum, V> sum(cols);
+  sum.fold(rows, [&](int64_t row, auto at) TW_INLINE_LAMBDA { return exp(sub(at(x + row * stride), top[at])); });
+  for_strip<V>(cols, [&](auto at) TW_INLINE_LAMBDA { sum[at] = log(sum[at]); });
+  for_strip_rows<V>(rows, cols, [&](int64_t row, auto at) TW_INLINE_LAMBDA {
+    at.store(y + row * stride, sub(sub(at(x + row * stride), top[at]), sum[at]));
+  });
+}
+
+template <class V>
+void softmax_columns_backward(int64_t rows, int64_t cols, int64_t stride, const T<V>* grad, const T<V>* y, T<V>* out) {
+  ColumnTrees<Sum, V> dot(cols);
+  dot.fold(rows,
+           [=](int64_t row, auto at) TW_INLINE_LAMBDA { return mul(at(grad + row * stride), at(y + row * stride)); });
+  for_strip_rows<V>(rows, cols, [&](int64_t row, auto at) TW_INLINE_LAMBDA {
+    at.store(out + row * stride, mul(sub(at(grad + row * stride), dot[at]), at(y + row * stride)));
+  });
+}
+
+template <class V>
+void log_softmax_columns_backward(int64_t rows, int64_t cols, int64_t stride, const T<V>* grad, const T<V>* y,
+                                  T<V>* out) {
+  ColumnTrees<Sum, V> sum(cols);
+  sum.fold(rows, [=](int64_t row, auto at) TW_INLINE_LAMBDA { return at(grad + row * stride); });
+  for_strip_rows<V>(rows, cols, [&](int64_t row, auto at) TW_INLINE_LAMBDA {
+    at.store(out + row * stride, sub(at(grad + row * stride), mul(exp(at(y + row * stride)), sum[at])));
+  });
+}
+
 }  // namespace
 
 extern const cpu::SoftmaxKernels<float> kSoftmaxF32;
 extern const cpu::SoftmaxKernels<double> kSoftmaxF64;
-const cpu::SoftmaxKernels<float> kSoftmaxF32 = {softmax<F32>, log_softmax<F32>, softmax_backward<F32>,
-                                                log_softmax_backward<F32>};
-const cpu::SoftmaxKernels<double> kSoftmaxF64 = {softmax<F64>, log_softmax<F64>, softmax_backward<F64>,
-                                                 log_softmax_backward<F64>};
+const cpu::SoftmaxKernels<float> kSoftmaxF32 = {
+    softmax<F32>,         log_softmax<F32>,         softmax_backward<F32>,         log_softmax_backward<F32>,
+    softmax_columns<F32>, log_softmax_columns<F32>, softmax_columns_backward<F32>, log_softmax_columns_backward<F32>};
+const cpu::SoftmaxKernels<double> kSoftmaxF64 = {
+    softmax<F64>, log_softmax<F64>, softmax_backward<F64>, log_softmax_backward<F64>, nullptr, nullptr,
+    nullptr,      nullptr};
 
 }  // namespace TW_ISA_NS
 }  // namespace tw

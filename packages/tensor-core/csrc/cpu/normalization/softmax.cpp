@@ -9,20 +9,22 @@ namespace tw::cpu {
 namespace {
 
 constexpr int64_t kStrip = 16;  // neighbouring lines that are gathered together where lines are not contiguous
+constexpr int64_t kWide = 32;   // lines that are worth going down side by side, where there is a kernel for it
 
-// Calls f(row index in the strip's buffers) with `Inputs` lines copied to rows of a buffer, and copies the result back.
+// Calls f(row index in the strip's buffers) with `Inputs` lines copied to rows of a buffer, and copies the result back;
+// for all neighbouring lines but the first `done`.
 template <class T, int Inputs, class F>
-void for_strided_lines(const DimSplit& s, const T* const (&in)[Inputs], T* out, F f) {
+void for_strided_lines(const DimSplit& s, int64_t done, const T* const (&in)[Inputs], T* out, F f) {
   constexpr int64_t kItem = sizeof(T);
   const TransposeKernel transpose = kItem == 4 ? movement_kernels().transpose_32 : movement_kernels().transpose_64;
-  const int64_t strips = (s.inner + kStrip - 1) / kStrip;
+  const int64_t strips = (s.inner - done + kStrip - 1) / kStrip;
   const int64_t pitch = s.size + 64 / kItem;  // not a power of two, lest all rows compete for the same cache lines
   parallel_for(0, s.outer * strips, grain_for(s.size * kStrip * 8), [&](int64_t begin, int64_t end) {
     std::vector<T> rows(static_cast<size_t>((Inputs + 1) * kStrip * pitch));
     T* buffers[Inputs + 1];
     for (int k = 0; k <= Inputs; ++k) buffers[k] = rows.data() + k * kStrip * pitch;
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t first = i % strips * kStrip, width = std::min(kStrip, s.inner - first);
+      const int64_t first = done + i % strips * kStrip, width = std::min(kStrip, s.inner - first);
       const int64_t base = i / strips * s.size * s.inner + first;
       for (int k = 0; k < Inputs; ++k)
         transpose(s.size, width, reinterpret_cast<const char*>(in[k] + base), s.inner * kItem,
@@ -34,11 +36,28 @@ void for_strided_lines(const DimSplit& s, const T* const (&in)[Inputs], T* out, 
   });
 }
 
-template <class T, class Kernel>
-void map_lines(const DimSplit& s, const T* in, T* out, Kernel kernel) {
+// Calls f(lines, place of the first one) for strips of neighbouring lines; returns how many of them that were.
+template <class T, class F>
+int64_t for_column_strips(const DimSplit& s, F f) {
+  constexpr int64_t kColumns = kSoftmaxStrip / static_cast<int64_t>(sizeof(T));
+  const int64_t whole = s.inner / kStrip * kStrip, strips = (whole + kColumns - 1) / kColumns;
+  parallel_for(0, s.outer * strips, grain_for(s.size * kColumns * 8), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t first = i % strips * kColumns;
+      f(std::min(kColumns, whole - first), i / strips * s.size * s.inner + first);
+    }
+  });
+  return whole;
+}
+
+template <class T, class Kernel, class Columns>
+void map_lines(const DimSplit& s, const T* in, T* out, Kernel kernel, Columns columns) {
+  int64_t done = 0;
+  if (columns && s.inner >= kWide)
+    done = for_column_strips<T>(s, [&](int64_t n, int64_t at) { columns(s.size, n, s.inner, in + at, out + at); });
   if (s.inner > 1) {
     const T* const inputs[] = {in};
-    return for_strided_lines<T, 1>(s, inputs, out,
+    return for_strided_lines<T, 1>(s, done, inputs, out,
                                    [&](T* const* b, int64_t at) { kernel(s.size, b[0] + at, b[1] + at); });
   }
   parallel_for(0, s.outer, grain_for(s.size * 8), [&](int64_t begin, int64_t end) {
@@ -46,11 +65,15 @@ void map_lines(const DimSplit& s, const T* in, T* out, Kernel kernel) {
   });
 }
 
-template <class T, class Kernel>
-void map_line_pairs(const DimSplit& s, const T* a, const T* b, T* out, Kernel kernel) {
+template <class T, class Kernel, class Columns>
+void map_line_pairs(const DimSplit& s, const T* a, const T* b, T* out, Kernel kernel, Columns columns) {
+  int64_t done = 0;
+  if (columns && s.inner >= kWide)
+    done =
+        for_column_strips<T>(s, [&](int64_t n, int64_t at) { columns(s.size, n, s.inner, a + at, b + at, out + at); });
   if (s.inner > 1) {
     const T* const inputs[] = {a, b};
-    return for_strided_lines<T, 2>(s, inputs, out, [&](T* const* buffers, int64_t at) {
+    return for_strided_lines<T, 2>(s, done, inputs, out, [&](T* const* buffers, int64_t at) {
       kernel(s.size, buffers[0] + at, buffers[1] + at, buffers[2] + at);
     });
   }
@@ -70,7 +93,8 @@ void forward(const char* op, Kind kind, TensorRef self, int64_t dim, TensorRef o
     using T = typename decltype(type)::type;
     const auto& kernels = isa_table<SoftmaxKernels<T>>();
     map_lines(DimSplit(self.shape(), dim), input.data<T>(), result.data<T>(),
-              kind == Kind::kSoftmax ? kernels.softmax : kernels.log_softmax);
+              kind == Kind::kSoftmax ? kernels.softmax : kernels.log_softmax,
+              kind == Kind::kSoftmax ? kernels.softmax_columns : kernels.log_softmax_columns);
   });
   result.commit();
 }
@@ -84,7 +108,8 @@ void backward(const char* op, Kind kind, TensorRef grad, TensorRef y, int64_t di
     using T = typename decltype(type)::type;
     const auto& kernels = isa_table<SoftmaxKernels<T>>();
     map_line_pairs(DimSplit(grad.shape(), dim), grads.data<T>(), values.data<T>(), result.data<T>(),
-                   kind == Kind::kSoftmax ? kernels.softmax_backward : kernels.log_softmax_backward);
+                   kind == Kind::kSoftmax ? kernels.softmax_backward : kernels.log_softmax_backward,
+                   kind == Kind::kSoftmax ? kernels.softmax_columns_backward : kernels.log_softmax_columns_backward);
   });
   result.commit();
 }
