@@ -12,10 +12,13 @@ The exit status is 1 if losses differ by more than rounding.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import inspect
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -222,6 +225,33 @@ def write_words(kind: str) -> None:
     print(f"{folder} {kind}: trained, saved the module, loaded it and wrote 40 words")
 
 
+def train_and_resume() -> None:
+    """nanoGPT's program of training saves checkpoints, with an optimizer's state and options, and goes on from them."""
+    sizes = {"n_layer": 2, "n_head": 2, "n_embd": 16, "block_size": 16, "batch_size": 4, "eval_iters": 2}
+    small = [f"--{name}={value}" for name, value in sizes.items()]
+    given = ["--dataset=counted", "--device=cpu", "--dtype=float32", "--gradient_accumulation_steps=1", *small]
+    tokens = (3 * np.arange(20_000) % 61).astype(np.uint16)
+    with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
+        folder = Path("data/counted")
+        folder.mkdir(parents=True)
+        for part in ("train", "val"):
+            tokens.tofile(folder / f"{part}.bin")
+        shutil.copy(third_party.FOLDER / "nanoGPT" / "configurator.py", ".")
+        for number, options in enumerate((["--compile=False"], ["--compile=True", "--init_from=resume"]), start=1):
+            steps = ["--eval_interval=10", f"--max_iters={10 * number}", "--always_save_checkpoint=True"]
+            module = execute("nanoGPT/train.py", tw, [*given, *steps, *options], name="__main__")
+            assert module.iter_num == 10 * number + 1
+    print("nanoGPT/train.py: trained, saved, resumed with torch.compile and ran to its end")
+
+
+def predict_sequences() -> None:
+    """One program saves an array, the other loads it and trains."""
+    with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
+        execute("examples/time_sequence_prediction/generate_sine_wave.py", tw, name="__main__")
+        execute("examples/time_sequence_prediction/train.py", tw, ["--steps=1"], name="__main__")
+    print("examples/time_sequence_prediction: waves saved, loaded, and ran to its end")
+
+
 def main() -> int:
     """Compare the programs whose names contain what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -239,6 +269,9 @@ def main() -> int:
     for kind in ("LSTM", "Transformer"):
         if options.only in f"word_language_model {kind}":
             write_words(kind)
+    for program, run in (("nanoGPT", train_and_resume), ("time_sequence_prediction", predict_sequences)):
+        if options.only in program:
+            run()
     return 0 if results and all(results) else 1
 
 
