@@ -264,6 +264,7 @@ PAIR_LOSSES: dict[str, dict[str, float]] = {
     "poisson_nll_loss": {},
     "hinge_embedding_loss": {},
     "soft_margin_loss": {},
+    "multilabel_soft_margin_loss": {},
     "gaussian_nll_loss": {"var": 1.0},
 }
 
