@@ -34,6 +34,7 @@ class Family:
     mean: float | None = None
     worst: float | None = None
     parallel: bool = True  # also worth measuring on several threads
+    quick: bool = True  # what `--quick` measures without being asked for it
 
 
 def gradients(lib: Library, outputs: Any, inputs: list[Any], seed: Any = None) -> Run:

@@ -20,7 +20,7 @@ class Effort:
     most: int
 
 
-QUICK = Effort(seconds=0.15, slice=0.004, fewest=3, most=9)
+QUICK = Effort(seconds=0.1, slice=0.004, fewest=2, most=9)
 FULL = Effort(seconds=3.0, slice=0.02, fewest=7, most=41)
 
 

@@ -1,6 +1,7 @@
 """Measure tensorwright beside PyTorch in one process, runs of the two interleaved; print one table and save JSON.
 
-`nox -s bench` runs this in an environment with both. `--quick` takes two minutes; `--threads 1 2` both settings;
+`nox -s bench` runs this in an environment with both. `--quick` takes about two minutes, with fewer rounds and without
+what takes long before it can be measured; `--threads 1 2` both settings;
 `--family NAME` and `--only NAME` some of the cases; `--before FILE` compares with an earlier result.
 A ratio below 1 means that tensorwright needs less time. `limit` is the part of the time that the machine itself needs:
 the bytes moved over its bandwidth, or the operations over its peak, both measured in the same run. Bars and limits are
@@ -38,6 +39,8 @@ def chosen(options: argparse.Namespace) -> Iterator[tuple[Family, Case]]:
     """The cases asked for, all if nothing is."""
     for family in FAMILIES:
         if options.family and not any(word in family.name for word in options.family):
+            continue
+        if options.quick and not (options.family or options.only or family.quick):
             continue
         for case in family.cases:
             if not options.only or any(word in case.name for word in options.only):
@@ -156,14 +159,13 @@ def main() -> None:
     summary = summarise(rows)
     print("\n" + summary_text(summary))
     results: dict[str, Any] = {"python": sys.version, "cases": rows, "summary": summary}
-    if not options.family and not options.only:
-        rounds = 3 if options.quick else 15
+    if not options.family and not options.only and not options.quick:  # these start processes of their own
+        rounds = 15
         results["memory"], results["startup"] = peak_memory.report(), startup.report(rounds)
+        results["loading"] = loading.report(rounds)
         print("\n" + peak_memory.text(results["memory"]))
         print(startup.text(results["startup"]))
-        if not options.quick:
-            results["loading"] = loading.report(rounds)
-            print(loading.text(results["loading"]))
+        print(loading.text(results["loading"]))
     options.output.write_text(json.dumps(results, indent=1))
     print(f"\n{time.perf_counter() - began:.0f} s; saved as {options.output}")
 

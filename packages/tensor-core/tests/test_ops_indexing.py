@@ -247,3 +247,13 @@ def test_one_hot() -> None:
     assert tw.one_hot(tw.tensor([[1]]), 2).tolist() == [[[0, 1]]]
     with pytest.raises(IndexError, match="one_hot: index 2 is out of range for 2 classes"):
         tw.one_hot(tw.tensor([2]), 2)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "float32", "int64"])
+@pytest.mark.parametrize("parts", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("length", [0, 1, 3, 4, 5, 20_003])
+def test_stacks_of_single_elements(length: int, parts: int, dtype: str) -> None:
+    arrays = np.random.default_rng(parts).integers(-128, 128, (parts, length)).astype(dtype)
+    np.testing.assert_array_equal(tw.stack([tw.tensor(a) for a in arrays], -1).numpy(), arrays.T)
+    columns = [tw.tensor(a).reshape(-1, 1) for a in arrays]
+    np.testing.assert_array_equal(tw.cat([*columns, tw.empty(length, 0, dtype=columns[0].dtype)], 1).numpy(), arrays.T)

@@ -228,10 +228,10 @@ Tensor eye(int64_t n, std::optional<int64_t> m, Dtype dtype, Device device) {
   alignas(16) char one[16];
   cpu::scalar_bytes("eye", 1, type, one);
   const int64_t length = std::min(n, cols);
-  const int64_t item = item_size(type), step = checked::add(cols, 1);
+  const int64_t item = item_size(type), step = checked::mul(checked::add(cols, 1), item);
   threads::Paces paces;  // each of a large matrix's rows is a page that the system has to find
   for (int64_t i = 0; i < length; ++i) {
-    std::memcpy(out.data<char>() + i * step * item, one, static_cast<size_t>(item));
+    std::memcpy(out.data<char>() + checked::mul(i, step), one, static_cast<size_t>(item));
     paces.took(cols);
   }
   return on_device(out, device);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cpu/copies/interleave.h"
 #include "cpu/copies/plane.h"
 #include "cpu/element_types.h"
 #include "cpu/staging.h"
@@ -29,7 +30,7 @@ void join_short_rows(TensorList tensors, int64_t dim, TensorRef out) {
   const DimSplit split(out.shape(), dim);
   const int64_t item = item_size(out.dtype()), out_row = split.size * split.inner * item;
   const CastFn copy = cast_function(dtype_id(out.dtype()), dtype_id(out.dtype()));
-  parallel_for(0, split.outer, std::max<int64_t>(1, kChunkWork / out_row), [&](int64_t begin, int64_t end) {
+  parallel_for(0, split.outer, grain_for(out_row / 4), [&](int64_t begin, int64_t end) {
     char* to = out.data<char>() + begin * out_row;
     for (tw_tensor* t : tensors) {
       const int64_t cols = length_along(t, dim, out) * split.inner, row = cols * item;
@@ -41,6 +42,25 @@ void join_short_rows(TensorList tensors, int64_t dim, TensorRef out) {
   });
 }
 
+// Single elements of each tensor in turn.
+bool interleave_elements(TensorList tensors, const DimSplit& split, TensorRef out) {
+  const int parts = static_cast<int>(std::min<size_t>(tensors.size(), kMostInterleaved + 1));
+  if (split.inner != 1 || split.size != parts) return false;
+  const int64_t item = item_size(out.dtype());
+  const char* from[kMostInterleaved + 1];
+  for (int p = 0; p < parts; ++p) {
+    from[p] = TensorRef(tensors[static_cast<size_t>(p)]).data<char>();
+    if (TensorRef(tensors[static_cast<size_t>(p)]).numel() != split.outer) return false;
+  }
+  if (!interleave(parts, item, 0, from, out.data<char>())) return false;
+  parallel_for(0, split.outer, std::max<int64_t>(1, kChunkWork / parts), [&](int64_t begin, int64_t end) {
+    const char* at[kMostInterleaved];
+    for (int p = 0; p < parts; ++p) at[p] = from[p] + begin * item;
+    interleave(parts, item, end - begin, at, out.data<char>() + begin * parts * item);
+  });
+  return true;
+}
+
 // Contiguous parts of the result's dtype: rows of bytes.
 bool join_rows(TensorList tensors, int64_t dim, TensorRef out) {
   for (tw_tensor* t : tensors)
@@ -48,6 +68,7 @@ bool join_rows(TensorList tensors, int64_t dim, TensorRef out) {
   const DimSplit split(out.shape(), dim);
   const int64_t item = item_size(out.dtype()), unit = split.inner * item, out_row = split.size * unit;
   if (split.outer == 1 && out_row > kSerialBytes) return false;  // one after another, each by all threads
+  if (interleave_elements(tensors, split, out)) return true;
   if (out_row <= kShortRow * static_cast<int64_t>(tensors.size())) return join_short_rows(tensors, dim, out), true;
   parallel_for(0, split.outer, grain_for(out_row / 8), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {

@@ -9,7 +9,6 @@ namespace TW_ISA_NS {
 namespace {
 
 using cpu::GridGeometry;
-using cpu::GridMode;
 using cpu::GridPadding;
 using cpu::GridPatches;
 using cpu::GridStretches;

@@ -12,9 +12,13 @@ namespace tw::cpu {
 inline double log_gamma_plus_one(double a) {
   double product = 1, t = a;
   for (; t > 0.5; t -= 1) product *= t;
-  double polynomial = 0;
-  for (size_t k = std::size(tables::kLgammaOne); k-- > 0;) polynomial = polynomial * t + tables::kLgammaOne[k];
-  return std::log(product) + t * polynomial;
+  constexpr size_t count = std::size(tables::kLgammaOne), chains = 4;  // additions of one would wait for each other
+  double sums[chains] = {};
+  const double square = t * t, step = square * square;
+  for (size_t k = (count + chains - 1) / chains * chains; k > 0; k -= chains)
+    for (size_t c = 0; c < chains; ++c)
+      sums[c] = sums[c] * step + (k - chains + c < count ? tables::kLgammaOne[k - chains + c] : 0.0);
+  return std::log(product) + t * ((sums[0] + sums[1] * t) + square * (sums[2] + sums[3] * t));
 }
 
 // log(k!), by Stirling's series for large k.
