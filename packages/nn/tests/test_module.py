@@ -138,6 +138,19 @@ def test_load_state_dict_copies_values():
     assert one.scale.data_ptr() != other.scale.data_ptr()
 
 
+@pytest.mark.parametrize("assign", [False, True])
+def test_load_state_dict_takes_numbers_with_a_dimension(assign):
+    layer = nn.BatchNorm1d(2)
+    state = layer.state_dict() | {"num_batches_tracked": tw.tensor([7])}
+    layer.load_state_dict(state, assign=assign)
+    assert layer.num_batches_tracked.shape == ()
+    assert layer.num_batches_tracked.item() == 7
+    with pytest.raises(RuntimeError, match="num_batches_tracked: the module has shape"):
+        layer.load_state_dict(layer.state_dict() | {"num_batches_tracked": tw.tensor([7, 7])})
+    with pytest.raises(RuntimeError, match=r"weight: the module has shape \[2\], the state \[1\]"):
+        layer.load_state_dict(layer.state_dict() | {"weight": tw.ones(1)})
+
+
 def test_load_state_dict_lists_every_difference_and_changes_nothing():
     block = Block()
     state = block.state_dict()

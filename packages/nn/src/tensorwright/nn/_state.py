@@ -67,6 +67,7 @@ def restore(module: Module, state: Mapping[str, Tensor], strict: bool, assign: b
     extra = {prefix + EXTRA: owner for prefix, owner in _owners(module) if _has_extra_state(owner)}
     missing += [name for name in [*targets, *extra] if name not in given]
     unexpected += [name for name in given if name not in targets and name not in extra]
+    _drop_dimensions(targets, given)
     problems += _problems(targets, given)
     if strict:
         found = {"unexpected": unexpected, "missing": missing}
@@ -105,6 +106,16 @@ def _prepare(module: Module, given: dict[str, Any], strict: bool) -> tuple[list[
 
 def _owners(module: Module) -> list[tuple[str, Module]]:
     return [(name + "." if name else "", owner) for name, owner in module.named_modules(remove_duplicate=False)]
+
+
+def _drop_dimensions(targets: Mapping[str, tuple[Module, str]], given: dict[str, Any]) -> None:
+    """Numbers that were written as tensors of one dimension, as PyTorch did once and NumPy's helpers do."""
+    for name, (owner, attribute) in targets.items():
+        value, current = given.get(name), own_state(owner)[attribute]
+        if not isinstance(value, Tensor) or is_uninitialized(value) or is_uninitialized(current):
+            continue
+        if tuple(value.shape) == (1,) and tuple(current.shape) == ():
+            given[name] = value[0]
 
 
 def _problems(targets: Mapping[str, tuple[Module, str]], given: Mapping[str, object]) -> list[str]:
