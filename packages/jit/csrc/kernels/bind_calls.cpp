@@ -117,6 +117,7 @@ void TileKernel::bind() {
            });
   };
   if (!folds_ && std::none_of(calls_.begin(), calls_.end(), through_scratch)) tile_ = kWholeRow;
+  if (!folds_) one_tile_ = length_ <= std::min(tile_, kPart);
   if (one_tile_) list_actions();
 }
 
@@ -140,6 +141,9 @@ void TileKernel::list_actions() {
       actions_.push_back({nullptr, 0, 0, Action::kSweep, sweep});
   }
   before(calls_.size());
+  const auto by_row = [&](const TileOutput& output) { return group_.values[output.value].row; };
+  only_code_ = row_loads_.empty() && std::none_of(group_.outputs.begin(), group_.outputs.end(), by_row) &&
+               std::all_of(actions_.begin(), actions_.end(), [](const Action& action) { return action.code; });
   if (kept_.empty()) return;
   for (const Calls& calls : calls_)
     for (const Calls::Pointer& moving : calls.moving) {

@@ -6,9 +6,7 @@
 namespace tw::jit {
 namespace {
 
-constexpr int64_t kGrain = 32768;     // elements of one chunk of a parallel loop
-constexpr int64_t kGroupBlocks = 32;  // blocks of one unit of work: a complete part of the tree
-constexpr int64_t kPart = kGroupBlocks * TW_KERNEL_BLOCK;
+constexpr int64_t kGrain = 32768;  // elements of one chunk of a parallel loop
 
 }  // namespace
 
@@ -27,6 +25,10 @@ void TileKernel::run_parts(const void* const* inputs, void* const* outputs) cons
   parallel_for(0, row_count_ * parts, std::max<int64_t>(1, kGrain / length_), [&](int64_t first, int64_t last) {
     Sweeper sweeper(*this, inputs, outputs);
     for (int64_t i = first; i < last; ++i) {
+      if (one_tile_) {
+        sweeper.run_row(i);
+        continue;
+      }
       const int64_t begin = i % parts * kPart;
       sweeper.begin_row(i / parts);
       sweeper.sweep(0, begin, std::min(length_, begin + kPart));

@@ -160,7 +160,7 @@ char* Sweeper::address(const Place& place, int64_t at) const {
 
 void Sweeper::begin_row(int64_t row) {
   const bool next = row == row_ + 1 && row_ >= 0 && !k_.kept_.empty() && row % k_.kept_.back() != 0;
-  for (size_t s = 0; s < bases_.size(); ++s) {
+  for (size_t s = 0; s < bases_.size() && !(next && k_.only_code_); ++s) {
     const std::vector<int64_t>& strides = k_.streams_[s].kept;
     bases_[s] = next ? bases_[s] + strides.back() : data_[s] + offset(k_.kept_, strides, row);
   }
@@ -205,6 +205,7 @@ void Sweeper::row_steps(size_t before) {
 }
 
 void Sweeper::end_row() {
+  if (k_.only_code_) return;
   for (size_t o = 0; o < group_.outputs.size(); ++o) {
     const ValueId v = group_.outputs[o].value;
     if (group_.values[v].row)

@@ -197,7 +197,8 @@ TileKernel::Piece TileKernel::compiled(const Sweep& sweep, size_t begin, size_t 
   if (one_tile_) program.length = length_;
   if (program.streams.size() <= kMostStreams) piece.code = native_code(program);
   if (!piece.code) piece.sums.clear();
-  if (piece.code && one_tile_ && (piece.sums.empty() || piece.code->folds())) piece.whole = piece.code->whole(length_);
+  if (piece.code && (piece.sums.empty() || (one_tile_ && piece.code->folds())))
+    piece.whole = piece.code->whole(length_);
   return piece;
 }
 

@@ -26,6 +26,8 @@ class TileKernel {
   static constexpr size_t kMostSums = 8;
   static constexpr size_t kMostStreams = 48;  // of one piece of machine code
   static constexpr int64_t kWholeRow = INT64_MAX / 2;
+  static constexpr int64_t kGroupBlocks = 32;  // blocks of one unit of work: a complete part of the tree
+  static constexpr int64_t kPart = kGroupBlocks * TW_KERNEL_BLOCK;
   static constexpr int64_t kRepeats = 16;  // how often 64 bytes hold a float
 
   // A full value in memory: an input, a result.
@@ -127,8 +129,8 @@ class TileKernel {
   uint32_t pointers_ = 0;                          // of all sweeps and pieces of rows
   std::vector<std::vector<RowPiece>> row_pieces_;  // before sweep k
   bool folds_ = false;
-  // Whether a row is one tile, which is one leaf of the reduction tree: then the pointers only move from row to row.
-  bool one_tile_ = false;
+  // Whether a row is one tile, and so at most one leaf of the reduction tree: then pointers only move from row to row.
+  bool one_tile_ = false, only_code_ = false;  // and whether code is all that runs
   struct Move {
     uint32_t at;  // among all pointers
     int64_t by;
