@@ -51,7 +51,8 @@ bool native_code_scales() { return width() == VectorWidth::kAvx512; }
 bool has_native_code() { return width().has_value(); }
 
 std::optional<NativeCode::Parts> assemble_for_machine(const LaneProgram& program, Batch batch) {
-  return assembled(program.with_rare_apart(), *width(), batch);
+  const auto wide = width();
+  return wide ? assembled(program.with_rare_apart(), *wide, batch) : std::nullopt;
 }
 
 }  // namespace tw::jit
