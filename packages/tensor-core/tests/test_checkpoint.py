@@ -481,3 +481,33 @@ def test_nothing_warns_where_nothing_is_wrong(tmp_path: Path) -> None:
         warnings.simplefilter("error")
         Checkpoints(tmp_path).save(example())
         assert load(tmp_path)["step"] == 3
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"$kind": "code"}, {"$kind": "tensor", "name": "absent"}, {"$kind": "float"}, {"$kind": "dict", "items": [1]},
+        {"$kind": "tuple", "items": 5}, {"$kind": ["x"]}, [{"$kind": "array"}],
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_manifest_that_was_signed_anew_is_refused_in_words(tmp_path: Path, state: Any) -> None:
+    from tensorwright.checkpoint import _manifest
+
+    good = Checkpoints(tmp_path).save({"w": tw.ones(2)}, step=1)
+    shutil.copytree(good.path, tmp_path / "forged")
+    fields = json.loads((good.path / "manifest.json").read_text())
+    del fields["sha256"]
+    fields["state"] = state
+    body = json.dumps(fields, indent=0)[:-2].encode()
+    for name in ("manifest.json", "manifest.copy.json"):
+        (tmp_path / "forged" / name).write_bytes(body + _manifest._closing(body))
+    for use in (lambda: load(tmp_path / "forged"), lambda: diff(good.path, tmp_path / "forged")):
+        with pytest.raises(CheckpointError, match="the state cannot be read"):
+            use()
+
+
+def test_differences_of_files_that_hold_objects(tmp_path: Path) -> None:
+    tw.save({"w": tw.ones(2), "options": Path}, tmp_path / "a")
+    tw.save({"w": tw.zeros(2), "options": Path}, tmp_path / "b")
+    assert [str(found) for found in diff(tmp_path / "a", tmp_path / "b")] == ["w: 2 of 2 elements differ, by at most 1"]

@@ -82,6 +82,9 @@ class ProcessFailedError(RuntimeError):
         exitcode: as of ``Process``.
     """
 
+    rank: int
+    exitcode: int | None
+
     def __init__(self, rank: int, exitcode: int | None, text: str) -> None:
         super().__init__(f"process {rank} has ended with exit code {exitcode}{': ' if text else ''}{text}")
         self.rank, self.exitcode = rank, exitcode
@@ -97,6 +100,8 @@ def _run(fn: Callable[..., object], rank: int, args: tuple[Any, ...], failures: 
 
 class Spawned:
     """Processes that ``spawn`` has started."""
+
+    processes: list[Any]
 
     def __init__(self, processes: list[Any], failures: list[Any]) -> None:
         self.processes, self._failures = processes, failures

@@ -76,7 +76,7 @@ def diff(a: PathLike, b: PathLike) -> list[Difference]:
 def _opened(source: PathLike) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
     path = Path(source)
     if path.is_file():
-        return load_tensors(path), {}
+        return load_tensors(path, lazy=True), {}
     if not _store.is_checkpoint(path):
         newest = _store.Checkpoints(path).latest()
         if newest is None:
@@ -85,6 +85,7 @@ def _opened(source: PathLike) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
     content = _read.read(path)
     if content.manifest is None or not content.usable:
         raise CheckpointError(f"{path} is damaged: " + "; ".join(map(str, content.damages)), content.damages)
+    content.state()  # what it describes can be read
     tensors = {name: content.tensors[name] for name in content.manifest.tensors}  # in the state's order
     return tensors, dict(_leaves(content.manifest.state, ""))
 

@@ -66,9 +66,16 @@ class Content:
         return self.manifest is not None and all(damage.what in ("manifest", "index") for damage in self.damages)
 
     def state(self) -> Any:
-        """The state that was saved."""
+        """The state that was saved.
+
+        Raises:
+            CheckpointError: if the manifest, which is whole, describes what nobody has saved.
+        """
         assert self.manifest is not None
-        return _tree.decode(self.manifest.state, self.tensors)
+        try:
+            return _tree.decode(self.manifest.state, self.tensors)
+        except (ValueError, RecursionError) as error:
+            raise CheckpointError(f"the state cannot be read: {error}") from None
 
 
 def read_bytes(path: Path, most: int) -> bytearray:
