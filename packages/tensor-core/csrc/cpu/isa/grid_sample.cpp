@@ -3,6 +3,7 @@
 
 #include <tensorwright/simd/vec.h>
 #include "cpu/image/grid_kernels.h"
+#include "cpu/isa/filled.h"
 
 namespace tw {
 namespace TW_ISA_NS {
@@ -215,27 +216,6 @@ void place(const GridGeometry& g, int64_t points, const Element<V>* grid, GridPa
 }
 
 // ---- neighbours of many places --------------------------------------------------------------------------------------
-
-template <class E, int n>
-struct Short {
-  typedef E Type __attribute__((vector_size(n * sizeof(E))));
-};
-template <class A, int... i>
-TW_INLINE auto joined(A a, A b, std::integer_sequence<int, i...>) {
-  return __builtin_shufflevector(a, b, i...);
-}
-
-// f(0), f(1), ... side by side.
-template <class E, int n, class F>
-TW_INLINE typename Short<E, n>::Type filled(F f, int first = 0) {
-  if constexpr (n == 2) {
-    return typename Short<E, 2>::Type{f(first), f(first + 1)};
-  } else if constexpr (n * sizeof(E) == 16) {
-    return typename Short<E, 4>::Type{f(first), f(first + 1), f(first + 2), f(first + 3)};
-  } else {
-    return joined(filled<E, n / 2>(f, first), filled<E, n / 2>(f, first + n / 2), std::make_integer_sequence<int, n>());
-  }
-}
 
 template <class E>
 TW_INLINE E read(const void* from) {

@@ -1,5 +1,6 @@
 // Maxima of windows, a vector of windows at a time.
 #include <tensorwright/simd/reduction_loop.h>
+#include "cpu/isa/filled.h"
 #include "cpu/isa_kernels.h"
 
 namespace tw {
@@ -72,14 +73,14 @@ void max_2x2(int64_t n, const T<V>* upper, int64_t width, int64_t place, T<V>* v
 
 // The same tap of as many windows as a vector has lanes, of which `count` are there.
 template <class V, int stride>
-TW_INLINE V tap_of_windows(const T<V>* from, Signed<V> steps, int64_t count) {
+TW_INLINE V tap_of_windows(const T<V>* from, int64_t step, int64_t count) {
   if constexpr (stride == 1) return load_at_most<V>(from, count);
   const int64_t columns = 2 * count - 1;
   if constexpr (stride == 2)
     return columns_of<0>(load_at_most<V>(from, columns), load_at_most<V>(from + lanes_of<V>, columns - lanes_of<V>));
-  if (count >= lanes_of<V>) return gather<V>(from, steps);
+  if (count >= lanes_of<V>) return filled<T<V>, lanes_of<V>>([&](int i) TW_INLINE_LAMBDA { return from[i * step]; });
   V value{};
-  for (int i = 0; i < int(count); ++i) value[i] = from[steps[i]];
+  for (int i = 0; i < int(count); ++i) value[i] = from[i * step];
   return value;
 }
 
@@ -89,12 +90,15 @@ void max_of_taps_by(int64_t n, int64_t step, int64_t taps, const int64_t* offset
   using I = Signed<V>;
   I steps;
   for (int i = 0; i < lanes_of<V>; ++i) steps[i] = Element<I>(step * i);
-  for (int64_t i = 0; i < n; i += lanes_of<V>, in += lanes_of<V> * step, place += lanes_of<V> * step) {
-    const int64_t left = n - i;
+  for (int64_t next = 0; next < n; next += lanes_of<V>) {
+    // The last vector is a whole one, of windows that the one before had as well, if there are so many.
+    const int64_t i = n >= lanes_of<V> && next > n - lanes_of<V> ? n - lanes_of<V> : next, left = n - i;
+    const T<V>* from = in + i * step;
+    const int64_t first = place + i * step;
     const auto tap = [&](int64_t t)
-                         TW_INLINE_LAMBDA { return tap_of_windows<V, stride>(in + offsets[t], steps, left); };
+                         TW_INLINE_LAMBDA { return tap_of_windows<V, stride>(from + offsets[t], step, left); };
     const auto place_of = [&](int64_t t)
-                              TW_INLINE_LAMBDA { return add(steps, splat<I>(Element<I>(place + offsets[t]))); };
+                              TW_INLINE_LAMBDA { return add(steps, splat<I>(Element<I>(first + offsets[t]))); };
     V best = tap(0);
     I best_place = place_of(0);
     auto unordered = ne(best, best);  // looked at once at the end: few comparisons wait for each other
