@@ -90,15 +90,11 @@ void max_of_taps_by(int64_t n, int64_t step, int64_t taps, const int64_t* offset
   using I = Signed<V>;
   I steps;
   for (int i = 0; i < lanes_of<V>; ++i) steps[i] = Element<I>(step * i);
-  for (int64_t next = 0; next < n; next += lanes_of<V>) {
-    // The last vector is a whole one, of windows that the one before had as well, if there are so many.
-    const int64_t i = n >= lanes_of<V> && next > n - lanes_of<V> ? n - lanes_of<V> : next, left = n - i;
-    const T<V>* from = in + i * step;
-    const int64_t first = place + i * step;
-    const auto tap = [&](int64_t t)
-                         TW_INLINE_LAMBDA { return tap_of_windows<V, stride>(from + offsets[t], step, left); };
+  for (int64_t i = 0; i < n; i += lanes_of<V>, in += lanes_of<V> * step, place += lanes_of<V> * step) {
+    const int64_t left = n - i;
+    const auto tap = [&](int64_t t) TW_INLINE_LAMBDA { return tap_of_windows<V, stride>(in + offsets[t], step, left); };
     const auto place_of = [&](int64_t t)
-                              TW_INLINE_LAMBDA { return add(steps, splat<I>(Element<I>(first + offsets[t]))); };
+                              TW_INLINE_LAMBDA { return add(steps, splat<I>(Element<I>(place + offsets[t]))); };
     V best = tap(0);
     I best_place = place_of(0);
     auto unordered = ne(best, best);  // looked at once at the end: few comparisons wait for each other
