@@ -17,6 +17,7 @@ constexpr double kLargeProduct = 1 << 24;
 constexpr int64_t kLeastRows = 28, kLeastCols = 64;    // of a task: below, copying panels costs too much
 constexpr int64_t kBlockRows = 112, kBlockCols = 256;  // whose panels stay in the second-level cache
 constexpr int64_t kPackedRows = 336;                   // that meet a panel packed before, one after the other
+constexpr int64_t kTurnedRows = 512;                   // of a block whose rows lie side by side: long runs of memory
 
 template <class T>
 constexpr T kZeros[kLeastCols] = {};  // as many as a tile has columns
@@ -63,27 +64,6 @@ struct Operands {
 
 // ---- blocks of a result -------------------------------------------------------------------------------------
 
-// What is packed next where rows lie side by side: a short piece of each column, so far from each other that no
-// processor foresees them. They are fetched a few at a time while the block before is multiplied.
-template <class T>
-class FetchedAhead {
- public:
-  FetchedAhead() = default;
-  FetchedAhead(const T* first, int64_t rows, int64_t columns, int64_t stride)
-      : at_(first), lines_(ceil_div(rows, kLine) + 1), columns_(columns), stride_(stride) {}
-  // Lines of the next columns, as many as a tile of the product takes long enough for.
-  void fetch_some() {
-    constexpr int64_t kColumns = 4;
-    for (int64_t i = 0; i < kColumns && columns_ > 0; ++i, --columns_, at_ += stride_)
-      for (int64_t line = 0; line < lines_; ++line) __builtin_prefetch(at_ + line * kLine, 0, 2);
-  }
-
- private:
-  static constexpr int64_t kLine = 64 / sizeof(T);
-  const T* at_ = nullptr;
-  int64_t lines_ = 0, columns_ = 0, stride_ = 0;
-};
-
 template <class T>
 class BlockProduct {
  public:
@@ -92,16 +72,13 @@ class BlockProduct {
   void run(int64_t batch, const Range& rows, const Range& cols) {
     const Operands<T> o(p_, batch);
     if (p_.packed_right) return run_packed(o, rows, cols);
-    const int64_t col_blocks = ceil_div(cols.count(), kBlockCols), row_blocks = ceil_div(rows.count(), kBlockRows);
+    const int64_t col_blocks = ceil_div(cols.count(), kBlockCols), row_blocks = ceil_div(rows.count(), block_rows());
     for (int64_t c = 0; c < col_blocks; ++c)
       for (int64_t k = 0; k < std::max<int64_t>(p_.depth, 1); k += kDepth) {
         const Range block{cols.begin + c * kBlockCols, std::min(cols.end, cols.begin + (c + 1) * kBlockCols)};
         const Range depth{k, std::min(p_.depth, k + kDepth)};
         packed_cols_ = 0;
-        for (int64_t r = 0; r < row_blocks; ++r) {
-          if (r + 1 < row_blocks) fetch_ahead(o, part_of(rows, r + 1, row_blocks), depth);
-          add_block(o, part_of(rows, r, row_blocks), block, depth);
-        }
+        for (int64_t r = 0; r < row_blocks; ++r) add_block(o, part_of(rows, r, row_blocks), block, depth);
       }
   }
 
@@ -123,7 +100,6 @@ class BlockProduct {
         set_right(o, cols.begin, col, count, packs_right, depth, tile);
         o.set_result(p_, part.begin, col, depth.begin, tile);
         if (!tile.add) tile.add = kZeros<T>;
-        ahead_.fetch_some();
         kernels_.tile(tile, part.count(), count);
       }
       if (depth.end == p_.depth) rows_done(o, part, cols);
@@ -169,23 +145,24 @@ class BlockProduct {
     }
   }
 
-  void fetch_ahead(const Operands<T>& o, const Range& rows, const Range& depth) {
-    if (p_.left.row_stride == 1 && p_.left.col_stride != 1)
-      ahead_ = {o.left + rows.begin + depth.begin * p_.left.col_stride, rows.count(), depth.count(),
-                p_.left.col_stride};
-  }
+  // Rows of the left operand lie side by side.
+  bool turned() const { return p_.left.row_stride == 1 && p_.left.col_stride != 1; }
+  int64_t block_rows() const { return p_.packed_right ? kPackedRows : turned() ? kTurnedRows : kBlockRows; }
 
   int64_t left_width() const { return ceil_div(kernels_.rows, kernels_.lanes) * kernels_.lanes; }
 
+  // Rows that lie side by side are read in runs as long as the block, a few at a time.
   void pack_left(const Operands<T>& o, const Range& rows, int64_t tiles, const Range& depth) {
-    const int64_t most = p_.packed_right ? kPackedRows : kBlockRows;
-    if (!left_) left_ = scratch<T>(ceil_div(std::min(most, p_.rows), kernels_.rows) * left_width() * kDepth);
-    for (int64_t i = 0; i < tiles; ++i) {
-      const Range part = part_of(rows, i, tiles);
-      kernels_.pack(o.left + part.begin * p_.left.row_stride + depth.begin * p_.left.col_stride, p_.left.row_stride,
-                    p_.left.col_stride, part.count(), depth.count(), left_width(),
-                    left_.template data<T>() + i * left_width() * kDepth);
-    }
+    constexpr int64_t kRuns = 16;
+    if (!left_) left_ = scratch<T>(ceil_div(std::min(block_rows(), p_.rows), kernels_.rows) * left_width() * kDepth);
+    const int64_t each = turned() ? kRuns : std::max<int64_t>(depth.count(), 1);
+    for (int64_t k = depth.begin; k < depth.end; k += each)
+      for (int64_t i = 0; i < tiles; ++i) {
+        const Range part = part_of(rows, i, tiles);
+        kernels_.pack(o.left + part.begin * p_.left.row_stride + k * p_.left.col_stride, p_.left.row_stride,
+                      p_.left.col_stride, part.count(), std::min(each, depth.end - k), left_width(),
+                      left_.template data<T>() + (i * kDepth + k - depth.begin) * left_width());
+      }
   }
   void set_left(const Operands<T>& o, const Range& part, int64_t i, bool packed, const Range& depth,
                 ProductTile<T>& tile) {
@@ -218,7 +195,6 @@ class BlockProduct {
   const ProductKernels<T>& kernels_;
   int64_t width_, packed_cols_ = 0;
   Tensor left_, right_;
-  FetchedAhead<T> ahead_;
 };
 
 // ---- tasks --------------------------------------------------------------------------------------------------

@@ -14,11 +14,13 @@ struct Gru {
   int64_t size;
   const T *hidden, *bias, *input_sums;
   T *hidden_sums, *output;
+  InputSums<T> inputs;
   PackedPanels<T> panels;
 
   void step(int64_t i, const Groups& g) const {
     static const GateKernel<T, 1, 7> gates("gru_gates");
     const int64_t rows = steps.rows(i), at = steps.first(i), row = kGates * size;
+    inputs.prepare(i, g);
     const StatesBefore<T> states(steps, i, output, hidden, size);
     for (int64_t group = g.first; group < g.last; ++group)
       for (int64_t gate = 0; gate < kGates; ++gate) {
@@ -79,8 +81,7 @@ void gru_layer(TensorRef self, TensorRef hidden, TensorRef input_weight, TensorR
                TensorRef input_sums, TensorRef hidden_sums) {
   const tw_dtype dtype = self.dtype();
   const Tensor h = dense(hidden, dtype), weight = dense(hidden_weight, dtype),
-               bias = dense_optional(hidden_bias, dtype);
-  project_inputs(dense(self), dense(input_weight, dtype), dense_optional(input_bias, dtype), input_sums);
+               bias = dense_optional(hidden_bias, dtype), from_input = dense(input_weight, dtype);
   const LayerSteps steps(self, batch_sizes, reverse);
   visit_floating("gru_layer", dtype, [&](auto type) {
     using T = typename decltype(type)::type;
@@ -92,6 +93,7 @@ void gru_layer(TensorRef self, TensorRef hidden, TensorRef input_weight, TensorR
                        input_sums.data<T>(),
                        hidden_sums.data<T>(),
                        output.data<T>(),
+                       InputSums<T>(steps, self, from_input, input_bias, kGates, input_sums),
                        PackedPanels<T>({weight.data<T>(), 1, size}, size, size, kGates)};
     run_steps(steps, layer.panels, [&](int64_t i, const Groups& g) { layer.step(i, g); });
   });

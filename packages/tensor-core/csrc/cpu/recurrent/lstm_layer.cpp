@@ -14,11 +14,13 @@ struct Lstm {
   int64_t size;
   const T *hidden, *cell;
   T *output, *sums, *cells;
+  InputSums<T> inputs;
   PackedPanels<T> panels;
 
   void step(int64_t i, const Groups& g) const {
     static const GateKernel<T, 2, 5> gates("lstm_gates");
     const int64_t rows = steps.rows(i), at = steps.first(i), row = kGates * size;
+    inputs.prepare(i, g);
     const StatesBefore<T> hiddens(steps, i, output, hidden, size), states(steps, i, cells, cell, size);
     for (int64_t group = g.first; group < g.last; ++group)
       for (int64_t gate = 0; gate < kGates; ++gate) {
@@ -75,8 +77,8 @@ void lstm_layer(TensorRef self, TensorRef hidden, TensorRef cell, TensorRef inpu
                 TensorRef bias, IntList batch_sizes, bool reverse, TensorRef output, TensorRef last_hidden,
                 TensorRef last_cell, TensorRef sums, TensorRef cells) {
   const tw_dtype dtype = self.dtype();
-  const Tensor h = dense(hidden, dtype), c = dense(cell, dtype), weight = dense(hidden_weight, dtype);
-  project_inputs(dense(self), dense(input_weight, dtype), dense_optional(bias, dtype), sums);
+  const Tensor h = dense(hidden, dtype), c = dense(cell, dtype), weight = dense(hidden_weight, dtype),
+               from_input = dense(input_weight, dtype);
   const LayerSteps steps(self, batch_sizes, reverse);
   visit_floating("lstm_layer", dtype, [&](auto type) {
     using T = typename decltype(type)::type;
@@ -88,6 +90,7 @@ void lstm_layer(TensorRef self, TensorRef hidden, TensorRef cell, TensorRef inpu
                         output.data<T>(),
                         sums.data<T>(),
                         cells.data<T>(),
+                        InputSums<T>(steps, self, from_input, bias, kGates, sums),
                         PackedPanels<T>({weight.data<T>(), 1, size}, size, size, kGates)};
     run_steps(steps, layer.panels, [&](int64_t i, const Groups& g) { layer.step(i, g); });
   });

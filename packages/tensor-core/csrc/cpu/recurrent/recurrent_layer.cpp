@@ -32,6 +32,39 @@ void StatesBefore<T>::multiply(const PackedPanels<T>& panels, int64_t part, int6
 template struct StatesBefore<float>;
 template struct StatesBefore<double>;
 
+template <class T>
+InputSums<T>::InputSums(const LayerSteps& steps, TensorRef input, TensorRef weight, TensorRef bias, int64_t parts,
+                        TensorRef out)
+    : input_(dense(input)),
+      bias_(dense_optional(bias, input.dtype())),
+      panels_({weight.data<void>(), 1, weight.size(1)}, weight.size(1), weight.size(0) / parts, parts),
+      out_(out.data<T>()),
+      rows_(static_cast<size_t>(steps.count())) {
+  constexpr int64_t kLeastRows = 32;  // below, a panel would come from far away for too little
+  for (int64_t i = 0; i < steps.count();) {
+    const int64_t begin = i;
+    int64_t rows = 0;
+    while (i < steps.count() && rows < kLeastRows) rows += steps.rows(i++);
+    rows_[static_cast<size_t>(begin)] = {std::min(steps.first(begin), steps.first(i - 1)), rows};
+  }
+}
+
+template <class T>
+void InputSums<T>::prepare(int64_t i, const Groups& groups) const {
+  const Rows rows = rows_[static_cast<size_t>(i)];
+  if (rows.count == 0) return;
+  const int64_t depth = panels_.depth(), row = panels_.parts() * panels_.cols();
+  for (int64_t group = groups.first; group < groups.last; ++group)
+    for (int64_t part = 0; part < panels_.parts(); ++part) {
+      const int64_t col = part * panels_.cols() + group * panels_.width();
+      panels_.multiply(part, group,
+                       {input_.template data<T>() + rows.first * depth, depth, rows.count,
+                        bias_ ? bias_.template data<T>() + col : nullptr, 0, out_ + rows.first * row + col, row});
+    }
+}
+template class InputSums<float>;
+template class InputSums<double>;
+
 namespace {
 
 // A thread keeps its part of the packed weight in its cache from step to step, so there are as many parts as threads,
@@ -76,20 +109,6 @@ void copy_last(const LayerSteps& steps, TensorRef all, TensorRef first, TensorRe
     const int64_t begin = steps.going_on(i);
     std::copy_n(from + (steps.first(i) + begin) * row, (steps.rows(i) - begin) * row, last.data<char>() + begin * row);
   }
-}
-
-void project_inputs(TensorRef input, TensorRef weight, TensorRef bias, TensorRef out) {
-  Gemm p(input.dtype());
-  p.depth = weight.size(1), p.cols = weight.size(0);
-  p.rows = input.ndim() == 3 ? input.size(0) * input.size(1) : input.size(0);
-  p.left = {input.data<void>(), p.depth, 1};
-  p.right = {weight.data<void>(), 1, p.depth};
-  p.result = out.data<void>(), p.result_row_stride = p.cols;
-  if (bias) p.bias = bias.data<void>();
-  p.beta = 0;
-  Tensor packed;  // all columns of it meet rows of the input that are packed once
-  if (p.rows > 1) packed = pack_right(p.dtype, p.right, p.depth, p.cols), p.packed_right = packed.data<void>();
-  gemm(p);
 }
 
 void start_gradient(TensorRef given, TensorRef out) {

@@ -55,6 +55,30 @@ struct StatesBefore {
                 int64_t rows) const;
 };
 
+// A part of the features: panels [first, last), which are `units` features from `unit` on.
+struct Groups {
+  int64_t first, last, unit, units;
+};
+
+// out = input weight^T + bias for the inputs of a few steps at a time, which then are in the cache where steps add to
+// them. The weight is that of `parts` gates.
+template <class T>
+class InputSums {
+ public:
+  InputSums(const LayerSteps& steps, TensorRef input, TensorRef weight, TensorRef bias, int64_t parts, TensorRef out);
+  // Before step i adds to these columns of the sums.
+  void prepare(int64_t i, const Groups& groups) const;
+
+ private:
+  struct Rows {
+    int64_t first, count;
+  };
+  Tensor input_, bias_;
+  PackedPanels<T> panels_;
+  T* out_;
+  std::vector<Rows> rows_;  // what is summed before each step
+};
+
 // A generated kernel of a pointwise op, on rows of the type's elements. To be looked up once.
 template <class T, int results, int operands>
 class GateKernel {
@@ -74,10 +98,6 @@ class GateKernel {
   PointwiseKernel kernel_;
 };
 
-// A part of the features: panels [first, last), which are `units` features from `unit` on.
-struct Groups {
-  int64_t first, last, unit, units;
-};
 using StepFunction = std::function<void(int64_t step, const Groups& groups)>;
 
 // step(i, groups) from the first step to the last; groups of a step share nothing.
@@ -90,9 +110,6 @@ void run_steps_back(const LayerSteps& steps, const PackedPanels<T>& panels, cons
 
 // The state after each sample's last step.
 void copy_last(const LayerSteps& steps, TensorRef all, TensorRef first, TensorRef last);
-
-// out = input weight^T + bias for all times at once.
-void project_inputs(TensorRef input, TensorRef weight, TensorRef bias, TensorRef out);
 
 // Where a gradient that is carried from step to step starts: zeros if there is none.
 void start_gradient(TensorRef given, TensorRef out);

@@ -11,11 +11,13 @@ struct Rnn {
   int64_t size;
   const T* hidden;
   T* output;
+  InputSums<T> inputs;
   PackedPanels<T> panels;
   GateKernel<T, 1, 1> activation;
 
   void step(int64_t i, const Groups& g) const {
     const int64_t rows = steps.rows(i), at = steps.first(i);
+    inputs.prepare(i, g);
     const StatesBefore<T> states(steps, i, output, hidden, size);
     for (int64_t group = g.first; group < g.last; ++group) {
       T* const to = output + at * size + group * panels.width();
@@ -63,8 +65,7 @@ struct RnnGradients {
 void rnn_layer(TensorRef self, TensorRef hidden, TensorRef input_weight, TensorRef hidden_weight, TensorRef bias,
                bool relu, IntList batch_sizes, bool reverse, TensorRef output, TensorRef last_hidden) {
   const tw_dtype dtype = self.dtype();
-  const Tensor h = dense(hidden, dtype), weight = dense(hidden_weight, dtype);
-  project_inputs(dense(self), dense(input_weight, dtype), dense_optional(bias, dtype), output);
+  const Tensor h = dense(hidden, dtype), weight = dense(hidden_weight, dtype), from_input = dense(input_weight, dtype);
   const LayerSteps steps(self, batch_sizes, reverse);
   visit_floating("rnn_layer", dtype, [&](auto type) {
     using T = typename decltype(type)::type;
@@ -73,6 +74,7 @@ void rnn_layer(TensorRef self, TensorRef hidden, TensorRef input_weight, TensorR
                        size,
                        h.data<T>(),
                        output.data<T>(),
+                       InputSums<T>(steps, self, from_input, bias, 1, output),
                        PackedPanels<T>({weight.data<T>(), 1, size}, size, size, 1),
                        GateKernel<T, 1, 1>(relu ? "relu" : "tanh")};
     run_steps(steps, layer.panels, [&](int64_t i, const Groups& g) { layer.step(i, g); });
