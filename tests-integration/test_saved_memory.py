@@ -15,7 +15,7 @@ from tensorwright import nn
 from tensorwright.nn import functional as F
 from tensorwright.profiler import memory_in_use
 
-N, FLOAT, INT64, BOOL = 32, 4, 8, 1
+N, FLOAT, INT64 = 32, 4, 8
 CLASSES = 24
 
 
@@ -154,7 +154,7 @@ def transformer() -> tuple[Callable[[], tw.Tensor], int]:
         + token * 3 * width * FLOAT  # q, k, v
         + token * (width + heads) * FLOAT  # what attention gave, and the logarithms of its sums
         + token * width * FLOAT  # that with heads side by side, for the next layer
-        + token * width * BOOL  # where dropout kept it
+        + 2 * INT64  # where the random numbers of dropout begin
         + token * 2 * width * FLOAT  # what the second normalisation took and gave
         + token * 8 * width * FLOAT  # what gelu took and gave
         + batch * width * FLOAT  # the mean over tokens

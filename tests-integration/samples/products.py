@@ -21,6 +21,29 @@ def mm(make: Make) -> Iterator[Case]:
     yield refused(make(3), make(3, 4), error=ValueError, match="matri")
 
 
+@row("_int_mm", dtypes=("int8", "uint8"), reference=lambda a, b: (a.astype(np.int64) @ b).astype(np.int32), grad=False)
+def _int_mm(make: Make) -> Iterator[Case]:
+    low = 0 if make.dtype == "uint8" else -128
+
+    def pair(rows: int, depth: int, cols: int) -> Case:
+        left = make.integers(rows, depth, low=low, high=low + 256).astype(make.dtype)
+        return case(left, make.integers(depth, cols, low=-128, high=128).astype(np.int8))
+
+    yield pair(3, 4, 2)
+    yield pair(3, 0, 2)
+    yield pair(0, 3, 2)
+    yield pair(3, 3, 0)
+    yield pair(1, 2050, 33)  # beyond a block of the depth and a panel of columns
+    yield pair(31, 67, 64)
+    extreme = np.full((2, 1030), low or 255).astype(make.dtype)
+    yield case(extreme, np.full((1030, 40), -128, np.int8))
+    left, right = make.integers(3, 4).astype(make.dtype), make.integers(4, 2).astype(np.int8)
+    yield refused(left, left, error=ValueError, match="inner dimensions")
+    yield refused(left[0], right, error=ValueError, match="matri")
+    yield refused(left, right.astype(np.uint8), error=TypeError, match="second matrix must be int8")
+    yield refused(left.astype(np.int32), right, error=TypeError, match="first matrix must be int8 or uint8")
+
+
 @row("bmm", dtypes=FLOAT + COMPLEX, reference=np.matmul)
 def bmm(make: Make) -> Iterator[Case]:
     yield case(make(2, 3, 4), make(2, 4, 2))

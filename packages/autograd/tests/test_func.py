@@ -245,6 +245,36 @@ def test_randomness() -> None:
         vmap(tw.sin, randomness="perhaps")(tw.ones(2))
 
 
+def test_dropout_of_a_batch() -> None:
+    x = tw.tensor(np.arange(1.0, 601.0).reshape(3, 200))
+
+    def loss(v: tw.Tensor) -> tw.Tensor:
+        return (tw.dropout(v, 0.5) ** 2).sum()
+
+    def where_kept(randomness: str) -> np.ndarray:
+        tw.manual_seed(1)
+        dropped = vmap(lambda v: tw.dropout(v, 0.5), randomness=randomness)(x).numpy()
+        tw.manual_seed(1)
+        gradient = vmap(grad(loss), randomness=randomness)(x).numpy()
+        kept = dropped != 0
+        np.testing.assert_array_equal(dropped, np.where(kept, 2 * x.numpy(), 0))
+        np.testing.assert_array_equal(gradient, np.where(kept, 8 * x.numpy(), 0))  # d/dx (2 x)^2
+        return kept
+
+    same = where_kept("same")
+    assert (same == same[0]).all() and 0.3 < same.mean() < 0.7
+    different = where_kept("different")
+    assert len({row.tobytes() for row in different}) == 3 and 0.3 < different.mean() < 0.7
+
+
+def test_tangents_of_dropout_are_dropped_with_its_values() -> None:
+    x = tw.ones(300, dtype=tw.float64)
+    value, tangent = jvp(lambda v: tw.dropout(v, 0.25), (x,), (x * 3,))
+    np.testing.assert_allclose(tangent.numpy(), 3 * value.numpy())
+    curved, curve = jvp(grad(lambda v: (tw.dropout(v, 0.25) ** 3).sum()), (x,), (x,))
+    np.testing.assert_allclose(curve.numpy(), 2 * curved.numpy())
+
+
 def test_an_op_without_a_rule_says_so_once() -> None:
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")

@@ -205,15 +205,56 @@ def test_permutations() -> None:
 def test_dropout(p: float, dtype: tw.dtype) -> None:
     tw.manual_seed(3)
     x = (tw.arange(0, 10000) % 100 + 1).to(dtype)
-    result, mask = tw.ops.native_dropout(x, p)
-    kept = mask.numpy()
+    seeds = tw.ops.dropout_seeds(x, [])
+    result = tw.ops.seeded_dropout(x, seeds, p)
+    kept = result.numpy() != 0
     assert abs(kept.mean() - (1 - p)) < 0.03
     scale = 0 if p == 1 else 1 / (1 - p)
     values = x.to(tw.float64).numpy()
     np.testing.assert_allclose(result.to(tw.float64).numpy(), np.where(kept, values * scale, 0), rtol=2e-3)
-    gradient = tw.ops.native_dropout_backward(tw.ones(10000).to(dtype), mask, scale)
+    gradient = tw.ops.seeded_dropout(tw.ones(10000).to(dtype), seeds, p)
     np.testing.assert_allclose(gradient.to(tw.float64).numpy(), np.where(kept, scale, 0), rtol=2e-3)
     assert tw.dropout(x, p, training=False).tolist() == x.tolist()
+
+
+@pytest.mark.parametrize("shape", [(3, 50), (2, 2, 5000), (3, 0), (0, 4)])
+def test_each_entry_of_a_batch_drops_what_it_drops_alone(shape: tuple[int, ...]) -> None:
+    tw.manual_seed(5)
+    x, batch = tw.ones(*shape), shape[:-1]
+    seeds = tw.ops.dropout_seeds(x, list(batch))
+    assert seeds.shape == (*batch, 2) and seeds.dtype == tw.int64
+    together = tw.ops.seeded_dropout(x, seeds, 0.5).numpy()
+    rows = {together[place].tobytes() for place in np.ndindex(*batch)}
+    assert shape[-1] == 0 or len(rows) == len(list(np.ndindex(*batch)))  # entries differ
+    for place in np.ndindex(*batch):
+        np.testing.assert_array_equal(together[place], tw.ops.seeded_dropout(x[place], seeds[place], 0.5).numpy())
+
+
+def test_what_dropout_draws_is_drawn_once() -> None:
+    tw.manual_seed(5)
+    x = tw.ones(1000)
+    seeds = tw.ops.dropout_seeds(x, [])
+    after = tw.rand(4).tolist()
+    tw.manual_seed(5)
+    assert (tw.dropout(x, 0.5) == tw.ops.seeded_dropout(x, seeds, 0.5)).all()
+    assert tw.rand(4).tolist() == after
+
+
+def test_refused_dropout() -> None:
+    x = tw.ones(2, 3)
+    seeds = tw.ops.dropout_seeds(x, [])
+    with pytest.raises(ValueError, match="first dimensions of the input"):
+        tw.ops.dropout_seeds(x, [3])
+    with pytest.raises(ValueError, match="seeds' batch"):
+        tw.ops.seeded_dropout(x, tw.zeros(3, 2, dtype=tw.int64), 0.5)
+    with pytest.raises(ValueError, match="pairs"):
+        tw.ops.seeded_dropout(x, seeds[:1], 0.5)
+    with pytest.raises(TypeError, match="int64"):
+        tw.ops.seeded_dropout(x, seeds.to(tw.int32), 0.5)
+    with pytest.raises(TypeError, match="floating"):
+        tw.ops.seeded_dropout(x.to(tw.int64), seeds, 0.5)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        tw.ops.seeded_dropout(x, seeds, 1.5)
 
 
 def test_dropped_infinities_are_zeros() -> None:

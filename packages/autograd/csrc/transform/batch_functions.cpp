@@ -87,16 +87,25 @@ void batch_cat(BatchCall& batch) {
 // The operand as [batch, ...] if it is batched, else as it is.
 Tensor matrices(BatchCall& batch, uint32_t arg) { return batch.front(batch.tensor(arg)); }
 
-void batch_mm(BatchCall& batch) {
-  const bool left = batch.is_batched(0u), right = batch.is_batched(1u);
+// product(a, b) where one of them is the same for all entries: the rows, or the columns, of all entries at once.
+template <class F>
+void multiply_once(BatchCall& batch, F product) {
   const Tensor a = matrices(batch, 0), b = matrices(batch, 1);
-  if (left && right) return batch.give_batched(0, ops::bmm(a, b));
-  if (left) {  // the rows of all entries at once
-    Tensor flat = ops::mm(ops::reshape(a, {a.size(0) * a.size(1), a.size(2)}), b);
+  if (batch.is_batched(0u)) {
+    const Tensor flat = product(ops::reshape(a, {a.size(0) * a.size(1), a.size(2)}), b);
     return batch.give_batched(0, ops::reshape(flat, {a.size(0), a.size(1), b.size(1)}));
   }
   const Tensor columns = ops::reshape(ops::permute(b, {1, 0, 2}), {b.size(1), b.size(0) * b.size(2)});
-  batch.give_batched(0, ops::reshape(ops::mm(a, columns), {a.size(0), b.size(0), b.size(2)}), 1);
+  batch.give_batched(0, ops::reshape(product(a, columns), {a.size(0), b.size(0), b.size(2)}), 1);
+}
+void batch_mm(BatchCall& batch) {
+  if (batch.is_batched(0u) && batch.is_batched(1u))
+    return batch.give_batched(0, ops::bmm(matrices(batch, 0), matrices(batch, 1)));
+  multiply_once(batch, [](const Tensor& a, const Tensor& b) { return ops::mm(a, b); });
+}
+void batch_int_mm(BatchCall& batch) {
+  if (batch.is_batched(0u) && batch.is_batched(1u)) return run_entry_by_entry(batch);
+  multiply_once(batch, [](const Tensor& a, const Tensor& b) { return ops::_int_mm(a, b); });
 }
 
 void batch_bmm(BatchCall& batch) {
@@ -399,6 +408,7 @@ const Row kFunctions[] = {
     {"tw::roll", batch_roll},
     {"tw::cat", batch_cat},
     {"tw::mm", batch_mm},
+    {"tw::_int_mm", batch_int_mm},
     {"tw::bmm", batch_bmm},
     {"tw::addmm", batch_addmm},
     {"tw::baddbmm", batch_baddbmm},

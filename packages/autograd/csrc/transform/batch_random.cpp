@@ -1,5 +1,7 @@
 // Random ops inside of vmap.
 #include <tensorwright/ops/copy.hpp>
+#include <tensorwright/ops/creation.hpp>
+#include <tensorwright/ops/views.hpp>
 
 #include "../text.h"
 #include "batch_call.h"
@@ -22,8 +24,21 @@ bool has_tensor_argument(const tw_call& call) {
   return false;
 }
 
+// What an op that takes sizes draws depends on its tensors' shapes alone: one entry of them stands for all.
+void draw_for_entry(BatchCall& batch) {
+  Arguments args(batch.call());
+  args.replace([&](TensorRef t, uint32_t) {
+    if (!batch.is_batched(t)) return Tensor::retain(t);
+    return batch.batch_size() > 0 ? ops::select(batch.front(t), 0, 0) : ops::new_empty(batch.front(t), t.shape());
+  });
+  Results results(batch.call().nrets);
+  results.call(batch.op().op, args);
+  for (uint32_t r = 0; r < batch.call().nrets; ++r) batch.call().rets[r] = results.take(r);
+}
+
 void draw_same(BatchCall& batch) {
   if (!has_batched_argument(batch, batch.call())) return draw_once(batch.call());
+  if (batch.op().argument("size") >= 0) return draw_for_entry(batch);
   throw Error(
       TW_E_UNSUPPORTED,
       text(short_name(batch.op().name.c_str()),
@@ -41,7 +56,7 @@ void draw_for_batch(BatchCall& batch) {
   Arguments args(call);
   args.replace(
       [&](TensorRef t, uint32_t) { return batch.is_batched(t) ? batch.front(t) : ops::clone(batch.repeated(t)); });
-  if (!has_tensor_argument(call)) {
+  if (size >= 0) {
     std::vector<int64_t> sizes = From<IntList>::get(call.args[size]).vec();
     sizes.insert(sizes.begin(), batch.batch_size());
     args.set_ints(static_cast<uint32_t>(size), std::move(sizes));

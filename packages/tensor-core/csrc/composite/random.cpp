@@ -35,7 +35,7 @@ Tensor normal_tensor(TensorRef mean, const Operand& std, tw_object* generator) {
 
 Tensor dropout(TensorRef self, double p, bool training) {
   if (!training || p == 0) return Tensor::retain(self);
-  return std::get<0>(ops::native_dropout(self, p));
+  return ops::seeded_dropout(self, ops::dropout_seeds(self, {}), p);
 }
 
 }  // namespace tw::composite

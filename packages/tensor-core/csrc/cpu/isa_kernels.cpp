@@ -38,6 +38,7 @@ namespace tw {
   extern const cpu::DistributionKernels<double> kDistributionsF64; \
   extern const cpu::ProductKernels<float> kProductF32;             \
   extern const cpu::ProductKernels<double> kProductF64;            \
+  extern const cpu::ByteProductKernels kBytePairs, kByteQuads;     \
   }
 TW_FOR_EACH_ISA(TW_DECLARE_TABLES)
 
@@ -79,6 +80,15 @@ TW_DEFINE_TABLE(DistributionKernels<float>, kDistributionsF32)
 TW_DEFINE_TABLE(DistributionKernels<double>, kDistributionsF64)
 TW_DEFINE_TABLE(ProductKernels<float>, kProductF32)
 TW_DEFINE_TABLE(ProductKernels<double>, kProductF64)
+
+template <>
+const ByteProductKernels& isa_table<ByteProductKernels>() {
+#if defined(__x86_64__)
+  if (isa() == Isa::kAvx512 && __builtin_cpu_supports("avx512vnni")) return avx512::kByteQuads;
+  if (isa() == Isa::kAvx2 && __builtin_cpu_supports("avxvnni")) return avx2::kByteQuads;
+#endif
+  return TW_CHOOSE(kBytePairs);
+}
 
 }  // namespace cpu
 }  // namespace tw

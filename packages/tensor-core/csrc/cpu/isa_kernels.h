@@ -180,6 +180,30 @@ struct ProductKernels {
   void (*row_of_lines)(const ProductTile<T>& tile, int64_t cols);
 };
 
+// A tile of a product of 8-bit integers: out = add + the sums of left[i][k] * right[k][j]. `group` numbers that follow
+// each other in the depth are one int32 of an operand: four bytes, on the left unsigned, or two numbers of 16 bits.
+struct ByteTile {
+  int64_t groups;
+  const int32_t* left;
+  int64_t left_row;
+  const int32_t* right;  // rows of `cols`
+  const int32_t* add;
+  int64_t add_row;
+  int32_t* out;
+  int64_t out_row;
+};
+struct ByteProductKernels {
+  int64_t rows, cols;  // most of a tile
+  int64_t group;
+  int64_t block;  // groups that pack_columns moves at a time
+  // `groups` rows of the right operand from its neighbouring columns, or, in whole blocks, from columns that lie one
+  // after the other. Groups of four are added to the columns' `sums`.
+  void (*pack_rows)(const int8_t* from, int64_t row, int64_t groups, int32_t* to, int32_t* sums);
+  void (*pack_columns)(const int8_t* from, int64_t column, int64_t groups, int32_t* to, int32_t* sums);
+  // May read the left operand's rows up to the most of a tile.
+  void (*tile)(const ByteTile& tile, int64_t rows, int64_t cols);
+};
+
 // Random numbers come in groups of 16 Philox counters: 64 words of 32 bits, ordered by word, then by counter.
 constexpr int64_t kGroupCounters = 16;
 constexpr int64_t kGroupWords = 64;
@@ -191,10 +215,10 @@ struct DistributionKernels {                                       // of `groups
   void (*normal)(int64_t groups, const uint32_t* words, T* out);
   void (*exponential)(int64_t groups, const uint32_t* words, T* out);  // rate 1
 };
-// Keeps x * scale where a word is at least `threshold`; `kept` says where.
+// Keeps x * scale where a word is at least `threshold`.
 template <class T>
 struct DropoutKernels {
-  void (*drop)(int64_t n, const uint32_t* words, uint32_t threshold, const T* x, T scale, T* out, uint8_t* kept);
+  void (*drop)(int64_t n, const uint32_t* words, uint32_t threshold, const T* x, T scale, T* out);
 };
 struct PhiloxKernel {
   void (*words)(uint64_t key, uint64_t counter, int64_t groups, uint32_t* out);

@@ -155,14 +155,13 @@ TW_INLINE I64 ordered_words(F64, const uint32_t* words, int count) {
 }
 
 template <class V>
-void drop(int64_t n, const uint32_t* words, uint32_t threshold, const Element<V>* x, Element<V> scale, Element<V>* out,
-          uint8_t* kept) {
+void drop(int64_t n, const uint32_t* words, uint32_t threshold, const Element<V>* x, Element<V> scale,
+          Element<V>* out) {
   const auto least = splat<Signed<V>>(Element<Signed<V>>(int64_t(threshold) + INT32_MIN));
   for (int64_t i = 0; i < n; i += lanes_of<V>) {
     const int count = int(at_most(n - i, lanes_of<V>));
     const auto keep = ge(ordered_words(V{}, words + i, count), least);
     store_first(out + i, select(keep, mul(load_first<V>(x + i, count), splat<V>(scale)), V{}), count);
-    store_first(kept + i, keep, count);
   }
 }
 

@@ -251,9 +251,20 @@ void run_row(const Gemm& p, int64_t batch, const Range& cols) {
   if (p.calls) p.calls->done(cols.begin, cols.count(), o.result + cols.begin);
 }
 
+// Where many tasks share columns they share their panels, unless those take too much memory.
 template <class T>
-void run(const Gemm& p) {
-  const Tasks tasks(p);
+Tensor shared_panels(const Gemm& p, const Tasks& tasks) {
+  constexpr int64_t kMostShared = int64_t{1} << 22;
+  if (p.packed_right || p.batch > 1 || tasks.row_parts <= 2 || p.depth * p.cols > kMostShared) return {};
+  return pack_right(p.dtype, p.right, p.depth, p.cols);
+}
+
+template <class T>
+void run(const Gemm& given) {
+  const Tasks tasks(given);
+  const Tensor panels = shared_panels<T>(given, tasks);
+  Gemm p = given;
+  if (panels) p.packed_right = panels.data<void>();
   const int64_t work = std::max<int64_t>(1, p.rows * p.cols / tasks.count() * std::max<int64_t>(p.depth, 1));
   const bool one_row = p.rows == 1 && (p.right.col_stride == 1 || (p.right.row_stride == 1 && p.left.col_stride == 1));
   parallel_for(0, p.batch * tasks.count(), std::max<int64_t>(1, static_cast<int64_t>(kLeastTask / 8) / work),

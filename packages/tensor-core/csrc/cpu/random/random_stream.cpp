@@ -33,7 +33,7 @@ void reserve_from(tw_object* generator, uint64_t counters, uint64_t* key, uint64
 }  // namespace
 
 RandomStream::RandomStream(tw_object* generator, int64_t values, int64_t words_per_value)
-    : groups_((values * words_per_value + kGroupWords - 1) / kGroupWords) {
+    : groups_(groups_of(values * words_per_value)) {
   const uint64_t counters = static_cast<uint64_t>(groups_ * kGroupCounters);
   if (generator)
     reserve_from(generator, counters, &key_, &counter_);

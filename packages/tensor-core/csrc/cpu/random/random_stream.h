@@ -3,6 +3,8 @@
 
 #include <tensorwright/tw.hpp>
 
+#include <algorithm>
+
 #include "cpu/isa_kernels.h"
 
 namespace tw::cpu {
@@ -12,6 +14,12 @@ class RandomStream {
   // Reserves enough for `values` values that take `words_per_value` words each. A generator object is called with the
   // number of counters and answers (key, first counter); without one the default generator serves.
   RandomStream(tw_object* generator, int64_t values, int64_t words_per_value);
+  // What was reserved before.
+  RandomStream(uint64_t key, uint64_t counter, int64_t words) : groups_(groups_of(words)), key_(key), counter_(counter) {}
+
+  static int64_t groups_of(int64_t words) { return (words + kGroupWords - 1) / kGroupWords; }
+  uint64_t key() const { return key_; }
+  uint64_t counter() const { return counter_; }
 
   // The words of groups [first, first + count), 64 each.
   void words(int64_t first, int64_t count, uint32_t* out) const {
@@ -40,6 +48,23 @@ void for_each_chunk(const RandomStream& stream, F&& f) {
       const int64_t count = end - g < kGroupsPerChunk ? end - g : kGroupsPerChunk;
       stream.words(g, count, words);
       f(g * kGroupWords, words, count * kGroupWords);
+    }
+  });
+}
+
+// The same over the streams of a batch, whose entries have `each` words: seeds are pairs of key and first counter. The
+// index is that among all words, and no more are given than an entry has.
+template <class F>
+void for_each_chunk(const int64_t* seeds, int64_t entries, int64_t each, F&& f) {
+  const int64_t groups = RandomStream::groups_of(each), chunks = (groups + kGroupsPerChunk - 1) / kGroupsPerChunk;
+  const int64_t grain = std::max<int64_t>(1, kGroupsPerChunk / std::max<int64_t>(groups, 1));
+  parallel_for(0, entries * chunks, grain, [&](int64_t begin, int64_t end) {
+    uint32_t words[kGroupsPerChunk * kGroupWords];
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t entry = i / chunks, g = i % chunks * kGroupsPerChunk, first = g * kGroupWords;
+      const auto* seed = reinterpret_cast<const uint64_t*>(seeds) + 2 * entry;
+      RandomStream(seed[0], seed[1], each).words(g, std::min(kGroupsPerChunk, groups - g), words);
+      f(entry * each + first, words, std::min(kGroupsPerChunk * kGroupWords, each - first));
     }
   });
 }
