@@ -154,7 +154,6 @@ def transformer() -> tuple[Callable[[], tw.Tensor], int]:
         + token * 3 * width * FLOAT  # q, k, v
         + token * (width + heads) * FLOAT  # what attention gave, and the logarithms of its sums
         + token * width * FLOAT  # that with heads side by side, for the next layer
-        + 2 * INT64  # where the random numbers of dropout begin
         + token * 2 * width * FLOAT  # what the second normalisation took and gave
         + token * 8 * width * FLOAT  # what gelu took and gave
         + batch * width * FLOAT  # the mean over tokens

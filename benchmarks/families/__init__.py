@@ -26,6 +26,7 @@ FAMILIES: tuple[Family, ...] = (
     reductions.FAMILY,
     matmul.FAMILY,
     matmul.SIXTEEN_BITS,
+    matmul.BYTES,
     convolution.FAMILY,
     attention.FAMILY,
     index_and_sort.FAMILY,

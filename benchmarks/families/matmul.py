@@ -1,4 +1,4 @@
-"""Matrix products: square, transposed, batched, skinny, with a bias; and in sixteen bits."""
+"""Matrix products: square, transposed, batched, skinny, with a bias; in sixteen bits, and of 8-bit integers."""
 
 from __future__ import annotations
 
@@ -30,6 +30,18 @@ def with_bias(m: int, k: int, n: int) -> Callable[[Library], Run]:
     def build(lib: Library) -> Run:
         x, weight, bias = lib.rand(m, k), lib.rand(n, k), lib.rand(n)
         return lambda: lib.nn.functional.linear(x, weight, bias)
+
+    return build
+
+
+def of_bytes(m: int, k: int, n: int, by_columns: bool) -> Callable[[Library], Run]:
+    """int8 with sums of int32; the right operand may lie column by column, as the weight of a layer does."""
+
+    def build(lib: Library) -> Run:
+        a, b = lib.randint(-128, 128, (m, k)).to(lib.int8), lib.randint(-128, 128, (n, k)).to(lib.int8).t()
+        if not by_columns:
+            b = b.contiguous()
+        return lambda: lib._int_mm(a, b)
 
     return build
 
@@ -68,4 +80,13 @@ SIXTEEN_BITS = Family(
         for dtype in ("bfloat16", "float16")
     ),
     mean=0.015,
+)
+BYTES = Family(
+    "matmul of int8",
+    tuple(
+        Case(f"int8 {m}x{k} by {k}x{n}{', by columns' * by_columns}", of_bytes(m, k, n, by_columns))
+        for m, k, n in ((512, 512, 512), (1024, 1024, 1024), (16, 4096, 1024), (64, 784, 512), (4096, 64, 4096))
+        for by_columns in (False, True)
+    ),
+    mean=1.0,
 )

@@ -245,6 +245,18 @@ def test_randomness() -> None:
         vmap(tw.sin, randomness="perhaps")(tw.ones(2))
 
 
+def test_random_ops_of_arguments_that_differ_over_the_batch() -> None:
+    chances = tw.tensor([[0.0] * 100, [0.5] * 100, [1.0] * 100])
+    drawn = vmap(tw.bernoulli, randomness="different")(chances).numpy()
+    assert drawn[0].sum() == 0
+    assert 20 < drawn[1].sum() < 80
+    assert drawn[2].sum() == 100
+    with pytest.raises(RuntimeError, match="randomness="):
+        vmap(tw.bernoulli)(chances)
+    with pytest.raises(RuntimeError, match="differs over the batch"):
+        vmap(tw.bernoulli, randomness="same")(chances)
+
+
 def test_dropout_of_a_batch() -> None:
     x = tw.tensor(np.arange(1.0, 601.0).reshape(3, 200))
 
@@ -262,9 +274,11 @@ def test_dropout_of_a_batch() -> None:
         return kept
 
     same = where_kept("same")
-    assert (same == same[0]).all() and 0.3 < same.mean() < 0.7
+    assert (same == same[0]).all()
+    assert 0.3 < same.mean() < 0.7
     different = where_kept("different")
-    assert len({row.tobytes() for row in different}) == 3 and 0.3 < different.mean() < 0.7
+    assert len({row.tobytes() for row in different}) == 3
+    assert 0.3 < different.mean() < 0.7
 
 
 def test_tangents_of_dropout_are_dropped_with_its_values() -> None:

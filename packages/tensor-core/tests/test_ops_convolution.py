@@ -101,6 +101,9 @@ def check(x_shape: tuple[int, ...], w_shape: tuple[int, ...], geometry: Geometry
     assert result.dtype == dtype
     np.testing.assert_array_equal(result, expected + bias.reshape(-1, *[1] * (x.ndim - 2)))
     np.testing.assert_array_equal(convolution(tx, tw_, None, *options).numpy(), expected)
+    if x.ndim == 4:
+        last = tx.contiguous(memory_format=tw.channels_last)
+        np.testing.assert_array_equal(convolution(last, tw_, None, *options).numpy(), expected)
     if x.ndim == 3:
         return  # its gradients are those of images of one row
     np.testing.assert_array_equal(
@@ -224,6 +227,31 @@ def test_arguments_that_are_not_contiguous() -> None:
     x_view, w_view = x.transpose(2, 1, 3, 0), w.transpose(3, 2, 0, 1)  # [2, 4, 8, 9], [18, 4, 3, 3]
     result = tw.conv2d(tw.from_numpy(x).permute(2, 1, 3, 0), tw.from_numpy(w).permute(3, 2, 0, 1), None, 1, 1)
     np.testing.assert_array_equal(result.numpy(), convolve(x_view, w_view, plain(padding=1)))
+
+
+CHANNELS_LAST = [
+    ((2, 20, 14, 9), (33, 20, 3, 3), plain(padding=1)),
+    ((1, 17, 40, 45), (32, 17, 5, 3), plain(stride=2, padding=2, dilation=2)),
+    ((3, 16, 30, 50), (16, 16, 2, 3), ((1, 3), (0, 0), (1, 1), 1)),  # read in place, in steps
+    ((2, 24, 31, 33), (40, 24, 1, 1), plain()),  # rows in one run
+    ((1, 512, 12, 13), (16, 512, 1, 1), plain()),  # copied to places that are further apart
+    ((1, 20, 5, 70), (16, 20, 3, 3), ((1, 1), (4, 2), (1, 1), 1)),  # bands of padding alone
+]
+
+
+@pytest.mark.parametrize(("x_shape", "w_shape", "geometry"), CHANNELS_LAST)
+def test_channels_last_has_the_same_bits(x_shape: Numbers, w_shape: Numbers, geometry: Geometry) -> None:
+    rng = np.random.default_rng(3)
+    x, w, bias = (
+        tw.from_numpy(rng.standard_normal(shape).astype(np.float32)) for shape in (x_shape, w_shape, w_shape[:1])
+    )
+    options = [list(v) for v in geometry[:3]] + [geometry[3]]
+    expected = tw.conv2d(x, w, bias, *options).numpy()
+    last = tw.conv2d(x.contiguous(memory_format=tw.channels_last), w, bias, *options).numpy()
+    assert last.tobytes() == expected.tobytes()
+    np.testing.assert_allclose(
+        last, convolve(x.numpy(), w.numpy(), geometry) + bias.numpy().reshape(-1, 1, 1), rtol=1e-4, atol=1e-3
+    )
 
 
 def test_an_image_without_a_batch() -> None:

@@ -222,7 +222,8 @@ def test_each_entry_of_a_batch_drops_what_it_drops_alone(shape: tuple[int, ...])
     tw.manual_seed(5)
     x, batch = tw.ones(*shape), shape[:-1]
     seeds = tw.ops.dropout_seeds(x, list(batch))
-    assert seeds.shape == (*batch, 2) and seeds.dtype == tw.int64
+    assert seeds.shape == (*batch, 2)
+    assert seeds.dtype == tw.int64
     together = tw.ops.seeded_dropout(x, seeds, 0.5).numpy()
     rows = {together[place].tobytes() for place in np.ndindex(*batch)}
     assert shape[-1] == 0 or len(rows) == len(list(np.ndindex(*batch)))  # entries differ

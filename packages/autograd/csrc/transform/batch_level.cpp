@@ -136,7 +136,7 @@ void run_rule(BatchCall& batch, const tw_call& call) {
 }  // namespace
 
 void interpret_batch(const LevelRef& level, const OpTraits& op, tw_call& call) {
-  if (op.random) return interpret_unwrapped(op, call);
+  if (op.random) return draw_on(level, op, call);
   BatchCall batch(level, op, call);
   if (multiply_diagonal(batch)) return;
   run_rule(batch, call);

@@ -20,14 +20,8 @@ LevelRef innermost_batch() {
 bool draw_inside_batch(const OpTraits& op, tw_call& call) {
   const LevelRef level = op.random ? innermost_batch() : nullptr;
   if (!level || op.composite) return false;
-  if (level->randomness == Randomness::kError)
-    throw Error(TW_E_UNKNOWN,
-                text(short_name(op.name.c_str()),
-                     ": random numbers inside of vmap: say with vmap(..., randomness='different') that each "
-                     "entry of the batch draws its own, or with 'same' that all share them"));
   const OutsideScope outside(*level);
-  BatchCall batch(level, op, call);
-  draw_for_batch(batch);
+  draw_on(level, op, call);
   return true;
 }
 
@@ -75,6 +69,16 @@ void adopt_results(const OpTraits& op, tw_call& call, uint64_t targets) {
       give(&value, std::move(fresh));
     }
   }
+}
+
+void draw_on(const LevelRef& level, const OpTraits& op, tw_call& call) {
+  if (level->randomness == Randomness::kError)
+    throw Error(TW_E_UNKNOWN,
+                text(short_name(op.name.c_str()),
+                     ": random numbers inside of vmap: say with vmap(..., randomness='different') that each "
+                     "entry of the batch draws its own, or with 'same' that all share them"));
+  BatchCall batch(level, op, call);
+  draw_for_batch(batch);
 }
 
 void interpret_unwrapped(const OpTraits& op, tw_call& call) {

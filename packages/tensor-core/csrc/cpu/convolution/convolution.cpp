@@ -82,6 +82,17 @@ struct Dense {
 
 template <class T>
 using ForwardKernel = void (*)(const ConvolutionGeometry&, const T*, const T*, const T*, T*);
+// Images whose channels lie side by side, which direct_forward reads as they are.
+bool lies_channels_last(TensorRef t) {
+  if (t.ndim() != 4 || t.dtype() != kFloat32 || t.is_contiguous() || t.numel() == 0) return false;
+  int64_t step = 1;
+  for (const int dim : {1, 3, 2, 0}) {
+    if (t.size(dim) > 1 && t.stride(dim) != step) return false;
+    step *= t.size(dim);
+  }
+  return true;
+}
+
 // Null: direct_forward.
 template <class T>
 ForwardKernel<T> special_forward(const ConvolutionGeometry& g) {
@@ -128,8 +139,9 @@ void convolution_prepared(const ConvolutionArguments& arguments, const PreparedC
   const Dense d(arguments, out.shape());
   const ConvolutionGeometry g = d.geometry(out.shape());
   const tw_dtype dtype = compute_dtype(out.dtype());
-  const Tensor input = dense(d.a.self, dtype), weights = dense(d.a.weight, dtype),
-               biases = dense_optional(d.a.bias, dtype);
+  const bool channels_last = g.groups == 1 && lies_channels_last(d.a.self) && !special_forward<float>(g);
+  const Tensor input = channels_last ? Tensor::retain(d.a.self) : dense(d.a.self, dtype),
+               weights = dense(d.a.weight, dtype), biases = dense_optional(d.a.bias, dtype);
   StagedResult result(out, dtype);
   visit_floating("convolution", dtype, [&](auto type) {
     using T = typename decltype(type)::type;
@@ -140,7 +152,7 @@ void convolution_prepared(const ConvolutionArguments& arguments, const PreparedC
       return all_done(prepared, out.numel(), result.data<T>());
     }
     direct_forward(g, input.data<T>(), weights.data<T>(), bias, result.data<T>(),
-                   packed ? prepared.weight.data<T>() : nullptr, prepared);
+                   packed ? prepared.weight.data<T>() : nullptr, prepared, channels_last);
   });
   result.commit();
 }

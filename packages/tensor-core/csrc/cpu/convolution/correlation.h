@@ -87,6 +87,7 @@ struct BandLayout {
   bool in_place;
   int64_t phase_length, row, plane;        // elements
   const BlockedImages* blocked = nullptr;  // how the source lies, if so
+  int64_t pixel = 0;                       // from one to the next, where channels lie side by side
 
   explicit BandLayout(const Correlation& c, bool may_be_in_place = true)
       : rows(c.y.results), in_place(may_be_in_place && c.z.is_inside() && c.y.is_unpadded() && c.x.is_unpadded()) {
@@ -105,13 +106,29 @@ struct BandLayout {
         blocked(&images) {
     cut(c, row * images.blocks() / c.groups);
   }
+  // Of images in memory format channels_last. Pixels a multiple of half a page from each other would fall on the same
+  // lines of the cache: those of a copy do not.
+  static BandLayout of_channels_last(const Correlation& c) {
+    constexpr int64_t kApart = 16, kHalfPage = 512;
+    BandLayout layout;
+    layout.rows = c.y.results;
+    layout.in_place = c.y.is_inside() && c.x.is_inside() && c.source_channels % kHalfPage != 0;
+    layout.pixel = c.source_channels + (layout.in_place ? 0 : kApart);
+    layout.phase_length = layout.in_place ? c.x.source : c.x.extent(c.x.results);
+    layout.row = layout.phase_length * layout.pixel;
+    layout.plane = c.y.source * layout.row;
+    layout.cut(c, layout.row);
+    return layout;
+  }
   int64_t rows_of(const Correlation& c, int64_t band) const { return std::min(rows, c.y.results - band * rows); }
   // Elements of a group of an image; groups are whole blocks of channels, or one.
   int64_t group_size(const Correlation& c) const {
     return blocked ? c.source_channels / kBlockChannels * plane : c.source_size();
   }
   // Elements of a padded copy.
-  int64_t copy_size(const Correlation& c) const { return in_place ? 0 : c.planes() * plane; }
+  int64_t copy_size(const Correlation& c) const {
+    return in_place ? 0 : pixel > 0 ? c.y.extent(rows) * row : c.planes() * plane;
+  }
 
   std::vector<int64_t> tap_offsets(const Correlation& c) const {
     std::vector<int64_t> offsets;
@@ -119,9 +136,10 @@ struct BandLayout {
     for (int64_t i = 0; i < c.planes(); ++i)
       for (const AxisTap& y : c.y.taps)
         for (const AxisTap& x : c.x.taps)
-          offsets.push_back(blocked ? blocked->channel(i) + y.place * row + x.place * kBlockChannels
-                                    : plane_offset(c, i) + y.place * row + x.place % c.x.stride * phase_length +
-                                          x.place / c.x.stride);
+          offsets.push_back(blocked     ? blocked->channel(i) + y.place * row + x.place * kBlockChannels
+                            : pixel > 0 ? i + y.place * row + x.place * pixel
+                                        : plane_offset(c, i) + y.place * row + x.place % c.x.stride * phase_length +
+                                              x.place / c.x.stride);
     return offsets;
   }
   // `may_join`: whether results of neighbouring rows are neighbours too, so that rows may be taken for a single one.
@@ -130,12 +148,16 @@ struct BandLayout {
     const int64_t count = static_cast<int64_t>(offsets.size()), result_rows = rows_of(c, band);
     if (blocked)
       return {result_rows, c.x.results, c.y.stride * row, count, offsets.data(), c.x.stride * kBlockChannels};
+    if (pixel > 0 && !(may_join && in_place && c.y.stride == 1 && row == c.x.results * pixel))
+      return {result_rows, c.x.results, c.y.stride * row, count, offsets.data(), c.x.stride * pixel};
+    if (pixel > 0) return {1, result_rows * c.x.results, result_rows * row, count, offsets.data(), pixel};
     if (may_join && in_place && row == c.x.results)
       return {1, result_rows * row, result_rows * row, count, offsets.data()};
     return {result_rows, c.x.results, c.y.stride * row, count, offsets.data()};
   }
 
  private:
+  BandLayout() = default;
   void cut(const Correlation& c, int64_t row_of_all) {
     while (rows > 1 && (rows * c.x.results > kBandPixels || c.y.extent(rows) * row_of_all > kBandElements))
       rows = (rows + 1) / 2;
@@ -160,12 +182,31 @@ struct BandRows {
         to(std::clamp<int64_t>(last, from, c.y.source)) {}
 };
 
+// The source of a band of an image in memory format channels_last; `copy` as below.
+template <class T>
+const T* band_pixels(const Correlation& c, const BandLayout& layout, const BandRows& rows, const T* source, T* copy) {
+  const int64_t channels = c.source_channels;
+  if (layout.in_place) return source + rows.first * layout.row;
+  T* to = copy;
+  for (int64_t y = rows.first; y < rows.last; ++y)
+    for (int64_t x = -c.x.front; x < layout.phase_length - c.x.front; ++x, to += layout.pixel) {
+      const bool exists = y >= rows.from && y < rows.to && x >= 0 && x < c.x.source;
+      if (exists)
+        std::copy_n(source + (y * c.x.source + x) * channels, channels, to);
+      else
+        std::fill_n(to, channels, T(0));
+    }
+  return copy;
+}
+
 // The source of a band of one depth: `source` is the group's channels of one image, `copy` the memory for a padded
 // copy.
 template <class T>
 const T* band_source(const Correlation& c, const BandLayout& layout, int64_t depth, int64_t band, const T* source,
                      T* copy) {
-  const auto [first, last, from, to] = BandRows(c, layout, band);
+  const BandRows rows(c, layout, band);
+  if (layout.pixel > 0) return band_pixels(c, layout, rows, source, copy);
+  const auto [first, last, from, to] = rows;
   if (layout.blocked) return source + layout.blocked->pixel(first, -c.x.front);
   if (layout.in_place) return source + depth * c.z.stride * layout.plane + first * layout.row;
   const int64_t above = std::min(from - first, last - first);

@@ -98,6 +98,8 @@ struct PreparedCorrelation {
         layout(source ? BandLayout(c, *source) : BandLayout(c)),
         offsets(layout.tap_offsets(c)),
         weights(packed) {}
+  PreparedCorrelation(const Correlation& correlation, const T* packed, const BandLayout& source)
+      : c(correlation), layout(source), offsets(layout.tap_offsets(c)), weights(packed) {}
   int64_t band_pixels() const { return layout.rows * c.x.results; }
 
   Correlation c;
@@ -168,6 +170,9 @@ Ahead source_ahead(const PreparedCorrelation<T>& part, const CorrelationData<T>&
     return Ahead(
         data.source + place->image_group * part.layout.group_size(c) + images->pixel(rows.first, -images->border_x),
         (rows.last - rows.first) * images->row(), images->plane(), c.source_channels / kBlockChannels);
+  if (part.layout.pixel > 0)
+    return Ahead(data.source + place->image_group * c.source_size() + rows.from * c.x.source * c.source_channels,
+                 (rows.to - rows.from) * c.x.source * c.source_channels, 0, 1);
   return Ahead(data.source + place->image_group * c.source_size() + rows.from * c.x.source,
                (rows.to - rows.from) * c.x.source, c.source_plane(), c.source_channels);
 }
@@ -386,11 +391,13 @@ Tensor direct_weights(const ConvolutionGeometry& g, const T* weight) {
 
 template <class T>
 void direct_forward(const ConvolutionGeometry& g, const T* input, const T* weight, const T* bias, T* output,
-                    const T* packed, const PreparedCall& prepared) {
+                    const T* packed, const PreparedCall& prepared, bool channels_last) {
   const Tensor start = starts(g.groups, g.out_channels, bias);
   const Tensor own = packed ? Tensor() : direct_weights(g, weight);
+  const Correlation c = forward_correlation(g);
   std::vector<PreparedCorrelation<T>> whole;
-  whole.emplace_back(forward_correlation(g), packed ? packed : own.data<T>());
+  whole.emplace_back(c, packed ? packed : own.data<T>(),
+                     channels_last ? BandLayout::of_channels_last(c) : BandLayout(c));
   correlate<T>(whole, {input, start.data<T>(), output, g.z.out, g.y.out, g.x.out, &prepared});
 }
 
@@ -460,9 +467,9 @@ template int64_t direct_weights_size<double>(const ConvolutionGeometry&);
 template Tensor direct_weights<float>(const ConvolutionGeometry&, const float*);
 template Tensor direct_weights<double>(const ConvolutionGeometry&, const double*);
 template void direct_forward<float>(const ConvolutionGeometry&, const float*, const float*, const float*, float*,
-                                    const float*, const PreparedCall&);
+                                    const float*, const PreparedCall&, bool);
 template void direct_forward<double>(const ConvolutionGeometry&, const double*, const double*, const double*, double*,
-                                     const double*, const PreparedCall&);
+                                     const double*, const PreparedCall&, bool);
 template void direct_backward_input<float>(const ConvolutionGeometry&, const float*, const float*, float*);
 template void direct_backward_input<double>(const ConvolutionGeometry&, const double*, const double*, double*);
 template void direct_backward_weight<float>(const ConvolutionGeometry&, const float*, const float*, float*);

@@ -14,10 +14,10 @@ Tensor direct_weights(const ConvolutionGeometry& g, const T* weight);
 template <class T>
 int64_t direct_weights_size(const ConvolutionGeometry& g);
 
-// `packed`: direct_weights(), or null.
+// `packed`: direct_weights(), or null. `channels_last`: how the input lies; of float32, and without groups and depth.
 template <class T>
 void direct_forward(const ConvolutionGeometry& g, const T* input, const T* weight, const T* bias, T* output,
-                    const T* packed = nullptr, const PreparedCall& prepared = {});
+                    const T* packed = nullptr, const PreparedCall& prepared = {}, bool channels_last = false);
 // Where images lie in blocks on either side: groups are then whole blocks of channels, or one.
 void direct_forward_blocks(const ConvolutionGeometry& g, const ImageMemory& input, const float* weight,
                            const float* bias, const PreparedCall& prepared, const ImageMemory& result);

@@ -26,11 +26,15 @@ constexpr int kCols = 2 * lanes_of<I32>;
 
 // ---- lanes of 32 bits ---------------------------------------------------------------------------------------
 
-typedef int8_t Bytes __attribute__((vector_size(lanes_of<I32>)));  // one for each lane
+// Bytes, one for each lane.
 TW_INLINE I32 widened(const int8_t* from) {
-  Bytes bytes;
-  __builtin_memcpy(&bytes, from, sizeof(bytes));
-  return __builtin_convertvector(bytes, I32);
+#if TW_VBYTES == 64
+  return (I32)_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+#elif TW_VBYTES == 32
+  return (I32)_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)));
+#else
+  return I32{from[0], from[1], from[2], from[3]};
+#endif
 }
 
 // Two signed numbers of 16 bits.
@@ -84,18 +88,18 @@ struct Quads {
 template <class Dot>
 void pack_rows(const int8_t* from, int64_t row, int64_t groups, int32_t* to, int32_t* sums) {
   constexpr int n = lanes_of<I32>;
-  for (int v = 0; v < 2; ++v) {
-    I32 sum = load<I32>(sums + v * n);
-    for (int64_t k = 0; k < groups; ++k) {
+  I32 sum[2] = {load<I32>(sums), load<I32>(sums + n)};
+  for (int64_t k = 0; k < groups; ++k, from += Dot::kGroup * row)
+#pragma GCC unroll 2
+    for (int v = 0; v < 2; ++v) {
       I32 rows[Dot::kGroup];
 #pragma GCC unroll 4
-      for (int g = 0; g < Dot::kGroup; ++g) rows[g] = widened(from + (k * Dot::kGroup + g) * row + v * n);
+      for (int g = 0; g < Dot::kGroup; ++g) rows[g] = widened(from + g * row + v * n);
       const I32 joined = Dot::join(rows);
       store(to + k * kCols + v * n, joined);
-      sum = Dot::sum_up(sum, joined);
+      sum[v] = Dot::sum_up(sum[v], joined);
     }
-    store(sums + v * n, sum);
-  }
+  store(sums, sum[0]), store(sums + n, sum[1]);
 }
 
 // Neighbouring rows are, four of which are moved at a time.
@@ -134,9 +138,10 @@ void sum_tile(const ByteTile& t) {
   const int64_t row = t.left_row;
 #pragma GCC unroll 5
   for (int b = 0; b < bases; ++b) left[b] = t.left + 3 * b * row;
-  const int32_t* right = t.right;
-  for (int64_t k = t.groups; k > 0; --k, right += kCols) {
-    __builtin_prefetch(right + 8 * kCols);
+  constexpr int64_t kLine = 16;
+  const int32_t *right = t.right, *next = t.left + rows * row;  // rows that follow, which the next tile reads
+  for (int64_t k = t.groups; k > 0; --k, right += kCols, next += kLine) {
+    __builtin_prefetch(next);
     const I32 columns[2] = {load<I32>(right), load<I32>(right + n)};
 #pragma GCC unroll 14
     for (int i = 0; i < rows; ++i) {

@@ -14,13 +14,14 @@ constexpr int kRounds = 10;
 constexpr uint32_t kMultiplier0 = 0xD2511F53u, kMultiplier1 = 0xCD9E8D57u;  // of words 0 and 2
 constexpr uint32_t kWeyl0 = 0x9E3779B9u, kWeyl1 = 0xBB67AE85u;              // steps of the key
 
-// Words of as many counters as a vector has 64-bit lanes; each word sits in the low half of its lane.
+// Words of as many counters as a vector has 64-bit lanes; each word sits in the low half of its lane, and in the high
+// one sits anything.
 struct Block {
   U64 word[4];
 };
 typedef uint32_t HalfWords __attribute__((vector_size(TW_VBYTES / 2)));
 
-// Of the low halves of the lanes.
+// Of the low halves of the lanes, whatever is in the high ones.
 TW_INLINE U64 wide_product(U64 x, uint32_t by) {
   const U64 factor = uint64_t(by) - U64{};
 #if defined(__x86_64__) && TW_VBYTES == 64
@@ -30,7 +31,15 @@ TW_INLINE U64 wide_product(U64 x, uint32_t by) {
 #elif defined(__x86_64__)
   return (U64)_mm_mul_epu32((__m128i)x, (__m128i)factor);
 #else
-  return x * factor;
+  return (x & uint64_t(0xFFFFFFFFu)) * factor;
+#endif
+}
+
+TW_INLINE U64 xor3(U64 a, U64 b, U64 c) {
+#if TW_VBYTES == 64
+  return (U64)_mm512_ternarylogic_epi64((__m512i)a, (__m512i)b, (__m512i)c, 0x96);
+#else
+  return a ^ b ^ c;
 #endif
 }
 
@@ -42,11 +51,11 @@ TW_INLINE U64 lane_numbers() {
 }
 
 TW_INLINE Block philox(Block x, uint32_t key0, uint32_t key1) {
-  const U64 low = uint64_t(0xFFFFFFFFu) - U64{};
 #pragma GCC unroll 10
   for (int round = 0; round < kRounds; ++round) {
     const U64 p0 = wide_product(x.word[0], kMultiplier0), p1 = wide_product(x.word[2], kMultiplier1);
-    x = {{(p1 >> 32) ^ x.word[1] ^ uint64_t(key0), p1 & low, (p0 >> 32) ^ x.word[3] ^ uint64_t(key1), p0 & low}};
+    x = {
+        {xor3(p1 >> 32, x.word[1], uint64_t(key0) - U64{}), p1, xor3(p0 >> 32, x.word[3], uint64_t(key1) - U64{}), p0}};
     key0 += kWeyl0, key1 += kWeyl1;
   }
   return x;

@@ -3,6 +3,7 @@
 #include <tensorwright/checked.hpp>
 
 #include <algorithm>
+#include <cstring>
 
 #include "cpu/isa_kernels.h"
 #include "cpu/staging.h"
@@ -14,7 +15,7 @@ namespace {
 
 constexpr int64_t kGroups = 256;  // of the depth that meet at a time: a panel of them stays in the first-level cache
 constexpr int64_t kApart = 16;    // between packed rows, which else would lie a multiple of a page from each other
-constexpr int kShift = 128;       // from int8 to uint8
+constexpr uint32_t kShift = 128;  // from int8 to uint8
 constexpr int64_t kMostCols = 32, kStaged = 64;
 
 int64_t ceil_div(int64_t n, int64_t d) { return (n + d - 1) / d; }
@@ -64,20 +65,30 @@ class ByteProduct {
   void pack_row(int64_t i) const {
     int32_t* const to = packed_row(i);
     if (groups_ > 0) to[groups_ - 1] = 0;
-    const int shift = signed_ ? kShift : 0;
     if (kernels_.group == 4)
-      copy_row(left_.at(i, 0), shift, 0, reinterpret_cast<uint8_t*>(to));
+      pack_bytes(left_.at(i, 0), to);
+    else if (signed_)
+      copy_row<int8_t>(left_.at(i, 0), reinterpret_cast<int16_t*>(to));
     else
-      copy_row(left_.at(i, 0), shift, -shift, reinterpret_cast<int16_t*>(to));
+      copy_row<uint8_t>(left_.at(i, 0), reinterpret_cast<int16_t*>(to));
   }
-  // Flipping its highest bit makes a signed byte unsigned, whatever the type of the pointer says.
-  template <class Number>
-  void copy_row(const int8_t* from, int flip, int shift, Number* to) const {
-    const auto number = [&](int8_t byte) { return static_cast<Number>((static_cast<uint8_t>(byte) ^ flip) + shift); };
+  void pack_bytes(const int8_t* from, int32_t* to) const {
     if (left_.col == 1)
-      for (int64_t k = 0; k < depth_; ++k) to[k] = number(from[k]);
+      std::memcpy(to, from, static_cast<size_t>(depth_));
     else
-      for (int64_t k = 0; k < depth_; ++k) to[k] = number(from[k * left_.col]);
+      copy_row<uint8_t>(from, reinterpret_cast<uint8_t*>(to));
+    if (!signed_) return;
+    for (int64_t k = 0; k < groups_; k += 2) {  // what follows a row is room
+      uint64_t bytes;
+      std::memcpy(&bytes, to + k, sizeof bytes);
+      bytes ^= 0x0101010101010101u * kShift;
+      std::memcpy(to + k, &bytes, sizeof bytes);
+    }
+  }
+  template <class From, class To>
+  void copy_row(const int8_t* from, To* to) const {
+    const int64_t depth = depth_, step = left_.col;
+    for (int64_t k = 0; k < depth; ++k) to[k] = static_cast<To>(static_cast<From>(from[k * step]));
   }
 
   // Columns from `col` on, zeros where there are none; gives their sums, if the kernel needs them.
@@ -102,8 +113,7 @@ class ByteProduct {
     const int64_t count = std::min(kernels_.cols, cols_ - col);
     int32_t start[kMostCols] = {};  // what the shift of the left operand adds to each column, with the sign changed
     pack_panel(col, count, panel, start);
-    for (int32_t& sum : start)
-      sum = signed_ ? static_cast<int32_t>(0u - static_cast<uint32_t>(kShift) * static_cast<uint32_t>(sum)) : 0;
+    for (int32_t& sum : start) sum = signed_ ? static_cast<int32_t>(0u - kShift * static_cast<uint32_t>(sum)) : 0;
     for (int64_t k = 0; k < std::max<int64_t>(groups_, 1); k += kGroups)
       for (int64_t i = first * kernels_.rows; i < std::min(rows_, last * kernels_.rows); i += kernels_.rows) {
         int32_t* const out = out_ + i * cols_ + col;

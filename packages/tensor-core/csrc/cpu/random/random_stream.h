@@ -15,7 +15,8 @@ class RandomStream {
   // number of counters and answers (key, first counter); without one the default generator serves.
   RandomStream(tw_object* generator, int64_t values, int64_t words_per_value);
   // What was reserved before.
-  RandomStream(uint64_t key, uint64_t counter, int64_t words) : groups_(groups_of(words)), key_(key), counter_(counter) {}
+  RandomStream(uint64_t key, uint64_t counter, int64_t words)
+      : groups_(groups_of(words)), key_(key), counter_(counter) {}
 
   static int64_t groups_of(int64_t words) { return (words + kGroupWords - 1) / kGroupWords; }
   uint64_t key() const { return key_; }
