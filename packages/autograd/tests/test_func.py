@@ -257,6 +257,18 @@ def test_random_ops_of_arguments_that_differ_over_the_batch() -> None:
         vmap(tw.bernoulli, randomness="same")(chances)
 
 
+def test_random_ops_of_what_an_outer_transform_differentiates() -> None:
+    def drawn(x: tw.Tensor) -> tw.Tensor:
+        return vmap(lambda y: tw.dropout(x, 0.5) * y, randomness="different")(tw.ones(3))
+
+    jacobian = jacrev(drawn)(tw.ones(100)).numpy()
+    assert jacobian.shape == (3, 100, 100)
+    kept = {np.diag(entry).tobytes() for entry in jacobian}
+    assert len(kept) == 3
+    outer = vmap(drawn, randomness="different")(tw.ones(2, 100)).numpy()
+    assert len({row.tobytes() for row in outer.reshape(6, 100)}) == 6
+
+
 def test_dropout_of_a_batch() -> None:
     x = tw.tensor(np.arange(1.0, 601.0).reshape(3, 200))
 

@@ -38,7 +38,7 @@ void call_resolved(tw_call& call) {
 }
 
 void interpret_on(const LevelRef& level, const OpTraits& op, tw_call& call) {
-  if (!level) return interpret_unwrapped(op, call);
+  if (!level || draws_further_in(op, *level)) return interpret_unwrapped(op, call);
   if (level->kind == LevelKind::kGrad) return interpret_grad(level, call);
   const OutsideScope outside(*level);
   if (level->kind == LevelKind::kForward) return interpret_forward(level, op, call);

@@ -17,6 +17,8 @@ void interpret_forward(const LevelRef& level, const OpTraits& op, tw_call& call)
 void interpret_batch(const LevelRef& level, const OpTraits& op, tw_call& call);
 // An op without wrapped arguments: random ones follow vmap's randomness mode.
 void interpret_unwrapped(const OpTraits& op, tw_call& call);
+// Whether a random op, though its arguments belong to this level, is called inside of a vmap that is further in.
+bool draws_further_in(const OpTraits& op, const Level& level);
 // A random op by the mode of this level of vmap, outside of it.
 void draw_on(const LevelRef& level, const OpTraits& op, tw_call& call);
 // Wraps new tensors among the results for the levels inside of those that their arguments belong to, so that what

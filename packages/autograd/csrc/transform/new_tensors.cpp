@@ -71,6 +71,12 @@ void adopt_results(const OpTraits& op, tw_call& call, uint64_t targets) {
   }
 }
 
+bool draws_further_in(const OpTraits& op, const Level& level) {
+  if (!op.random || op.composite) return false;
+  const LevelRef batch = innermost_batch();
+  return batch && batch->id > level.id;
+}
+
 void draw_on(const LevelRef& level, const OpTraits& op, tw_call& call) {
   if (level->randomness == Randomness::kError)
     throw Error(TW_E_UNKNOWN,
