@@ -184,6 +184,12 @@ TileKernel::Piece TileKernel::compiled(const Sweep& sweep, size_t begin, size_t 
   }
   constexpr size_t kFewStreams = 8;  // each takes a register for its address
   if (end == sweep.steps.size() && program.streams.size() < kFewStreams) piece.fetched = fetched_in(sweep, program);
+  make_code(piece, program);
+  return piece;
+}
+
+// Behind the streams of registers come those that are fetched, and those of sums.
+void TileKernel::make_code(Piece& piece, LaneProgram& program) const {
   for (const uint32_t fetched : piece.fetched) {
     program.fetched.push_back({static_cast<uint32_t>(program.streams.size()), is_output(fetched)});
     program.streams.push_back(LaneType::kF32), program.repeated.push_back(false);
@@ -199,7 +205,6 @@ TileKernel::Piece TileKernel::compiled(const Sweep& sweep, size_t begin, size_t 
   if (!piece.code) piece.sums.clear();
   if (piece.code && (piece.sums.empty() || (one_tile_ && piece.code->folds())))
     piece.whole = piece.code->whole(length_);
-  return piece;
 }
 
 // Whether a later step, a fold or a store takes what the register holds.

@@ -101,6 +101,7 @@ class TileKernel {
   void run_long_rows(const void* const* inputs, void* const* outputs) const;
   void compile(const Sweep& sweep);
   Piece compiled(const Sweep& sweep, size_t begin, size_t end) const;
+  void make_code(Piece& piece, LaneProgram& program) const;
   bool folds_in_code(const TileStep& step, const Sweep::Step& fold, const std::map<Register, tw_dtype>& made) const;
   std::vector<uint32_t> fetched_in(const Sweep& sweep, const LaneProgram& program) const;
   bool is_output(uint32_t stream) const { return stream >= streams_.size() - group_.outputs.size(); }
