@@ -44,6 +44,7 @@ COMPILER = shutil.which("g++") or ""
 NUMBERS = (ScalarType.F32, ScalarType.F64, ScalarType.I32, ScalarType.I64, ScalarType.U64)
 COMPLEX = (ScalarType.C32, ScalarType.C64)
 BLOCK = 1024
+GROUP = 32 * BLOCK
 
 pytestmark = pytest.mark.skipif(
     not COMPILER or not (INCLUDE / "tensorwright" / "simd" / "vec.h").exists(),
@@ -342,13 +343,13 @@ def reduction_values(kernel: ReductionKernel, shape: tuple[int, ...], seed: int)
 def reduce_blocks(
     compiled: CompiledKernels, kernel: ReductionKernel, arrays: Sequence[Array], steps: Sequence[int]
 ) -> Array:
-    """What a driver does with one long row: blocks of 1024, combined as a binary counter."""
+    """What a driver does with one long row: groups of 32 blocks, combined as a binary counter."""
     pending: list[tuple[int, Array]] = []
     n = max(len(array) for array, step in zip(arrays, steps, strict=True) if step)
-    for start in range(0, n, BLOCK):
+    for start in range(0, n, GROUP):
         out, size = np.zeros(1, dtype=DTYPES[kernel.program.result_types[0]]), 1
         here = [array[start:] if step else array for array, step in zip(arrays, steps, strict=True)]
-        compiled.row(kernel, min(BLOCK, n - start), out, here, steps)
+        compiled.row(kernel, min(GROUP, n - start), out, here, steps)
         while pending and pending[-1][0] == size:
             _, before = pending.pop()
             compiled.combine(kernel, before, out)
@@ -362,7 +363,7 @@ def reduce_blocks(
     return result
 
 
-LENGTHS = (*range(1, 70), 127, 128, 129, 500, 1000, 1023, 1024, 1025, 1100, 2048, 3000, 5000)
+LENGTHS = (*range(1, 70), 127, 128, 129, 500, 1000, 1023, 1024, 1025, 1100, 2048, 3000, 7500, 33000)
 
 
 def test_rows_equal_the_tree(compiled: CompiledKernels, suite: Suite) -> None:

@@ -14,12 +14,12 @@ constexpr int kMaxOperands = 16;
 constexpr int kMaxResults = 8;
 constexpr int64_t kReductionBlock = 1024;  // elements of one leaf of the reduction tree
 
-// n elements. Operand k is contiguous if in_step[k] == 1; if 0, in[k] points at a 64-byte splat of one value.
+// n elements. Operand k is contiguous if in_step[k] == 1; if 0, as numbers always are, in[k] is a 64-byte splat.
 using PointwiseKernel = void (*)(int64_t n, void* const* out, const void* const* in, const uint8_t* in_step);
 
-// One output from each kReductionBlock elements of each operand, the last of which may be fewer.
+// One output from n elements of each operand: at most 32 blocks of kReductionBlock, the last of which may be shorter.
 using ReduceRow = void (*)(int64_t n, const void* const* in, const uint8_t* in_step, void* out);
-// `cols` outputs; element (i, c) of operand k is at in[k] + (i * row_stride[k] + c * in_step[k]) elements.
+// `cols` outputs; element (i, c) of operand k is i * row_stride[k] + c elements on, or in a splat if in_step[k] == 0.
 using ReduceCols = void (*)(int64_t n, int64_t cols, const void* const* in, const int64_t* row_stride,
                             const uint8_t* in_step, void* out);
 // acc[c] = combine(acc[c], other[c])

@@ -94,33 +94,39 @@ class PointwiseLoop {
     }
   }
 
-  // Rows that the kernel reads and writes where they lie: from one to the next only addresses change. Splats of several
-  // rows are filled before the first is read, lest loads wait for their stores.
+  // Rows that the kernel reads and writes where they lie: from one to the next only addresses change, and of few.
   void run_direct_rows(int64_t rows, int64_t n) {
     const int across = space_.ndim - 2;
-    const char* at[kMaxOperands];
-    int64_t jump[kMaxOperands];
+    bool splats_move = false;
+    for (int k = 0; k < plan_.operands; ++k) splats_move |= splatted_[k] && space_.strides[plan_.results + k][across];
+    const int64_t most = splats_move ? kSplatRows : rows;
     for (int64_t done = 0, count; done < rows; done += count) {
-      count = std::min(kSplatRows, rows - done);
+      count = std::min(most, rows - done);
+      int moving[kMaxOperands], moved = 0;
+      int64_t jump[kMaxOperands];
       for (int k = 0; k < plan_.operands; ++k) {
-        const int64_t step = plan_.operand[k].data ? space_.strides[plan_.results + k][across] : 0;
-        at[k] = splatted_[k] || !plan_.operand[k].data ? static_cast<const char*>(in_[k]) : in_base_[k];
-        jump[k] = step;
-        if (splatted_[k] && step) {
-          for (int64_t i = 0; i < count; ++i) splat(k, in_base_[k] + i * step, row_splats_[k][i]);
-          at[k] = row_splats_[k][0].bytes;
-          jump[k] = sizeof(Splat);
-        }
-        if (step) in_base_[k] += count * step;
+        if (!plan_.operand[k].data) continue;
+        const int64_t step = space_.strides[plan_.results + k][across];
+        if (!splatted_[k]) in_[k] = in_base_[k];
+        if (!step) continue;
+        jump[moved] = splatted_[k] ? fill_row_splats(k, step, count) : step;
+        moving[moved++] = k;
+        in_base_[k] += count * step;
       }
       for (int64_t i = 0; i < count; ++i) {
-        for (int k = 0; k < plan_.operands; ++k) in_[k] = at[k], at[k] += jump[k];
         plan_.kernel(n, reinterpret_cast<void* const*>(out_base_), in_, step_);
+        for (int m = 0; m < moved; ++m) in_[moving[m]] = static_cast<const char*>(in_[moving[m]]) + jump[m];
         for (int r = 0; r < plan_.results; ++r) out_base_[r] += space_.strides[r][across];
       }
     }
     for (int k = 0; k < plan_.operands; ++k)
       if (splatted_[k]) in_[k] = &splat_[k];
+  }
+  // Splats of several rows, filled before the first is read, lest loads wait for their stores; returns their distance.
+  int64_t fill_row_splats(int k, int64_t step, int64_t count) {
+    for (int64_t i = 0; i < count; ++i) splat(k, in_base_[k] + i * step, row_splats_[k][i]);
+    in_[k] = row_splats_[k];
+    return sizeof(Splat);
   }
 
   void narrow(int64_t item) {
