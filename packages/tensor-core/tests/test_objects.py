@@ -102,6 +102,13 @@ def test_anything_may_be_the_whole_file(value: Any) -> None:
     assert type(loaded) is type(value)
 
 
+def test_a_tensor_that_required_gradients_is_read_with_and_without_autograd() -> None:
+    entry = {"$kind": "tensor", "name": "t", "requires_grad": True}
+    x = tw.load(described({"$kind": "entry", "number": 0}, [entry]))
+    assert x.tolist() == [1, 1]
+    assert getattr(x, "requires_grad", True)
+
+
 def test_floats_keep_their_bits() -> None:
     values = [0.1, -0.0, 5e-324, 1.7976931348623157e308, math.inf, -math.inf]
     assert [x.hex() for x in again(values)] == [x.hex() for x in values]

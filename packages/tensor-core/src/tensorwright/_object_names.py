@@ -20,7 +20,8 @@ from tensorwright._torch_files import UnsafeFileError
 
 OURS = "tensorwright"
 NETWORKS = "tensorwright.nn"  # of a distribution of its own, which may be absent
-_PUBLIC_PLACES = (NETWORKS, "tensorwright.nn.functional", "tensorwright.ops")
+_OPS = "tensorwright.ops"
+_PUBLIC_PLACES = (NETWORKS, "tensorwright.nn.functional", _OPS)
 
 SafeGlobal = Callable[..., Any] | tuple[Callable[..., Any], str]
 _allowed: dict[str, Any] = {}
@@ -102,7 +103,7 @@ def name_of(value: Any) -> str | None:
         return None
     qualname = value.__qualname__
     for place in _PUBLIC_PLACES if _is_ours(value.__module__) else ():
-        module = sys.modules.get(place)
+        module = import_module(place) if place == _OPS else sys.modules.get(place)
         if module is not None and getattr(module, qualname, None) is value:
             return f"{place}.{qualname}"
     name = _natural_name(value)

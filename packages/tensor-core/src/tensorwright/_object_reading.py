@@ -112,7 +112,7 @@ class _Reader:
             tensor = _C.op_functions["view_as_complex"](tensor)
         requires_grad = entry.get("requires_grad", False) is True
         if "class" not in entry:
-            return tensor.requires_grad_() if requires_grad else tensor
+            return _with_gradients(tensor) if requires_grad else tensor
         if entry["class"] not in TENSOR_KINDS:
             raise UnsafeFileError(f"{str(entry['class'])[:80]!r} is no kind of tensor")
         networks = _object_names.networks()
@@ -166,6 +166,13 @@ class _Reader:
 
     def scalar(self, value: dict[str, Any]) -> Any:
         return self._tensors[value["name"]].numpy()[()]
+
+
+def _with_gradients(tensor: Tensor) -> Tensor:
+    """A leaf that records; a plain tensor where tensorwright-autograd is not installed, as parameters are then."""
+    if not (tensor.is_floating_point() or tensor.is_complex()):
+        raise UnsafeFileError(f"a tensor of {tensor.dtype.name} cannot require gradients")
+    return tensor.requires_grad_() if hasattr(tensor, "requires_grad_") else tensor
 
 
 def _dtype(value: dict[str, Any]) -> Any:
