@@ -67,16 +67,14 @@ class ByteProduct {
     if (groups_ > 0) to[groups_ - 1] = 0;
     if (kernels_.group == 4)
       pack_bytes(left_.at(i, 0), to);
-    else if (signed_)
-      copy_row<int8_t>(left_.at(i, 0), reinterpret_cast<int16_t*>(to));
     else
-      copy_row<uint8_t>(left_.at(i, 0), reinterpret_cast<int16_t*>(to));
+      copy_row(left_.at(i, 0), signed_ ? kShift : 0, reinterpret_cast<int16_t*>(to));
   }
   void pack_bytes(const int8_t* from, int32_t* to) const {
     if (left_.col == 1)
       std::memcpy(to, from, static_cast<size_t>(depth_));
     else
-      copy_row<uint8_t>(from, reinterpret_cast<uint8_t*>(to));
+      copy_row(from, 0, reinterpret_cast<uint8_t*>(to));
     if (!signed_) return;
     for (int64_t k = 0; k < groups_; k += 2) {  // what follows a row is room
       uint64_t bytes;
@@ -85,10 +83,11 @@ class ByteProduct {
       std::memcpy(to + k, &bytes, sizeof bytes);
     }
   }
-  template <class From, class To>
-  void copy_row(const int8_t* from, To* to) const {
+  // Of bytes without a sign, or with one, which is their highest bit.
+  template <class To>
+  void copy_row(const int8_t* from, uint32_t sign, To* to) const {
     const int64_t depth = depth_, step = left_.col;
-    for (int64_t k = 0; k < depth; ++k) to[k] = static_cast<To>(static_cast<From>(from[k * step]));
+    for (int64_t k = 0; k < depth; ++k) to[k] = static_cast<To>((static_cast<uint8_t>(from[k * step]) ^ sign) - sign);
   }
 
   // Columns from `col` on, zeros where there are none; gives their sums, if the kernel needs them.
