@@ -119,7 +119,7 @@ std::vector<Key<T>> distinct_keys(const T* values, int64_t count) {
 void isin(TensorRef elements, TensorRef test_elements, bool /*assume_unique*/, bool invert, TensorRef out) {
   const tw_dtype dtype = promote_types(elements.dtype(), test_elements.dtype());
   const Tensor values = dense(elements, dtype), tests = dense(test_elements, dtype);
-  visit_sortable("isin", dtype, [&](auto type) {
+  visit_keyed("isin", dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     const std::vector<Key<T>> keys = distinct_keys(tests.data<T>(), tests.numel());
     const T* sought = values.data<T>();

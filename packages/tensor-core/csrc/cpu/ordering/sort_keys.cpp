@@ -57,6 +57,43 @@ void sort_items(I* items, I* scratch, int64_t count, int key_bits) {
   if (from != items) std::copy_n(from, count, items);
 }
 
+template <class I>
+void load_items(const Line& line, int64_t count, bool descending, I* items, uint64_t least) {
+  visit_keyed(line.op, line.dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    const Key<T> flip = key_flip<T>(line.dtype, descending), first = static_cast<Key<T>>(least);
+    const T* const elements = static_cast<const T*>(line.data);
+    const int64_t stride = line.stride;
+    parallel_for(0, count, kItemsOfChunk, [=](int64_t begin, int64_t end) {
+      for (int64_t k = begin; k < end; ++k) {
+        const Key<T> key = static_cast<Key<T>>((order_key(elements[k * stride]) ^ flip) - first);
+        items[k] = static_cast<I>(static_cast<I>(key) << kPlaceBits<I>) | static_cast<I>(k);
+      }
+    });
+  });
+}
+
+template void load_items<Item>(const Line&, int64_t, bool, Item*, uint64_t);
+template void load_items<WideItem>(const Line&, int64_t, bool, WideItem*, uint64_t);
+
+KeyRange::KeyRange(const Line& line, bool descending) {
+  uint64_t most = 0;
+  const auto widen = [&](auto type) {
+    using T = typename decltype(type)::type;
+    const uint64_t flip = key_flip<T>(line.dtype, descending);
+    const T* const elements = static_cast<const T*>(line.data);
+    for (int64_t k = 0; k < line.size; ++k) {
+      const uint64_t key = order_key(elements[k * line.stride]) ^ flip;
+      least = std::min(least, key), most = std::max(most, key);
+    }
+  };
+  if (line.dtype == kFloat64)
+    widen(Type<double>());
+  else
+    widen(Type<uint64_t>());
+  for (uint64_t rest = most - least; rest; rest >>= 1) ++bits;
+}
+
 template void sort_items<Item>(Item*, Item*, int64_t, int);
 template void sort_items<WideItem>(WideItem*, WideItem*, int64_t, int);
 

@@ -50,10 +50,6 @@ inline uint8_t order_key(uint8_t x) { return x; }
 inline uint16_t order_key(uint16_t x) { return x; }
 inline uint32_t order_key(uint32_t x) { return x; }
 inline uint64_t order_key(uint64_t x) { return x; }
-inline uint8_t order_key(int8_t x) { return static_cast<uint8_t>(static_cast<uint8_t>(x) ^ 0x80u); }
-inline uint16_t order_key(int16_t x) { return static_cast<uint16_t>(static_cast<uint16_t>(x) ^ 0x8000u); }
-inline uint32_t order_key(int32_t x) { return static_cast<uint32_t>(x) ^ 0x80000000u; }
-inline uint64_t order_key(int64_t x) { return static_cast<uint64_t>(x) ^ (uint64_t{1} << 63); }
 inline uint16_t order_key(Half x) { return float_key<uint16_t>(x.bits, 0x7C00); }
 inline uint16_t order_key(BFloat x) { return float_key<uint16_t>(x.bits, 0x7F80); }
 inline uint32_t order_key(float x) { return float_key<uint32_t>(float_bits(x), 0x7F800000u); }
@@ -72,13 +68,46 @@ bool same_value(const T& a, const T& b) {
     return a == b;
 }
 
-// Element types that have keys; bool counts as uint8.
+// Element types whose keys are made each in a way of its own. Signed integers pass as unsigned ones of their size: what
+// tells their order from that one is the bit that key_flip turns.
 template <class F>
-void visit_sortable(const char* op, tw_dtype dtype, F&& f) {
-  if (dtype == kFloat16) return f(Type<Half>());
-  if (dtype == kBFloat16) return f(Type<BFloat>());
-  visit_ordered(op, dtype, std::forward<F>(f));
+void visit_keyed(const char* op, tw_dtype dtype, F&& f) {
+  switch (dtype_id(dtype)) {
+    case DtypeId::kFloat16:
+      return f(Type<Half>());
+    case DtypeId::kBFloat16:
+      return f(Type<BFloat>());
+    case DtypeId::kBool:
+    case DtypeId::kUInt8:
+    case DtypeId::kInt8:
+      return f(Type<uint8_t>());
+    case DtypeId::kUInt16:
+    case DtypeId::kInt16:
+      return f(Type<uint16_t>());
+    case DtypeId::kUInt32:
+    case DtypeId::kInt32:
+      return f(Type<uint32_t>());
+    case DtypeId::kUInt64:
+    case DtypeId::kInt64:
+      return f(Type<uint64_t>());
+    case DtypeId::kFloat32:
+      return f(Type<float>());
+    case DtypeId::kFloat64:
+      return f(Type<double>());
+    default:
+      unsupported_dtype(op, dtype);
+  }
 }
+
+// The bits in which keys of the order asked for differ from order_key of a type that visit_keyed gives.
+template <class T>
+Key<T> key_flip(tw_dtype dtype, bool descending) {
+  const Key<T> sign = static_cast<Key<T>>(dtype.code == TW_DT_INT ? Key<T>{1} << (sizeof(T) * 8 - 1) : 0);
+  return static_cast<Key<T>>(descending ? ~sign : sign);
+}
+
+// That of NaN, in a dtype that has it.
+inline uint64_t largest_key(tw_dtype dtype) { return ~uint64_t{0} >> (64 - dtype.bits); }
 
 // An item: the key above, the place below. Keys of up to 32 bits share 64 with places of up to 32.
 using Item = uint64_t;
@@ -97,18 +126,19 @@ uint64_t key_of(I item) {
 
 constexpr int64_t kItemsOfChunk = 32768;  // of a line that is shared among threads
 
-// Items of `count` elements of a line, the first of which has place `first`.
-template <class I, class T>
-void load_items(const T* line, int64_t stride, int64_t first, int64_t count, bool descending, I* items,
-                Key<T> least = 0) {
-  const Key<T> flip = static_cast<Key<T>>(descending ? ~Key<T>{0} : Key<T>{0});
-  parallel_for(0, count, kItemsOfChunk, [=](int64_t begin, int64_t end) {
-    for (int64_t k = begin; k < end; ++k) {
-      const Key<T> key = static_cast<Key<T>>((order_key(line[(first + k) * stride]) ^ flip) - least);
-      items[k] = static_cast<I>(static_cast<I>(key) << kPlaceBits<I>) | static_cast<I>(first + k);
-    }
-  });
-}
+// Elements of a dtype, `stride` apart.
+struct Line {
+  const char* op;  // in whose name a dtype without keys is refused
+  tw_dtype dtype;
+  const void* data;
+  int64_t stride, size;
+};
+
+// Items of the first `count` elements of a line, by how far their keys lie above `least`.
+template <class I>
+void load_items(const Line& line, int64_t count, bool descending, I* items, uint64_t least = 0);
+extern template void load_items<Item>(const Line&, int64_t, bool, Item*, uint64_t);
+extern template void load_items<WideItem>(const Line&, int64_t, bool, WideItem*, uint64_t);
 
 // Puts items that stand in the order of their places in the order of their keys; `scratch` has room for as many. Long
 // lines are shared among threads.
@@ -128,57 +158,42 @@ class ItemBuffer {
   Tensor memory_;
 };
 
-// The least key of a line, and how many bits tell it from the largest one.
-template <class T>
+// The least key of a line of elements of 64 bits, and how many bits tell it from the largest one.
 struct KeyRange {
-  Key<T> least = std::numeric_limits<Key<T>>::max();
+  uint64_t least = ~uint64_t{0};
   int bits = 0;
 
-  KeyRange(const T* line, int64_t stride, int64_t count, bool descending) {
-    const Key<T> flip = static_cast<Key<T>>(descending ? ~Key<T>{0} : Key<T>{0});
-    Key<T> most = 0;
-    for (int64_t k = 0; k < count; ++k) {
-      const Key<T> key = static_cast<Key<T>>(order_key(line[k * stride]) ^ flip);
-      least = std::min(least, key), most = std::max(most, key);
-    }
-    for (Key<T> rest = static_cast<Key<T>>(most - least); rest; rest = static_cast<Key<T>>(rest >> 1)) ++bits;
-  }
+  KeyRange(const Line& line, bool descending);
 };
 
-// f(the items of a line in order); items and scratch have room for `count`. Keys of 64 bits that lie close together,
-// as indices and labels do, are sorted as narrow ones.
-template <class I, class T, class F>
-void with_sorted_items(const T* line, int64_t stride, int64_t count, bool descending, I* items, I* scratch, F&& f) {
-  if constexpr (sizeof(T) == 8) {
-    const KeyRange<T> range(line, stride, count, descending);
-    if (range.bits <= 32 && count <= int64_t{1} << 32) {
+// f(the items of a line in order); items and scratch have room for all. Keys of 64 bits that lie close together, as
+// indices and labels do, are sorted as narrow ones.
+template <class I, class F>
+void with_sorted_items(const Line& line, bool descending, I* items, I* scratch, F&& f) {
+  if (line.dtype.bits == 64) {
+    const KeyRange range(line, descending);
+    if (range.bits <= 32 && line.size <= int64_t{1} << 32) {
       Item* const narrow = reinterpret_cast<Item*>(items);
-      load_items(line, stride, 0, count, descending, narrow, range.least);
-      sort_items(narrow, reinterpret_cast<Item*>(scratch), count, range.bits);
+      load_items(line, line.size, descending, narrow, range.least);
+      sort_items(narrow, reinterpret_cast<Item*>(scratch), line.size, range.bits);
       return f(narrow);
     }
   }
-  load_items(line, stride, 0, count, descending, items);
-  sort_items(items, scratch, count, static_cast<int>(sizeof(T) * 8));
+  load_items(line, line.size, descending, items);
+  sort_items(items, scratch, line.size, line.dtype.bits);
   f(items);
 }
 
-// Whether items of an element type and a length fit in the narrow kind.
-template <class T>
-bool fits_item(int64_t length) {
-  return sizeof(T) <= 4 && length <= int64_t{1} << 32;
-}
+// Whether items of a dtype and a length fit in the narrow kind.
+inline bool fits_item(tw_dtype dtype, int64_t length) { return dtype.bits <= 32 && length <= int64_t{1} << 32; }
 
-// f(Type<I>, Type<T>) for the element type of a dtype and the kind of item that lines of a length need.
+// f(Type<I>) for the kind of item that lines of a dtype and a length need.
 template <class F>
-void visit_items(const char* op, tw_dtype dtype, int64_t length, F&& f) {
-  visit_sortable(op, dtype, [&](auto type) {
-    using T = typename decltype(type)::type;
-    if (fits_item<T>(length))
-      f(Type<Item>(), type);
-    else
-      f(Type<WideItem>(), type);
-  });
+void visit_items(tw_dtype dtype, int64_t length, F&& f) {
+  if (fits_item(dtype, length))
+    f(Type<Item>());
+  else
+    f(Type<WideItem>());
 }
 
 }  // namespace tw::cpu

@@ -87,23 +87,24 @@ std::vector<int64_t> places_up_to(int64_t n) {
   return places;
 }
 
-template <class I, class T>
-std::vector<int64_t> sorted_places(const T* values, int64_t n) {
-  const ItemBuffer<I> items(n), scratch(n);
-  std::vector<int64_t> places(static_cast<size_t>(n));
-  with_sorted_items(values, 1, n, false, items.data(), scratch.data(), [&](const auto* sorted) {
-    for (size_t i = 0; i < places.size(); ++i) places[i] = place_of(sorted[i]);
+std::vector<int64_t> sorted_places(const Line& line) {
+  std::vector<int64_t> places(static_cast<size_t>(line.size));
+  visit_items(line.dtype, line.size, [&](auto item_type) {
+    const ItemBuffer<typename decltype(item_type)::type> items(line.size), scratch(line.size);
+    with_sorted_items(line, false, items.data(), scratch.data(), [&](const auto* sorted) {
+      for (size_t i = 0; i < places.size(); ++i) places[i] = place_of(sorted[i]);
+    });
   });
   return places;
 }
 
 Groups sorted_groups(TensorRef input) {
+  std::vector<int64_t> places = sorted_places({"unique", input.dtype(), input.data<void>(), 1, input.numel()});
   Groups groups;
-  visit_items("unique", input.dtype(), input.numel(), [&](auto item_type, auto type) {
+  visit_keyed("unique", input.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
     const T* values = input.data<T>();
-    groups = grouped(sorted_places<typename decltype(item_type)::type>(values, input.numel()),
-                     [&](int64_t a, int64_t b) { return same_value(values[a], values[b]); });
+    groups = grouped(std::move(places), [&](int64_t a, int64_t b) { return same_value(values[a], values[b]); });
   });
   return groups;
 }
@@ -112,14 +113,15 @@ Groups sorted_groups(TensorRef input) {
 template <class T>
 class Slices {
  public:
-  Slices(TensorRef input, const DimSplit& s) : s_(s), data_(input.data<T>()) {}
+  Slices(TensorRef input, const DimSplit& s) : s_(s), data_(input.data<T>()), dtype_(input.dtype()) {}
   bool same(int64_t a, int64_t b) const {
     return all_of(a, b, [](const T& x, const T& y) { return same_value(x, y); });
   }
   bool less(int64_t a, int64_t b) const {
     bool is_less = false;
+    const Key<T> flip = key_flip<T>(dtype_, false);
     all_of(a, b, [&](const T& x, const T& y) {
-      is_less = order_key(x) < order_key(y);
+      is_less = (order_key(x) ^ flip) < (order_key(y) ^ flip);
       return order_key(x) == order_key(y);
     });
     return is_less;
@@ -138,6 +140,7 @@ class Slices {
   }
   DimSplit s_;
   const T* data_;
+  tw_dtype dtype_;
 };
 
 // One sort for all types: what a comparison of slices costs is not the call.
@@ -160,7 +163,7 @@ template <class F>
 void visit_comparable(tw_dtype dtype, F&& f) {
   if (dtype == kComplex64) return f(Type<std::complex<float>>());
   if (dtype == kComplex128) return f(Type<std::complex<double>>());
-  visit_sortable("unique", dtype, std::forward<F>(f));
+  visit_keyed("unique", dtype, std::forward<F>(f));
 }
 
 }  // namespace
@@ -175,7 +178,7 @@ Results unique_dim(TensorRef self, int64_t dim, bool /*sorted: always*/, bool re
   const Tensor input = dense(self);
   const DimSplit s(self.shape(), dim);
   Groups groups;
-  visit_sortable("unique", self.dtype(), [&](auto type) {
+  visit_keyed("unique", self.dtype(), [&](auto type) {
     using SlicesOf = Slices<typename decltype(type)::type>;
     const SlicesOf slices(input, s);
     std::vector<int64_t> order = places_up_to(s.size);
