@@ -30,7 +30,7 @@ template <class T>
 T number(T x) {
   return x;
 }
-inline int64_t number(Bool b) { return b.value != 0; }
+inline int32_t number(Bool b) { return b.value != 0; }
 inline float number(Half h) { return to_float(h); }
 inline float number(BFloat b) { return to_float(b); }
 inline float number(Float8E4M3 b) { return to_float(b); }
@@ -127,6 +127,10 @@ ConvertKernel strided_kernel(int64_t from_step) {
   return nullptr;
 }
 
+// Whether the compiler makes vectors of a loop that converts dense runs; of others one loop serves dense and strided.
+template <class T>
+constexpr bool has_vectors = std::is_arithmetic_v<T> || std::is_same_v<T, Bool>;
+
 template <class To, class From>
 void cast_run(int64_t n, const char* from, int64_t from_step, char* to, int64_t to_step) {
   if (from_step == sizeof(From) && to_step == sizeof(To)) {
@@ -135,13 +139,15 @@ void cast_run(int64_t n, const char* from, int64_t from_step, char* to, int64_t 
       return;
     }
     if (const ConvertKernel kernel = vector_kernel<To, From>()) return kernel(n, from, to);
-    for (int64_t i = 0; i < n; ++i) {
-      From x;
-      std::memcpy(&x, from + i * sizeof(From), sizeof x);
-      const To y = convert<To>(x);
-      std::memcpy(to + i * sizeof(To), &y, sizeof y);
+    if constexpr (has_vectors<To> && has_vectors<From>) {
+      for (int64_t i = 0; i < n; ++i) {
+        From x;
+        std::memcpy(&x, from + i * sizeof(From), sizeof x);
+        const To y = convert<To>(x);
+        std::memcpy(to + i * sizeof(To), &y, sizeof y);
+      }
+      return;
     }
-    return;
   }
   if (to_step == sizeof(To))
     if (const ConvertKernel kernel = strided_kernel<To, From>(from_step)) return kernel(n, from, to);
