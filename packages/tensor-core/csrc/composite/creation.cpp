@@ -69,7 +69,7 @@ Tensor sequence(int64_t n, tw_dtype dtype, const Device& device, F&& f) {
   const cpu::CastFn cast = cpu::cast_function(from, dtype_id(dtype));
   Tensor out = tw::empty({n}, dtype);
   constexpr int64_t kBlock = 512, kPiece = 64 * kBlock;
-  parallel_for(0, n, kPiece, [&](int64_t first, int64_t last) {
+  parallel_for(0, out.numel(), kPiece, [&](int64_t first, int64_t last) {
     Number block[kBlock];
     for (int64_t begin = first; begin < last; begin += kBlock) {
       const int64_t count = std::min(kBlock, last - begin);
@@ -227,12 +227,12 @@ Tensor eye(int64_t n, std::optional<int64_t> m, Dtype dtype, Device device) {
   Tensor out = filled("eye", {n, cols}, 0, type, kCpu);
   alignas(16) char one[16];
   cpu::scalar_bytes("eye", 1, type, one);
-  const int64_t length = std::min(n, cols);
-  const int64_t item = item_size(type), step = checked::mul(checked::add(cols, 1), item);
+  const Tensor diagonal = tw::as_strided(out, {std::min(n, cols)}, {checked::add(cols, 1)}, 0);
+  const int64_t item = item_size(type), step = diagonal.stride(0) * item;
   threads::Paces paces;  // each of a large matrix's rows is a page that the system has to find
-  for (int64_t i = 0; i < length; ++i) {
-    std::memcpy(out.data<char>() + checked::mul(i, step), one, static_cast<size_t>(item));
-    paces.took(cols);
+  for (int64_t i = 0; i < diagonal.numel(); ++i) {
+    std::memcpy(diagonal.data<char>() + i * step, one, static_cast<size_t>(item));
+    paces.took(out.size(1));
   }
   return on_device(out, device);
 }

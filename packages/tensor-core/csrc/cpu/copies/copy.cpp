@@ -144,9 +144,9 @@ void fill_run(char* to, int64_t n, const char* value, int64_t item) {
 }  // namespace
 
 void clear_bytes(void* data, int64_t bytes) {
-  constexpr int64_t kPiece = int64_t{1} << 20;
+  constexpr int64_t kPiece = int64_t{1} << 20, kMost = int64_t{1} << 60;  // more than there can be
   char* to = static_cast<char*>(data);
-  check(threads::parallel_for(0, bytes, kPiece, [to](int64_t begin, int64_t end) {
+  check(threads::parallel_for(0, checked::within(bytes, 0, kMost), kPiece, [to](int64_t begin, int64_t end) {
     std::memset(to + begin, 0, static_cast<size_t>(end - begin));
   }));
 }

@@ -50,7 +50,7 @@ struct GridPatches {
 template <class T>
 struct GridKernels {
   // The patches of `count` <= kGridBlock points, of which `points` has all coordinates.
-  void (*place)(const GridGeometry& grid, int64_t count, const T* points, GridPatches<T>& patches);
+  void (*place_patches)(const GridGeometry& grid, int64_t count, const T* points, GridPatches<T>& patches);
   // The points' values in one volume.
   void (*sample)(const GridGeometry& grid, const GridPatches<T>& patches, int64_t count, const T* volume, T* out);
   // For each point the sums over channels of grad, whose channels are `grad_step` apart, times the slopes of the

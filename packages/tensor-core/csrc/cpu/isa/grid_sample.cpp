@@ -182,7 +182,7 @@ TW_INLINE void split(int dims, int64_t points, const Element<V>* grid, Element<V
   int64_t i = 0;
   if (dims == 2)
     for (; i + lanes_of<V> <= points; i += lanes_of<V>) {
-      const V low = load<V>(grid + 2 * i), high = load<V>(grid + 2 * i + lanes_of<V>);
+      const V low = load<V>(&grid[2 * i]), high = load<V>(&grid[2 * i + lanes_of<V>]);
       store(coordinates[0] + i, every_second<0>(low, high)), store(coordinates[1] + i, every_second<1>(low, high));
     }
   for (; i < points; ++i)
@@ -192,7 +192,7 @@ TW_INLINE void split(int dims, int64_t points, const Element<V>* grid, Element<V
 }
 
 template <class V>
-void place(const GridGeometry& g, int64_t points, const Element<V>* grid, GridPatches<Element<V>>& patches) {
+void place_patches(const GridGeometry& g, int64_t points, const Element<V>* grid, GridPatches<Element<V>>& patches) {
   using I = Signed<V>;
   Element<V> coordinates[3][kGridBlock];
   split<V>(g.dims, points, grid, coordinates);
@@ -342,7 +342,7 @@ void slopes_by(const GridGeometry& g, const GridPatches<Element<V>>& p, int64_t 
         along[1] = along[1] + sums.by_y[j] * weight;
         if (count < 4) along[2] = along[2] + sums.by_z[j] * weight;
       });
-      const V g_c = load_first<V>(grad + c * grad_step + at, left);
+      const V g_c = load_first<V>(&grad[c * grad_step + at], left);
       for (int d = 0; d < 3; ++d) total[d] = total[d] + g_c * along[d];
     }
     const V sum = total[0] + total[1] + total[2];  // NaN where one of them is
@@ -366,8 +366,8 @@ void slopes(const GridGeometry& g, const GridPatches<Element<V>>& p, int64_t poi
 
 extern const cpu::GridKernels<float> kGridF32;
 extern const cpu::GridKernels<double> kGridF64;
-const cpu::GridKernels<float> kGridF32 = {place<F32>, sample<F32>, slopes<F32>};
-const cpu::GridKernels<double> kGridF64 = {place<F64>, sample<F64>, slopes<F64>};
+const cpu::GridKernels<float> kGridF32 = {place_patches<F32>, sample<F32>, slopes<F32>};
+const cpu::GridKernels<double> kGridF64 = {place_patches<F64>, sample<F64>, slopes<F64>};
 
 }  // namespace TW_ISA_NS
 }  // namespace tw

@@ -67,8 +67,8 @@ void max_2x2_of(int64_t n, const T<V>* upper, int64_t width, int64_t place, T<V>
 
 template <class V>
 void max_2x2(int64_t n, const T<V>* upper, int64_t width, int64_t place, T<V>* values, int64_t* places) {
-  const auto run = places ? max_2x2_of<V, true> : max_2x2_of<V, false>;
-  run(n, upper, width, place, values, places);
+  const auto max_of_row = places ? max_2x2_of<V, true> : max_2x2_of<V, false>;
+  max_of_row(n, upper, width, place, values, places);
 }
 
 // The same tap of as many windows as a vector has lanes, of which `count` are there.
