@@ -270,3 +270,25 @@ def test_running_statistics_move_as_in_training() -> None:
     assert tw.allclose(model(x), result, rtol=1e-5, atol=1e-6)
     for path, value in captured.program.attributes.items():
         assert tw.allclose(value, moved[path], rtol=1e-5, atol=1e-6), path
+
+
+def test_writes_into_parts_of_what_shows_elements_twice() -> None:
+    def wide(x: tw.Tensor) -> tw.Tensor:
+        y = x * 1
+        rows = y.expand(2, 3)
+        rows[:1].fill_(7.0)  # the second row shows the same three
+        return y + rows.sum(0)
+
+    def windows(x: tw.Tensor) -> tw.Tensor:
+        y = x * 1
+        y.unfold(0, 2, 1)[1].mul_(3.0)
+        return y
+
+    given = tw.arange(1.0, 4.0)
+    for function in (wide, windows):
+        captured = tw.jit.trace(function, given)
+        expected = function(given).tolist()
+        assert captured(given).tolist() == expected
+        tw.jit.run_passes(captured.program, ("functionalise",))
+        assert "into=" not in captured.graph
+        assert captured(given).tolist() == expected

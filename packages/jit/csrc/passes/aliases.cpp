@@ -30,8 +30,10 @@ Shared item_of(const tw_value& from, int64_t k) {
 
 }  // namespace
 
-void Aliases::learn(RegionId region) {
-  for (NodeId node = edit_.module.first(region); node; node = edit_.module[node].next) {
+void Aliases::learn(RegionId region) { learn(edit_.module.first(region), NodeId()); }
+
+void Aliases::learn(NodeId first, NodeId end) {
+  for (NodeId node = first; node != end; node = edit_.module[node].next) {
     for (const RegionId inner : edit_.module[node].regions) learn(inner);
     visit(node);
   }

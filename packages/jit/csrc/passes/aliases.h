@@ -17,6 +17,8 @@ class Aliases {
 
   // Goes through a region and those inside of it.
   void learn(RegionId region);
+  // The same for nodes that have come since, up to `end`.
+  void learn(NodeId first, NodeId end);
   // The number of the argument in whose memory the value lies, or -1.
   int argument(NodeId node) const;
   // Whether that could not be found out: sizes are not known.

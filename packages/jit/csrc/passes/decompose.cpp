@@ -50,7 +50,9 @@ class Decomposer {
       functionalise_function(edit_, scratch);
       const NodeId before = module_[node].prev;
       const std::vector<ArgTree> result = edit_.copy_body(body, node, values);
-      settle(before ? module_.next(before) : module_.first(module_[node].parent), node);
+      const NodeId first = before ? module_.next(before) : module_.first(module_[node].parent);
+      aliases_.learn(first, node);  // what uses the op's results finds these nodes in its place
+      settle(first, node);
       edit_.substitute(node, result[0]);
     }
     drop_new_attributes();

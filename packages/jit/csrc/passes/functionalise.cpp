@@ -157,17 +157,25 @@ class Functionaliser : private ValuesNow {
     return copy;
   }
 
+  // Where the views begin that a value is put back through at once: the last one, with what splits it; or the first
+  // that may show an element in several places, of which only one is written.
+  std::ptrdiff_t step_back(const std::vector<NodeId>& views) const {
+    for (size_t k = 0; k + 1 < views.size(); ++k)
+      if (may_show_twice(module_, views[k])) return static_cast<std::ptrdiff_t>(k);
+    return static_cast<std::ptrdiff_t>(views.size()) - (edit_.is(views.back(), "tuple.get") ? 2 : 1);
+  }
+
   void put(const Place& place, NodeId value, NodeId anchor, NodeId writer) {
     if (shared_.count(place.base))
       cannot_functionalise(module_, writer, "it cannot be told which tensors lie in the memory that it writes");
     NodeId whole = value;
-    for (size_t k = place.chain.size(); k--;) {
-      const NodeId item = edit_.is(place.chain[k], "tuple.get") ? place.chain[k] : NodeId();
-      if (item) --k;
-      const NodeId view = place.chain[k];
-      whole = put_back(edit_, view, item, now(k ? place.chain[k - 1] : place.base, anchor), whole, anchor);
-      if (edit_.type(whole).kind == TypeKind::kObject)
-        module_.set_type(whole, module_[k ? place.chain[k - 1] : place.base].type);
+    std::vector<NodeId> views = place.chain;
+    while (!views.empty()) {
+      const std::vector<NodeId> last(views.begin() + step_back(views), views.end());
+      views.resize(views.size() - last.size());
+      const NodeId before = views.empty() ? place.base : views.back();
+      whole = put_back(edit_, last, now(before, anchor), whole, anchor);
+      if (edit_.type(whole).kind == TypeKind::kObject) module_.set_type(whole, module_[before].type);
     }
     state_.current[place.base] = whole;
     state_.version[place.base] = ++versions_;

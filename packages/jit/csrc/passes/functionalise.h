@@ -9,9 +9,12 @@ namespace tw::jit {
 // Throws TW_E_VALUE naming the node and its line.
 [[noreturn]] void cannot_functionalise(const Module& module, NodeId node, const std::string& why);
 
-// What the whole holds after `part` took the place of what `view` shows of `whole`; new nodes stand before `anchor`.
-// `item` is the tuple.get of a view that gives a list, or none.
-NodeId put_back(Editor& edit, NodeId view, NodeId item, NodeId whole, NodeId part, NodeId anchor);
+// Whether a view may show one element of what it views in several places.
+bool may_show_twice(const Module& module, NodeId view);
+
+// What the whole holds after `part` took the place of what `views`, each of the one before, show of `whole`; new nodes
+// stand before `anchor`.
+NodeId put_back(Editor& edit, const std::vector<NodeId>& views, NodeId whole, NodeId part, NodeId anchor);
 
 // ---- where values lie -----------------------------------------------------------------------------------------------
 

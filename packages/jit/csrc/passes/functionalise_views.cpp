@@ -39,8 +39,8 @@ class PutBack {
     return same_elements() ? std::optional(reshaped(part_)) : std::nullopt;
   }
 
-  // Any view of known sizes: a view of the elements' numbers says where each lies.
-  NodeId by_numbers(NodeId item) {
+  // Any views of known sizes, one of the other: a view of the elements' numbers says where each lies.
+  NodeId by_numbers(const std::vector<NodeId>& views) {
     const auto sizes = edit_.sizes(whole_);
     if (!sizes) cannot_functionalise(module_, view_, "a write through this view of unknown size cannot be followed");
     int64_t count = 1;
@@ -48,12 +48,14 @@ class PutBack {
     const ArgTree flat = edit_.int_list({-1});
     NodeId numbers = make("tw::arange", {module_.constants.integer(count)});
     numbers = make("tw::reshape", {numbers, edit_.int_list(*sizes)});
-    std::vector<ArgTree> args = module_.args(view_);
-    args[0] = numbers;
-    numbers = make(module_.op_of(view_), std::move(args));
-    const Type& type = edit_.type(numbers);
-    if (type.dtype && *type.dtype != kInt64) return reshaped(part_);  // a cast that had nothing to do: the whole itself
-    if (item) numbers = make("tuple.get", {numbers, module_.args(item)[1]});
+    for (const NodeId view : views) {
+      std::vector<ArgTree> args = module_.args(view);
+      args[0] = numbers;
+      numbers = make(module_.op_of(view), std::move(args));
+      const Type& type = edit_.type(numbers);
+      if (type.dtype && *type.dtype != kInt64)
+        return reshaped(part_);  // a cast that had nothing to do: the whole itself
+    }
     numbers = make("tw::reshape", {numbers, flat});
     const NodeId line = make("tw::reshape", {whole_, flat}), values = make("tw::reshape", {part_, flat});
     return reshaped(make("tw::index_put", {line, ArgTree(ArgKind::kList, {numbers}), values}));
@@ -97,10 +99,16 @@ class PutBack {
 
 }  // namespace
 
-NodeId put_back(Editor& edit, NodeId view, NodeId item, NodeId whole, NodeId part, NodeId anchor) {
-  PutBack back(edit, view, whole, part, anchor);
-  if (const auto direct = item ? std::nullopt : back.direct()) return *direct;
-  return back.by_numbers(item);
+bool may_show_twice(const Module& module, NodeId view) {
+  const std::string_view op = module.op_of(view);
+  return op == "tw::expand" || op == "tw::expand_as" || op == "tw::broadcast_to" || op == "tw::unfold" ||
+         op == "tw::as_strided";
+}
+
+NodeId put_back(Editor& edit, const std::vector<NodeId>& views, NodeId whole, NodeId part, NodeId anchor) {
+  PutBack back(edit, views[0], whole, part, anchor);
+  if (const auto direct = views.size() == 1 ? back.direct() : std::nullopt) return *direct;
+  return back.by_numbers(views);
 }
 
 }  // namespace tw::jit

@@ -52,8 +52,10 @@ bool Lives::makes_memory(NodeId node) {
   return op ? !op->op->view && !edit_.writes(node) : !module_[node].regions.empty();
 }
 
-// Whether what it gives may lie in the memory of what it takes.
-bool Lives::passes_on(NodeId node) {
+// Whether what a node gives may lie in the memory of a value that it takes.
+bool Lives::passes_on(NodeId node, NodeId taken) {
+  const auto into = edit_.keyword(node, "into");
+  if (into && into->kind == ArgKind::kNode) return NodeId(into->index) == taken;
   if (edit_.facts(node)) return !edit_.fresh(node) && (aliasing_.argument(node) >= 0 || aliasing_.uncertain(node));
   return !edit_.is(node, "fusion");
 }
@@ -70,7 +72,7 @@ void Lives::follow(NodeId node, Life& life) {
     life.last = std::max(life.last, place(user));
     if (edit_.is(user, "return")) life.kept = true;
     const bool here = place_.count(user) && !edit_.is(user, "return");
-    if (here && passes_on(user) && life.views.insert(user).second) follow(user, life);
+    if (here && passes_on(user, node) && life.views.insert(user).second) follow(user, life);
   }
 }
 

@@ -32,7 +32,7 @@ class Lives {
 
  private:
   int64_t place(NodeId user) const;
-  bool passes_on(NodeId node);
+  bool passes_on(NodeId node, NodeId taken);
   void follow(NodeId node, Life& life);
 
   Editor& edit_;
