@@ -73,7 +73,7 @@ void for_blocks(const GridProblem& p, const T* grid, int64_t begin, int64_t end,
   GridPatches<T> patches;
   for (int64_t i = begin; i < end; ++i) {
     const int64_t image = i / p.blocks(), first = i % p.blocks() * kGridBlock;
-    const int64_t count = checked::within(p.points - first, 0, kGridBlock);
+    const int64_t count = std::clamp<int64_t>(p.points - first, 0, kGridBlock);
     kernels.place_patches(p.geometry, count, grid + (image * p.points + first) * p.geometry.dims, patches);
     body(patches, image, first, count);
   }

@@ -117,7 +117,7 @@ Tensor run_indices(TensorRef repeats, int64_t count) {
   threads::Paces paces;
   for (int64_t i = 0; i < count; ++i) {
     for (int64_t left = run(i); left > 0;) {
-      const int64_t piece = checked::within(left, 1, int64_t{1} << 20);
+      const int64_t piece = std::clamp<int64_t>(left, 1, int64_t{1} << 20);
       at = std::fill_n(at, piece, i), left -= piece;
       paces.took(piece);
     }
