@@ -34,7 +34,7 @@ template <class T>
 struct GridStretches {
   using Index = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
 
-  Index first[kGridBlock], counted[kGridBlock];  // a bit for each element that counts
+  Index lowest[kGridBlock], counted[kGridBlock];  // the first element; a bit for each that counts
   T weight[4][kGridBlock];
   T slope[4][kGridBlock];  // of the weights, by the point's coordinate; not for single elements
 };

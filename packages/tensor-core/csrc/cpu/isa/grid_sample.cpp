@@ -116,7 +116,7 @@ __attribute__((noinline)) void place_along(Axis<V> axis, int64_t points, const E
   using Number = Element<I>;
   const I room = splat<I>(Number(axis.size > count ? axis.size - count : 0));
   for (int64_t at = 0; at < points; at += lanes_of<V>) {
-    const Taps<V, count> taps = taps_at<V, count>(axis, load<V>(coordinates + at));
+    const Taps<V, count> taps = taps_at<V, count>(axis, load<V>(&coordinates[at]));
     I lowest = taps.index[0], counted{};
     for (int k = 1; k < count; ++k) lowest = min_(lowest, taps.index[k]);
     const I first = max_(min_(lowest, room), I{});
@@ -133,7 +133,7 @@ __attribute__((noinline)) void place_along(Axis<V> axis, int64_t points, const E
       store(out.weight[j] + at, weight);
       if (count > 1) store(out.slope[j] + at, slope);
     }
-    store(out.first + at, first), store(out.counted + at, counted);
+    store(out.lowest + at, first), store(out.counted + at, counted);
   }
 }
 
@@ -141,21 +141,21 @@ __attribute__((noinline)) void place_along(Axis<V> axis, int64_t points, const E
 template <class V, int count>
 TW_INLINE void take_planes(int64_t at, GridPatches<Element<V>>& p) {
   using I = Signed<V>;
-  const I y = load<I>(p.y.counted + at), z = load<I>(p.z.counted + at);
+  const I y = load<I>(&p.y.counted[at]), z = load<I>(&p.z.counted[at]);
   I counted{};
   V weight[count], slope[count];
   unroll<count>([&](int j) TW_INLINE_LAMBDA {
-    weight[j] = load<V>(p.y.weight[j] + at);
-    if (count > 1) slope[j] = load<V>(p.y.slope[j] + at);
+    weight[j] = load<V>(&p.y.weight[j][at]);
+    if (count > 1) slope[j] = load<V>(&p.y.slope[j][at]);
   });
   V z_slope[count];
   unroll<count>([&](int k) TW_INLINE_LAMBDA {
-    if (count > 1) z_slope[k] = load<V>(p.z.slope[k] + at);
+    if (count > 1) z_slope[k] = load<V>(&p.z.slope[k][at]);
   });
   unroll<count>([&](int k) TW_INLINE_LAMBDA {
     const auto has_plane = ne(and_(z, splat<I>(Element<I>(1 << k))), I{});
     counted = or_(counted, select(has_plane, mul(y, splat<I>(Element<I>(1 << k * count))), I{}));
-    const V plane = load<V>(p.z.weight[k] + at);
+    const V plane = load<V>(&p.z.weight[k][at]);
     unroll<count>([&](int j) TW_INLINE_LAMBDA {
       const int row = k * count + j;
       store(p.y.weight[row] + at, weight[j] * plane);
@@ -202,10 +202,10 @@ void place_patches(const GridGeometry& g, int64_t points, const Element<V>* grid
   run(axis(1), points, coordinates[1], patches.y);
   if (g.dims == 3) run(axis(2), points, coordinates[2], patches.z);
   for (int64_t at = 0; at < points; at += lanes_of<V>) {
-    const I row = mul(load<I>(&patches.y.first[at]), splat<I>(Element<I>(g.row_length)));
-    I offset = add(load<I>(&patches.x.first[at]), row);
+    const I row = mul(load<I>(&patches.y.lowest[at]), splat<I>(Element<I>(g.row_length)));
+    I offset = add(load<I>(&patches.x.lowest[at]), row);
     if (g.dims == 3) {
-      offset = add(offset, mul(load<I>(&patches.z.first[at]), splat<I>(Element<I>(g.plane_length))));
+      offset = add(offset, mul(load<I>(&patches.z.lowest[at]), splat<I>(Element<I>(g.plane_length))));
       if (g.columns == 1)
         take_planes<V, 1>(at, patches);
       else
@@ -271,11 +271,11 @@ void sample_by(const GridGeometry& g, const GridPatches<Element<V>>& p, int64_t 
     V columns[count], sums[count] = {};
     for (int r = 0; r < (count == 1 ? 1 : g.rows); ++r) {
       row_at<V, count>(volume + g.row_offset[r], p.offset + at, columns);
-      const V weight = load<V>(p.y.weight[r] + at);
+      const V weight = load<V>(&p.y.weight[r][at]);
       unroll<count>([&](int j) TW_INLINE_LAMBDA { sums[j] = sums[j] + weight * columns[j]; });
     }
-    V value = sums[0] * load<V>(p.x.weight[0] + at);
-    for (int j = 1; j < count; ++j) value = value + sums[j] * load<V>(p.x.weight[j] + at);
+    V value = sums[0] * load<V>(&p.x.weight[0][at]);
+    for (int j = 1; j < count; ++j) value = value + sums[j] * load<V>(&p.x.weight[j][at]);
     const int left = int(at_most(points - at, lanes_of<V>));
     if (__builtin_expect(any(ne(value, value)), 0))
       for (int i = 0; i < left; ++i)
@@ -327,8 +327,8 @@ void slopes_by(const GridGeometry& g, const GridPatches<Element<V>>& p, int64_t 
       for (int r = 0; r < g.rows; ++r) {
         V columns[count];
         row_at<V, count>(volumes + c * g.volume_length + g.row_offset[r], p.offset + at, columns);
-        const V weight = load<V>(p.y.weight[r] + at), y = load<V>(p.y.slope[r] + at);
-        const V z = g.dims == 3 ? load<V>(p.z.slope[r] + at) : V{};
+        const V weight = load<V>(&p.y.weight[r][at]), y = load<V>(&p.y.slope[r][at]);
+        const V z = g.dims == 3 ? load<V>(&p.z.slope[r][at]) : V{};
         unroll<count>([&](int j) TW_INLINE_LAMBDA {
           sums.weighted[j] = sums.weighted[j] + weight * columns[j];
           sums.by_y[j] = sums.by_y[j] + y * columns[j];
@@ -337,8 +337,8 @@ void slopes_by(const GridGeometry& g, const GridPatches<Element<V>>& p, int64_t 
       }
       V along[3] = {};
       unroll<count>([&](int j) TW_INLINE_LAMBDA {
-        const V weight = load<V>(p.x.weight[j] + at);
-        along[0] = along[0] + sums.weighted[j] * load<V>(p.x.slope[j] + at);
+        const V weight = load<V>(&p.x.weight[j][at]);
+        along[0] = along[0] + sums.weighted[j] * load<V>(&p.x.slope[j][at]);
         along[1] = along[1] + sums.by_y[j] * weight;
         if (count < 4) along[2] = along[2] + sums.by_z[j] * weight;
       });
