@@ -209,3 +209,8 @@ def test_a_script_that_reads_a_tensor_inside_of_a_trace_warns() -> None:
         with pytest.warns(tw.jit.TracerWarning, match="constant") as caught:
             tw.jit.trace(lambda x, scripted=scripted: scripted(x), tw.ones(2))  # type: ignore[misc]
         assert caught[0].filename == __file__
+
+
+def test_examples_may_be_a_list() -> None:
+    captured = tw.jit.trace(lambda x, y: x * y, [tw.ones(2), tw.full((2,), 3.0)])
+    assert captured(tw.full((2,), 2.0), tw.ones(2)).tolist() == [2.0, 2.0]

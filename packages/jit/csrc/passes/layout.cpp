@@ -1,8 +1,8 @@
 // Says how images lie between convolutions. A convolution by a constant weight computes with channels in the lanes of
 // vectors: where its result is next read by another, or by a max pool, it stays in blocks of channels, with the zeros
-// around it that readers pad with, and nothing is copied. Values that are added lie alike, as do both sides of a pool or
-// a depthwise convolution; such a set of values lies in blocks where that moves fewer bytes. All others read and write
-// planes, and what stands between the two is a `fusion` that moves images.
+// around it that readers pad with, and nothing is copied. Values that are added lie alike, as do both sides of a pool
+// or a depthwise convolution; such a set of values lies in blocks where that moves fewer bytes. All others read and
+// write planes, and what stands between the two is a `fusion` that moves images.
 #include <algorithm>
 #include <deque>
 #include <map>

@@ -245,10 +245,6 @@ class _FractionalMaxPool3dResult(NamedTuple):
     values: Tensor
     indices: Tensor
 
-class _NativeDropoutResult(NamedTuple):
-    result: Tensor
-    mask: Tensor
-
 class _LstmGatesResult(NamedTuple):
     hidden: Tensor
     next_cell: Tensor

@@ -64,7 +64,6 @@ from tensorwright._tensor_ops import (
     _NanmedianDimResult,
     _NativeBatchNormBackwardResult,
     _NativeBatchNormResult,
-    _NativeDropoutResult,
     _NativeGroupNormBackwardResult,
     _NativeGroupNormResult,
     _NativeLayerNormBackwardResult,
@@ -2271,6 +2270,12 @@ def mm(self: Tensor, mat2: Tensor, *, out: Tensor | None = ...) -> Tensor:
     accumulate in float32; integers wrap around.
     """
 
+def _int_mm(self: Tensor, mat2: Tensor, *, out: Tensor | None = ...) -> Tensor:
+    """Product of two matrices of 8-bit integers with sums of 32 bits, as quantised layers take it.
+
+    Sums wrap around only beyond a depth of 131072. `mm` of int8 gives int8.
+    """
+
 def bmm(self: Tensor, mat2: Tensor, *, out: Tensor | None = ...) -> Tensor:
     """Products of two batches of matrices, matrix by matrix."""
 
@@ -3390,6 +3395,16 @@ def max_pool3d_with_indices(
     Padding counts as minus infinity; of equal values the first is taken; NaN counts as the largest value.
     """
 
+def max_pool_values(
+    self: Tensor,
+    kernel_size: Sequence[builtins.int],
+    stride: Sequence[builtins.int] | None,
+    padding: Sequence[builtins.int],
+    dilation: Sequence[builtins.int],
+    ceil_mode: builtins.bool,
+) -> Tensor:
+    """Maximum over windows of signals, images or volumes, where nobody asks for the places of the maxima."""
+
 def max_pool2d(
     self: Tensor,
     kernel_size: builtins.int | Sequence[builtins.int],
@@ -3708,8 +3723,13 @@ def multinomial(
     A row of weights must be finite, not negative and not all zero, else ValueError.
     """
 
-def native_dropout(self: Tensor, p: builtins.float, *, generator: object | None = ...) -> _NativeDropoutResult:
-    """Zeroes each element with probability p, scales the others by 1 / (1 - p); also gives the mask of those kept."""
+def dropout_seeds(self: Tensor, size: Sequence[builtins.int], *, generator: object | None = ...) -> Tensor:
+    """Key and first counter of the random words that seeded_dropout draws for each of the entries of a batch of this size."""
+
+def seeded_dropout(self: Tensor, seeds: Tensor, p: builtins.float) -> Tensor:
+    """Zeroes each element with probability p and scales the others by 1 / (1 - p), the same elements for the same seeds: so
+    the gradient needs no mask.
+    """
 
 def native_dropout_backward(grad: Tensor, mask: Tensor, scale: builtins.float) -> Tensor:
     """Gradient of dropout, `scale` being 1 / (1 - p)."""

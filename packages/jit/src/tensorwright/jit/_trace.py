@@ -171,7 +171,7 @@ def _capture(function: Callable[..., Any], args: tuple[Any, ...], depth: int) ->
 
 
 def _as_arguments(example_inputs: Any) -> tuple[Any, ...]:
-    return example_inputs if isinstance(example_inputs, tuple) else (example_inputs,)
+    return tuple(example_inputs) if isinstance(example_inputs, (tuple, list)) else (example_inputs,)
 
 
 def trace(
@@ -190,7 +190,7 @@ def trace(
     Args:
         func: takes and returns tensors, or tuples, lists and dicts of them. The parameters and buffers of a module are
             attributes of the program under their own names.
-        example_inputs: a tensor, or the tuple of all arguments.
+        example_inputs: a tensor, or a tuple or list of all arguments.
         check_trace: run the graph on the example inputs and compare it with what the function gives.
         check_tolerance: the relative difference that the check allows.
 
