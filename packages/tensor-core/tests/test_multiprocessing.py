@@ -12,6 +12,12 @@ import tensorwright as tw
 from tensorwright import multiprocessing
 
 
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config) -> None:
+    """New interpreters find the functions of this file by the name that it has here."""
+    monkeypatch.syspath_prepend(pytestconfig.rootpath)
+
+
 def add_to(x: tw.Tensor, y: tw.Tensor, queue: Any, received: Any) -> None:
     x += 1
     y += 1
@@ -72,6 +78,17 @@ def test_a_process_that_fails_ends_the_others() -> None:
         multiprocessing.spawn(fail_second, nprocs=3, start_method="fork")
     assert failed.value.rank == 1
     assert time.monotonic() - start < 30
+
+
+def die(rank: int) -> None:
+    os._exit(3)
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_process_that_dies_without_a_word_is_named(method: str) -> None:
+    with pytest.raises(multiprocessing.ProcessFailedError, match=r"^process 0 has ended with exit code 3$") as failed:
+        multiprocessing.spawn(die, nprocs=1, start_method=method)
+    assert failed.value.exitcode == 3
 
 
 def test_strategies_are_remembered() -> None:

@@ -127,8 +127,14 @@ class Spawned:
         for process in self.processes:
             process.terminate()
             process.join()
-        text = self._failures[rank].recv() if self._failures[rank].poll() else ""
-        raise ProcessFailedError(rank, exitcode, text)
+        raise ProcessFailedError(rank, exitcode, self._said(rank))
+
+    def _said(self, rank: int) -> str:
+        """What a process wrote before it failed; one that was killed wrote nothing."""
+        try:
+            return str(self._failures[rank].recv()) if self._failures[rank].poll() else ""
+        except EOFError:
+            return ""
 
 
 def spawn(
