@@ -131,11 +131,12 @@ class LayoutOfRegion {
     NodeId layer = module_.first(module_[fusion].regions[0]);
     while (layer && edit_.is(layer, "placeholder")) layer = module_[layer].next;
     if (!is_image_layer(module_.op_of(layer))) return std::nullopt;
-    Reader reader{fusion, outside(fusion, *edit_.argument(layer, 0)), only_item(fusion), false, false, false, {}, 0,
-                  {}};
+    const auto input = edit_.argument(layer, 0), weight = edit_.argument(layer, 1);
+    const auto in_groups = edit_.argument(layer, "groups");
+    if (!input || !weight || !in_groups) return std::nullopt;
+    Reader reader{fusion, outside(fusion, *input), only_item(fusion), false, false, false, {}, 0, {}};
     const auto padding = pair(layer, "padding"), stride = pair(layer, "stride"), dilation = pair(layer, "dilation");
-    const auto groups = edit_.integer(*edit_.argument(layer, "groups"));
-    const auto weight = edit_.argument(layer, 1);
+    const auto groups = edit_.integer(*in_groups);
     if (!reader.input || !reader.output || !padding || !stride || !dilation || !groups) return std::nullopt;
     const auto in = images(reader.input), out = images(reader.output);
     const auto taps = weight->kind == ArgKind::kNode ? edit_.sizes(NodeId(weight->index)) : std::nullopt;
@@ -185,9 +186,11 @@ class LayoutOfRegion {
   ImageValue& value(NodeId node) {
     const auto found = values_.find(node);
     if (found != values_.end()) return found->second;
+    const auto shown = images(node);
+    if (!shown) throw Error(TW_E_VALUE, "layout: a convolution's value is no batch of images");
     const int64_t number = layouts_.add();
     borders_.add();
-    return values_.emplace(node, ImageValue{*images(node), number, nullptr, {}}).first->second;
+    return values_.emplace(node, ImageValue{*shown, number, nullptr, {}}).first->second;
   }
 
   void learn(const Reader& reader) {
@@ -249,6 +252,7 @@ class LayoutOfRegion {
 
   TypeId type_in_blocks(NodeId node, const Border& border) {
     Type type = edit_.type(node);
+    if (!type.shape) throw Error(TW_E_VALUE, "layout: a value in blocks has no shape");
     const Images images = values_.at(node).images;
     type.shape =
         std::vector<Dim>{(*type.shape)[0], module_.dims.constant(images.channels / kBlockChannels),
