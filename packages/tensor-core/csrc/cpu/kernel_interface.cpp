@@ -213,11 +213,13 @@ bool suits_blocks(const Question& question, const ImageMemory* input, const Imag
          (a.padding[0] <= input->images.border_y && a.padding[1] <= input->images.border_x);
 }
 
+[[noreturn]] void decline() { throw PendingError(TW_DECLINE); }
+
 // A convolution of float32 images, after the op's own checks.
 void check_convolution(const Question& question, tw_meta* meta) {
   Layer layer;
   check(layer_of(question, meta, &layer));
-  if (layer != Layer::kConvolution || meta->dtype != kFloat32 || meta->ndim != 4) check(TW_DECLINE);
+  if (layer != Layer::kConvolution || meta->dtype != kFloat32 || meta->ndim != 4) decline();
 }
 
 tw_status TW_CALL prepare_images(const tw_op* op, const tw_value* args, uint32_t nargs, tw_tensor** prepared) {
@@ -226,7 +228,7 @@ tw_status TW_CALL prepare_images(const tw_op* op, const tw_value* args, uint32_t
     const Question question(op, args, nargs);
     tw_meta meta{};
     check_convolution(question, &meta);
-    if (!suits_blocks(question, nullptr, nullptr)) check(TW_DECLINE);
+    if (!suits_blocks(question, nullptr, nullptr)) decline();
     *prepared = prepare_blocked_convolution(convolution_arguments(question.args), IntList(meta.shape, 4)).release();
   });
 }
@@ -238,7 +240,7 @@ void run_convolution(const Question& question, const PreparedCall& prepared, con
   const ConvolutionArguments a = convolution_arguments(question.args);
   const IntList out_shape(meta.shape, 4);
   const auto from = image_memory(input, a.self.shape()), to = image_memory(result, out_shape);
-  if (!from || !to || !suits_blocks(question, &*from, &*to)) check(TW_DECLINE);
+  if (!from || !to || !suits_blocks(question, &*from, &*to)) decline();
   blocked_convolution(a, out_shape, prepared, *from, *to);
 }
 
@@ -250,10 +252,10 @@ void run_max_pool(const Question& question, const tw_images& input, const tw_ima
   const bool stated = args[2].tag != TW_NONE;
   if (!is_small_pair(args[1]) || (stated && !is_small_pair(args[2])) || !is_small_pair(args[3]) ||
       !is_small_pair(args[4]) || metas[0].ndim != 4)
-    check(TW_DECLINE);
+    decline();
   const auto from = image_memory(input, From<TensorRef>::get(args[0]).shape()),
              to = image_memory(result, IntList(metas[0].shape, 4));
-  if (!from || !to || !from->blocked || !to->blocked) check(TW_DECLINE);
+  if (!from || !to || !from->blocked || !to->blocked) decline();
   const IntList kernel = From<IntList>::get(args[1]);
   blocked_max_pool(
       {kernel, stated ? From<IntList>::get(args[2]) : kernel, From<IntList>::get(args[3]), From<IntList>::get(args[4])},
@@ -263,7 +265,7 @@ void run_max_pool(const Question& question, const tw_images& input, const tw_ima
 void run_move(const tw_images& input, const tw_images& result) {
   const IntList shape = TensorRef((input.blocked ? result : input).tensor).shape();
   const auto from = image_memory(input, shape), to = image_memory(result, shape);
-  if (!from || !to || from->blocked == to->blocked) check(TW_DECLINE);
+  if (!from || !to || from->blocked == to->blocked) decline();
   move_images(shape[0], *from, *to);
 }
 
