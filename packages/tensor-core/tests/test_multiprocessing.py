@@ -91,6 +91,15 @@ def test_a_process_that_dies_without_a_word_is_named(method: str) -> None:
     assert failed.value.exitcode == 3
 
 
+def fail_at_length(rank: int) -> None:
+    raise ValueError("x" * 1_000_000 + "the end")
+
+
+def test_a_long_traceback_keeps_nobody_waiting() -> None:
+    with pytest.raises(multiprocessing.ProcessFailedError, match="the end"):
+        multiprocessing.spawn(fail_at_length, nprocs=2, start_method="fork")
+
+
 def test_strategies_are_remembered() -> None:
     multiprocessing.set_sharing_strategy("file_system")
     assert multiprocessing.get_sharing_strategy() == "file_system"

@@ -22,7 +22,9 @@ class _Torch(ModuleType):
     __version__ = VERSION
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(tensorwright, name)
+        value = getattr(tensorwright, name)
+        setattr(self, name, value)  # models ask for the same names in every call
+        return value
 
     def __dir__(self) -> list[str]:
         return dir(tensorwright)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 __all__ = [
@@ -26,77 +27,22 @@ def is_initialized() -> bool:
     return False
 
 
-def _refuse(name: str) -> NoReturn:
-    raise RuntimeError(f"distributed.{name}: there are no groups of processes; ask distributed.is_available() before")
+def _refused(name: str) -> Callable[..., NoReturn]:
+    def refused(*args: Any, **kwargs: Any) -> NoReturn:
+        raise RuntimeError(
+            f"distributed.{name}: there are no groups of processes; ask distributed.is_available() before"
+        )
+
+    refused.__name__ = refused.__qualname__ = name
+    refused.__doc__ = "Refused: RuntimeError, always."
+    return refused
 
 
-def init_process_group(*args: Any, **kwargs: Any) -> None:
-    """Refused.
-
-    Raises:
-        RuntimeError: always.
-    """
-    _refuse("init_process_group")
-
-
-def destroy_process_group(group: object = None) -> None:
-    """Refused, like all that follows.
-
-    Raises:
-        RuntimeError: always.
-    """
-    _refuse("destroy_process_group")
-
-
-def get_rank(group: object = None) -> int:
-    """Refused.
-
-    Raises:
-        RuntimeError: always.
-    """
-    _refuse("get_rank")
-
-
-def get_world_size(group: object = None) -> int:
-    """Refused.
-
-    Raises:
-        RuntimeError: always.
-    """
-    _refuse("get_world_size")
-
-
-def barrier(*args: Any, **kwargs: Any) -> None:
-    """Refused.
-
-    Raises:
-        RuntimeError: always.
-    """
-    _refuse("barrier")
-
-
-def broadcast(*args: Any, **kwargs: Any) -> None:
-    """Refused.
-
-    Raises:
-        RuntimeError: always.
-    """
-    _refuse("broadcast")
-
-
-def all_reduce(*args: Any, **kwargs: Any) -> None:
-    """Refused.
-
-    Raises:
-        RuntimeError: always.
-    """
-    _refuse("all_reduce")
-
-
-def all_gather(*args: Any, **kwargs: Any) -> None:
-    """Refused.
-
-    Raises:
-        RuntimeError: always.
-    """
-    _refuse("all_gather")
+all_gather = _refused("all_gather")
+all_reduce = _refused("all_reduce")
+barrier = _refused("barrier")
+broadcast = _refused("broadcast")
+destroy_process_group = _refused("destroy_process_group")
+get_rank = _refused("get_rank")
+get_world_size = _refused("get_world_size")
+init_process_group = _refused("init_process_group")

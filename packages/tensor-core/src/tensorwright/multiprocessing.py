@@ -23,6 +23,7 @@ __all__ = [*_processes.__all__, "ProcessFailedError", "get_all_sharing_strategie
 
 _STRATEGIES = {"file_descriptor", "file_system"}
 _strategy = ["file_descriptor"]
+_MOST_TEXT = 8_000  # of a traceback: a pipe takes it at once, also where a character has 4 bytes; nobody reads yet
 
 
 def get_all_sharing_strategies() -> set[str]:
@@ -93,8 +94,8 @@ class ProcessFailedError(RuntimeError):
 def _run(fn: Callable[..., object], rank: int, args: tuple[Any, ...], failures: Any) -> None:
     try:
         fn(rank, *args)
-    except Exception:
-        failures.send(traceback.format_exc())
+    except Exception:  # whatever it is, the process that joins raises it
+        failures.send(traceback.format_exc()[-_MOST_TEXT:])
         raise SystemExit(1) from None
 
 

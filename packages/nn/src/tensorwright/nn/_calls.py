@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tensorwright.extend import CallsForward
-from tensorwright.utils.hooks import RemovableHandle
+from tensorwright.utils.hooks import RemovableHandle, register
 
 from . import _hooks
 from ._hooks import Hook
@@ -74,20 +74,20 @@ class HookedCalls(CallsForward[P, R]):
         self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
     ) -> RemovableHandle:
         """Run ``hook(module, args)`` before ``forward``; what it returns, if not None, replaces the arguments."""
-        return _hooks.register(self._forward_pre_hooks, (hook, with_kwargs), prepend)
+        return register(self._forward_pre_hooks, (hook, with_kwargs), prepend)
 
     def register_forward_hook(
         self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
     ) -> RemovableHandle:
         """Run ``hook(module, args, output)`` after ``forward``; what it returns, if not None, replaces the output."""
-        return _hooks.register(self._forward_hooks, (hook, with_kwargs, always_call), prepend)
+        return register(self._forward_hooks, (hook, with_kwargs, always_call), prepend)
 
     def register_full_backward_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
         """Run ``hook(module, grad_output)`` when a backward pass has the gradients of the outputs.
 
         ``grad_output`` is a tuple, None where an output is no tensor; what the hook returns, if not None, replaces it.
         """
-        return _hooks.register(self._backward_pre_hooks, hook, prepend)
+        return register(self._backward_pre_hooks, hook, prepend)
 
     def register_full_backward_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
         """Run ``hook(module, grad_input, grad_output)`` when a backward pass has the gradients of the inputs.
@@ -95,7 +95,7 @@ class HookedCalls(CallsForward[P, R]):
         Both are tuples, of the positional arguments and of the outputs, None where there is no gradient; what the hook
         returns, if not None, replaces ``grad_input``.
         """
-        return _hooks.register(self._backward_hooks, hook, prepend)
+        return register(self._backward_hooks, hook, prepend)
 
     def register_backward_hook(self, hook: Hook) -> RemovableHandle:
         """The older name of ``register_full_backward_hook``, and the same."""

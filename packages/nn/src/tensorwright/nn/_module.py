@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import tensorwright as tw
 from tensorwright import Tensor
-from tensorwright.utils.hooks import RemovableHandle
+from tensorwright.utils.hooks import RemovableHandle, register
 
 from . import _hooks, _state
 from ._calls import HookedCalls
@@ -416,11 +416,11 @@ class Module(HookedCalls[P, R]):
 
     def register_state_dict_post_hook(self, hook: Hook) -> RemovableHandle:
         """Run ``hook(module, state_dict, prefix, local_metadata)`` after this module's state is collected."""
-        return _hooks.register(self._state_dict_hooks, hook)
+        return register(self._state_dict_hooks, hook)
 
     def register_state_dict_pre_hook(self, hook: Hook) -> RemovableHandle:
         """Run ``hook(module, prefix, keep_vars)`` before this module's state is collected."""
-        return _hooks.register(self._state_dict_pre_hooks, hook)
+        return register(self._state_dict_pre_hooks, hook)
 
     def get_extra_state(self) -> Any:
         """What the state has beside tensors, as ``_extra_state``; a subclass defines it and ``set_extra_state``."""
@@ -436,11 +436,11 @@ class Module(HookedCalls[P, R]):
         It is called as ``hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys,
         error_msgs)``; what it adds to the three lists is reported with what is found.
         """
-        return _hooks.register(self._load_state_dict_pre_hooks, hook)
+        return register(self._load_state_dict_pre_hooks, hook)
 
     def register_load_state_dict_post_hook(self, hook: Hook) -> RemovableHandle:
         """Run ``hook(module, incompatible_keys)`` after a state was loaded."""
-        return _hooks.register(self._load_state_dict_post_hooks, hook)
+        return register(self._load_state_dict_post_hooks, hook)
 
     # ---- text --------------------------------------------------------------------------------------------
 

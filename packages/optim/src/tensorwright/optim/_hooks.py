@@ -6,24 +6,13 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from tensorwright.utils.hooks import RemovableHandle
+from tensorwright.utils.hooks import RemovableHandle, register
 
 Hook = Callable[..., Any]
 
 
 BEFORE_STEPS: dict[int, Hook] = {}  # of all optimizers
 AFTER_STEPS: dict[int, Hook] = {}
-
-
-def register(hooks: dict[int, Hook], hook: Hook, prepend: bool = False) -> RemovableHandle:
-    """Add a hook to others, in front of them if ``prepend``."""
-    handle = RemovableHandle(hooks)
-    others = dict(hooks) if prepend else {}
-    if prepend:
-        hooks.clear()
-    hooks[handle.id] = hook
-    hooks.update(others)
-    return handle
 
 
 class Hooked:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tensorwright.utils.hooks import RemovableHandle
+from tensorwright.utils.hooks import RemovableHandle, register
 
 from . import _hooks
 from ._hooks import Hook
@@ -29,9 +29,9 @@ def register_optimizer_step_pre_hook(hook: Hook) -> RemovableHandle:
         ...     optimizer.step()
         steps
     """
-    return _hooks.register(_hooks.BEFORE_STEPS, hook)
+    return register(_hooks.BEFORE_STEPS, hook)
 
 
 def register_optimizer_step_post_hook(hook: Hook) -> RemovableHandle:
     """Run ``hook(optimizer, args, kwargs)`` after each step of every optimizer, after the optimizer's own hooks."""
-    return _hooks.register(_hooks.AFTER_STEPS, hook)
+    return register(_hooks.AFTER_STEPS, hook)

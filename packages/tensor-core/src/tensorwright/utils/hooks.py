@@ -1,4 +1,4 @@
-"""What registering a hook gives."""
+"""Registering hooks, and what that gives."""
 
 from __future__ import annotations
 
@@ -42,3 +42,23 @@ class RemovableHandle:
 
     def __exit__(self, *error: object) -> None:
         self.remove()
+
+
+def register(hooks: dict[int, Any], hook: Any, prepend: bool = False) -> RemovableHandle:
+    """Add a hook to others, in front of them if ``prepend``.
+
+    Example:
+        >>> from tensorwright.utils.hooks import register
+        >>> hooks = {}
+        >>> _ = register(hooks, "second")
+        >>> with register(hooks, "first", prepend=True):
+        ...     list(hooks.values())
+        ['first', 'second']
+    """
+    handle = RemovableHandle(hooks)
+    others = dict(hooks) if prepend else {}
+    if prepend:
+        hooks.clear()
+    hooks[handle.id] = hook
+    hooks.update(others)
+    return handle

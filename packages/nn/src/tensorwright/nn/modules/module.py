@@ -6,6 +6,7 @@ from tensorwright.nn import Module as Module
 from tensorwright.nn import _hooks
 from tensorwright.nn._hooks import Hook as _Hook
 from tensorwright.utils.hooks import RemovableHandle as _RemovableHandle
+from tensorwright.utils.hooks import register as _register
 
 
 def register_module_forward_pre_hook(hook: _Hook) -> _RemovableHandle:
@@ -21,24 +22,24 @@ def register_module_forward_pre_hook(hook: _Hook) -> _RemovableHandle:
         ReLU
         Tanh
     """
-    return _hooks.register(_hooks.FORWARD_PRE, (hook, False))
+    return _register(_hooks.FORWARD_PRE, (hook, False))
 
 
 def register_module_forward_hook(
     hook: _Hook, *, with_kwargs: bool = False, always_call: bool = False
 ) -> _RemovableHandle:
     """Run ``hook(module, args, output)`` after ``forward`` of every module, before the module's own hooks."""
-    return _hooks.register(_hooks.FORWARD, (hook, with_kwargs, always_call))
+    return _register(_hooks.FORWARD, (hook, with_kwargs, always_call))
 
 
 def register_module_full_backward_pre_hook(hook: _Hook) -> _RemovableHandle:
     """Run ``hook(module, grad_output)`` when a backward pass has the gradients of any module's outputs."""
-    return _hooks.register(_hooks.BACKWARD_PRE, hook)
+    return _register(_hooks.BACKWARD_PRE, hook)
 
 
 def register_module_full_backward_hook(hook: _Hook) -> _RemovableHandle:
     """Run ``hook(module, grad_input, grad_output)`` when a backward pass has the gradients of any module's inputs."""
-    return _hooks.register(_hooks.BACKWARD, hook)
+    return _register(_hooks.BACKWARD, hook)
 
 
 def register_module_backward_hook(hook: _Hook) -> _RemovableHandle:
@@ -48,14 +49,14 @@ def register_module_backward_hook(hook: _Hook) -> _RemovableHandle:
 
 def register_module_parameter_registration_hook(hook: _Hook) -> _RemovableHandle:
     """Run ``hook(module, name, parameter)`` when a parameter is added to any module; it may return another one."""
-    return _hooks.register(_hooks.ON_REGISTRATION["parameter"], hook)
+    return _register(_hooks.ON_REGISTRATION["parameter"], hook)
 
 
 def register_module_buffer_registration_hook(hook: _Hook) -> _RemovableHandle:
     """Run ``hook(module, name, buffer)`` when a buffer is added to any module; it may return another one."""
-    return _hooks.register(_hooks.ON_REGISTRATION["buffer"], hook)
+    return _register(_hooks.ON_REGISTRATION["buffer"], hook)
 
 
 def register_module_module_registration_hook(hook: _Hook) -> _RemovableHandle:
     """Run ``hook(module, name, child)`` when a module is added to any module; it may return another one."""
-    return _hooks.register(_hooks.ON_REGISTRATION["module"], hook)
+    return _register(_hooks.ON_REGISTRATION["module"], hook)
