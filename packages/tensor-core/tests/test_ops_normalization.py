@@ -248,6 +248,14 @@ for dtype in ("float32", "float64"):
     results += tw.ops.native_layer_norm_backward(g, x, [1111], mean, rstd, x[0])
     results += tw.ops.native_batch_norm_backward(image, z, None, None, None, m, s, True, 1e-5)
     results += [tw.ops.softmax_backward(g, results[0], 1), tw.ops.log_softmax_backward(g, results[1], 0)]
+    for length in (1, 15, 100, 1024):
+        short, grads = x[:, :length].contiguous(), g[:, :length].contiguous()
+        y, mean, rstd = tw.ops.native_layer_norm(short, [length], short[0], short[1], 1e-5)
+        z, root = tw.ops.native_rms_norm(short, [length], short[0], 1e-5)
+        results += [tw.softmax(short, 1), tw.log_softmax(short, 1), y, mean, rstd, z, root]
+        results += tw.ops.native_layer_norm_backward(grads, short, [length], mean, rstd, short[0])
+        results += tw.ops.native_rms_norm_backward(grads, short, [length], root, short[0])
+        results += [tw.ops.softmax_backward(grads, y, 1), tw.ops.log_softmax_backward(grads, y, 1)]
     tw.manual_seed(5)
     kind = getattr(tw, dtype)
     results += [tw.rand(1000, dtype=kind), tw.randn(1000, dtype=kind)]

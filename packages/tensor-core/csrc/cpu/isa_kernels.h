@@ -11,10 +11,11 @@ namespace tw::cpu {
 
 template <class T>
 struct SoftmaxKernels {
-  void (*softmax)(int64_t n, const T* x, T* y);
-  void (*log_softmax)(int64_t n, const T* x, T* y);
-  void (*softmax_backward)(int64_t n, const T* grad, const T* y, T* out);
-  void (*log_softmax_backward)(int64_t n, const T* grad, const T* y, T* out);
+  // Rows of n elements, each `step` elements after the one before.
+  void (*softmax)(int64_t rows, int64_t n, int64_t step, const T* x, T* y);
+  void (*log_softmax)(int64_t rows, int64_t n, int64_t step, const T* x, T* y);
+  void (*softmax_backward)(int64_t rows, int64_t n, int64_t step, const T* grad, const T* y, T* out);
+  void (*log_softmax_backward)(int64_t rows, int64_t n, int64_t step, const T* grad, const T* y, T* out);
   // The same down the columns of a strip of a matrix: `cols` neighbours, a multiple of 16 and at most kSoftmaxStrip
   // bytes, of rows that are `stride` elements apart. Null where T is not float: double's would be as much code again.
   void (*softmax_columns)(int64_t rows, int64_t cols, int64_t stride, const T* x, T* y);
@@ -24,16 +25,18 @@ struct SoftmaxKernels {
 };
 constexpr int64_t kSoftmaxStrip = 512;
 
-// weight and bias may be null. mean and rstd are one value each.
+// Neighbouring rows of n elements, with one value of mean and rstd each. weight and bias may be null.
 template <class T>
 struct LayerNormKernels {
-  void (*forward)(int64_t n, const T* x, const T* weight, const T* bias, T eps, T* y, T* mean, T* rstd);
-  void (*backward)(int64_t n, const T* grad, const T* x, const T* weight, T mean, T rstd, T* out);
-  // grad_weight += grad * (x - mean) * rstd, grad_bias += grad
-  void (*accumulate)(int64_t n, const T* grad, const T* x, T mean, T rstd, T* grad_weight, T* grad_bias);
+  void (*forward)(int64_t rows, int64_t n, const T* x, const T* weight, const T* bias, T eps, T* y, T* mean, T* rstd);
+  void (*backward)(int64_t rows, int64_t n, const T* grad, const T* x, const T* weight, const T* mean, const T* rstd,
+                   T* out);
+  // grad_weight += grad * (x - mean) * rstd, grad_bias += grad, row by row
+  void (*accumulate)(int64_t rows, int64_t n, const T* grad, const T* x, const T* mean, const T* rstd, T* grad_weight,
+                     T* grad_bias);
   // By the root of the mean square, without a mean.
-  void (*rms_forward)(int64_t n, const T* x, const T* weight, T eps, T* y, T* rstd);
-  void (*rms_backward)(int64_t n, const T* grad, const T* x, const T* weight, T rstd, T* out);
+  void (*rms_forward)(int64_t rows, int64_t n, const T* x, const T* weight, T eps, T* y, T* rstd);
+  void (*rms_backward)(int64_t rows, int64_t n, const T* grad, const T* x, const T* weight, const T* rstd, T* out);
 };
 
 // One row of a tile of scores of attention; n is the tile's width. `bias` is added to the scaled scores, or null.

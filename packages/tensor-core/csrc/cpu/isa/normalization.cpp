@@ -26,63 +26,115 @@ T<V> squared_deviations(int64_t n, const T<V>* x, T<V> mean) {
 // ---- layer_norm -------------------------------------------------------------------------------------------
 
 template <class V>
-void layer_norm(int64_t n, const T<V>* x, const T<V>* weight, const T<V>* bias, T<V> eps, T<V>* y, T<V>* mean,
-                T<V>* rstd) {
-  *mean = sum_of<V>(n, x) / T<V>(n);
-  const T<V> variance = squared_deviations<V>(n, x, *mean) / T<V>(n);
-  *rstd = T<V>(1) / sqrt(splat<V>(variance + eps))[0];
-  const V center = splat<V>(*mean), scale = splat<V>(*rstd);
-  for_row<V>(n, [=](auto at) TW_INLINE_LAMBDA {
-    V value = mul(sub(at(x), center), scale);
-    if (weight) value = mul(value, at(weight));
-    if (bias) value = add(value, at(bias));
-    at.store(y, value);
+void layer_norm(int64_t rows, int64_t n, const T<V>* from, const T<V>* weight, const T<V>* bias, T<V> eps, T<V>* to,
+                T<V>* mean, T<V>* rstd) {
+  for_rows<kTogether<V>>(rows, n, [=](int64_t first, auto together) TW_INLINE_LAMBDA {
+    constexpr int count = decltype(together)::value;
+    const T<V>* x = from + first * n;
+    T<V>*y = to + first * n, sum[count];
+    V center[count], scale[count];
+    reduce_rows<Sum, V>(
+        n, [=](auto at, int row) TW_INLINE_LAMBDA { return at(x + row * n); }, [](int64_t) TW_INLINE_LAMBDA {}, sum);
+    unroll<count>([&](int row) TW_INLINE_LAMBDA {
+      mean[first + row] = sum[row] / T<V>(n);
+      center[row] = splat<V>(mean[first + row]);
+    });
+    reduce_rows<Sum, V>(
+        n,
+        [&](auto at, int row) TW_INLINE_LAMBDA {
+          const V d = sub(at(x + row * n), center[row]);
+          return mul(d, d);
+        },
+        [=](int64_t i) TW_INLINE_LAMBDA {
+          unroll<count>([&](int row)
+                            TW_INLINE_LAMBDA { fetch<V>(count > 1 ? x + (count + row) * n + i : y + row * n + i); });
+        },
+        sum);
+    unroll<count>([&](int row) TW_INLINE_LAMBDA {
+      rstd[first + row] = T<V>(1) / sqrt(splat<V>(sum[row] / T<V>(n) + eps))[0];
+      scale[row] = splat<V>(rstd[first + row]);
+    });
+    for_row<V>(n, [&](auto at) TW_INLINE_LAMBDA {
+      unroll<count>([&](int row) TW_INLINE_LAMBDA {
+        V value = mul(sub(at(x + row * n), center[row]), scale[row]);
+        if (weight) value = mul(value, at(weight));
+        if (bias) value = add(value, at(bias));
+        at.store(y + row * n, value);
+      });
+    });
   });
 }
 
 template <class V>
-void layer_norm_backward(int64_t n, const T<V>* grad, const T<V>* x, const T<V>* weight, T<V> mean, T<V> rstd,
-                         T<V>* out) {
-  const V center = splat<V>(mean), scale = splat<V>(rstd);
-  const auto scaled = [=](auto at) TW_INLINE_LAMBDA { return weight ? mul(at(grad), at(weight)) : at(grad); };
-  const auto normal = [=](auto at) TW_INLINE_LAMBDA { return mul(sub(at(x), center), scale); };
-  T<V> sum, product;
-  reduce_rows_together<Sum, V>(
-      n, scaled, [=](auto at) TW_INLINE_LAMBDA { return mul(scaled(at), normal(at)); }, &sum, &product);
-  const V a = splat<V>(sum / T<V>(n)), b = splat<V>(product / T<V>(n));
-  for_row<V>(n,
-             [=](auto at) TW_INLINE_LAMBDA { at.store(out, mul(sub(sub(scaled(at), a), mul(normal(at), b)), scale)); });
+void layer_norm_backward(int64_t rows, int64_t n, const T<V>* grads, const T<V>* from, const T<V>* weight,
+                         const T<V>* mean, const T<V>* rstd, T<V>* to) {
+  for (int64_t row = 0; row < rows; ++row) {
+    const T<V>*grad = grads + row * n, *x = from + row * n;
+    T<V>* out = to + row * n;
+    const V center = splat<V>(mean[row]), scale = splat<V>(rstd[row]);
+    const auto scaled = [=](auto at) TW_INLINE_LAMBDA { return weight ? mul(at(grad), at(weight)) : at(grad); };
+    const auto normal = [=](auto at) TW_INLINE_LAMBDA { return mul(sub(at(x), center), scale); };
+    T<V> sum, product;
+    reduce_rows_together<Sum, V>(
+        n, scaled, [=](auto at) TW_INLINE_LAMBDA { return mul(scaled(at), normal(at)); }, &sum, &product);
+    const V a = splat<V>(sum / T<V>(n)), b = splat<V>(product / T<V>(n));
+    for_row<V>(
+        n, [=](auto at) TW_INLINE_LAMBDA { at.store(out, mul(sub(sub(scaled(at), a), mul(normal(at), b)), scale)); });
+  }
 }
 
 template <class V>
-void accumulate(int64_t n, const T<V>* grad, const T<V>* x, T<V> mean, T<V> rstd, T<V>* grad_weight, T<V>* grad_bias) {
-  const V center = splat<V>(mean), scale = splat<V>(rstd);
-  for_row<V>(n, [=](auto at) TW_INLINE_LAMBDA {
-    const V g = at(grad);
-    at.store(grad_weight, add(at(grad_weight), mul(g, mul(sub(at(x), center), scale))));
-    at.store(grad_bias, add(at(grad_bias), g));
+void accumulate(int64_t rows, int64_t n, const T<V>* grads, const T<V>* from, const T<V>* mean, const T<V>* rstd,
+                T<V>* grad_weight, T<V>* grad_bias) {
+  for (int64_t row = 0; row < rows; ++row) {
+    const T<V>*grad = grads + row * n, *x = from + row * n;
+    const V center = splat<V>(mean[row]), scale = splat<V>(rstd[row]);
+    for_row<V>(n, [=](auto at) TW_INLINE_LAMBDA {
+      const V g = at(grad);
+      at.store(grad_weight, add(at(grad_weight), mul(g, mul(sub(at(x), center), scale))));
+      at.store(grad_bias, add(at(grad_bias), g));
+    });
+  }
+}
+
+template <class V>
+void rms_norm(int64_t rows, int64_t n, const T<V>* from, const T<V>* weight, T<V> eps, T<V>* to, T<V>* rstd) {
+  for_rows<kTogether<V>>(rows, n, [=](int64_t first, auto together) TW_INLINE_LAMBDA {
+    constexpr int count = decltype(together)::value;
+    const T<V>* x = from + first * n;
+    T<V>*y = to + first * n, square[count];
+    V scale[count];
+    reduce_rows<Sum, V>(
+        n, [=](auto at, int row) TW_INLINE_LAMBDA { return mul(at(x + row * n), at(x + row * n)); },
+        [](int64_t) TW_INLINE_LAMBDA {}, square);
+    unroll<count>([&](int row) TW_INLINE_LAMBDA {
+      rstd[first + row] = T<V>(1) / sqrt(splat<V>(square[row] / T<V>(n) + eps))[0];
+      scale[row] = splat<V>(rstd[first + row]);
+    });
+    for_row<V>(n, [&](auto at) TW_INLINE_LAMBDA {
+      unroll<count>([&](int row) TW_INLINE_LAMBDA {
+        if constexpr (count > 1) __builtin_prefetch(x + (count + row) * n + at.at);
+        const V value = mul(at(x + row * n), scale[row]);
+        at.store(y + row * n, weight ? mul(value, at(weight)) : value);
+      });
+    });
   });
 }
 
 template <class V>
-void rms_norm(int64_t n, const T<V>* x, const T<V>* weight, T<V> eps, T<V>* y, T<V>* rstd) {
-  const T<V> square = reduce_row<Sum, V>(n, [=](auto at) TW_INLINE_LAMBDA { return mul(at(x), at(x)); }) / T<V>(n);
-  *rstd = T<V>(1) / sqrt(splat<V>(square + eps))[0];
-  const V scale = splat<V>(*rstd);
-  for_row<V>(n, [=](auto at) TW_INLINE_LAMBDA {
-    const V value = mul(at(x), scale);
-    at.store(y, weight ? mul(value, at(weight)) : value);
-  });
-}
-
-template <class V>
-void rms_norm_backward(int64_t n, const T<V>* grad, const T<V>* x, const T<V>* weight, T<V> rstd, T<V>* out) {
-  const V scale = splat<V>(rstd);
-  const auto scaled = [=](auto at) TW_INLINE_LAMBDA { return weight ? mul(at(grad), at(weight)) : at(grad); };
-  const auto normal = [=](auto at) TW_INLINE_LAMBDA { return mul(at(x), scale); };
-  const T<V> product = reduce_row<Sum, V>(n, [=](auto at) TW_INLINE_LAMBDA { return mul(scaled(at), normal(at)); });
-  const V share = splat<V>(product / T<V>(n));
-  for_row<V>(n, [=](auto at) TW_INLINE_LAMBDA { at.store(out, mul(sub(scaled(at), mul(normal(at), share)), scale)); });
+void rms_norm_backward(int64_t rows, int64_t n, const T<V>* grads, const T<V>* from, const T<V>* weight,
+                       const T<V>* rstd, T<V>* to) {
+  for (int64_t row = 0; row < rows; ++row) {
+    const T<V>*grad = grads + row * n, *x = from + row * n;
+    T<V>* out = to + row * n;
+    const V scale = splat<V>(rstd[row]);
+    const auto scaled = [=](auto at) TW_INLINE_LAMBDA { return weight ? mul(at(grad), at(weight)) : at(grad); };
+    const auto normal = [=](auto at) TW_INLINE_LAMBDA { return mul(at(x), scale); };
+    const T<V> product = reduce_row<Sum, V>(n, [=](auto at) TW_INLINE_LAMBDA { return mul(scaled(at), normal(at)); });
+    const V share = splat<V>(product / T<V>(n));
+    for_row<V>(n,
+               [=](auto at) TW_INLINE_LAMBDA { at.store(out, mul(sub(scaled(at), mul(normal(at), share)), scale)); });
+  }
 }
 
 // ---- batch_norm -------------------------------------------------------------------------------------------

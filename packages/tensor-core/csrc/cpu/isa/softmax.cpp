@@ -9,41 +9,83 @@ namespace {
 template <class V>
 using T = Element<V>;
 
-template <class V>
-TW_INLINE T<V> largest(int64_t n, const T<V>* x) {
-  return reduce_row<Max, V>(n, [=](auto at) TW_INLINE_LAMBDA { return at(x); });
+// The largest element of each row. minimum takes less than maximum, and of the negatives it is the same to the bit.
+template <class V, int count>
+TW_INLINE void largest(int64_t n, int64_t step, const T<V>* x, V (&top)[count]) {
+  T<V> least[count];
+  reduce_rows_in_any_order<Min, V, 4 / count>(
+      n, [=](auto at, int row) TW_INLINE_LAMBDA { return neg(at(x + row * step)); }, least);
+  unroll<count>([&](int row) TW_INLINE_LAMBDA { top[row] = splat<V>(-least[row]); });
 }
 
 template <class V>
-void softmax(int64_t n, const T<V>* x, T<V>* y) {
-  const V top = splat<V>(largest<V>(n, x));
-  const T<V> sum = reduce_row<Sum, V>(n, [=](auto at) TW_INLINE_LAMBDA {
-    const V e = exp(sub(at(x), top));
-    at.store(y, e);
-    return e;
+void softmax(int64_t rows, int64_t n, int64_t step, const T<V>* from, T<V>* to) {
+  for_rows<kTogether<V>>(rows, n, [=](int64_t first, auto together) TW_INLINE_LAMBDA {
+    constexpr int count = decltype(together)::value;
+    const T<V>* x = from + first * step;
+    T<V>*y = to + first * step, sum[count];
+    V top[count], divisor[count];
+    largest(n, step, x, top);
+    reduce_rows<Sum, V>(
+        n,
+        [&](auto at, int row) TW_INLINE_LAMBDA {
+          const V e = exp(sub(at(x + row * step), top[row]));
+          at.store(y + row * step, e);
+          return e;
+        },
+        [=](int64_t i) TW_INLINE_LAMBDA {
+          if constexpr (count > 1)
+            unroll<count>([&](int row) TW_INLINE_LAMBDA { fetch<V>(x + (count + row) * step + i); });
+        },
+        sum);
+    unroll<count>([&](int row) TW_INLINE_LAMBDA { divisor[row] = splat<V>(sum[row]); });
+    for_row<V>(n, [&](auto at) TW_INLINE_LAMBDA {
+      unroll<count>([&](int row) TW_INLINE_LAMBDA { at.store(y + row * step, div(at(y + row * step), divisor[row])); });
+    });
   });
-  const V divisor = splat<V>(sum);
-  for_row<V>(n, [=](auto at) TW_INLINE_LAMBDA { at.store(y, div(at(y), divisor)); });
 }
 
 template <class V>
-void log_softmax(int64_t n, const T<V>* x, T<V>* y) {
-  const V top = splat<V>(largest<V>(n, x));
-  const T<V> sum = reduce_row<Sum, V>(n, [=](auto at) TW_INLINE_LAMBDA { return exp(sub(at(x), top)); });
-  const V log_sum = log(splat<V>(sum));
-  for_row<V>(n, [=](auto at) TW_INLINE_LAMBDA { at.store(y, sub(sub(at(x), top), log_sum)); });
+void log_softmax(int64_t rows, int64_t n, int64_t step, const T<V>* from, T<V>* to) {
+  for_rows<kTogether<V>>(rows, n, [=](int64_t first, auto together) TW_INLINE_LAMBDA {
+    constexpr int count = decltype(together)::value;
+    const T<V>* x = from + first * step;
+    T<V>*y = to + first * step, sum[count];
+    V top[count], log_sum[count];
+    largest(n, step, x, top);
+    reduce_rows<Sum, V>(
+        n, [&](auto at, int row) TW_INLINE_LAMBDA { return exp(sub(at(x + row * step), top[row])); },
+        [=](int64_t i) TW_INLINE_LAMBDA {
+          if constexpr (count > 1)
+            unroll<count>([&](int row) TW_INLINE_LAMBDA { fetch<V>(x + (count + row) * step + i); });
+        },
+        sum);
+    V sums = splat<V>(sum[0]);
+    sums[count - 1] = sum[count - 1];
+    const V logs = log(sums);
+    unroll<count>([&](int row) TW_INLINE_LAMBDA { log_sum[row] = splat<V>(logs[row]); });
+    for_row<V>(n, [&](auto at) TW_INLINE_LAMBDA {
+      unroll<count>([&](int row) TW_INLINE_LAMBDA {
+        at.store(y + row * step, sub(sub(at(x + row * step), top[row]), log_sum[row]));
+      });
+    });
+  });
 }
 
 template <class V>
-void softmax_backward(int64_t n, const T<V>* grad, const T<V>* y, T<V>* out) {
-  const V dot = splat<V>(reduce_row<Sum, V>(n, [=](auto at) TW_INLINE_LAMBDA { return mul(at(grad), at(y)); }));
-  for_row<V>(n, [=](auto at) TW_INLINE_LAMBDA { at.store(out, mul(sub(at(grad), dot), at(y))); });
+void softmax_backward(int64_t rows, int64_t n, int64_t step, const T<V>* grad, const T<V>* y, T<V>* out) {
+  for (; rows > 0; --rows, grad += step, y += step, out += step) {
+    const V dot = splat<V>(reduce_row<Sum, V>(n, [=](auto at) TW_INLINE_LAMBDA { return mul(at(grad), at(y)); }));
+    for_row<V>(n, [=](auto at) TW_INLINE_LAMBDA { at.store(out, mul(sub(at(grad), dot), at(y))); });
+  }
 }
 
 template <class V>
-void log_softmax_backward(int64_t n, const T<V>* grad, const T<V>* y, T<V>* out) {
-  const V sum = splat<V>(reduce_row<Sum, V>(n, [=](auto at) TW_INLINE_LAMBDA { return at(grad); }));
-  for_row<V>(n, [=](auto at) TW_INLINE_LAMBDA { at.store(out, sub(at(grad), mul(exp(at(y)), sum))); });
+void log_softmax_backward(int64_t rows, int64_t n, int64_t step, const T<V>* grad, const T<V>* y, T<V>* out) {
+  for (; rows > 0; --rows, grad += step, y += step, out += step) {
+    const V sum = splat<V>(reduce_row<Sum, V>(n, [=](auto at) TW_INLINE_LAMBDA { return at(grad); }));
+    for_row<V>(n, [=](auto at) TW_INLINE_LAMBDA { at.store(out, sub(at(grad), mul(exp(at(y)), sum))); });
+  }
 }
 
 static_assert(kStripBytes == cpu::kSoftmaxStrip, "what callers cut columns into");

@@ -3,6 +3,7 @@
 
 #include "cpu/element_types.h"
 #include "cpu/isa_kernels.h"
+#include "cpu/normalization/rows.h"
 #include "cpu/staging.h"
 #include "declarations/normalization.h"
 #include "declarations/normalization_group.h"
@@ -30,11 +31,10 @@ struct BackwardRows {
 template <class T>
 void backward_input(const BackwardRows<T>& b, T* out) {
   const auto& kernels = isa_table<LayerNormKernels<T>>();
-  parallel_for(0, b.rows.count, grain_for(b.rows.length * 4), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t at = i * b.rows.length;
-      kernels.backward(b.rows.length, b.grad + at, b.x + at, b.weight, b.mean[i], b.rstd[i], out + at);
-    }
+  parallel_for(0, b.rows.count, rows_for(b.rows.length), [&](int64_t begin, int64_t end) {
+    const int64_t at = begin * b.rows.length;
+    kernels.backward(end - begin, b.rows.length, b.grad + at, b.x + at, b.weight, b.mean + begin, b.rstd + begin,
+                     out + at);
   });
 }
 
@@ -54,10 +54,11 @@ void backward_weight(const BackwardRows<T>& b, T* grad_weight, T* grad_bias) {
   T *weights = sums.data(), *biases = weights + slots * length;
   const auto& kernels = isa_table<LayerNormKernels<T>>();
   parallel_for(0, slots, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t s = begin; s < end; ++s)
-      for (int64_t i = s * b.rows.count / slots; i < (s + 1) * b.rows.count / slots; ++i)
-        kernels.accumulate(length, b.grad + i * length, b.x + i * length, b.mean[i], b.rstd[i], weights + s * length,
-                           biases + s * length);
+    for (int64_t s = begin; s < end; ++s) {
+      const int64_t first = s * b.rows.count / slots, last = (s + 1) * b.rows.count / slots;
+      kernels.accumulate(last - first, length, b.grad + first * length, b.x + first * length, b.mean + first,
+                         b.rstd + first, weights + s * length, biases + s * length);
+    }
   });
   add_rows(weights, slots, length, grad_weight);
   add_rows(biases, slots, length, grad_bias);
@@ -74,11 +75,11 @@ void native_layer_norm(TensorRef self, IntList normalized_shape, TensorRef weigh
   visit_floating("layer_norm", dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     const auto& kernels = isa_table<LayerNormKernels<T>>();
-    parallel_for(0, rows.count, grain_for(rows.length * 4), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i)
-        kernels.forward(rows.length, input.data<T>() + i * rows.length, scale ? scale.data<T>() : nullptr,
-                        shift ? shift.data<T>() : nullptr, static_cast<T>(eps), result.data<T>() + i * rows.length,
-                        mean.data<T>() + i, rstd.data<T>() + i);
+    parallel_for(0, rows.count, rows_for(rows.length), [&](int64_t begin, int64_t end) {
+      const int64_t at = begin * rows.length;
+      kernels.forward(end - begin, rows.length, input.data<T>() + at, scale ? scale.data<T>() : nullptr,
+                      shift ? shift.data<T>() : nullptr, static_cast<T>(eps), result.data<T>() + at,
+                      mean.data<T>() + begin, rstd.data<T>() + begin);
     });
   });
   result.commit();
@@ -110,10 +111,10 @@ void native_rms_norm(TensorRef self, IntList normalized_shape, TensorRef weight,
   visit_floating("rms_norm", dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     const auto& kernels = isa_table<LayerNormKernels<T>>();
-    parallel_for(0, rows.count, grain_for(rows.length * 4), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i)
-        kernels.rms_forward(rows.length, input.data<T>() + i * rows.length, scale ? scale.data<T>() : nullptr,
-                            static_cast<T>(eps), result.data<T>() + i * rows.length, rstd.data<T>() + i);
+    parallel_for(0, rows.count, rows_for(rows.length), [&](int64_t begin, int64_t end) {
+      const int64_t at = begin * rows.length;
+      kernels.rms_forward(end - begin, rows.length, input.data<T>() + at, scale ? scale.data<T>() : nullptr,
+                          static_cast<T>(eps), result.data<T>() + at, rstd.data<T>() + begin);
     });
   });
   result.commit();
@@ -132,11 +133,10 @@ void native_rms_norm_backward(TensorRef grad, TensorRef self, IntList normalized
     const std::vector<T> no_means(static_cast<size_t>(rows.count), T(0));
     const BackwardRows<T> b{grads.data<T>(), input.data<T>(), scale ? scale.data<T>() : nullptr,
                             no_means.data(), rstds.data<T>(), rows};
-    parallel_for(0, rows.count, grain_for(rows.length * 4), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        const int64_t at = i * rows.length;
-        kernels.rms_backward(rows.length, b.grad + at, b.x + at, b.weight, b.rstd[i], input_result.data<T>() + at);
-      }
+    parallel_for(0, rows.count, rows_for(rows.length), [&](int64_t begin, int64_t end) {
+      const int64_t at = begin * rows.length;
+      kernels.rms_backward(end - begin, rows.length, b.grad + at, b.x + at, b.weight, b.rstd + begin,
+                           input_result.data<T>() + at);
     });
     std::vector<T> no_bias(static_cast<size_t>(rows.length));
     backward_weight(b, weight_result.data<T>(), no_bias.data());

@@ -2,6 +2,7 @@
 #include "cpu/copies/movement.h"
 #include "cpu/element_types.h"
 #include "cpu/isa_kernels.h"
+#include "cpu/normalization/rows.h"
 #include "cpu/staging.h"
 #include "declarations/normalization.h"
 
@@ -11,8 +12,8 @@ namespace {
 constexpr int64_t kStrip = 16;  // neighbouring lines that are gathered together where lines are not contiguous
 constexpr int64_t kWide = 32;   // lines that are worth going down side by side, where there is a kernel for it
 
-// Calls f(row index in the strip's buffers) with `Inputs` lines copied to rows of a buffer, and copies the result back;
-// for all neighbouring lines but the first `done`.
+// Calls f(rows, elements from one to the next, buffers) with up to kStrip lines of each input copied to rows of a
+// buffer, and copies the result back from the last one; for all neighbouring lines but the first `done`.
 template <class T, int Inputs, class F>
 void for_strided_lines(const DimSplit& s, int64_t done, const T* const (&in)[Inputs], T* out, F f) {
   constexpr int64_t kItem = sizeof(T);
@@ -29,7 +30,7 @@ void for_strided_lines(const DimSplit& s, int64_t done, const T* const (&in)[Inp
       for (int k = 0; k < Inputs; ++k)
         transpose(s.size, width, reinterpret_cast<const char*>(in[k] + base), s.inner * kItem,
                   reinterpret_cast<char*>(buffers[k]), pitch * kItem);
-      for (int64_t c = 0; c < width; ++c) f(buffers, c * pitch);
+      f(width, pitch, buffers);
       transpose(width, s.size, reinterpret_cast<const char*>(buffers[Inputs]), pitch * kItem,
                 reinterpret_cast<char*>(out + base), s.inner * kItem);
     }
@@ -57,11 +58,11 @@ void map_lines(const DimSplit& s, const T* in, T* out, Kernel kernel, Columns co
     done = for_column_strips<T>(s, [&](int64_t n, int64_t at) { columns(s.size, n, s.inner, in + at, out + at); });
   if (s.inner > 1) {
     const T* const inputs[] = {in};
-    return for_strided_lines<T, 1>(s, done, inputs, out,
-                                   [&](T* const* b, int64_t at) { kernel(s.size, b[0] + at, b[1] + at); });
+    return for_strided_lines<T, 1>(
+        s, done, inputs, out, [&](int64_t rows, int64_t step, T* const* b) { kernel(rows, s.size, step, b[0], b[1]); });
   }
-  parallel_for(0, s.outer, grain_for(s.size * 8), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) kernel(s.size, in + i * s.size, out + i * s.size);
+  parallel_for(0, s.outer, rows_for(s.size), [&](int64_t begin, int64_t end) {
+    kernel(end - begin, s.size, s.size, in + begin * s.size, out + begin * s.size);
   });
 }
 
@@ -73,12 +74,13 @@ void map_line_pairs(const DimSplit& s, const T* a, const T* b, T* out, Kernel ke
         for_column_strips<T>(s, [&](int64_t n, int64_t at) { columns(s.size, n, s.inner, a + at, b + at, out + at); });
   if (s.inner > 1) {
     const T* const inputs[] = {a, b};
-    return for_strided_lines<T, 2>(s, done, inputs, out, [&](T* const* buffers, int64_t at) {
-      kernel(s.size, buffers[0] + at, buffers[1] + at, buffers[2] + at);
+    return for_strided_lines<T, 2>(s, done, inputs, out, [&](int64_t rows, int64_t step, T* const* buffers) {
+      kernel(rows, s.size, step, buffers[0], buffers[1], buffers[2]);
     });
   }
-  parallel_for(0, s.outer, grain_for(s.size * 4), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) kernel(s.size, a + i * s.size, b + i * s.size, out + i * s.size);
+  parallel_for(0, s.outer, rows_for(s.size), [&](int64_t begin, int64_t end) {
+    const int64_t at = begin * s.size;
+    kernel(end - begin, s.size, s.size, a + at, b + at, out + at);
   });
 }
 
