@@ -257,7 +257,8 @@ class Describer {
     const Sizes over = kind == Known::kFull ? space_.full : by_kept ? dropped() : aligned();
     const auto strides = strides_over(over, shape, t.strides().vec(), item_size(t.dtype()));
     if (!strides || group_.values[known.index].kind != TileValue::kComputed) return false;
-    TileOutput out{known.index, t.dtype(), shape, t.strides().vec(), {}, {}};
+    const auto number = static_cast<uint32_t>(group_.outputs.size());
+    TileOutput out{known.index, t.dtype(), shape, t.strides().vec(), {}, {}, number};
     for (size_t d = 0; d < over.size(); ++d) {
       const bool reduced = !by_kept && (space_.folds(d) || !space_.reduces);
       (reduced ? out.reduced : out.kept).push_back((*strides)[d]);

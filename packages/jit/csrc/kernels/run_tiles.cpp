@@ -13,7 +13,15 @@ constexpr int64_t kGrain = 32768;  // elements of one chunk of a parallel loop
 void TileKernel::run(const void* const* inputs, void* const* outputs) const {
   if (!folds_) return run_parts(inputs, outputs);
   if (row_count_ < 8 && length_ > kPart) return run_long_rows(inputs, outputs);
-  parallel_for(0, row_count_, std::max<int64_t>(1, kGrain / length_), [&](int64_t begin, int64_t end) {
+  const int64_t grain = std::max<int64_t>(1, kGrain / length_);
+  if (!pairs_) return run_rows(0, grain, inputs, outputs);
+  pairs_->run_rows(0, std::max<int64_t>(1, grain / 2), inputs, outputs);
+  if (row_count_ % 2) run_rows(row_count_ - 1, 1, inputs, outputs);
+}
+
+// Rows from the first one on.
+void TileKernel::run_rows(int64_t first, int64_t grain, const void* const* inputs, void* const* outputs) const {
+  parallel_for(first, row_count_, grain, [&](int64_t begin, int64_t end) {
     Sweeper sweeper(*this, inputs, outputs);
     for (int64_t row = begin; row < end; ++row) sweeper.run_row(row);
   });

@@ -101,13 +101,15 @@ class Scheduler {
     return true;
   }
 
-  // Whether computing again costs no more than fetching: a few operations on one input and values of the row.
+  // Whether computing again costs no more than fetching: a few operations on values of the row and one that is in
+  // memory, an input or what an earlier sweep has kept.
   bool light(const TileStep& step) const {
     constexpr int kFew = 5;  // instructions, operands among them
     if (!step.convert && (!step.expression || step.expression->count > kFew)) return false;
     ptrdiff_t loads = 0;
     for (const ValueId in : step.in) {
-      if (!value(in).row && value(in).kind != TileValue::kInput) return false;
+      const bool computed = !value(in).row && value(in).kind != TileValue::kInput;
+      if (computed && (value(in).phase == step.phase || light(group_.steps[maker_[in]]))) return false;
       loads += !value(in).row && in != step.in[0];
     }
     return loads == 0;

@@ -82,10 +82,15 @@ const Sweeper::Lanes Sweeper::kNoSmallest = {{kInfinity, kInfinity, kInfinity, k
 
 Sweeper::Sweeper(const TileKernel& kernel, const void* const* inputs, void* const* outputs)
     : k_(kernel), group_(kernel.group_), data_(k_.streams_.size()), trees_(k_.fold_count_) {
-  for (size_t o = 0; o < group_.outputs.size(); ++o) data_[k_.output_stream(o)] = static_cast<char*>(outputs[o]);
-  for (ValueId v = 0; v < group_.values.size(); ++v)
+  for (size_t o = 0; o < group_.outputs.size(); ++o) {
+    const TileOutput& output = group_.outputs[o];
+    data_[k_.output_stream(o)] = static_cast<char*>(outputs[output.tensor]) + output.offset;
+  }
+  for (ValueId v = 0; v < group_.values.size(); ++v) {
+    const TileValue& value = group_.values[v];
     if (k_.stream_of_[v] != kNone)
-      data_[k_.stream_of_[v]] = const_cast<char*>(static_cast<const char*>(inputs[group_.values[v].input]));
+      data_[k_.stream_of_[v]] = const_cast<char*>(static_cast<const char*>(inputs[value.input])) + value.offset;
+  }
   bases_ = data_;
   take_memory();
   fill_pointers();

@@ -23,6 +23,7 @@ struct TileValue {
   uint32_t input = 0;                        // of kInput: which tensor
   std::vector<int64_t> kept, reduced;        // of kInput: strides in bytes over the space's dimensions
   std::array<unsigned char, 64> constant{};  // of kConstant: the value, repeated
+  int64_t offset = 0;                        // of kInput: in bytes, of the first element
 };
 
 struct TileStep {
@@ -43,6 +44,8 @@ struct TileOutput {
   tw_dtype dtype;
   std::vector<int64_t> shape, strides;  // of the tensor, in elements
   std::vector<int64_t> kept, reduced;   // strides in bytes over the space's dimensions
+  uint32_t tensor;                      // which of the group's results
+  int64_t offset = 0;                   // in bytes, of the first element
 };
 
 struct TileGroup {

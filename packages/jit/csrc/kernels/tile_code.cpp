@@ -103,7 +103,7 @@ bool TileKernel::runs_on(uint32_t stream) const {
   constexpr int64_t kMostBytes = 32768;
   const Stream& s = streams_[stream];
   const int64_t bytes = length_ * s.item;
-  return s.mode == Stream::kDirect && s.kept.back() == bytes && s.item == 4 && bytes <= kMostBytes;
+  return s.mode == Stream::kDirect && s.kept.back() == bytes * rows_in_turn_ && s.item == 4 && bytes <= kMostBytes;
 }
 
 // What is brought nearer while this sweep computes: the inputs' next row, as the processor's own guesses end with a
@@ -113,17 +113,19 @@ std::vector<uint32_t> TileKernel::fetched_in(const Sweep& sweep, const LaneProgr
   constexpr size_t kFewSteps = 24;  // so few wait for the memory itself
   const auto p = static_cast<size_t>(&sweep - schedule_.sweeps.data()), later = schedule_.sweeps.size() - 1;
   std::vector<uint32_t> fetched;
+  const auto fetch = [&](uint32_t stream) {
+    if (program.addresses() + fetched.size() < kMostAddresses && runs_on(stream)) fetched.push_back(stream);
+  };
   if (kept_.size() != 1) return fetched;
   if (p + 1 == later) {
     for (const Sweep::Store& store : schedule_.sweeps[later].stores)
-      if (store.to == Sweep::Store::kOutput && runs_on(output_stream(store.index)))
-        fetched.push_back(output_stream(store.index));
+      if (store.to == Sweep::Store::kOutput) fetch(output_stream(store.index));
   }
   if (later ? p == 0 : program.steps.size() < kFewSteps) return fetched;
   size_t next = 0;
   for (const Sweep::Load& load : schedule_.sweeps[0].loads) {
     if (load.from != Sweep::Load::kInput || !runs_on(stream_of_[load.index])) continue;
-    if (!later || next++ % later + 1 == p) fetched.push_back(stream_of_[load.index]);
+    if (!later || next++ % later + 1 == p) fetch(stream_of_[load.index]);
   }
   return fetched;
 }
@@ -182,8 +184,7 @@ TileKernel::Piece TileKernel::compiled(const Sweep& sweep, size_t begin, size_t 
     program.results.emplace_back(lanes[r], stream(r, dtype, false));
     ++piece.results;
   }
-  constexpr size_t kFewStreams = 8;  // each takes a register for its address
-  if (end == sweep.steps.size() && program.streams.size() < kFewStreams) piece.fetched = fetched_in(sweep, program);
+  if (end == sweep.steps.size()) piece.fetched = fetched_in(sweep, program);
   make_code(piece, program);
   return piece;
 }

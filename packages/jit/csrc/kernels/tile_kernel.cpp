@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "row_pairs.h"
+
 namespace tw::jit {
 namespace {
 
@@ -12,7 +14,7 @@ constexpr int64_t kShortRow = 16384;  // rows up to here keep what later sweeps 
 
 }  // namespace
 
-TileKernel::TileKernel(TileGroup group) : group_(std::move(group)) {
+TileKernel::TileKernel(TileGroup group, int64_t rows_in_turn) : group_(std::move(group)), rows_in_turn_(rows_in_turn) {
   for (const TileStep& step : group_.steps) folds_ |= step.fold != nullptr;
   schedule_ = Schedule::of(group_, group_.length() <= kShortRow);
   kept_ = group_.kept, reduced_ = group_.reduced;
@@ -41,6 +43,22 @@ TileKernel::TileKernel(TileGroup group) : group_(std::move(group)) {
   for (const Sweep& sweep : schedule_.sweeps) compile(sweep);
   for (const std::vector<uint32_t>& steps : schedule_.row_steps) compile_rows(steps);
   bind();
+}
+
+std::unique_ptr<const TileKernel> TileKernel::paired() const {
+  const bool sums_are_code = native_code_scales() && one_tile_ && length_ % kRepeats == 0;
+  if (!folds_ || !sums_are_code || kept_.size() != 1) return nullptr;
+  TileGroup group = group_;  // with the merged dimensions
+  group.kept = kept_, group.reduced = reduced_;
+  for (ValueId v = 0; v < group.values.size(); ++v) {
+    if (stream_of_[v] == kNone) continue;
+    group.values[v].kept = streams_[stream_of_[v]].kept, group.values[v].reduced = streams_[stream_of_[v]].reduced;
+  }
+  for (size_t o = 0; o < group.outputs.size(); ++o)
+    group.outputs[o].kept = streams_[output_stream(o)].kept,
+    group.outputs[o].reduced = streams_[output_stream(o)].reduced;
+  std::unique_ptr<const TileKernel> pairs(new TileKernel(in_pairs(group), 2));
+  return pairs->only_code_ ? std::move(pairs) : nullptr;
 }
 
 void TileKernel::merge() {

@@ -11,7 +11,7 @@ namespace tw::jit {
 
 class TileKernel {
  public:
-  explicit TileKernel(TileGroup group);
+  explicit TileKernel(TileGroup group) : TileKernel(std::move(group), 1) { pairs_ = paired(); }
 
   const TileGroup& group() const { return group_; }
   bool across() const;
@@ -95,8 +95,12 @@ class TileKernel {
     std::vector<Transfer> unpacks;         // after them: from where a tile of a result is to where it belongs
   };
 
+  // A row of the group is so many rows of the tensors.
+  TileKernel(TileGroup group, int64_t rows_in_turn);
+
   class Binder;
   uint32_t output_stream(size_t o) const { return static_cast<uint32_t>(streams_.size() - group_.outputs.size() + o); }
+  void run_rows(int64_t first, int64_t grain, const void* const* inputs, void* const* outputs) const;
   void run_parts(const void* const* inputs, void* const* outputs) const;
   void run_long_rows(const void* const* inputs, void* const* outputs) const;
   void compile(const Sweep& sweep);
@@ -111,6 +115,8 @@ class TileKernel {
   bool used_beyond(ValueId value, const std::vector<uint32_t>& steps) const;
   bool repeats(const Sweep& sweep, Register r) const;
   bool used_after(const Sweep& sweep, Register r, size_t end, const std::vector<uint32_t>& but) const;
+  // The same for two rows in turn, where all of it is code; else null.
+  std::unique_ptr<const TileKernel> paired() const;
   void merge();
   void merge_dims(std::vector<int64_t>& sizes, std::vector<int64_t> Stream::* strides);
   void order_by_result();
@@ -119,6 +125,7 @@ class TileKernel {
   void bind();
 
   TileGroup group_;
+  int64_t rows_in_turn_;
   Schedule schedule_;
   struct Pieces {
     std::vector<Piece> all;
@@ -157,6 +164,8 @@ class TileKernel {
   std::vector<ValueId> row_loads_;   // inputs that are values of a row
   uint32_t fold_count_ = 0;
   std::vector<uint32_t> fold_of_step_;
+  // Two rows in turn do not wait for each other's sums; it leaves the last of an odd number of rows.
+  std::unique_ptr<const TileKernel> pairs_;
 };
 
 }  // namespace tw::jit

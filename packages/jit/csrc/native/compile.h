@@ -9,6 +9,9 @@
 
 namespace tw::jit {
 
+// So many streams that are not repeated have a register for their address.
+inline constexpr size_t kMostAddresses = 12;
+
 // Elements from some number on up to n, which are a multiple of what the code takes at once; streams[k] is the memory
 // of stream k of the program: 4 bytes an element, 1 of masks. A repeated stream is 64 bytes. After the streams stands
 // for each sum of the program where it begins, and last the number of the first element.

@@ -23,8 +23,8 @@ LanePlaces::LanePlaces(const LaneProgram& program, VectorWidth width, int copies
   general_.assign(p_.streams.size(), -1);
   size_t next = 0;
   for (size_t k = 0; k < p_.streams.size(); ++k) {
-    if ((p_.repeated[k] && p_.streams[k] != LaneType::kMask) || is_sum(k)) continue;
-    if (next == std::size(kStreams)) throw DoesNotFit{};
+    if (!p_.has_address(k) || is_sum(k)) continue;
+    if (next == kMostAddresses) throw DoesNotFit{};
     general_[k] = kStreams[next++];
   }
   for (size_t k = 0; k < p_.sums.size(); ++k)

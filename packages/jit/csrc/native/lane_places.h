@@ -11,8 +11,8 @@ namespace tw::jit {
 
 struct DoesNotFit {};
 
-inline constexpr int kStreams[] = {1, 2, 8, 9, 10, 11, 3, 5, 12, 13, 14, 15};  // general registers for streams
-inline constexpr int kSaved[] = {3, 5, 12, 13, 14, 15};                        // the caller's
+inline constexpr int kStreams[kMostAddresses] = {1, 2, 8, 9, 10, 11, 3, 5, 12, 13, 14, 15};  // where streams are
+inline constexpr int kSaved[] = {3, 5, 12, 13, 14, 15};                                      // the caller's
 inline constexpr int kRax = 0, kRsp = 4, kRsi = 6, kRdi = 7;
 inline constexpr int kMostSlots = 60;  // of the stack: within one page
 inline constexpr int kMaskRegisters = 8;

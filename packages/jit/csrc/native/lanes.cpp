@@ -32,6 +32,12 @@ Lane LaneProgram::add(LaneOp op, LaneType type, uint32_t value, Lane a, Lane b, 
   return known->second;
 }
 
+size_t LaneProgram::addresses() const {
+  size_t count = 0;
+  for (size_t k = 0; k < streams.size(); ++k) count += has_address(k);
+  return count;
+}
+
 Lane LaneProgram::input(uint32_t stream) { return add(LaneOp::kInput, streams[stream], stream); }
 
 Lane LaneProgram::number(bool truth, const unsigned char* value) {

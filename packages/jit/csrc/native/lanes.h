@@ -86,6 +86,10 @@ class LaneProgram {
   // What kRare steps take: programs of one stream in, and one out.
   std::vector<LaneProgram> rare;
 
+  // Whether a register is needed for where the stream is; how many are.
+  bool has_address(size_t stream) const { return !repeated[stream] || streams[stream] == LaneType::kMask; }
+  size_t addresses() const;
+
   Lane input(uint32_t stream);
   // A constant from memory: a float, or a byte that is a truth value.
   Lane number(bool truth, const unsigned char* value);
