@@ -74,9 +74,8 @@ def load_library(name: str, distribution: str) -> None:
         AbiError: if it does not fit this core.
     """
     file = {"win32": f"{name}.dll", "darwin": f"lib{name}.dylib"}.get(sys.platform, f"lib{name}.so")
-    places = [
-        os.path.join(folder, "_lib", file) for folder in tensorwright.__path__
-    ]  # parts may lie in several folders
+    # Parts may lie in several folders.
+    places = [os.path.join(folder, "_lib", file) for folder in tensorwright.__path__]
     for place in places:
         if os.path.exists(place):
             return load_plugin(place)

@@ -247,8 +247,7 @@ void store_lines(const FftLines<Element<V>>& lines, int64_t length, const Value<
     scatter(lines, full && lines.out_element == 1 ? store_rows(lines, length, work) : 0, length, work);
 }
 
-// ---- lines of 2 h real numbers
-// --------------------------------------------------------------------------------------
+// ---- lines of 2 h real numbers --------------------------------------------------------------------------------------
 
 // From z, the transform of x[2j] + i x[2j+1], in place: X[k] = E + w^k O with E = (z[k] + conj z[h-k]) / 2 and
 // O = (z[k] - conj z[h-k]) / 2i; then X[h-k] is the conjugate of E - w^k O.
