@@ -66,6 +66,43 @@ def test_rms_norm_to_the_bit(count: int, length: int, dtype: str) -> None:
     equal_bits(y, x * expected * weight)
 
 
+def sum_of_rows(terms: Array) -> Array:
+    """Up to 16 ranges of rows, each added up in order from zero, then the ranges in order."""
+    count = len(terms)
+    slots = min(max(count // 8, 1), 16)
+    total = None
+    for s in range(slots):
+        part = np.zeros_like(terms[0])
+        for row in terms[s * count // slots : (s + 1) * count // slots]:
+            part = part + row
+        total = part if total is None else total + part
+    return np.asarray(total)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("length", [1, 17, 100, 1024, 1500])
+@pytest.mark.parametrize("count", [1, 5, 40, 131])
+def test_gradients_of_norms_to_the_bit(count: int, length: int, dtype: str) -> None:
+    x, grad = rows_of(count, length, dtype), rows_of(count + 1, length, dtype)[1:]
+    weight, n = rows_of(1, length, dtype)[0], x.dtype.type(length)
+    _, mean, rstd = tw.ops.native_layer_norm(tw.tensor(x), [length], None, None, 1e-5)
+    center, scale = mean.numpy(), rstd.numpy()
+    normal, scaled = (x - center) * scale, grad * weight
+    a, b = tree_sum(scaled)[:, None] / n, tree_sum(scaled * normal)[:, None] / n
+    tensors = tw.tensor(grad), tw.tensor(x)
+    results = tw.ops.native_layer_norm_backward(*tensors, [length], mean, rstd, tw.tensor(weight))
+    equal_bits(results[0], ((scaled - a) - normal * b) * scale)
+    equal_bits(results[1], sum_of_rows(grad * normal))
+    equal_bits(results[2], sum_of_rows(grad))
+    _, rstd = tw.ops.native_rms_norm(tw.tensor(x), [length], None, 1e-5)
+    scale = rstd.numpy()
+    normal = x * scale
+    b = tree_sum(scaled * normal)[:, None] / n
+    grad_self, grad_weight = tw.ops.native_rms_norm_backward(*tensors, [length], rstd, tw.tensor(weight))
+    equal_bits(grad_self, (scaled - normal * b) * scale)
+    equal_bits(grad_weight, sum_of_rows(grad * normal))
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize("count", ROWS)

@@ -29,14 +29,16 @@ constexpr int64_t kSoftmaxStrip = 512;
 template <class T>
 struct LayerNormKernels {
   void (*forward)(int64_t rows, int64_t n, const T* x, const T* weight, const T* bias, T eps, T* y, T* mean, T* rstd);
+  // With what `accumulate` does, unless grad_weight is null.
   void (*backward)(int64_t rows, int64_t n, const T* grad, const T* x, const T* weight, const T* mean, const T* rstd,
-                   T* out);
-  // grad_weight += grad * (x - mean) * rstd, grad_bias += grad, row by row
+                   T* out, T* grad_weight, T* grad_bias);
+  // Row by row, grad_weight += grad * (x - mean) * rstd and grad_bias += grad. mean and grad_bias may be null.
   void (*accumulate)(int64_t rows, int64_t n, const T* grad, const T* x, const T* mean, const T* rstd, T* grad_weight,
                      T* grad_bias);
   // By the root of the mean square, without a mean.
   void (*rms_forward)(int64_t rows, int64_t n, const T* x, const T* weight, T eps, T* y, T* rstd);
-  void (*rms_backward)(int64_t rows, int64_t n, const T* grad, const T* x, const T* weight, const T* rstd, T* out);
+  void (*rms_backward)(int64_t rows, int64_t n, const T* grad, const T* x, const T* weight, const T* rstd, T* out,
+                       T* grad_weight);
 };
 
 // One row of a tile of scores of attention; n is the tile's width. `bias` is added to the scaled scores, or null.

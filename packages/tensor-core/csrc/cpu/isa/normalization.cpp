@@ -65,34 +65,55 @@ void layer_norm(int64_t rows, int64_t n, const T<V>* from, const T<V>* weight, c
   });
 }
 
+// Asks for the next row's gradients and inputs, if there is one and both fit beside this row in the first-level cache.
 template <class V>
-void layer_norm_backward(int64_t rows, int64_t n, const T<V>* grads, const T<V>* from, const T<V>* weight,
-                         const T<V>* mean, const T<V>* rstd, T<V>* to) {
-  for (int64_t row = 0; row < rows; ++row) {
-    const T<V>*grad = grads + row * n, *x = from + row * n;
-    T<V>* out = to + row * n;
-    const V center = splat<V>(mean[row]), scale = splat<V>(rstd[row]);
+struct NextRow {
+  const T<V>*grad, *x;
+  bool wanted;
+
+  NextRow(const T<V>* grad_row, const T<V>* x_row, int64_t n, int64_t rows_left)
+      : grad(grad_row + n), x(x_row + n), wanted(rows_left > 1 && n <= kTreeBlock) {}
+  TW_INLINE_MEMBER void fetch(int64_t at) const {
+    if (!wanted) return;
+    __builtin_prefetch(grad + at);
+    __builtin_prefetch(x + at);
+  }
+};
+
+template <class V>
+void layer_norm_backward(int64_t rows, int64_t n, const T<V>* grad, const T<V>* x, const T<V>* weight, const T<V>* mean,
+                         const T<V>* rstd, T<V>* out, T<V>* grad_weight, T<V>* grad_bias) {
+  for (; rows > 0; --rows, grad += n, x += n, out += n, ++mean, ++rstd) {
+    const V center = splat<V>(*mean), scale = splat<V>(*rstd);
     const auto scaled = [=](auto at) TW_INLINE_LAMBDA { return weight ? mul(at(grad), at(weight)) : at(grad); };
     const auto normal = [=](auto at) TW_INLINE_LAMBDA { return mul(sub(at(x), center), scale); };
     T<V> sum, product;
     reduce_rows_together<Sum, V>(
         n, scaled, [=](auto at) TW_INLINE_LAMBDA { return mul(scaled(at), normal(at)); }, &sum, &product);
     const V a = splat<V>(sum / T<V>(n)), b = splat<V>(product / T<V>(n));
-    for_row<V>(
-        n, [=](auto at) TW_INLINE_LAMBDA { at.store(out, mul(sub(sub(scaled(at), a), mul(normal(at), b)), scale)); });
+    const NextRow<V> next(grad, x, n, rows);
+    for_row<V>(n, [=](auto at) TW_INLINE_LAMBDA {
+      next.fetch(at.at);
+      const V normalized = normal(at);
+      if (grad_weight) {
+        const V g = at(grad);
+        at.store(grad_weight, add(at(grad_weight), mul(g, normalized)));
+        at.store(grad_bias, add(at(grad_bias), g));
+      }
+      at.store(out, mul(sub(sub(scaled(at), a), mul(normalized, b)), scale));
+    });
   }
 }
 
 template <class V>
-void accumulate(int64_t rows, int64_t n, const T<V>* grads, const T<V>* from, const T<V>* mean, const T<V>* rstd,
+void accumulate(int64_t rows, int64_t n, const T<V>* grad, const T<V>* x, const T<V>* mean, const T<V>* rstd,
                 T<V>* grad_weight, T<V>* grad_bias) {
-  for (int64_t row = 0; row < rows; ++row) {
-    const T<V>*grad = grads + row * n, *x = from + row * n;
-    const V center = splat<V>(mean[row]), scale = splat<V>(rstd[row]);
+  for (; rows > 0; --rows, grad += n, x += n, ++rstd) {
+    const V center = splat<V>(mean ? *mean++ : T<V>(0)), scale = splat<V>(*rstd);
     for_row<V>(n, [=](auto at) TW_INLINE_LAMBDA {
       const V g = at(grad);
       at.store(grad_weight, add(at(grad_weight), mul(g, mul(sub(at(x), center), scale))));
-      at.store(grad_bias, add(at(grad_bias), g));
+      if (grad_bias) at.store(grad_bias, add(at(grad_bias), g));
     });
   }
 }
@@ -122,18 +143,21 @@ void rms_norm(int64_t rows, int64_t n, const T<V>* from, const T<V>* weight, T<V
 }
 
 template <class V>
-void rms_norm_backward(int64_t rows, int64_t n, const T<V>* grads, const T<V>* from, const T<V>* weight,
-                       const T<V>* rstd, T<V>* to) {
-  for (int64_t row = 0; row < rows; ++row) {
-    const T<V>*grad = grads + row * n, *x = from + row * n;
-    T<V>* out = to + row * n;
-    const V scale = splat<V>(rstd[row]);
+void rms_norm_backward(int64_t rows, int64_t n, const T<V>* grad, const T<V>* x, const T<V>* weight, const T<V>* rstd,
+                       T<V>* out, T<V>* grad_weight) {
+  for (; rows > 0; --rows, grad += n, x += n, out += n, ++rstd) {
+    const V scale = splat<V>(*rstd);
     const auto scaled = [=](auto at) TW_INLINE_LAMBDA { return weight ? mul(at(grad), at(weight)) : at(grad); };
     const auto normal = [=](auto at) TW_INLINE_LAMBDA { return mul(at(x), scale); };
     const T<V> product = reduce_row<Sum, V>(n, [=](auto at) TW_INLINE_LAMBDA { return mul(scaled(at), normal(at)); });
     const V share = splat<V>(product / T<V>(n));
-    for_row<V>(n,
-               [=](auto at) TW_INLINE_LAMBDA { at.store(out, mul(sub(scaled(at), mul(normal(at), share)), scale)); });
+    const NextRow<V> next(grad, x, n, rows);
+    for_row<V>(n, [=](auto at) TW_INLINE_LAMBDA {
+      next.fetch(at.at);
+      const V normalized = normal(at);
+      if (grad_weight) at.store(grad_weight, add(at(grad_weight), mul(at(grad), normalized)));
+      at.store(out, mul(sub(scaled(at), mul(normalized, share)), scale));
+    });
   }
 }
 

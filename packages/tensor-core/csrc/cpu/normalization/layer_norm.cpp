@@ -7,6 +7,7 @@
 #include "cpu/staging.h"
 #include "declarations/normalization.h"
 #include "declarations/normalization_group.h"
+#include "threads/pool.h"
 
 namespace tw::cpu {
 namespace {
@@ -24,44 +25,59 @@ Rows rows_of(TensorRef t, IntList normalized_shape) {
 
 template <class T>
 struct BackwardRows {
-  const T *grad, *x, *weight, *mean, *rstd;
+  const T *grad, *x, *weight, *mean, *rstd;  // no mean: that of rms_norm
   Rows rows;
 };
 
+// The gradients of some rows' inputs, and unless it is null those rows' part in the weight's and the bias's.
 template <class T>
-void backward_input(const BackwardRows<T>& b, T* out) {
+void backward_rows(const BackwardRows<T>& b, int64_t first, int64_t last, T* out, T* grad_weight, T* grad_bias) {
   const auto& kernels = isa_table<LayerNormKernels<T>>();
-  parallel_for(0, b.rows.count, rows_for(b.rows.length), [&](int64_t begin, int64_t end) {
-    const int64_t at = begin * b.rows.length;
-    kernels.backward(end - begin, b.rows.length, b.grad + at, b.x + at, b.weight, b.mean + begin, b.rstd + begin,
-                     out + at);
-  });
+  const int64_t length = b.rows.length, at = first * length;
+  if (b.mean)
+    kernels.backward(last - first, length, b.grad + at, b.x + at, b.weight, b.mean + first, b.rstd + first, out + at,
+                     grad_weight, grad_bias);
+  else
+    kernels.rms_backward(last - first, length, b.grad + at, b.x + at, b.weight, b.rstd + first, out + at, grad_weight);
 }
 
 template <class T>
-void add_rows(const T* slots, int64_t count, int64_t length, T* out) {
-  for (int64_t c = 0; c < length; ++c) {
-    T sum = slots[c];
-    for (int64_t s = 1; s < count; ++s) sum += slots[s * length + c];
-    out[c] = sum;
-  }
+void accumulate_rows(const BackwardRows<T>& b, int64_t first, int64_t last, T* grad_weight, T* grad_bias) {
+  const int64_t length = b.rows.length, at = first * length;
+  isa_table<LayerNormKernels<T>>().accumulate(last - first, length, b.grad + at, b.x + at,
+                                              b.mean ? b.mean + first : nullptr, b.rstd + first, grad_weight,
+                                              grad_bias);
 }
 
 template <class T>
-void backward_weight(const BackwardRows<T>& b, T* grad_weight, T* grad_bias) {
-  const int64_t length = b.rows.length, slots = std::clamp<int64_t>(b.rows.count / 8, 1, kSlots);
-  std::vector<T> sums(static_cast<size_t>(2 * slots * length), T(0));
-  T *weights = sums.data(), *biases = weights + slots * length;
-  const auto& kernels = isa_table<LayerNormKernels<T>>();
+void add_rows(T* slots, int64_t count, int64_t length, T* out) {
+  for (int64_t s = 1; s < count; ++s) isa_table<ConvolutionKernels<T>>().accumulate(length, slots + s * length, slots);
+  std::copy_n(slots, length, out);
+}
+
+// grad_bias is null for rms_norm.
+template <class T>
+void backward(const BackwardRows<T>& b, T* out, T* grad_weight, T* grad_bias) {
+  const int64_t count = b.rows.count, length = b.rows.length, slots = std::clamp<int64_t>(count / 8, 1, kSlots);
+  std::vector<T> sums(static_cast<size_t>((grad_bias ? 2 : 1) * slots * length), T(0));
+  T *weights = sums.data(), *biases = grad_bias ? weights + slots * length : nullptr;
+  // Both at once read rows only once, but do not occupy more threads than there are slots.
+  const bool at_once = slots == kSlots && threads::num_threads() <= kSlots;
+  if (!at_once)
+    parallel_for(0, count, rows_for(length),
+                 [&](int64_t begin, int64_t end) { backward_rows<T>(b, begin, end, out, nullptr, nullptr); });
   parallel_for(0, slots, 1, [&](int64_t begin, int64_t end) {
     for (int64_t s = begin; s < end; ++s) {
-      const int64_t first = s * b.rows.count / slots, last = (s + 1) * b.rows.count / slots;
-      kernels.accumulate(last - first, length, b.grad + first * length, b.x + first * length, b.mean + first,
-                         b.rstd + first, weights + s * length, biases + s * length);
+      const int64_t first = s * count / slots, last = (s + 1) * count / slots;
+      T *weight = weights + s * length, *bias = biases ? biases + s * length : nullptr;
+      if (at_once)
+        backward_rows(b, first, last, out, weight, bias);
+      else
+        accumulate_rows(b, first, last, weight, bias);
     }
   });
   add_rows(weights, slots, length, grad_weight);
-  add_rows(biases, slots, length, grad_bias);
+  if (grad_bias) add_rows(biases, slots, length, grad_bias);
 }
 
 }  // namespace
@@ -96,8 +112,7 @@ void native_layer_norm_backward(TensorRef grad, TensorRef self, IntList normaliz
     using T = typename decltype(type)::type;
     const BackwardRows<T> b{grads.data<T>(), input.data<T>(), scale ? scale.data<T>() : nullptr,
                             means.data<T>(), rstds.data<T>(), rows_of(self, normalized_shape)};
-    backward_input(b, input_result.data<T>());
-    backward_weight(b, weight_result.data<T>(), bias_result.data<T>());
+    backward(b, input_result.data<T>(), weight_result.data<T>(), bias_result.data<T>());
   });
   input_result.commit(), weight_result.commit(), bias_result.commit();
 }
@@ -128,18 +143,9 @@ void native_rms_norm_backward(TensorRef grad, TensorRef self, IntList normalized
   StagedResult input_result(grad_self, dtype), weight_result(grad_weight, dtype);
   visit_floating("rms_norm_backward", dtype, [&](auto type) {
     using T = typename decltype(type)::type;
-    const auto& kernels = isa_table<LayerNormKernels<T>>();
-    const Rows rows = rows_of(self, normalized_shape);
-    const std::vector<T> no_means(static_cast<size_t>(rows.count), T(0));
     const BackwardRows<T> b{grads.data<T>(), input.data<T>(), scale ? scale.data<T>() : nullptr,
-                            no_means.data(), rstds.data<T>(), rows};
-    parallel_for(0, rows.count, rows_for(rows.length), [&](int64_t begin, int64_t end) {
-      const int64_t at = begin * rows.length;
-      kernels.rms_backward(end - begin, rows.length, b.grad + at, b.x + at, b.weight, b.rstd + begin,
-                           input_result.data<T>() + at);
-    });
-    std::vector<T> no_bias(static_cast<size_t>(rows.length));
-    backward_weight(b, weight_result.data<T>(), no_bias.data());
+                            nullptr,         rstds.data<T>(), rows_of(self, normalized_shape)};
+    backward<T>(b, input_result.data<T>(), weight_result.data<T>(), nullptr);
   });
   input_result.commit(), weight_result.commit();
 }
