@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from exponential_tables import exponential_rests, exponential_tables
 from function_fits import FITS
 from piecewise_fits import piecewise_tables
 from reduction_tables import TABLES, Table
@@ -24,7 +25,9 @@ from special_fits import ECONOMISED, Economised, economise
 
 
 def literal(value: float, bits: int) -> str:
-    """The shortest decimal that rounds to `value` in its format."""
+    """The shortest decimal that rounds to `value` in its format; an integer, if that has no bits."""
+    if not bits:
+        return str(int(value))
     text = repr(np.float32(value)) if bits == 24 else repr(np.float64(value))
     return re.sub(r"np\.float\d+\((.*)\)", r"\1", text)
 
@@ -59,7 +62,13 @@ def replace_table(source: str, name: str, text: str) -> tuple[str, bool]:
 
 
 def selected(names: list[str]) -> list[Fit | Table | Economised]:
-    everything: list[Fit | Table | Economised] = [*FITS, *TABLES, *ECONOMISED]
+    everything: list[Fit | Table | Economised] = [
+        *FITS,
+        *exponential_rests(),
+        *exponential_tables(),
+        *TABLES,
+        *ECONOMISED,
+    ]
     if not names or any(name.startswith("NORMAL_TAIL") for name in names):  # they take a minute
         everything += piecewise_tables()
     return [item for item in everything if not names or item.name in names]

@@ -14,7 +14,7 @@ PRECISION = 1400
 
 @dataclass(frozen=True)
 class Table:
-    """A table of constants in an .expr file, float64 or of fewer bits."""
+    """A table of constants in an .expr file: float64, of fewer bits, or of 0 bits: integers."""
 
     name: str
     values: tuple[float, ...]

@@ -274,18 +274,22 @@ Lane LaneProgram::select(LaneType type, Lane m, Lane a, Lane b, bool unlikely) {
 }
 
 // The machine looks at the lowest bits of an index only. With AVX2 these are three, and the fourth chooses between
-// halves.
+// halves, unless they are the same: a table of eight.
 Lane LaneProgram::lookup(LaneType type, uint32_t table, Lane index) {
+  constexpr int kHalf = kTableSize / 2;
+  const uint32_t* numbers = kExpressionTables[table];
+  const bool short_table = std::equal(numbers, numbers + kHalf, numbers + kHalf);
   const LaneStep& step = steps[static_cast<size_t>(index)];
   for (const auto& [number, bits] : {std::pair(step.a, step.b), std::pair(step.b, step.a)}) {
     if (step.op != LaneOp::kAnd) break;
     const LaneStep& kept = steps[static_cast<size_t>(bits)];
-    if (kept.op == LaneOp::kConstant && kept.value == kTableSize - 1) return lookup(type, table, number);
+    if (kept.op == LaneOp::kConstant && kept.value == uint32_t(short_table ? kHalf : kTableSize) - 1)
+      return lookup(type, table, number);
   }
   const auto half = [&](uint32_t which) {
     return add(LaneOp::kLookup, type, 0, index, add(LaneOp::kTable, type, 2 * table + which));
   };
-  if (scales_) return half(0);
+  if (scales_ || short_table) return half(0);
   const Lane upper = add(LaneOp::kShl, LaneType::kI32, 28, index);
   return add(LaneOp::kSelect, type, 0, upper, half(1), half(0));
 }

@@ -34,6 +34,12 @@ void NeonAssembler::move(int to, int from) {
       "mov " + vector(to, "16b") + ", " + vector(from, "16b"));
 }
 
+void NeonAssembler::take(NeonOp op, int d, int table, int bytes) {
+  put(op.bits | field(bytes, 16) | field(table, 5) | field(d, 0), std::string(op.name) + " " + vector(d, op.form) +
+                                                                      ", {" + vector(table, op.form) + "}, " +
+                                                                      vector(bytes, op.form));
+}
+
 void NeonAssembler::two(NeonOp op, int d, int n) { widen(op, d, n, op.form); }
 
 void NeonAssembler::widen(NeonOp op, int d, int n, const char* from, const char* tail) {
@@ -108,7 +114,7 @@ void NeonAssembler::next_below(size_t to) {
 
 void NeonAssembler::ret() { put(0xD65F03C0u, "ret"); }
 
-std::vector<uint8_t> NeonAssembler::assemble(const std::vector<uint32_t>& pool) {
+std::vector<uint8_t> NeonAssembler::assemble(const std::vector<Quad>& pool) {
   const size_t begin = (code_.size() + 3) / 4 * 4;  // where the pool is, in words
   for (const Fixup& fixup : fixups_) {
     const size_t target = begin + 4 * static_cast<size_t>(fixup.constant);
@@ -118,7 +124,7 @@ std::vector<uint8_t> NeonAssembler::assemble(const std::vector<uint32_t>& pool) 
   std::vector<uint32_t> words = code_;
   words.resize(begin, 0xD503201Fu);  // nop
   for (size_t k = code_.size(); k < begin; ++k) text_.emplace_back("nop");
-  for (const uint32_t constant : pool) words.insert(words.end(), 4, constant);
+  for (const Quad& quad : pool) words.insert(words.end(), quad.begin(), quad.end());
   std::vector<uint8_t> bytes;
   for (const uint32_t word : words)
     for (int shift = 0; shift < 32; shift += 8) bytes.push_back(static_cast<uint8_t>(word >> shift));

@@ -2,6 +2,7 @@
 // written here can be checked by a disassembler on any machine.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -15,11 +16,14 @@ struct NeonOp {
   const char* form = "4s";
 };
 
+using Quad = std::array<uint32_t, 4>;  // what a register holds
+
 class NeonAssembler {
  public:
   void three(NeonOp op, int d, int n, int m);
   void two(NeonOp op, int d, int n);
   void move(int to, int from);
+  void take(NeonOp op, int d, int table, int bytes);  // of a register's 16 bytes, by their numbers
   // The forms of d and n differ: "v0.8h, v1.8b".
   void widen(NeonOp op, int d, int n, const char* from, const char* tail = "");
   void shift(NeonOp op, int d, int n, int bits_of_lane, int by, bool left);
@@ -40,8 +44,8 @@ class NeonAssembler {
   void next_below(size_t to);  // x16 += 1, and back while it is below x17
   void ret();
 
-  // The code with its pool behind it, each constant in four lanes.
-  std::vector<uint8_t> assemble(const std::vector<uint32_t>& pool);
+  // The code with its pool behind it.
+  std::vector<uint8_t> assemble(const std::vector<Quad>& pool);
   // A line for each instruction.
   const std::vector<std::string>& text() const { return text_; }
 

@@ -29,6 +29,7 @@ constexpr NeonOp kFadd{0x4E20D400, "fadd"}, kFsub{0x4EA0D400, "fsub"}, kFmul{0x6
     kCmge{0x4EA03C00, "cmge"}, kCmeq{0x6EA08C00, "cmeq"}, kCmtst{0x4EA08C00, "cmtst"};
 constexpr NeonOp kBitAnd{0x4E201C00, "and", "16b"}, kBitOr{0x4EA01C00, "orr", "16b"}, kBitXor{0x6E201C00, "eor", "16b"},
     kBitClear{0x4E601C00, "bic", "16b"}, kChoose{0x6E601C00, "bsl", "16b"};
+constexpr NeonOp kMla{0x4EA09400, "mla"}, kTake{0x4E000000, "tbl", "16b"}, kTakeToo{0x4E001000, "tbx", "16b"};
 constexpr NeonOp kFsqrt{0x6EA1F800, "fsqrt"}, kFneg{0x6EA0F800, "fneg"}, kFrintn{0x4E218800, "frintn"},
     kFrintm{0x4E219800, "frintm"}, kFrintp{0x4EA18800, "frintp"}, kFrintz{0x4EA19800, "frintz"},
     kScvtf{0x4E21D800, "scvtf"}, kFcvtzs{0x4EA1B800, "fcvtzs"}, kAbs{0x4EA0B800, "abs"}, kNeg{0x6EA0B800, "neg"};
@@ -182,10 +183,11 @@ class Emitter {
     locked_.clear();
   }
 
-  int constant(uint32_t bits) {
-    const auto found = std::find(pool_.begin(), pool_.end(), bits);
+  int constant(uint32_t bits) { return pooled({bits, bits, bits, bits}); }
+  int pooled(const Quad& quad) {
+    const auto found = std::find(pool_.begin(), pool_.end(), quad);
     if (found != pool_.end()) return static_cast<int>(found - pool_.begin());
-    pool_.push_back(bits);
+    pool_.push_back(quad);
     return static_cast<int>(pool_.size() - 1);
   }
 
@@ -271,9 +273,10 @@ class Emitter {
     scratch_.push_back(index);
     return kVectors[index];
   }
-  int number(uint32_t bits) {
+  int number(uint32_t bits) { return numbers({bits, bits, bits, bits}); }
+  int numbers(const Quad& quad) {
     const int v = scratch();
-    asm_.load_pool(v, constant(bits));
+    asm_.load_pool(v, pooled(quad));
     return v;
   }
   void give_back() {
@@ -285,7 +288,7 @@ class Emitter {
 
   void step(Lane i) {
     const LaneStep& s = of(i);
-    if (s.op == LaneOp::kInput || s.op == LaneOp::kConstant) return;  // where they are used
+    if (s.op == LaneOp::kInput || s.op == LaneOp::kConstant || s.op == LaneOp::kTable) return;  // where they are used
     if (const auto op = two_operands(s.op)) {
       const int a = in(s.a), b = in(s.b);
       return asm_.three(*op, out(i, s, true), a, b);
@@ -326,12 +329,30 @@ class Emitter {
         return compare(i, s);
       case LaneOp::kSelect: {
         const int mask = in(s.a), b = in(s.b), c = in(s.c), d = out(i, s, false);
-        move(d, mask);
+        const bool sign = of(s.a).type == LaneType::kI32;
+        sign ? asm_.shift(kSshr, d, mask, 32, 31, false) : move(d, mask);
         return asm_.three(kChoose, d, b, c);
       }
+      case LaneOp::kLookup:
+        return lookup(i, s);
       default:
         throw DoesNotFit{};
     }
+  }
+
+  // One of eight numbers, by the lowest three bits: of those of its bytes that the first half of the table does not
+  // have (their numbers are 16 or more), the second half has some at these numbers less 16.
+  void lookup(Lane i, const LaneStep& s) {
+    const int index = in(s.a), d = out(i, s, false);
+    const LaneStep& table = of(s.b);
+    const uint32_t* first = kExpressionTables[table.value / 2] + table.value % 2 * (kTableSize / 2);
+    const int fourfold = scratch(), bytes = number(0x03020100u);
+    asm_.shift(kShl, fourfold, index, 32, 29, true);
+    asm_.shift(kUshr, fourfold, fourfold, 32, 27, false);
+    asm_.three(kMla, bytes, fourfold, number(0x01010101u));
+    asm_.take(kTake, d, numbers({first[0], first[1], first[2], first[3]}), bytes);
+    asm_.three(kBitXor, bytes, bytes, number(0x10101010u));
+    asm_.take(kTakeToo, d, numbers({first[4], first[5], first[6], first[7]}), bytes);
   }
 
   void move(int to, int from) { asm_.move(to, from); }
@@ -404,11 +425,11 @@ class Emitter {
   Lane holder_[std::size(kVectors)];
   std::vector<Lane> locked_;
   std::vector<int> scratch_;
-  std::vector<uint32_t> pool_;
+  std::vector<Quad> pool_;
   int at_ = 0, slots_ = 0;
 };
 
-// Operands of each LaneOp.
+// Operands of each LaneOp but lookups.
 constexpr int kOperands[] = {0, 0, 2, 2, 2, 2, 2, 2, 1, 3, 2, 1, 2, 2, 2, 2, 2,
                              1, 1, 1, 1, 2, 2, 2, 1, 1, 2, 2, 2, 2, 2, 2, 3};
 static_assert(std::size(kOperands) == static_cast<size_t>(LaneOp::kSelect) + 1);

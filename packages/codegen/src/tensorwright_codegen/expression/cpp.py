@@ -25,6 +25,8 @@ _MASK_OPERATIONS = {
 # work. Below, it would show: sin in f32 has 200, most of them in a rare branch.
 _LONG = 250
 _SHIFTS = ("shl", "shr", "ushr")
+# Functions of the library that an instruction computes to the same bits where the macro is defined.
+_INSTRUCTIONS = dict.fromkeys(("_scale_f32_f32", "_scale_f64_f64"), ("TW_SCALES", "scale"))
 
 
 @dataclass(frozen=True)
@@ -186,7 +188,14 @@ def function_body(program: Program, width: LaneWidth) -> list[str]:
 
 def library_function(name: str, program: Program, width: LaneWidth) -> str:
     """The C++ of a function that many kernels call."""
-    return function(name, program, width, "TW_SHARED" if _inlined_weight(program) > _LONG else "TW_FUNCTION")
+    text = function(name, program, width, "TW_SHARED" if _inlined_weight(program) > _LONG else "TW_FUNCTION")
+    if name not in _INSTRUCTIONS:
+        return text
+    macro, instruction = _INSTRUCTIONS[name]
+    arguments = ", ".join(f"in_{operand.name}" for operand in program.operands)
+    vector, signature = width.vector(program.result_types[0]), ", ".join(parameters(program, width))
+    one = f"TW_INLINE {vector} {name}({signature}) {{ return {instruction}({arguments}); }}"
+    return f"#ifdef {macro}\n{one}\n#else\n{text}#endif\n"
 
 
 def _inlined_weight(program: Program) -> int:

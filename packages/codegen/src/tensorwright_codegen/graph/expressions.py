@@ -4,7 +4,8 @@ An instruction is some 16-bit words: `operation | type << 8`, then by operation
 
 - `operand`: its index; `constant`: the low and the high half of its bits;
 - `call`: the index of a function, how many arguments, and these;
-- `lookup`: the index of a table of 16 numbers, and an argument, whose lowest four bits say which;
+- `lookup`: the index of a table of 16 numbers, and an argument, whose lowest four bits say which; a table of 8 stands
+  there twice;
 - a primitive: its arguments.
 
 Arguments are instructions of the same program, by number. A program that uses anything but lanes of 32 bits and masks,
@@ -102,7 +103,7 @@ class _Tables:
             yield bits >> 16
         elif item.op == "lookup":
             assert isinstance(item.value, tuple)
-            table = tuple(_bits(item.type, value) for value in item.value)
+            table = tuple(_bits(item.type, value) for value in item.value) * (_TABLE_SIZE // len(item.value))
             yield self.lookups.setdefault(table, len(self.lookups))
         yield from item.args
 
@@ -129,9 +130,9 @@ def _fits(expression: Program) -> bool:
 
 
 def _is_short_lookup(expression: Program, item: Instruction) -> bool:
-    """Whether it is one in a table of 16 by the lowest bits of a number."""
+    """Whether it is one in a table of 16, or of 8 (which then stands there twice), by the lowest bits of a number."""
     assert isinstance(item.value, tuple)
-    return len(item.value) == _TABLE_SIZE and stays_inside(expression, item)
+    return len(item.value) in (_TABLE_SIZE, _TABLE_SIZE // 2) and stays_inside(expression, item)
 
 
 def _bits(scalar: ScalarType, value: object) -> int:

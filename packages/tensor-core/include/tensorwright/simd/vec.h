@@ -137,6 +137,8 @@ template <class V, int size, class I>
 TW_INLINE V lookup_inside(const Element<V> (&table)[size], I index) {
   if constexpr (size == 16 && sizeof(Element<V>) == 4)
     return one_of_16<V>(&table[0], index);
+  else if constexpr (size == 8 && sizeof(Element<V>) == 4)
+    return one_of_8<V>(&table[0], index);
   else
     return gather<V>(&table[0], index);
 }

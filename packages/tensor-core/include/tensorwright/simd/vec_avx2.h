@@ -143,6 +143,11 @@ TW_INLINE V gather(const Element<V>* table, I64 index) {
 }
 // An instruction takes one of eight by the lowest three bits; the fourth chooses between two of them.
 template <class V>
+TW_INLINE V one_of_8(const Element<V>* table, I32 index) {
+  const __m256i eight = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(table));
+  return (V)_mm256_permutevar8x32_epi32(eight, (__m256i)index);
+}
+template <class V>
 TW_INLINE V one_of_16(const Element<V>* table, I32 index) {
   const __m256i* halves = reinterpret_cast<const __m256i*>(table);
   const __m256 low = _mm256_permutevar8x32_ps((__m256)_mm256_loadu_si256(halves), (__m256i)index);

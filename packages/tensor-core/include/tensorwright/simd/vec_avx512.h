@@ -160,6 +160,16 @@ template <class V>
 TW_INLINE V one_of_16(const Element<V>* table, I32 index) {
   return (V)_mm512_permutexvar_epi32((__m512i)index, _mm512_loadu_si512(table));
 }
+template <class V>
+TW_INLINE V one_of_8(const Element<V>* table, I32 index) {
+  const __m256i eight = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(table));
+  return (V)_mm512_permutexvar_epi32((__m512i)index, _mm512_broadcast_i64x4(eight));
+}
+
+// y * 2**floor(n), rounded once: what the library's _scale makes of its arguments.
+#define TW_SCALES
+TW_INLINE F32 scale(F32 y, F32 n) { return (F32)_mm512_scalef_ps((__m512)y, (__m512)n); }
+TW_INLINE F64 scale(F64 y, F64 n) { return (F64)_mm512_scalef_pd((__m512d)y, (__m512d)n); }
 
 }  // namespace TW_ISA_NS
 }  // namespace tw

@@ -144,10 +144,28 @@ TW_INLINE V gather(const Element<V>* table, I index) {
   for (int i = 0; i < lanes_of<V>; ++i) r[i] = table[index[i]];
   return r;
 }
+
+#if defined(__aarch64__) && !defined(__AARCH64EB__)
+// An instruction takes 16 bytes of up to 64 by their numbers; those of element i begin with 4 i.
+TW_INLINE uint8x16_t bytes_of_elements(I32 index) { return (uint8x16_t)(index * 0x04040404 + 0x03020100); }
+template <class V>
+TW_INLINE V one_of_8(const Element<V>* table, I32 index) {
+  return (V)vqtbl2q_u8(vld1q_u8_x2(reinterpret_cast<const uint8_t*>(table)), bytes_of_elements(index));
+}
+template <class V>
+TW_INLINE V one_of_16(const Element<V>* table, I32 index) {
+  return (V)vqtbl4q_u8(vld1q_u8_x4(reinterpret_cast<const uint8_t*>(table)), bytes_of_elements(index));
+}
+#else
+template <class V>
+TW_INLINE V one_of_8(const Element<V>* table, I32 index) {
+  return gather<V>(table, index);
+}
 template <class V>
 TW_INLINE V one_of_16(const Element<V>* table, I32 index) {
   return gather<V>(table, index);
 }
+#endif
 
 }  // namespace TW_ISA_NS
 }  // namespace tw
