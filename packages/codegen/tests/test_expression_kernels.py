@@ -24,6 +24,7 @@ from tensorwright_codegen.expression import (
     evaluate_reduction,
     parse_expression,
     parse_function_library,
+    short_rows_signature,
 )
 from tensorwright_codegen.expression.compiled import (
     CompiledKernels,
@@ -379,6 +380,19 @@ def test_rows_equal_the_tree(compiled: CompiledKernels, suite: Suite) -> None:
             expected = evaluate_reduction(kernel.program, kernel.combine, effective)
             actual = reduce_blocks(compiled, kernel, arrays, steps)
             assert_same_bits(actual, expected.reshape(1), f"{kernel.op} {kernel.compute.value} n={n}")
+
+
+@pytest.mark.parametrize("n", [1, 7, 16, 31, 48, 63, 64, 100, 1000, 1024])
+def test_short_rows_equal_the_tree(compiled: CompiledKernels, suite: Suite, n: int) -> None:
+    several = [kernel for kernel in suite.reductions if short_rows_signature(kernel)]
+    assert {kernel.combine for kernel in several} >= {"sum", "max"}
+    for kernel in several:
+        rows = reduction_values(kernel, (5, n + 3), n)[:, :n]
+        out = np.zeros(6, rows.dtype)
+        compiled.short_rows(kernel, out, rows)
+        expected = [evaluate_reduction(kernel.program, kernel.combine, [row]) for row in rows]
+        assert_same_bits(out[:5], np.array(expected), f"{kernel.op} {kernel.compute.value} rows of {n}")
+        assert out[5] == 0
 
 
 SHAPES = [(1, 1), (3, 5), (5, 70), (16, 64), (17, 65), (40, 200), (100, 3), (1000, 17), (1024, 33), (33, 259)]

@@ -116,6 +116,24 @@ def test_softmax_to_the_bit(count: int, length: int, dtype: str) -> None:
     equal_bits(tw.log_softmax(tw.tensor(x), -1), shifted - tw.tensor(total).log().numpy())
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
+@pytest.mark.parametrize("length", [*LENGTHS, 12, 13, 24, 32, 33])
+@pytest.mark.parametrize("count", [1, 2, 9, 40])
+def test_sums_of_rows_to_the_bit(count: int, length: int, dtype: str) -> None:
+    """As they lie, with gaps between elements or rows, backwards, and repeated."""
+    low = dtype in ("float16", "bfloat16")
+    x = tw.tensor(rows_of(count, 2 * length, "float32" if low else dtype)).to(getattr(tw, dtype))
+    layouts = [x[:, :length].contiguous(), x[:, :length], x[:, ::2], x[:, :length].flip(1), x[:, :1].expand(-1, length)]
+    for layout in [*layouts, layouts[0].t().contiguous().t(), x[0, :length].expand(count, length)]:
+        values = layout.to(tw.float32).numpy() if low else layout.numpy()
+        total = tree_sum(np.ascontiguousarray(values))
+        if low:
+            assert (layout.sum(1) == tw.tensor(total).to(layout.dtype)).all().item()
+        else:
+            equal_bits(layout.sum(1), total)
+        assert np.array_equal(layout.amax(1).to(tw.float64).numpy(), values.max(1))
+
+
 @pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize("op", [tw.softmax, tw.log_softmax])
 def test_rows_beside_others_do_not_matter(op: Callable[..., tw.Tensor], length: int) -> None:

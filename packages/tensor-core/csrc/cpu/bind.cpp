@@ -27,7 +27,7 @@ BoundReduction* bind_reduction(const OpSpec& spec, const KernelTable& table) {
   for (int i = 0; i < table.reduction_count; ++i) {
     const ReductionEntry& entry = table.reductions[i];
     if (!std::strcmp(entry.op, bound->op->name))
-      bound->kernels[static_cast<int>(entry.type)] = {entry.row, entry.cols, entry.combine};
+      bound->kernels[static_cast<int>(entry.type)] = {entry.row, entry.cols, entry.combine, entry.short_rows};
   }
   return bound;
 }

@@ -18,6 +18,7 @@ struct ReductionKernels {
   ReduceRow row;
   ReduceCols cols;
   Combine combine;
+  ReduceShortRows short_rows;
 };
 struct BoundReduction {  // `self` of reduction_run
   const ReductionOp* op;

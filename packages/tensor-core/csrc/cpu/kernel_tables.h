@@ -22,6 +22,8 @@ using ReduceRow = void (*)(int64_t n, const void* const* in, const uint8_t* in_s
 // `cols` outputs; element (i, c) of operand k is i * row_stride[k] + c elements on, or in a splat if in_step[k] == 0.
 using ReduceCols = void (*)(int64_t n, int64_t cols, const void* const* in, const int64_t* row_stride,
                             const uint8_t* in_step, void* out);
+// One output from each of several rows of at most kReductionBlock elements, `row_bytes` apart.
+using ReduceShortRows = void (*)(int64_t rows, int64_t n, const void* in, int64_t row_bytes, void* out);
 // acc[c] = combine(acc[c], other[c])
 using Combine = void (*)(int64_t cols, void* acc, const void* other);
 
@@ -36,6 +38,7 @@ struct ReductionEntry {
   ReduceRow row;
   ReduceCols cols;
   Combine combine;
+  ReduceShortRows short_rows;  // or null
 };
 struct KernelTable {  // one per instruction set: baseline_table(), avx2_table(), avx512_table()
   const PointwiseEntry* pointwise;

@@ -18,6 +18,7 @@ from ..expression import (
     emit_tables_header,
     parse_expression,
     parse_function_library,
+    short_rows_signature,
 )
 from ..expression import Location as ExpressionLocation
 from ..facets import Kind, Op, OpSet
@@ -128,6 +129,8 @@ def _table(pointwise: Sequence[PointwiseKernel], reductions: Sequence[ReductionK
     lines = [_TABLE_HEAD]
     codes = dict.fromkeys(_code_of(k) for k in pointwise)
     lines += [f"void {code}(int64_t, void* const*, const void* const*, const uint8_t*);" for code in codes]
+    signatures = map(short_rows_signature, reductions)
+    lines += [f"{signature};" for signature in dict.fromkeys(signatures) if signature]
     for code in dict.fromkeys(_code_of(fold) for fold in reductions):
         lines.append(f"void reduce_row_{code}(int64_t, const void* const*, const uint8_t*, void*);")
         rest = "const void* const*, const int64_t*, const uint8_t*, void*"
@@ -137,7 +140,8 @@ def _table(pointwise: Sequence[PointwiseKernel], reductions: Sequence[ReductionK
     rows = [f'    {{"{k.op}", {_type(k.compute)}, TW_ISA_NS::{_code_of(k)}}},' for k in pointwise]
     folds = [
         f'    {{"{k.op}", {_type(k.compute)}, '
-        + ", ".join(f"TW_ISA_NS::{part}_{_code_of(k)}" for part in ("reduce_row", "reduce_cols", "combine")) + "},"
+        + ", ".join(f"TW_ISA_NS::{part}_{_code_of(k)}" for part in ("reduce_row", "reduce_cols", "combine"))
+        + (f", TW_ISA_NS::reduce_rows_{_code_of(k)}}}," if short_rows_signature(k) else ", nullptr},")
         for k in reductions
     ]  # fmt: skip
     lines += ["const PointwiseEntry kPointwise[] = {", *rows, "};"]

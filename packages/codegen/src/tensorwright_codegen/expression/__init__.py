@@ -19,6 +19,7 @@ from .kernels import emit_functions_header as emit_functions_header
 from .kernels import emit_pointwise_unit as emit_pointwise_unit
 from .kernels import emit_reduction_unit as emit_reduction_unit
 from .kernels import emit_tables_header as emit_tables_header
+from .kernels import short_rows_signature as short_rows_signature
 from .library import EMPTY_LIBRARY as EMPTY_LIBRARY
 from .library import Library as Library
 from .library import parse_function_library as parse_function_library

@@ -26,6 +26,7 @@ from .kernels import (
     emit_reduction_unit,
     pointwise_signature,
     reduction_signatures,
+    short_rows_signature,
 )
 
 Array = npt.NDArray[Any]
@@ -71,6 +72,7 @@ def _machine_features() -> set[str]:
 _POINTER = ctypes.c_void_p
 _POINTWISE = ctypes.CFUNCTYPE(None, ctypes.c_int64, _POINTER, _POINTER, _POINTER)
 _ROW = ctypes.CFUNCTYPE(None, ctypes.c_int64, _POINTER, _POINTER, _POINTER)
+_ROWS = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, _POINTER, ctypes.c_int64, _POINTER)
 _COLUMNS = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, _POINTER, _POINTER, _POINTER, _POINTER)
 _COMBINE = ctypes.CFUNCTYPE(None, ctypes.c_int64, _POINTER, _POINTER)
 
@@ -82,6 +84,7 @@ class CompiledKernels:
     library: ctypes.CDLL
     pointwise_address: dict[Key, int]
     reduction_addresses: dict[Key, tuple[int, int, int]]
+    short_rows_address: dict[Key, int]
 
     def pointwise(
         self, kernel: PointwiseKernel, n: int, out: Sequence[Array], operands: Sequence[Array], steps: Sequence[int]
@@ -96,6 +99,11 @@ class CompiledKernels:
         sources, step = _addresses(operands), _bytes(steps)
         function = _ROW(self.reduction_addresses[kernel.op, kernel.compute][0])
         function(n, sources.ctypes.data, step.ctypes.data, out.ctypes.data)
+
+    def short_rows(self, kernel: ReductionKernel, out: Array, operand: Array) -> None:
+        """Rows of at most 1024 elements to one result each; for kernels that have a `short_rows_signature`."""
+        function = _ROWS(self.short_rows_address[kernel.op, kernel.compute])
+        function(*operand.shape, operand.ctypes.data, operand.strides[0], out.ctypes.data)
 
     def columns(
         self,
@@ -134,6 +142,7 @@ def _addresses_unit(pointwise: Sequence[PointwiseKernel], reductions: Sequence[R
     """The addresses of all kernels in order, where ctypes can find them."""
     declared = [pointwise_signature(kernel) for kernel in pointwise]
     declared += [signature for kernel in reductions for signature in reduction_signatures(kernel)]
+    declared += [signature for kernel in reductions if (signature := short_rows_signature(kernel))]
     names = [signature.split("(")[0].removeprefix("void ") for signature in declared]
     return "\n".join(
         [
@@ -174,11 +183,14 @@ def compile_kernels(
         list(pool.map(compile_unit, sources, objects))
     _run([compiler, "-shared", *map(str, objects), "-o", str(target)])
     library = ctypes.CDLL(str(target))
-    found = iter((ctypes.c_void_p * (len(pointwise) + 3 * len(reductions))).in_dll(library, "kernel_addresses"))
+    several = [kernel for kernel in reductions if short_rows_signature(kernel)]
+    count = len(pointwise) + 3 * len(reductions) + len(several)
+    found = iter((ctypes.c_void_p * count).in_dll(library, "kernel_addresses"))
     return CompiledKernels(
         library,
         {(kernel.op, kernel.compute): _next(found) for kernel in pointwise},
         {(kernel.op, kernel.compute): (_next(found), _next(found), _next(found)) for kernel in reductions},
+        {(kernel.op, kernel.compute): _next(found) for kernel in several},
     )
 
 

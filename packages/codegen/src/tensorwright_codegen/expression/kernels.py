@@ -227,7 +227,9 @@ def _reduction(kernel: ReductionKernel) -> str:
     result = width.vector(program.result_types[0])
     stored = "M8" if program.result_types[0] is ScalarType.MASK else result
     row, columns, combine = reduction_signatures(kernel)
+    rows = short_rows_signature(kernel)
     fold = _COMBINES[kernel.combine]
+    short_rows = f"reduce_short_rows<{fold}, Row_{kernel.symbol}>(rows, n, in, row_bytes, out);"
     return "\n".join(
         [
             function(name, program, width),
@@ -242,13 +244,18 @@ def _reduction(kernel: ReductionKernel) -> str:
                 ],
             ),
             _definition(combine, [f"combine_columns<{fold}, {stored}>(cols, acc, other);"]),
+            *([_definition(rows, [short_rows])] if rows else []),
         ]
     )
 
 
 def _column_unroll(kernel: ReductionKernel) -> int:
     """Registers of a row at a time: several where nothing but memory is the limit, no copies of longer programs."""
-    return 4 if kernel.program.weight() == 0 and kernel.compute in (ScalarType.F32, ScalarType.F64) else 1
+    return 4 if _folds_floats_as_they_lie(kernel) else 1
+
+
+def _folds_floats_as_they_lie(kernel: ReductionKernel) -> bool:
+    return kernel.program.weight() == 0 and kernel.compute in (ScalarType.F32, ScalarType.F64)
 
 
 def _members(program: Program, rows: bool) -> str:
@@ -275,6 +282,13 @@ def _map_struct(struct: str, holder: str, name: str, program: Program, width: La
             f"  TW_INLINE_MEMBER void advance(int k) {{ {' '.join(f'{item}.advance(k);' for item in inputs)} }}"
         )
     return "\n".join([*lines, "};", ""])
+
+
+def short_rows_signature(kernel: ReductionKernel) -> str | None:
+    """The C++ declaration of the function for many short rows; None where a function for each row does."""
+    if not _folds_floats_as_they_lie(kernel):
+        return None
+    return f"void reduce_rows_{kernel.symbol}(int64_t rows, int64_t n, const void* in, int64_t row_bytes, void* out)"
 
 
 def reduction_signatures(kernel: ReductionKernel) -> tuple[str, str, str]:

@@ -71,11 +71,14 @@ class RowReducer {
       packed |= stride_[k] != 0 && !direct;
       all_direct_ &= direct || !plan.operand[k].data;
     }
+    short_ = plan.kernels.short_rows && plan.reduced.numel <= kReductionBlock && plan.operand[0].data &&
+             plan.reduced.run_stride(0) != 0;
     together_ = packed ? std::max<int64_t>(16 / plan.item, 1) : kGroupBlocks;
   }
 
   // Results that are neighbours in the last kept dimension, if there is one.
   void reduce(Walker& result, int64_t count, int64_t group, char* out) {
+    if (short_) return reduce_short(result, count, out);
     if (all_direct_) return reduce_direct(result, count, group, out);
     for (int64_t i = 0; i < count; ++i) {
       reduce_one(result, group, out + i * plan_.result_item);
@@ -84,6 +87,30 @@ class RowReducer {
   }
 
  private:
+  // Rows of one operand that are a block at most: as many of them in a call as fit in the buffer, if they are packed.
+  void reduce_short(Walker& result, int64_t count, char* out) {
+    const int64_t n = plan_.reduced.numel, step = plan_.kept.last_stride(0);
+    const char* from = plan_.operand[0].data + result.offset(0);
+    if (all_direct_) {
+      plan_.kernels.short_rows(count, n, from, step, out);
+    } else {
+      const int64_t most = std::max<int64_t>(kBufferBytes / (n * plan_.item), 1);
+      for (int64_t done = 0; done < count; done += most) {
+        const int64_t rows = std::min(most, count - done);
+        pack_rows(from + done * step, rows, buffer_[0]);
+        plan_.kernels.short_rows(rows, n, buffer_[0], n * plan_.item, out + done * plan_.result_item);
+      }
+    }
+    result.advance(count);
+  }
+
+  void pack_rows(const char* from, int64_t rows, char* to) {
+    const int64_t n = plan_.reduced.numel, step = plan_.kept.last_stride(0);
+    if (rows > 1 && stride_[0] != -1 && step == n * stride_[0])
+      return plan_.operand[0].cast(rows * n, from, stride_[0], to, plan_.item);
+    for (int64_t i = 0; i < rows; ++i) pack_row(plan_, 0, from + i * step, 0, n, to + i * n * plan_.item);
+  }
+
   // Rows that the kernel reads where they lie: between two of short ones there is to be nothing but an addition.
   void reduce_direct(Walker& result, int64_t count, int64_t group, char* out) {
     const void* in[4];
@@ -146,14 +173,16 @@ class RowReducer {
     plan_.kernels.row(n, in, step, out);
   }
 
+  static constexpr int64_t kBufferBytes = kReductionBlock * 16;
+
   const ReductionPlan& plan_;
-  bool all_direct_ = true;
+  bool all_direct_ = true, short_;
   int64_t together_;  // blocks of one call: a subtree, of which the buffers hold fewer than memory
   int64_t stride_[4];
   RowSource source_[4];
   Splat splat_[4];
   alignas(64) char partials_[kGroupDepth * 16];
-  alignas(64) char buffer_[4][kReductionBlock * 16];
+  alignas(64) char buffer_[4][kBufferBytes];
 };
 
 class ColumnReducer {

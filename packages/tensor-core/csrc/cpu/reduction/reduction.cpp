@@ -18,6 +18,7 @@ namespace {
 constexpr int64_t kGrain = 32768;        // elements of one chunk of a parallel loop
 constexpr int64_t kWideEnough = 8;       // columns from which on the vertical kernel pays
 constexpr int64_t kShortRow = 32;        // elements of a row that the vertical kernel, after packing, takes faster
+constexpr int64_t kTinyRow = 12;         // the same where there is a kernel for many rows as they lie
 constexpr int64_t kFewestColumns = 256;  // of one unit of work: shorter rows waste memory bandwidth
 
 // The operands' common space, of all dimensions.
@@ -63,7 +64,8 @@ bool by_columns(const ReductionPlan& plan) {
   const int64_t across = std::abs(plan.kept.strides[0][last]),
                 along = std::abs(plan.reduced.strides[0][plan.reduced.ndim - 1]);
   // Rows of a few elements take longer to begin and end than to add up.
-  return across < along || plan.reduced.numel <= kShortRow;
+  const bool direct = plan.kernels.short_rows && plan.operand[0].plain && plan.reduced.run_stride(0) == plan.item;
+  return across < along || plan.reduced.numel <= (direct ? kTinyRow : kShortRow);
 }
 
 using Reduce = void (*)(const ReductionPlan&, int64_t, int64_t, int64_t, char*);

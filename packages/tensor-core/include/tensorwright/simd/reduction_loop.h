@@ -154,8 +154,13 @@ TW_INLINE void accumulate(int64_t n, Map& map, V (&total)[registers]) {
         [&](int k) TW_INLINE_LAMBDA { total[k % registers] = F::template of<V>(total[k % registers], map.at(k)); });
     map.advance(rounds * registers);
   }
+  if constexpr (rounds > 1)
+    for (; n >= registers * lanes; n -= registers * lanes) {
+      unroll<registers>([&](int j) TW_INLINE_LAMBDA { total[j] = F::template of<V>(total[j], map.at(j)); });
+      map.advance(registers);
+    }
   // What is left goes through memory: a loop over registers would need a copy of the code for each.
-  for (int left = int(n); left > 0;) {
+  if (int left = int(n); left > 0) {
     for (V& value : rest) {
       value = F::template neutral<V>();
       if (left > 0) value = select(first_lanes<V>(left), map.first(left), value);
@@ -193,6 +198,19 @@ TW_INLINE void reduce_row(int64_t n, Map map, void* out) {
     V whole = waiting[--height];
     while (height > 0) whole = F::template of<V>(waiting[--height], whole);
     store_lane(out, whole);
+  }
+}
+
+// Rows of at most a block: between two of them there is nothing that a processor would wait for.
+template <class F, class Map>
+TW_INLINE void reduce_short_rows(int64_t rows, int64_t n, const void* in, int64_t row_bytes, void* out) {
+  using V = typename Map::Result;
+  constexpr bool order_free = F::template kOrderFree<Element<V>>;
+  V total[order_free && kTreeRegisters<V> < 4 ? 4 : kTreeRegisters<V>];
+  for (int64_t row = 0; row < rows; ++row) {
+    Map map{{static_cast<const char*>(in) + row * row_bytes, 1}};
+    accumulate<F>(n, map, total);
+    store_folded<F>(static_cast<char*>(out) + row * int64_t(sizeof(Element<V>)), total[0]);
   }
 }
 
