@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
+import mmap
 import os
 import subprocess
 import sys
@@ -226,8 +228,8 @@ def with_sums_that_rows_share(x: tw.Tensor, y: tw.Tensor, w: tw.Tensor) -> tuple
 
 
 @pytest.mark.parametrize("function", [normalized, with_sums_that_rows_share, lambda x, y, w: tw.softmax(x * w + y, -1)])
-@pytest.mark.parametrize("length", [16, 48, 1008, 1024, 1040])
-@pytest.mark.parametrize("rows", [1, 2, 3, 7, 8])
+@pytest.mark.parametrize("length", [1, 15, 16, 37, 48, 63, 197, 1001, 1024, 1040])
+@pytest.mark.parametrize("rows", [1, 2, 3, 8])
 def test_rows_two_at_a_time(rows: int, length: int, function: Callable[..., Any]) -> None:
     x, y, w = values(rows, length), values(rows, length, special=True, seed=1), values(length, seed=2)
     same_as_eager(function, x, y, w, groups=None, kernels=None)
@@ -237,6 +239,48 @@ def test_rows_two_at_a_time(rows: int, length: int, function: Callable[..., Any]
     boxes = values(2, rows, length, seed=5)
     same_as_eager(function, boxes, boxes.flip(0).contiguous(), w, groups=None, kernels=None)
     same_as_eager(function, boxes, values(2, 1, length, seed=6), w, groups=None, kernels=None)
+
+
+@pytest.mark.parametrize("length", [3, 16, 37, 64, 100, 197, 1023])
+def test_masks_of_rows_that_end_within_a_vector(length: int) -> None:
+    """Nothing is read or written behind a row, of masks either, and what is there does not count."""
+
+    def function(x: tw.Tensor, mask: tw.Tensor, w: tw.Tensor) -> tuple[tw.Tensor, ...]:
+        scores = (x * w).masked_fill(mask, -1e9)
+        shares = (scores - scores.amax(-1, keepdim=True)).exp()
+        return shares / shares.sum(-1, keepdim=True), shares > shares.mean(-1, keepdim=True)
+
+    x, w = values(5, length, special=True), values(length, seed=2)
+    mask = values(5, length, seed=3) > 0
+    same_as_eager(function, x, mask, w, groups=None, kernels=None)
+    behind = tw.full((5, length + 3), float("nan"))
+    behind[:, :length] = values(5, length, seed=4)
+    same_as_eager(function, behind[:, :length], mask, w, groups=None, kernels=None)
+    same_as_eager(function, x, mask[:, :1].expand(5, length), w, groups=None, kernels=None)
+    same_as_eager(function, -x.abs(), mask, w.abs(), groups=None, kernels=None)  # the largest is below 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs mprotect")
+@pytest.mark.parametrize("length", [5, 37, 100, 1001])
+def test_nothing_is_read_behind_the_last_element(length: int) -> None:
+    """The last page ends with the data, and reading the next one would end the process."""
+    page = mmap.PAGESIZE
+    kept = []
+
+    def at_the_end(array: np.ndarray[Any, Any]) -> tw.Tensor:
+        whole = (array.nbytes + page - 1) // page * page
+        memory = mmap.mmap(-1, whole + page)
+        kept.append(memory)
+        numbers = np.frombuffer(memory, array.dtype, array.size, whole - array.nbytes).reshape(array.shape)
+        numbers[:] = array
+        start = numbers.ctypes.data + array.nbytes
+        assert ctypes.CDLL(None).mprotect(ctypes.c_void_p(start), ctypes.c_size_t(page), 0) == 0
+        return tw.from_numpy(numbers)
+
+    x, w = at_the_end(values(3, length).numpy()), at_the_end(values(length, seed=1).numpy())
+    mask = at_the_end(values(3, length, seed=2).numpy() > 0)
+    same_as_eager(lambda x, mask, w: tw.softmax((x * w).masked_fill(mask, -1e9), -1), x, mask, w, groups=None)
+    same_as_eager(lambda x, mask, w: (x * w).relu().masked_fill(mask, 1.0), x, mask, w, groups=None)
 
 
 def test_any_number_of_threads() -> None:

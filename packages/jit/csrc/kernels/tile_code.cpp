@@ -130,11 +130,11 @@ std::vector<uint32_t> TileKernel::fetched_in(const Sweep& sweep, const LaneProgr
   return fetched;
 }
 
-// Sums over what the code has computed, and in rows that are one tile of whole vectors all.
+// Sums over what the code has computed, and in rows that are one tile all.
 bool TileKernel::folds_in_code(const TileStep& step, const Sweep::Step& fold,
                                const std::map<Register, tw_dtype>& made) const {
   if (!step.folded) return false;
-  if (one_tile_ && length_ % kRepeats == 0)
+  if (one_tile_)
     return std::all_of(step.in.begin(), step.in.end(), [&](ValueId v) { return group_.values[v].dtype == kFloat32; });
   return step.folded->combine == Combine::kSum &&
          std::all_of(fold.in.begin(), fold.in.end(), [&](Register r) { return made.count(r) != 0; });
@@ -201,7 +201,7 @@ void TileKernel::make_code(Piece& piece, LaneProgram& program) const {
   }
   if (!program.sums.empty()) program.streams.push_back(LaneType::kMask), program.repeated.push_back(true);
   program.sweep();
-  if (one_tile_) program.length = length_;
+  if (length_ <= tile_) program.length = length_;
   if (program.streams.size() <= kMostStreams) piece.code = native_code(program);
   if (!piece.code) piece.sums.clear();
   if (piece.code && (piece.sums.empty() || (one_tile_ && piece.code->folds())))

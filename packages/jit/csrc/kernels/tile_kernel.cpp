@@ -46,7 +46,7 @@ TileKernel::TileKernel(TileGroup group, int64_t rows_in_turn) : group_(std::move
 }
 
 std::unique_ptr<const TileKernel> TileKernel::paired() const {
-  const bool sums_are_code = native_code_scales() && one_tile_ && length_ % kRepeats == 0;
+  const bool sums_are_code = native_code_scales() && one_tile_;
   if (!folds_ || !sums_are_code || kept_.size() != 1) return nullptr;
   TileGroup group = group_;  // with the merged dimensions
   group.kept = kept_, group.reduced = reduced_;

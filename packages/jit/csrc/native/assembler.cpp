@@ -116,6 +116,10 @@ void Assembler::compare_rax(int with) {
   byte(0x39);
   byte(0xC0 | (with & 7) << 3);
 }
+void Assembler::compare_rax_number(int32_t number) {
+  byte(0x48), byte(0x3D);
+  word(number);
+}
 void Assembler::jump_back_if_below(size_t to) {
   byte(0x0F), byte(0x82);
   word(static_cast<int32_t>(static_cast<int64_t>(to) - static_cast<int64_t>(code_.size()) - 4));

@@ -68,6 +68,7 @@ class Assembler {
   void change_stack(int32_t by);
   void add_rax(int8_t by);
   void compare_rax(int with);
+  void compare_rax_number(int32_t number);
   size_t here() const { return code_.size(); }
   void jump_back_if_below(size_t to);
   // Where the target is to be written: set_target(that, here()).

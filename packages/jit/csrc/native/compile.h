@@ -21,8 +21,8 @@ using LaneCode = void (*)(void* const* streams, int64_t n);
 class NativeCode {
  public:
   struct Parts {
-    std::vector<uint8_t> one, several;  // `several` may be empty
-    int lanes, several_lanes;
+    std::vector<uint8_t> one, several;  // one of them may be empty
+    int lanes, several_lanes;           // of code that does as many elements as the program says: so many
     bool folds = false;
   };
   NativeCode(const LaneProgram& program, const Parts& parts);  // `valid` says whether the system allows it
@@ -64,7 +64,10 @@ bool has_native_code();
 std::optional<NativeCode::Parts> assemble_for_machine(const LaneProgram& program, Batch batch);
 
 // The machine code itself, for `copies` vectors at once; empty where it does not fit: several have to fit without
-// values in memory. With `fold` sums are folded at the end.
-std::vector<uint8_t> assemble_lanes(const LaneProgram& program, VectorWidth width, int copies, bool fold = false);
+// values in memory.
+std::vector<uint8_t> assemble_lanes(const LaneProgram& program, VectorWidth width, int copies);
+// The same for as many elements as the program says, with the last ones, fewer than a vector holds (of AVX-512); sums
+// are folded.
+std::vector<uint8_t> assemble_row(const LaneProgram& program, VectorWidth width, int copies);
 
 }  // namespace tw::jit

@@ -74,11 +74,37 @@ std::optional<VectorOp> one_operand(LaneOp op) {
 
 class Emitter : public LanePlaces {
  public:
-  Emitter(const LaneProgram& program, VectorWidth width, int copies, const Registers& registers, bool fold)
-      : LanePlaces(program, width, copies, registers), fold_(fold) {}
+  // With `whole` the parts are all elements that there are, and sums are folded to one number behind the last one.
+  Emitter(const LaneProgram& program, VectorWidth width, const std::vector<Part>& parts, const Registers& registers,
+          bool whole)
+      : LanePlaces(program, width, most_copies(parts), registers), parts_(parts), whole_(whole) {}
 
   std::vector<uint8_t> run() {
     prologue();
+    int64_t first = 0;
+    for (const Part& part : parts_) {
+      begin(part);
+      write(part, first);
+      first = part.end;
+    }
+    epilogue(whole_);
+    for (const Rare& rare : rare_) call(rare);
+    return asm_.assemble({pool_, tables_, called_});
+  }
+
+ private:
+  static int most_copies(const std::vector<Part>& parts) {
+    int most = 1;
+    for (const Part& part : parts) most = std::max(most, part.copies);
+    return most;
+  }
+
+  void write(const Part& part, int64_t first) {
+    if (part.end)
+      asm_.load_number(kRax, static_cast<int32_t>(first));
+    else
+      asm_.load_pointer(kRax, kRdi, static_cast<int32_t>(p_.streams.size() + p_.sums.size()) * 8);
+    if (masked_) asm_.move_mask(kLanesMask, Operand::number(constant((1u << (part.end - first)) - 1)));
     const size_t loop = asm_.here();
     const auto count = static_cast<int>(all_.steps.size());
     for (const auto& [stream, written] : p_.fetched)
@@ -86,15 +112,13 @@ class Emitter : public LanePlaces {
     for (at_ = 0; at_ < count; ++at_) step(at_);
     for (const auto& result : all_.results) store_result(result);
     for (size_t n = 0; n < all_.sums.size(); ++n) add_up(all_.sums[n].first, all_.sums[n].second, n / p_.sums.size());
-    asm_.add_rax(static_cast<int8_t>(copies_ * asm_.lanes()));
-    asm_.compare_rax(kRsi);
+    const int at_once = copies_ * asm_.lanes();
+    if (part.end && part.end - first <= at_once) return;
+    asm_.add_rax(static_cast<int8_t>(at_once));
+    part.end ? asm_.compare_rax_number(static_cast<int32_t>(part.end)) : asm_.compare_rax(kRsi);
     asm_.jump_back_if_below(loop);
-    epilogue(fold_);
-    for (const Rare& rare : rare_) call(rare);
-    return asm_.assemble({pool_, tables_, called_});
   }
 
- private:
   // ---- steps ----------------------------------------------------------------------------------------------------
 
   void step(int i) {
@@ -236,12 +260,24 @@ class Emitter : public LanePlaces {
     hold(i, reg);
   }
 
+  // Of what does not count nothing is added; infinity takes its place among what is compared.
   void add_up(Lane lane, size_t k, size_t copy) {
-    const int from = in_register(lane);
-    if (is_sum_of(k))
-      asm_.vector({1, 0, 0x58}, accumulator(k), accumulator(k), Operand::vector(from), copies_ > 1 ? 0 : kLanesMask);
-    else
-      take_smaller(accumulator(k, static_cast<int>(copy)), from, take());
+    constexpr uint32_t kInfinity = 0x7F800000u;
+    int from = in_register(lane);
+    if (is_sum_of(k)) {
+      const int mask = whole_ || copies_ > 1 ? lanes_that_count() : kLanesMask;
+      asm_.vector({1, 0, 0x58}, accumulator(k), accumulator(k), Operand::vector(from), mask);
+    } else {
+      const int spare = take();
+      if (masked_) {
+        asm_.vector(kSpread, spare, 0, Operand::number(constant(kInfinity)));
+        asm_.vector(kMove, spare, 0, Operand::vector(from), kLanesMask);
+        holder_[spare] = kAccumulator;
+        from = spare;
+      }
+      take_smaller(accumulator(k, static_cast<int>(copy)), from, masked_ ? take() : spare);
+      if (masked_) holder_[spare] = -1;
+    }
     locked_.clear();
   }
 
@@ -321,7 +357,8 @@ class Emitter : public LanePlaces {
     return program;
   }
 
-  const bool fold_;
+  const std::vector<Part> parts_;
+  const bool whole_;
   std::vector<Rare> rare_;
   std::vector<std::vector<uint8_t>> called_;
 
@@ -347,7 +384,8 @@ class Emitter : public LanePlaces {
     Operand from = element(i);
     if (p_.repeated[s.value]) from = Operand::memory(general_[s.value], 0);
     if (asm_.wide()) {
-      asm_.narrow({1, 2, 0x6F}, reg, 0, from);
+      const bool all = !masked_ || p_.repeated[s.value];
+      asm_.narrow({1, 3, 0x6F}, reg, 0, from, all ? 0 : kLanesMask | kZeroOthers);
       const int k = take_mask();
       asm_.narrow({2, 1, 0x26}, k, reg, Operand::vector(reg));
       return hold_mask(i, k);
@@ -364,7 +402,7 @@ class Emitter : public LanePlaces {
     if (type == LaneType::kMask)
       store_mask(from, to);
     else
-      asm_.vector(kStore, from, 0, to);
+      asm_.vector(kStore, from, 0, to, lanes_that_count());
     locked_.clear();
   }
 
@@ -373,7 +411,7 @@ class Emitter : public LanePlaces {
     if (asm_.wide()) {
       asm_.narrow({2, 2, 0x28}, reg, 0, Operand::vector(from));
       asm_.narrow({2, 1, 0x1C}, reg, 0, Operand::vector(reg));
-      return asm_.narrow({1, 2, 0x7F}, reg, 0, to);
+      return asm_.narrow({1, 3, 0x7F}, reg, 0, to, lanes_that_count());
     }
     asm_.vector({3, 1, 0x39}, from, 0, Operand::vector(reg));
     asm_.immediate(1);
@@ -386,21 +424,45 @@ class Emitter : public LanePlaces {
 
 }  // namespace
 
-std::vector<uint8_t> assemble_lanes(const LaneProgram& program, VectorWidth width, int copies, bool fold) {
+namespace {
+
+std::vector<uint8_t> assemble(const LaneProgram& program, VectorWidth width, const std::vector<Part>& parts,
+                              bool whole) {
+  const bool several = parts[0].copies > 1;
+  const auto emitter = [&](const LanePlaces::Registers& registers) {
+    return Emitter(program, width, parts, registers, whole);
+  };
   try {
-    Emitter first(program, width, copies, {}, fold);
+    Emitter first = emitter({});
     const std::vector<uint8_t> code = first.run();
-    if (copies > 1 && first.spills()) return {};
+    if (several && first.spills()) return {};
     constexpr int kToShare = 2;
-    const int spare = Assembler(width).registers() - first.most_used() - (copies > 1 ? kToShare : 0);
-    LanePlaces::Registers registers{std::max(0, spare), copies > 1, true};
-    Emitter pinned(program, width, copies, registers, fold);
+    const int spare = Assembler(width).registers() - first.most_used() - (several ? kToShare : 0);
+    LanePlaces::Registers registers{std::max(0, spare), several, true};
+    Emitter pinned = emitter(registers);
     const std::vector<uint8_t> better = pinned.run();
-    registers.stack = pinned.slots() != 0;
-    return registers.stack ? better : Emitter(program, width, copies, registers, fold).run();
+    registers.stack = pinned.uses_slots();
+    return registers.stack ? better : emitter(registers).run();
   } catch (const DoesNotFit&) {
     return {};
   }
+}
+
+}  // namespace
+
+std::vector<uint8_t> assemble_lanes(const LaneProgram& program, VectorWidth width, int copies) {
+  return assemble(program, width, {{copies, 0}}, false);
+}
+
+std::vector<uint8_t> assemble_row(const LaneProgram& program, VectorWidth width, int copies) {
+  const int64_t length = program.length, lanes = Assembler(width).lanes(), at_once = copies * lanes;
+  const int64_t looped = length - length % at_once, whole = length - length % lanes;
+  if (whole != length && width != VectorWidth::kAvx512) return {};
+  std::vector<Part> parts;
+  if (looped) parts.push_back({copies, looped});
+  if (whole != looped) parts.push_back({static_cast<int>((whole - looped) / lanes), whole});
+  if (length != whole) parts.push_back({1, length, true});
+  return assemble(program, width, parts, true);
 }
 
 }  // namespace tw::jit

@@ -4,22 +4,8 @@
 
 namespace tw::jit {
 
-LanePlaces::LanePlaces(const LaneProgram& program, VectorWidth width, int copies, const Registers& registers)
-    : p_(program),
-      all_(program, copies),
-      copies_(copies),
-      share_(registers.share),
-      stack_(registers.stack),
-      asm_(width),
-      uses_(all_.steps.size()),
-      place_(all_.steps.size()),
-      holder_(asm_.registers(), -1) {
-  const auto count = static_cast<int>(all_.steps.size());
-  for (int i = 0; i < count; ++i)
-    for (const Lane lane : {all_.steps[i].a, all_.steps[i].b, all_.steps[i].c})
-      if (lane >= 0) uses_[lane].push_back(i);
-  for (const auto& result : all_.results) uses_[result.lane].push_back(count);
-  for (const auto& sum : all_.sums) uses_[sum.first].push_back(count);
+LanePlaces::LanePlaces(const LaneProgram& program, VectorWidth width, int most_copies, const Registers& registers)
+    : p_(program), registers_(registers), most_copies_(most_copies), asm_(width), all_(program, 1) {
   general_.assign(p_.streams.size(), -1);
   size_t next = 0;
   for (size_t k = 0; k < p_.streams.size(); ++k) {
@@ -27,12 +13,27 @@ LanePlaces::LanePlaces(const LaneProgram& program, VectorWidth width, int copies
     if (next == kMostAddresses) throw DoesNotFit{};
     general_[k] = kStreams[next++];
   }
+}
+
+void LanePlaces::begin(const Part& part) {
+  copies_ = part.copies, masked_ = part.masked;
+  all_ = Interleaved(p_, copies_);
+  const auto count = static_cast<int>(all_.steps.size());
+  uses_.assign(all_.steps.size(), {}), place_.assign(all_.steps.size(), {});
+  for (int i = 0; i < count; ++i)
+    for (const Lane lane : {all_.steps[i].a, all_.steps[i].b, all_.steps[i].c})
+      if (lane >= 0) uses_[lane].push_back(i);
+  for (const auto& result : all_.results) uses_[result.lane].push_back(count);
+  for (const auto& sum : all_.sums) uses_[sum.first].push_back(count);
+  holder_.assign(asm_.registers(), -1), masks_.fill(-1);
+  slots_ = pinned_ = 0;
   for (size_t k = 0; k < p_.sums.size(); ++k)
-    for (int copy = 0; copy < (is_sum_of(k) ? 1 : copies_); ++copy, ++pinned_)
+    for (int copy = 0; copy < (is_sum_of(k) ? 1 : most_copies_); ++copy, ++pinned_)
       holder_[accumulator(k, copy)] = kAccumulator;
   if (pinned_ > kMostAccumulators) throw DoesNotFit{};
-  if (!p_.sums.empty()) masks_[kLanesMask] = kAccumulator;
-  choose_pinned(registers.pinned);
+  if (!p_.sums.empty() || masked_) masks_[kLanesMask] = kAccumulator;
+  choose_pinned(registers_.pinned);
+  load_fixed();
 }
 
 bool LanePlaces::is_stream(Lane lane) const {
@@ -49,7 +50,7 @@ bool LanePlaces::is_sum(size_t stream) const {
 
 int LanePlaces::accumulator(size_t k, int copy) const {
   int before = copy;
-  for (size_t other = 0; other < k; ++other) before += is_sum_of(other) ? 1 : copies_;
+  for (size_t other = 0; other < k; ++other) before += is_sum_of(other) ? 1 : most_copies_;
   return asm_.registers() - 1 - before;
 }
 
@@ -58,7 +59,7 @@ void LanePlaces::move_sums(VectorOp op) {
   for (size_t k = 0; k < p_.sums.size(); ++k) {
     const size_t from = loads ? p_.streams.size() + k : p_.sums[k].second;
     asm_.load_pointer(kRax, kRdi, static_cast<int32_t>(from) * 8);
-    for (int copy = 0; copy < (loads && !is_sum_of(k) ? copies_ : 1); ++copy)
+    for (int copy = 0; copy < (loads && !is_sum_of(k) ? most_copies_ : 1); ++copy)
       asm_.vector(op, accumulator(k, copy), 0, Operand::memory(kRax, 0));
   }
 }
@@ -77,7 +78,7 @@ void LanePlaces::fold_sums() {
   constexpr uint8_t kHalves = 0x4E, kNeighbours = 0xB1;
   const auto spare = [](size_t k) { return static_cast<int>(2 * k); };
   for (size_t k = 0; k < p_.sums.size(); ++k)
-    for (int copy = 1; copy < copies_ && !is_sum_of(k); ++copy)
+    for (int copy = 1; copy < most_copies_ && !is_sum_of(k); ++copy)
       take_smaller(accumulator(k), accumulator(k, copy), spare(k));
   for (const VectorOp& swap : {kQuarters, kNumbers})
     for (const uint8_t how : {kHalves, kNeighbours})
@@ -117,7 +118,18 @@ void LanePlaces::choose_pinned(int count) {
 void LanePlaces::prologue() {
   for (const int r : kSaved)
     if (uses(r)) asm_.push(r);
-  if (stack_) asm_.change_stack(-kMostSlots * 64);
+  if (registers_.stack) asm_.change_stack(-kMostSlots * 64);
+  for (size_t k = 0; k < general_.size(); ++k)
+    if (general_[k] >= 0) asm_.load_pointer(general_[k], kRdi, static_cast<int32_t>(k) * 8);
+  move_sums(kLoad);
+  if (!p_.sums.empty()) {
+    asm_.load_pointer(kRax, kRdi, static_cast<int32_t>(p_.streams.size() - 1) * 8);
+    asm_.load_mask(kLanesMask, kRax);
+  }
+}
+
+// What is the same for all elements: to registers, or spread on the stack.
+void LanePlaces::load_fixed() {
   for (Lane lane = 0; lane < static_cast<Lane>(all_.steps.size()); ++lane) {
     if (!fixed(lane)) continue;
     const int reg = place_[lane].pinned ? place_[lane].reg : 0;
@@ -129,21 +141,13 @@ void LanePlaces::prologue() {
     asm_.vector(kSpread, reg, 0, Operand::memory(kRax, 0));
     if (!place_[lane].pinned) asm_.vector(kStore, reg, 0, stack(place_[lane].slot));
   }
-  for (size_t k = 0; k < general_.size(); ++k)
-    if (general_[k] >= 0) asm_.load_pointer(general_[k], kRdi, static_cast<int32_t>(k) * 8);
-  move_sums(kLoad);
-  if (!p_.sums.empty()) {
-    asm_.load_pointer(kRax, kRdi, static_cast<int32_t>(p_.streams.size() - 1) * 8);
-    asm_.load_mask(kLanesMask, kRax);
-  }
-  asm_.load_pointer(kRax, kRdi, static_cast<int32_t>(p_.streams.size() + p_.sums.size()) * 8);
 }
 
 void LanePlaces::epilogue(bool fold) {
   if (fold) fold_sums();
   move_sums(kStore);
   asm_.finish();
-  if (stack_) asm_.change_stack(kMostSlots * 64);
+  if (registers_.stack) asm_.change_stack(kMostSlots * 64);
   for (size_t k = std::size(kSaved); k-- > 0;)
     if (uses(kSaved[k])) asm_.pop(kSaved[k]);
   asm_.ret();
@@ -152,7 +156,8 @@ void LanePlaces::epilogue(bool fold) {
 // ---- places ---------------------------------------------------------------------------------------------------
 
 int LanePlaces::new_slot() {
-  if (slots_ == kMostSlots || !stack_) throw DoesNotFit{};
+  if (slots_ == kMostSlots || !registers_.stack) throw DoesNotFit{};
+  most_slots_ = std::max(most_slots_, slots_ + 1);
   return slots_++;
 }
 
@@ -187,7 +192,7 @@ void LanePlaces::load_constant(int reg, Lane lane) {
 
 // Loads a constant that the next steps take too, if that displaces nothing but constants.
 void LanePlaces::share(Lane lane) {
-  if (!share_ || !is_constant(lane) || in_mask_register(lane) || place_[lane].reg >= 0) return;
+  if (!registers_.share || !is_constant(lane) || in_mask_register(lane) || place_[lane].reg >= 0) return;
   const std::vector<int>& uses = uses_[lane];
   const auto now = std::lower_bound(uses.begin(), uses.end(), at_);
   if (uses.end() - now < 2 || now[1] - at_ > copies_) return;
@@ -247,7 +252,7 @@ int LanePlaces::in_register(Lane lane) {
   else if (is_constant(lane))
     load_constant(reg, lane);
   else
-    asm_.vector(kLoad, reg, 0, element(lane));
+    asm_.vector(kLoad, reg, 0, element(lane), masked_ ? kLanesMask | kZeroOthers : 0);
   hold(lane, reg);
   return reg;
 }
@@ -256,13 +261,13 @@ Operand LanePlaces::anywhere(Lane lane) {
   if (place_[lane].reg >= 0) return locked_.push_back(lane), Operand::vector(place_[lane].reg);
   if (place_[lane].slot >= 0) return stack(place_[lane].slot);
   if (is_constant(lane)) return pooled(lane);
-  if (uses_[lane].size() == 1) return element(lane);
+  if (in_memory(lane)) return element(lane);
   return Operand::vector(in_register(lane));
 }
 
 bool LanePlaces::in_memory(Lane lane) const {
   if (place_[lane].reg >= 0) return false;
-  return place_[lane].slot >= 0 || is_constant(lane) || (is_stream(lane) && uses_[lane].size() == 1);
+  return place_[lane].slot >= 0 || is_constant(lane) || (is_stream(lane) && uses_[lane].size() == 1 && !masked_);
 }
 
 void LanePlaces::release(const LaneStep& step) {

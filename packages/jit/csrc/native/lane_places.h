@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 
 #include "compile.h"
 #include "interleaved.h"
@@ -22,11 +23,19 @@ inline constexpr int kNever = INT32_MAX;
 inline constexpr VectorOp kLoad{1, 0, 0x10}, kStore{1, 0, 0x11}, kMove{1, 0, 0x28}, kSpread{2, 1, 0x18};
 inline constexpr VectorOp kBitAnd{1, 0, 0x54}, kBitAndNot{1, 0, 0x55}, kBitOr{1, 0, 0x56}, kBitXor{1, 0, 0x57};
 
+// What a piece of code does: a loop over so many vectors at once, up to some element; or the elements behind the last
+// whole vector.
+struct Part {
+  int copies;
+  int64_t end;  // 0: where the caller says
+  bool masked = false;
+};
+
 class LanePlaces {
  public:
   int most_used() const { return most_used_; }
   int spills() const { return spills_; }
-  int slots() const { return slots_; }
+  bool uses_slots() const { return most_slots_ != 0; }
 
   struct Registers {
     int pinned = 0;      // so much of what does not change keeps a register
@@ -35,7 +44,7 @@ class LanePlaces {
   };
 
  protected:
-  LanePlaces(const LaneProgram& program, VectorWidth width, int copies, const Registers& registers);
+  LanePlaces(const LaneProgram& program, VectorWidth width, int most_copies, const Registers& registers);
 
   struct Place {
     int reg = -1;   // vector register, or mask register of AVX-512
@@ -53,7 +62,9 @@ class LanePlaces {
   // ---- sums: in the last registers ------------------------------------------------------------------------------
 
   static constexpr Lane kAccumulator = INT32_MAX;  // holds a register for good
-  static constexpr int kLanesMask = 7;
+  static constexpr int kLanesMask = 7;             // of the elements that count
+  static constexpr int kZeroOthers = 0x80;         // with a mask: lanes that do not count become 0, else they stay
+  int lanes_that_count() const { return masked_ ? kLanesMask : 0; }
 
   // Sums are added up in the order of the elements, of the others each of the vectors has its own.
   bool is_sum_of(size_t k) const { return p_.combines[k] == Combine::kSum; }
@@ -67,11 +78,14 @@ class LanePlaces {
   // In the order of the reduction tree; the sum is then in all lanes.
   void fold_sums();
 
-  // ---- around the loop ------------------------------------------------------------------------------------------
+  // ---- around the loops -----------------------------------------------------------------------------------------
 
   void choose_pinned(int count);
   bool uses(int general) const { return std::find(general_.begin(), general_.end(), general) != general_.end(); }
   void prologue();
+  // Nothing but sums goes on from one part to the next.
+  void begin(const Part& part);
+  void load_fixed();
   void epilogue(bool fold);
 
   // ---- places ---------------------------------------------------------------------------------------------------
@@ -108,19 +122,24 @@ class LanePlaces {
   void hold_mask(Lane lane, int k) { place_[lane].reg = k, masks_[k] = lane; }
 
   const LaneProgram& p_;
-  const Interleaved all_;
-  int copies_;
-  bool share_, stack_;
+  const Registers registers_;
+  const int most_copies_;
   Assembler asm_;
+  // Of the part that is written.
+  Interleaved all_;
+  int copies_ = 0;
+  bool masked_ = false;
   std::vector<std::vector<int>> uses_;  // by lane: the steps, and the number of steps for results
   std::vector<Place> place_;
   std::vector<Lane> holder_;  // by vector register
-  Lane masks_[kMaskRegisters] = {-1, -1, -1, -1, -1, -1, -1, -1};
-  std::vector<int> general_;  // by stream: its general register, or -1
+  std::array<Lane, kMaskRegisters> masks_;
   std::vector<Lane> locked_;
+  int at_ = 0, slots_ = 0, pinned_ = 0;
+  // Of all.
+  std::vector<int> general_;  // by stream: its general register, or -1
   std::vector<uint32_t> pool_;
   std::vector<const uint32_t*> tables_;
-  int at_ = 0, slots_ = 0, pinned_ = 0, most_used_ = 0, spills_ = 0;
+  int most_slots_ = 0, most_used_ = 0, spills_ = 0;
 };
 
 }  // namespace tw::jit

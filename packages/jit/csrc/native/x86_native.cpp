@@ -30,19 +30,25 @@ std::optional<VectorWidth> width() {
   return chosen;
 }
 
-// As many vectors at once as fit; where sums can be folded, as many as the length is a multiple of.
+// As many vectors at once as fit.
 std::optional<NativeCode::Parts> assembled(const LaneProgram& program, VectorWidth wide, Batch batch) {
   const int lanes = Assembler(wide).lanes();
-  const bool may_fold = !program.sums.empty() && program.length && program.length % lanes == 0;
   NativeCode::Parts parts{{}, {}, lanes, 0};
   for (int copies = kMostCopies; batch == Batch::kSeveral && copies > 1 && parts.several.empty(); copies /= 2) {
     parts.several_lanes = copies * lanes;
-    if (may_fold && program.length % parts.several_lanes) continue;
-    parts.several = assemble_lanes(program, wide, copies, may_fold);
+    parts.several = assemble_lanes(program, wide, copies);
   }
-  parts.folds = may_fold;
-  parts.one = assemble_lanes(program, wide, 1, may_fold && parts.several.empty());
+  parts.one = assemble_lanes(program, wide, 1);
   return parts.one.empty() ? std::nullopt : std::optional(std::move(parts));
+}
+
+// All elements of a program of known length in one go.
+std::optional<NativeCode::Parts> assembled_row(const LaneProgram& program, VectorWidth wide) {
+  const auto length = static_cast<int>(program.length);
+  NativeCode::Parts parts{{}, {}, length, length, !program.sums.empty()};
+  for (int copies = kMostCopies; copies > 0 && parts.several.empty(); copies /= 2)
+    parts.several = assemble_row(program, wide, copies);
+  return parts.several.empty() ? std::nullopt : std::optional(std::move(parts));
 }
 
 }  // namespace
@@ -52,7 +58,11 @@ bool has_native_code() { return width().has_value(); }
 
 std::optional<NativeCode::Parts> assemble_for_machine(const LaneProgram& program, Batch batch) {
   const auto wide = width();
-  return wide ? assembled(program.with_rare_apart(), *wide, batch) : std::nullopt;
+  if (!wide) return std::nullopt;
+  const LaneProgram apart = program.with_rare_apart();
+  auto row = program.length ? assembled_row(apart, *wide) : std::nullopt;
+  // Code that does not know where a row ends leaves sums open.
+  return row || (program.length && !program.sums.empty()) ? std::move(row) : assembled(apart, *wide, batch);
 }
 
 }  // namespace tw::jit
