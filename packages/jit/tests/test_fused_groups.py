@@ -394,3 +394,40 @@ def test_without_executable_memory(how: str) -> None:
     if result.returncode == 77:
         pytest.skip("this system does not refuse executable memory on demand")
     assert result.returncode == 0, result.stderr
+
+
+ROWS_THAT_PAY = """
+import sys
+import tensorwright as tw
+
+def runs_by_kernel(function, *args):
+    captured = tw.jit.freeze(tw.jit.trace(function, args, check_trace=False))
+    tw.jit.run_passes(captured.program, tw.jit.FUSION)
+    before = tw.jit.fusion_runs()
+    captured(*args)
+    after = tw.jit.fusion_runs()
+    assert after.by_kernel + after.apart == before.by_kernel + before.apart + 1
+    return after.by_kernel - before.by_kernel
+
+def norm(x, y):
+    return tw.layer_norm(x + y, x.shape[-1:])
+
+def ones(*shape, dtype=tw.float32):
+    return tw.ones(*shape, dtype=dtype), tw.ones(*shape, dtype=dtype)
+
+has_sums_in_code = sys.argv[1] == "avx512"
+assert runs_by_kernel(norm, *ones(50, 8)) == 0
+assert runs_by_kernel(norm, *ones(50, 768)) == has_sums_in_code
+assert runs_by_kernel(norm, *ones(50, 768, dtype=tw.float64)) == 0
+assert runs_by_kernel(lambda x, y: (x * y).sum(-1), *ones(50, 8)) == 0
+assert runs_by_kernel(lambda x, y: (x * y).sum(-1), *ones(50, 768, dtype=tw.float64)) == 1
+assert runs_by_kernel(lambda x, y: (x * y).relu(), *ones(50, 8)) == 1
+"""
+
+
+@pytest.mark.parametrize("isa", ["baseline", "avx2", "avx512"])
+def test_short_rows_and_lone_norms_run_op_by_op(isa: str) -> None:
+    environment = {**os.environ, "TENSORWRIGHT_ISA": isa, "TENSORWRIGHT_FUSION": "where it pays"}
+    command = [sys.executable, "-c", ROWS_THAT_PAY, isa]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr

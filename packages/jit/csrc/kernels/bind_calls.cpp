@@ -47,7 +47,8 @@ class TileKernel::Binder {
     if (stream.mode == Stream::kDirect) return {Place::kStream, s, stream.item};
     const bool repeats = stream.mode == Stream::kSplat;
     const Place place = slot(load.to, repeats ? 0 : stream.item);
-    (repeats ? calls_.repeats : calls_.packs).push_back({place, s});
+    const bool recurs = stream.mode == Stream::kRecurring;
+    (repeats ? calls_.repeats : recurs ? calls_.recurring : calls_.packs).push_back({place, s});
     return place;
   }
 
@@ -111,13 +112,13 @@ void TileKernel::bind() {
     }
   // Nothing that goes through scratch memory has to stay within the cache.
   const auto through_scratch = [](const Calls& calls) {
-    return !calls.packs.empty() || !calls.unpacks.empty() ||
+    return !calls.packs.empty() || !calls.recurring.empty() || !calls.unpacks.empty() ||
            std::any_of(calls.fixed.begin(), calls.fixed.end(), [](const Calls::Pointer& pointer) {
              return pointer.place.from == Place::kSlot && pointer.place.item != 0;
            });
   };
   if (!folds_ && std::none_of(calls_.begin(), calls_.end(), through_scratch)) tile_ = kWholeRow;
-  if (!folds_) one_tile_ = length_ <= std::min(tile_, kPart);
+  if (!folds_) one_tile_ = length_ <= std::min(tile_, part_);
   if (one_tile_) list_actions();
 }
 
@@ -133,7 +134,8 @@ void TileKernel::list_actions() {
     const Calls& calls = calls_[p];
     before(p);
     const bool one_code = calls.all.size() == 1 && calls.all[0].piece && calls.all[0].piece->whole;
-    const bool moves_data = !calls.packs.empty() || !calls.repeats.empty() || !calls.unpacks.empty();
+    const bool moves_data =
+        !calls.packs.empty() || !calls.repeats.empty() || !calls.recurring.empty() || !calls.unpacks.empty();
     const auto sweep = static_cast<uint32_t>(p);
     if (one_code && !moves_data && pieces_[p].folds.empty())
       actions_.push_back({calls.all[0].piece->whole, calls.first + calls.all[0].first, length_, Action::kSweep, sweep});

@@ -227,6 +227,7 @@ class Describer {
     const auto results = asked.expansion->expand(
         builder_, {args, values, dtypes, static_cast<uint32_t>(instruction.args.size()), group_.length()});
     if (results.empty()) return false;
+    group_.expands = true;
     for (size_t r = 0; r < results.size(); ++r)
       if (!settle(asked, r, results[r], r == 0 ? Known::kFull : Known::kAligned)) return false;
     return true;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
+#include <string_view>
 
 #include "../ir/registry.h"
 #include "../run/watched.h"
@@ -48,6 +50,12 @@ bool each_number(const std::vector<tw_value>& args, F f) {
   return true;
 }
 
+// For tests: also where ops one by one are faster.
+bool always_fuses() {
+  static const char* how = std::getenv("TENSORWRIGHT_FUSION");
+  return how && std::string_view(how) == "always";
+}
+
 bool lies_like(const std::vector<tw_value>& args, const std::vector<int64_t>& geometry) {
   const int64_t* next = geometry.data();
   const int64_t* end = next + geometry.size();
@@ -92,7 +100,8 @@ std::shared_ptr<const TileKernel> FusedGroup::make(const std::vector<tw_value>& 
     if (auto group = describe(*region_, inputs)) {
       auto kernel = std::make_shared<const TileKernel>(std::move(*group));
       // The kernel of an op that stands alone is only beaten by machine code.
-      const bool slower = kernel->across() || (region_->is_one_op() && !kernel->compiled());
+      const bool slower = kernel->across() || (region_->is_one_op() && !kernel->compiled()) ||
+                          !(always_fuses() || kernel->pays(region_->op_count()));
       return slower ? nullptr : kernel;
     }
   } catch (const PendingError&) {

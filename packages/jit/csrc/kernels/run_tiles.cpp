@@ -29,7 +29,7 @@ void TileKernel::run_rows(int64_t first, int64_t grain, const void* const* input
 
 // Without reductions: rows, and parts of long ones.
 void TileKernel::run_parts(const void* const* inputs, void* const* outputs) const {
-  const int64_t parts = (length_ - 1) / kPart + 1;
+  const int64_t parts = (length_ - 1) / part_ + 1;
   parallel_for(0, row_count_ * parts, std::max<int64_t>(1, kGrain / length_), [&](int64_t first, int64_t last) {
     Sweeper sweeper(*this, inputs, outputs);
     for (int64_t i = first; i < last; ++i) {
@@ -37,9 +37,9 @@ void TileKernel::run_parts(const void* const* inputs, void* const* outputs) cons
         sweeper.run_row(i);
         continue;
       }
-      const int64_t begin = i % parts * kPart;
+      const int64_t begin = i % parts * part_;
       sweeper.begin_row(i / parts);
-      sweeper.sweep(0, begin, std::min(length_, begin + kPart));
+      sweeper.sweep(0, begin, std::min(length_, begin + part_));
     }
   });
 }

@@ -287,6 +287,7 @@ void Sweeper::sweep(size_t p, int64_t begin, int64_t end) {
     repeat(bytes, k_.streams_[to.stream].item);
   }
   if (!k_.one_tile_) point(calls, begin);
+  for (const Calls::Transfer& to : calls.recurring) pack(to, begin, std::min(k_.tile_, end - begin));
   while (begin < end) {
     const int64_t n = std::min(k_.tile_, end - begin);
     for (const Calls::Transfer& to : calls.packs) pack(to, begin, n);

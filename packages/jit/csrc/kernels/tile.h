@@ -53,6 +53,7 @@ struct TileGroup {
   std::vector<TileValue> values;
   std::vector<TileStep> steps;  // each after what it takes
   std::vector<TileOutput> outputs;
+  bool expands = false;  // whether some steps are those of an op over rows with a kernel of its own
 
   int64_t rows() const { return product(kept); }
   int64_t length() const { return product(reduced); }

@@ -9,6 +9,7 @@ namespace {
 
 constexpr uint32_t kNone = UINT32_MAX;
 constexpr int64_t kLongRun = 64;      // from here on runs are worth steps of their own
+constexpr int64_t kLongTurn = 256;    // and from here on if they need not be packed again for each tile
 constexpr int64_t kWorthCode = 256;   // elements of a row
 constexpr int64_t kShortRow = 16384;  // rows up to here keep what later sweeps need again
 
@@ -65,10 +66,15 @@ void TileKernel::merge() {
   if (!folds_ && kept_.empty()) order_by_result();
   merge_dims(kept_, &Stream::kept);
   merge_dims(reduced_, &Stream::reduced);
-  if (!folds_ && reduced_.size() > 1 && reduced_.back() >= kLongRun) cut_into_rows();
+  choose_modes();
+  const bool packs =
+      std::any_of(streams_.begin(), streams_.end(), [](const Stream& s) { return s.mode == Stream::kPacked; });
+  if (!folds_ && reduced_.size() > 1 && reduced_.back() >= (packs ? kLongRun : kLongTurn)) {
+    cut_into_rows();
+    choose_modes();
+  }
   for (const int64_t size : kept_) row_count_ *= size;
   for (const int64_t size : reduced_) length_ *= size;
-  choose_modes();
 }
 
 // Without reductions the last dimension is a row, all others say which.
@@ -112,6 +118,7 @@ void TileKernel::merge_dims(std::vector<int64_t>& sizes, std::vector<int64_t> St
 }
 
 void TileKernel::choose_modes() {
+  tile_ = TW_KERNEL_BLOCK, part_ = kPart;
   for (Stream& stream : streams_) {
     if (stream.item > 8) tile_ = TW_KERNEL_BLOCK / 2;
     const int64_t step = stream.reduced.empty() ? 0 : stream.reduced.back();
@@ -123,6 +130,18 @@ void TileKernel::choose_modes() {
                                                    : Stream::kPacked;
   }
   if (folds_) tile_ = TW_KERNEL_BLOCK;
+  if (!folds_ && reduced_.size() > 1 && reduced_.back() <= tile_ / 2) turn_tiles();
+}
+
+// Where only the last dimension moves a stream, all tiles of whole turns are the same.
+void TileKernel::turn_tiles() {
+  bool some = false;
+  for (Stream& stream : streams_) {
+    const bool recurs = std::all_of(stream.reduced.begin(), stream.reduced.end() - 1, [](int64_t s) { return s == 0; });
+    if (recurs && stream.mode == Stream::kPacked && !is_output(static_cast<uint32_t>(&stream - streams_.data())))
+      stream.mode = Stream::kRecurring, some = true;
+  }
+  if (some) tile_ -= tile_ % reduced_.back(), part_ = kGroupBlocks * tile_;
 }
 
 // Whether rows lie across memory: then op by op, which goes along it, is faster.
@@ -141,6 +160,19 @@ bool TileKernel::compiled() const {
       all &= piece.code != nullptr || piece.end - piece.begin == 1;  // one step is what its block kernel does
     }
   return some && all;
+}
+
+// What is done between the sweeps over a row takes 20 to 200 ns, of short rows more than is saved. Kernels of layer
+// normalization and softmax have that too, and little is left to save where they stand alone or the sums of a row are
+// not one piece of code. Measured for rows of 8 to 5000 elements of float32, float64 and bfloat16, AVX-512 and AVX2.
+bool TileKernel::pays(size_t ops) const {
+  constexpr int64_t kFew = 96, kFewWithoutCode = 512;
+  if (!folds_) return true;
+  const bool sums_are_code =
+      std::all_of(pieces_.begin(), pieces_.end(), [](const Pieces& pieces) { return pieces.folds.empty(); });
+  if (!sums_are_code) return length_ >= kFewWithoutCode && !group_.expands;
+  if (length_ < kFew) return ops >= 5 && !group_.expands;
+  return one_tile_ || !group_.expands || ops >= 3;
 }
 
 }  // namespace tw::jit

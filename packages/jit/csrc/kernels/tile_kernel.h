@@ -17,6 +17,8 @@ class TileKernel {
   bool across() const;
   // Whether machine code does what several block kernels would, over rows that are worth setting it up.
   bool compiled() const;
+  // Whether this is faster than so many ops one by one.
+  bool pays(size_t ops) const;
   // inputs[k] is the data of input k, outputs[k] the memory of output k, laid out as the group says.
   void run(const void* const* inputs, void* const* outputs) const;
 
@@ -34,7 +36,8 @@ class TileKernel {
   struct Stream {
     int64_t item;
     std::vector<int64_t> kept, reduced;  // strides in bytes, over the merged dimensions
-    enum Mode : uint8_t { kDirect, kSplat, kPacked } mode;
+    // kRecurring: packed too, but once for all tiles, which are whole turns.
+    enum Mode : uint8_t { kDirect, kSplat, kPacked, kRecurring } mode;
   };
   // Some steps of a sweep: one by one, or by machine code over the registers named, the results last.
   struct Piece {
@@ -92,6 +95,7 @@ class TileKernel {
       uint32_t stream;
     };
     std::vector<Transfer> packs, repeats;  // before the calls: a tile into one run, an element into one repeated
+    std::vector<Transfer> recurring;       // before the first tile: what is the same in all
     std::vector<Transfer> unpacks;         // after them: from where a tile of a result is to where it belongs
   };
 
@@ -122,6 +126,7 @@ class TileKernel {
   void order_by_result();
   void cut_into_rows();
   void choose_modes();
+  void turn_tiles();
   void bind();
 
   TileGroup group_;
@@ -154,7 +159,7 @@ class TileKernel {
   };
   std::vector<Action> actions_;
   void list_actions();
-  int64_t tile_ = TW_KERNEL_BLOCK;
+  int64_t tile_ = TW_KERNEL_BLOCK, part_ = kPart;
   std::vector<int64_t> kept_, reduced_;  // merged sizes: rows, and what a row consists of
   int64_t row_count_ = 1, length_ = 1;
   std::vector<Stream> streams_;      // of the inputs' values, by `stream_of_`, then of the outputs
