@@ -18,13 +18,39 @@ TW_INLINE void largest(int64_t n, int64_t step, const T<V>* x, V (&top)[count]) 
   unroll<count>([&](int row) TW_INLINE_LAMBDA { top[row] = splat<V>(-least[row]); });
 }
 
-template <class V>
-void softmax(int64_t rows, int64_t n, int64_t step, const T<V>* from, T<V>* to) {
-  for_rows<kTogether<V>>(rows, n, [=](int64_t first, auto together) TW_INLINE_LAMBDA {
-    constexpr int count = decltype(together)::value;
-    const T<V>* x = from + first * step;
-    T<V>*y = to + first * step, sum[count];
-    V top[count], divisor[count];
+// Exponentials of some rows that are still to be divided by their sums. A division keeps no other unit busy, so it is
+// done beside the next rows' exponentials.
+template <class V, int count>
+struct Undivided {
+  T<V>* y = nullptr;
+  int64_t step;
+  V sum[count] = {};
+
+  template <class At>
+  TW_INLINE_MEMBER void divide(At at) const {
+    unroll<count>([&](int row) TW_INLINE_LAMBDA { at.store(y + row * step, div(at(y + row * step), sum[row])); });
+  }
+  TW_INLINE_MEMBER void divide_sixteen(int64_t i) const {
+    if (y) unroll<kVirtualLanes / lanes_of<V>>([&](int r) TW_INLINE_LAMBDA { divide(Whole<V>{i + r * lanes_of<V>}); });
+  }
+  // The positions behind those that come by sixteen.
+  TW_INLINE_MEMBER void divide_rest(int64_t n) const {
+    if (y)
+      for (int64_t i = n - n % kVirtualLanes; i < n; i += lanes_of<V>)
+        divide(Part<V>{i, at_most(static_cast<int>(n - i), lanes_of<V>)});
+  }
+  TW_INLINE_MEMBER void divide_all(int64_t n) const {
+    if (y) for_row<V>(n, [this](auto at) TW_INLINE_LAMBDA { divide(at); });
+  }
+};
+
+template <class V, int count>
+TW_INLINE void softmax_rows(int64_t rows, int64_t n, int64_t step, const T<V>* x, T<V>* y) {
+  Undivided<V, count> before;
+  before.step = step;
+  for (; rows >= count; rows -= count, x += count * step, y += count * step) {
+    V top[count];
+    T<V> sum[count];
     largest(n, step, x, top);
     reduce_rows<Sum, V>(
         n,
@@ -33,16 +59,28 @@ void softmax(int64_t rows, int64_t n, int64_t step, const T<V>* from, T<V>* to) 
           at.store(y + row * step, e);
           return e;
         },
-        [=](int64_t i) TW_INLINE_LAMBDA {
+        [&](int64_t i) TW_INLINE_LAMBDA {
           if constexpr (count > 1)
             unroll<count>([&](int row) TW_INLINE_LAMBDA { fetch<V>(x + (count + row) * step + i); });
+          before.divide_sixteen(i);
         },
         sum);
-    unroll<count>([&](int row) TW_INLINE_LAMBDA { divisor[row] = splat<V>(sum[row]); });
-    for_row<V>(n, [&](auto at) TW_INLINE_LAMBDA {
-      unroll<count>([&](int row) TW_INLINE_LAMBDA { at.store(y + row * step, div(at(y + row * step), divisor[row])); });
-    });
-  });
+    before.divide_rest(n);
+    before.y = y;
+    unroll<count>([&](int row) TW_INLINE_LAMBDA { before.sum[row] = splat<V>(sum[row]); });
+  }
+  before.divide_all(n);
+}
+
+template <class V>
+void softmax(int64_t rows, int64_t n, int64_t step, const T<V>* x, T<V>* y) {
+  int64_t done = 0;
+  if constexpr (kTogether<V> > 1)
+    if (n <= kTreeBlock) {
+      done = rows - rows % kTogether<V>;
+      softmax_rows<V, kTogether<V>>(done, n, step, x, y);
+    }
+  softmax_rows<V, 1>(rows - done, n, step, x + done * step, y + done * step);
 }
 
 template <class V>
