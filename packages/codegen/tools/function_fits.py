@@ -48,17 +48,15 @@ def exponential() -> list[Fit]:
                 lambda r: r**2 / mp.expm1(r) if r else mpf(0),
             )
         )
-        fits.append(
-            Fit(
-                f"EXP_SLOPE_{suffix}",
-                lambda r: mp.expm1(-r) / r if r else mpf(-1),
-                interval,
-                degree - 1,
-                bits,
-                lambda r: abs(r) * mp.exp(r),
-            )
-        )
-    return fits
+    slope = Fit(
+        "EXP_SLOPE_F64",
+        lambda r: mp.expm1(-r) / r if r else mpf(-1),
+        (-HALF_LN2, HALF_LN2),
+        10,
+        53,
+        lambda r: abs(r) * mp.exp(r),
+    )
+    return [*fits, slope]
 
 
 def logarithmic() -> list[Fit]:
