@@ -61,9 +61,6 @@ void map_lines(const DimSplit& s, const T* in, T* out, Kernel kernel, Columns co
     return for_strided_lines<T, 1>(
         s, done, inputs, out, [&](int64_t rows, int64_t step, T* const* b) { kernel(rows, s.size, step, b[0], b[1]); });
   }
-  parallel_for(0, s.outer, rows_for(s.size), [&](int64_t begin, int64_t end) {
-    kernel(end - begin, s.size, s.size, in + begin * s.size, out + begin * s.size);
-  });
 }
 
 template <class T, class Kernel, class Columns>
@@ -78,9 +75,31 @@ void map_line_pairs(const DimSplit& s, const T* a, const T* b, T* out, Kernel ke
       kernel(rows, s.size, step, buffers[0], buffers[1], buffers[2]);
     });
   }
+}
+
+// The same for lines that are rows.
+template <class T, class Kernel>
+void map_rows(const DimSplit& s, TensorRef in, TensorRef out, Kernel kernel) {
   parallel_for(0, s.outer, rows_for(s.size), [&](int64_t begin, int64_t end) {
-    const int64_t at = begin * s.size;
-    kernel(end - begin, s.size, s.size, a + at, b + at, out + at);
+    const tw_dtype dtype = compute_dtype(out.dtype());
+    const StagedRows from(in, s.size, dtype), to(out, s.size, dtype);
+    for_staged_rows(begin, end, s.size, from.direct() && to.direct(), [&](int64_t row, int64_t count) {
+      kernel(count, s.size, s.size, from.read<T>(row, count), to.place<T>(row));
+      to.write(row, count);
+    });
+  });
+}
+
+template <class T, class Kernel>
+void map_row_pairs(const DimSplit& s, TensorRef a, TensorRef b, TensorRef out, Kernel kernel) {
+  parallel_for(0, s.outer, rows_for(s.size), [&](int64_t begin, int64_t end) {
+    const tw_dtype dtype = compute_dtype(out.dtype());
+    const StagedRows first(a, s.size, dtype), second(b, s.size, dtype), to(out, s.size, dtype);
+    const bool direct = first.direct() && second.direct() && to.direct();
+    for_staged_rows(begin, end, s.size, direct, [&](int64_t row, int64_t count) {
+      kernel(count, s.size, s.size, first.read<T>(row, count), second.read<T>(row, count), to.place<T>(row));
+      to.write(row, count);
+    });
   });
 }
 
@@ -89,31 +108,35 @@ enum class Kind { kSoftmax, kLogSoftmax };
 void forward(const char* op, Kind kind, TensorRef self, int64_t dim, TensorRef out) {
   if (out.numel() == 0) return;
   const tw_dtype dtype = compute_dtype(out.dtype());
-  const Tensor input = dense(self, dtype);
-  StagedResult result(out, dtype);
+  const DimSplit s(self.shape(), dim);
   visit_floating(op, dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     const auto& kernels = isa_table<SoftmaxKernels<T>>();
-    map_lines(DimSplit(self.shape(), dim), input.data<T>(), result.data<T>(),
-              kind == Kind::kSoftmax ? kernels.softmax : kernels.log_softmax,
+    const auto rows = kind == Kind::kSoftmax ? kernels.softmax : kernels.log_softmax;
+    if (s.inner == 1) return map_rows<T>(s, dense(self), out, rows);
+    const Tensor input = dense(self, dtype);
+    StagedResult result(out, dtype);
+    map_lines(s, input.data<T>(), result.data<T>(), rows,
               kind == Kind::kSoftmax ? kernels.softmax_columns : kernels.log_softmax_columns);
+    result.commit();
   });
-  result.commit();
 }
 
 void backward(const char* op, Kind kind, TensorRef grad, TensorRef y, int64_t dim, TensorRef out) {
   if (out.numel() == 0) return;
   const tw_dtype dtype = compute_dtype(out.dtype());
-  const Tensor grads = dense(grad, dtype), values = dense(y, dtype);
-  StagedResult result(out, dtype);
+  const DimSplit s(grad.shape(), dim);
   visit_floating(op, dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     const auto& kernels = isa_table<SoftmaxKernels<T>>();
-    map_line_pairs(DimSplit(grad.shape(), dim), grads.data<T>(), values.data<T>(), result.data<T>(),
-                   kind == Kind::kSoftmax ? kernels.softmax_backward : kernels.log_softmax_backward,
+    const auto rows = kind == Kind::kSoftmax ? kernels.softmax_backward : kernels.log_softmax_backward;
+    if (s.inner == 1) return map_row_pairs<T>(s, dense(grad), dense(y), out, rows);
+    const Tensor grads = dense(grad, dtype), values = dense(y, dtype);
+    StagedResult result(out, dtype);
+    map_line_pairs(s, grads.data<T>(), values.data<T>(), result.data<T>(), rows,
                    kind == Kind::kSoftmax ? kernels.softmax_columns_backward : kernels.log_softmax_columns_backward);
+    result.commit();
   });
-  result.commit();
 }
 
 }  // namespace
