@@ -228,9 +228,12 @@ def with_sums_that_rows_share(x: tw.Tensor, y: tw.Tensor, w: tw.Tensor) -> tuple
 
 
 @pytest.mark.parametrize("function", [normalized, with_sums_that_rows_share, lambda x, y, w: tw.softmax(x * w + y, -1)])
-@pytest.mark.parametrize("length", [1, 15, 16, 37, 48, 63, 197, 1001, 1024, 1040])
-@pytest.mark.parametrize("rows", [1, 2, 3, 8])
-def test_rows_two_at_a_time(rows: int, length: int, function: Callable[..., Any]) -> None:
+@pytest.mark.parametrize(
+    ("rows", "length"),
+    [(rows, length) for rows in (1, 2, 3, 8) for length in (1, 15, 16, 37, 48, 63, 197, 1001, 1024, 1040)]
+    + [(3, length) for length in (1025, 2048, 3000, 5120, 6200, 7175, 8192, 8193)],
+)
+def test_rows_that_are_code(rows: int, length: int, function: Callable[..., Any]) -> None:
     x, y, w = values(rows, length), values(rows, length, special=True, seed=1), values(length, seed=2)
     same_as_eager(function, x, y, w, groups=None, kernels=None)
     same_as_eager(function, x, y[:1].expand(rows, length), w, groups=None, kernels=None)
@@ -239,6 +242,16 @@ def test_rows_two_at_a_time(rows: int, length: int, function: Callable[..., Any]
     boxes = values(2, rows, length, seed=5)
     same_as_eager(function, boxes, boxes.flip(0).contiguous(), w, groups=None, kernels=None)
     same_as_eager(function, boxes, values(2, 1, length, seed=6), w, groups=None, kernels=None)
+
+
+@pytest.mark.parametrize("length", [5, 37, 1024, 3000])
+def test_sums_of_negative_zeros(length: int) -> None:
+    def function(x: tw.Tensor, w: tw.Tensor) -> tw.Tensor:
+        return (x * w).sum(-1, keepdim=True) * w
+
+    x, w = tw.full((4, length), -0.0), tw.ones(length)
+    same_as_eager(function, x, w)
+    assert np.signbit(function(x, w).numpy()).all()
 
 
 @pytest.mark.parametrize("length", [3, 16, 37, 64, 100, 197, 1023])

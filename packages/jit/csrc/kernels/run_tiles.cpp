@@ -14,9 +14,10 @@ void TileKernel::run(const void* const* inputs, void* const* outputs) const {
   if (!folds_) return run_parts(inputs, outputs);
   if (row_count_ < 8 && length_ > kPart) return run_long_rows(inputs, outputs);
   const int64_t grain = std::max<int64_t>(1, kGrain / length_);
-  if (!pairs_) return run_rows(0, grain, inputs, outputs);
-  pairs_->run_rows(0, std::max<int64_t>(1, grain / 2), inputs, outputs);
-  if (row_count_ % 2) run_rows(row_count_ - 1, 1, inputs, outputs);
+  if (!by_code_) return run_rows(0, grain, inputs, outputs);
+  const int64_t in_turn = by_code_->rows_in_turn_;
+  by_code_->run_rows(0, std::max<int64_t>(1, grain / in_turn), inputs, outputs);
+  if (row_count_ % in_turn) run_rows(row_count_ - 1, 1, inputs, outputs);
 }
 
 // Rows from the first one on.

@@ -11,10 +11,12 @@ void TileKernel::compile(const Sweep& sweep) {
   const auto can = [&](size_t i) { return group_.steps[sweep.steps[i].step].expression != nullptr; };
   for (size_t begin = 0, end; begin < sweep.steps.size(); begin = end) {
     for (end = begin + 1; end < sweep.steps.size() && can(end) == can(begin);) ++end;
-    // One step alone is what its block kernel does.
+    // One step alone is what its block kernel does, over a block.
     Piece piece{begin, end, {}, {}, {}, 0};
     if (can(begin)) piece = compiled(sweep, begin, end);
-    if (end - begin == 1 && piece.sums.empty() && piece.fetched.empty()) piece = {begin, end, {}, {}, {}, 0};
+    const bool over_blocks = longest_tile_ <= TW_KERNEL_BLOCK;
+    if (end - begin == 1 && over_blocks && piece.sums.empty() && piece.fetched.empty())
+      piece = {begin, end, {}, {}, {}, 0};
     if (piece.code)
       pieces.results.insert(pieces.results.end(), piece.registers.end() - static_cast<std::ptrdiff_t>(piece.results),
                             piece.registers.end());

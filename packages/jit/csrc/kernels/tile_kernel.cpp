@@ -15,7 +15,8 @@ constexpr int64_t kShortRow = 16384;  // rows up to here keep what later sweeps 
 
 }  // namespace
 
-TileKernel::TileKernel(TileGroup group, int64_t rows_in_turn) : group_(std::move(group)), rows_in_turn_(rows_in_turn) {
+TileKernel::TileKernel(TileGroup group, int64_t rows_in_turn, int64_t longest_tile)
+    : group_(std::move(group)), rows_in_turn_(rows_in_turn), longest_tile_(longest_tile) {
   for (const TileStep& step : group_.steps) folds_ |= step.fold != nullptr;
   schedule_ = Schedule::of(group_, group_.length() <= kShortRow);
   kept_ = group_.kept, reduced_ = group_.reduced;
@@ -40,26 +41,28 @@ TileKernel::TileKernel(TileGroup group, int64_t rows_in_turn) : group_(std::move
   for (size_t s = 0; s < group_.steps.size(); ++s)
     if (group_.steps[s].fold) fold_of_step_[s] = fold_count_++;
   merge();
-  one_tile_ = folds_ && length_ <= TW_KERNEL_BLOCK;
+  one_tile_ = folds_ && length_ <= longest_tile_;
   for (const Sweep& sweep : schedule_.sweeps) compile(sweep);
   for (const std::vector<uint32_t>& steps : schedule_.row_steps) compile_rows(steps);
   bind();
 }
 
-std::unique_ptr<const TileKernel> TileKernel::paired() const {
-  const bool sums_are_code = native_code_scales() && one_tile_;
-  if (!folds_ || !sums_are_code || kept_.size() != 1) return nullptr;
+std::unique_ptr<const TileKernel> TileKernel::by_code() const {
+  constexpr int64_t kLongest = 8192;  // a few of them are in the first-level cache
+  if (!folds_ || !native_code_scales() || kept_.size() != 1 || length_ > kLongest) return nullptr;
   TileGroup group = group_;  // with the merged dimensions
   group.kept = kept_, group.reduced = reduced_;
   for (ValueId v = 0; v < group.values.size(); ++v) {
     if (stream_of_[v] == kNone) continue;
     group.values[v].kept = streams_[stream_of_[v]].kept, group.values[v].reduced = streams_[stream_of_[v]].reduced;
   }
-  for (size_t o = 0; o < group.outputs.size(); ++o)
-    group.outputs[o].kept = streams_[output_stream(o)].kept,
-    group.outputs[o].reduced = streams_[output_stream(o)].reduced;
-  std::unique_ptr<const TileKernel> pairs(new TileKernel(in_pairs(group), 2));
-  return pairs->only_code_ ? std::move(pairs) : nullptr;
+  for (size_t o = 0; o < group.outputs.size(); ++o) {
+    const Stream& stream = streams_[output_stream(o)];
+    group.outputs[o].kept = stream.kept, group.outputs[o].reduced = stream.reduced;
+  }
+  std::unique_ptr<const TileKernel> code(one_tile_ ? new TileKernel(in_pairs(group), 2, TW_KERNEL_BLOCK)
+                                                   : new TileKernel(std::move(group), 1, kLongest));
+  return code->only_code_ ? std::move(code) : nullptr;
 }
 
 void TileKernel::merge() {
@@ -129,7 +132,7 @@ void TileKernel::choose_modes() {
                   : one_run && step == stream.item ? Stream::kDirect
                                                    : Stream::kPacked;
   }
-  if (folds_) tile_ = TW_KERNEL_BLOCK;
+  if (folds_) tile_ = longest_tile_;
   if (!folds_ && reduced_.size() > 1 && reduced_.back() <= tile_ / 2) turn_tiles();
 }
 
@@ -172,7 +175,7 @@ bool TileKernel::pays(size_t ops) const {
       std::all_of(pieces_.begin(), pieces_.end(), [](const Pieces& pieces) { return pieces.folds.empty(); });
   if (!sums_are_code) return length_ >= kFewWithoutCode && !group_.expands;
   if (length_ < kFew) return ops >= 5 && !group_.expands;
-  return one_tile_ || !group_.expands || ops >= 3;
+  return one_tile_ || by_code_ || !group_.expands || ops >= 3;
 }
 
 }  // namespace tw::jit

@@ -11,7 +11,7 @@ namespace tw::jit {
 
 class TileKernel {
  public:
-  explicit TileKernel(TileGroup group) : TileKernel(std::move(group), 1) { pairs_ = paired(); }
+  explicit TileKernel(TileGroup group) : TileKernel(std::move(group), 1, TW_KERNEL_BLOCK) { by_code_ = by_code(); }
 
   const TileGroup& group() const { return group_; }
   bool across() const;
@@ -99,8 +99,8 @@ class TileKernel {
     std::vector<Transfer> unpacks;         // after them: from where a tile of a result is to where it belongs
   };
 
-  // A row of the group is so many rows of the tensors.
-  TileKernel(TileGroup group, int64_t rows_in_turn);
+  // A row of the group is so many rows of the tensors; of one with reductions so many elements may be one tile.
+  TileKernel(TileGroup group, int64_t rows_in_turn, int64_t longest_tile);
 
   class Binder;
   uint32_t output_stream(size_t o) const { return static_cast<uint32_t>(streams_.size() - group_.outputs.size() + o); }
@@ -119,8 +119,8 @@ class TileKernel {
   bool used_beyond(ValueId value, const std::vector<uint32_t>& steps) const;
   bool repeats(const Sweep& sweep, Register r) const;
   bool used_after(const Sweep& sweep, Register r, size_t end, const std::vector<uint32_t>& but) const;
-  // The same for two rows in turn, where all of it is code; else null.
-  std::unique_ptr<const TileKernel> paired() const;
+  // The same where all of it can be code: two rows in turn, or rows of several blocks; else null.
+  std::unique_ptr<const TileKernel> by_code() const;
   void merge();
   void merge_dims(std::vector<int64_t>& sizes, std::vector<int64_t> Stream::* strides);
   void order_by_result();
@@ -130,7 +130,7 @@ class TileKernel {
   void bind();
 
   TileGroup group_;
-  int64_t rows_in_turn_;
+  int64_t rows_in_turn_, longest_tile_;
   Schedule schedule_;
   struct Pieces {
     std::vector<Piece> all;
@@ -170,7 +170,7 @@ class TileKernel {
   uint32_t fold_count_ = 0;
   std::vector<uint32_t> fold_of_step_;
   // Two rows in turn do not wait for each other's sums; it leaves the last of an odd number of rows.
-  std::unique_ptr<const TileKernel> pairs_;
+  std::unique_ptr<const TileKernel> by_code_;
 };
 
 }  // namespace tw::jit

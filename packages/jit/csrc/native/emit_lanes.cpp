@@ -1,4 +1,6 @@
 // The instructions of a lane program: one pass in order.
+#include <tensorwright/tw_abi_kernels.h>
+
 #include <algorithm>
 #include <optional>
 
@@ -77,28 +79,25 @@ class Emitter : public LanePlaces {
   // With `whole` the parts are all elements that there are, and sums are folded to one number behind the last one.
   Emitter(const LaneProgram& program, VectorWidth width, const std::vector<Part>& parts, const Registers& registers,
           bool whole)
-      : LanePlaces(program, width, most_copies(parts), registers), parts_(parts), whole_(whole) {}
+      : LanePlaces(program, width, parts, registers), parts_(parts), whole_(whole) {}
 
   std::vector<uint8_t> run() {
     prologue();
     int64_t first = 0;
     for (const Part& part : parts_) {
       begin(part);
-      write(part, first);
+      part.block ? write_blocks(part) : write(part, first);
       first = part.end;
     }
-    epilogue(whole_);
+    const bool unfinished = parts_.back().block == 0;
+    if (whole_) fold(unfinished ? Folded::kAll : Folded::kOthers);
+    if (blocks_) add_block_sums(unfinished);
+    epilogue();
     for (const Rare& rare : rare_) call(rare);
     return asm_.assemble({pool_, tables_, called_});
   }
 
  private:
-  static int most_copies(const std::vector<Part>& parts) {
-    int most = 1;
-    for (const Part& part : parts) most = std::max(most, part.copies);
-    return most;
-  }
-
   void write(const Part& part, int64_t first) {
     if (part.end)
       asm_.load_number(kRax, static_cast<int32_t>(first));
@@ -106,17 +105,36 @@ class Emitter : public LanePlaces {
       asm_.load_pointer(kRax, kRdi, static_cast<int32_t>(p_.streams.size() + p_.sums.size()) * 8);
     if (masked_) asm_.move_mask(kLanesMask, Operand::number(constant((1u << (part.end - first)) - 1)));
     const size_t loop = asm_.here();
+    write_steps();
+    const int at_once = copies_ * asm_.lanes();
+    if (part.end && part.end - first <= at_once) return;
+    asm_.add_rax(static_cast<int8_t>(at_once));
+    part.end ? asm_.compare_rax_number(static_cast<int32_t>(part.end)) : asm_.compare_rax(kRsi);
+    asm_.jump_back_if_below(loop);
+  }
+
+  void write_blocks(const Part& part) {
+    asm_.load_number(kRax, 0);
+    asm_.load_address(kBlockSums, kRsp, frame() - 64);
+    const size_t blocks = asm_.here();
+    asm_.load_address(kRsi, kRax, static_cast<int32_t>(part.block));
+    const size_t loop = asm_.here();
+    write_steps();
+    asm_.add_rax(static_cast<int8_t>(copies_ * asm_.lanes()));
+    asm_.compare_rax(kRsi);
+    asm_.jump_back_if_below(loop);
+    keep_block_sums();
+    asm_.compare_rax_number(static_cast<int32_t>(part.end));
+    asm_.jump_back_if_below(blocks);
+  }
+
+  void write_steps() {
     const auto count = static_cast<int>(all_.steps.size());
     for (const auto& [stream, written] : p_.fetched)
       for (int copy = 0; copy < copies_; ++copy) asm_.prefetch(element(stream, LaneType::kF32, copy), written);
     for (at_ = 0; at_ < count; ++at_) step(at_);
     for (const auto& result : all_.results) store_result(result);
     for (size_t n = 0; n < all_.sums.size(); ++n) add_up(all_.sums[n].first, all_.sums[n].second, n / p_.sums.size());
-    const int at_once = copies_ * asm_.lanes();
-    if (part.end && part.end - first <= at_once) return;
-    asm_.add_rax(static_cast<int8_t>(at_once));
-    part.end ? asm_.compare_rax_number(static_cast<int32_t>(part.end)) : asm_.compare_rax(kRsi);
-    asm_.jump_back_if_below(loop);
   }
 
   // ---- steps ----------------------------------------------------------------------------------------------------
@@ -456,10 +474,13 @@ std::vector<uint8_t> assemble_lanes(const LaneProgram& program, VectorWidth widt
 
 std::vector<uint8_t> assemble_row(const LaneProgram& program, VectorWidth width, int copies) {
   const int64_t length = program.length, lanes = Assembler(width).lanes(), at_once = copies * lanes;
-  const int64_t looped = length - length % at_once, whole = length - length % lanes;
+  const bool adds = std::count(program.combines.begin(), program.combines.end(), Combine::kSum) != 0;
+  const int64_t blocks = adds && length > TW_KERNEL_BLOCK ? length - length % TW_KERNEL_BLOCK : 0;
+  const int64_t looped = length - (length - blocks) % at_once, whole = length - length % lanes;
   if (whole != length && width != VectorWidth::kAvx512) return {};
   std::vector<Part> parts;
-  if (looped) parts.push_back({copies, looped});
+  if (blocks) parts.push_back({copies, blocks, false, TW_KERNEL_BLOCK});
+  if (looped != blocks) parts.push_back({copies, looped});
   if (whole != looped) parts.push_back({static_cast<int>((whole - looped) / lanes), whole});
   if (length != whole) parts.push_back({1, length, true});
   return assemble(program, width, parts, true);

@@ -4,13 +4,19 @@
 
 namespace tw::jit {
 
-LanePlaces::LanePlaces(const LaneProgram& program, VectorWidth width, int most_copies, const Registers& registers)
-    : p_(program), registers_(registers), most_copies_(most_copies), asm_(width), all_(program, 1) {
+LanePlaces::LanePlaces(const LaneProgram& program, VectorWidth width, const std::vector<Part>& parts,
+                       const Registers& registers)
+    : p_(program), registers_(registers), asm_(width), all_(program, 1) {
+  for (const Part& part : parts) {
+    most_copies_ = std::max(most_copies_, part.copies);
+    if (part.block) blocks_ = static_cast<int>(part.end / part.block);
+  }
+  if (blocks_ * p_.sums.size() > kMostSlots / 2) throw DoesNotFit{};
   general_.assign(p_.streams.size(), -1);
   size_t next = 0;
   for (size_t k = 0; k < p_.streams.size(); ++k) {
     if (!p_.has_address(k) || is_sum(k)) continue;
-    if (next == kMostAddresses) throw DoesNotFit{};
+    if (next == kMostAddresses || (blocks_ && kStreams[next] == kBlockSums)) throw DoesNotFit{};
     general_[k] = kStreams[next++];
   }
 }
@@ -31,6 +37,7 @@ void LanePlaces::begin(const Part& part) {
     for (int copy = 0; copy < (is_sum_of(k) ? 1 : most_copies_); ++copy, ++pinned_)
       holder_[accumulator(k, copy)] = kAccumulator;
   if (pinned_ > kMostAccumulators) throw DoesNotFit{};
+  most_used_ = std::max(most_used_, pinned_ + 2 * static_cast<int>(p_.sums.size()));  // to fold them
   if (!p_.sums.empty() || masked_) masks_[kLanesMask] = kAccumulator;
   choose_pinned(registers_.pinned);
   load_fixed();
@@ -73,16 +80,19 @@ void LanePlaces::take_smaller(int reg, int other, int spare) {
 }
 
 // Each half is added to the other: of the four quarters, of the pairs of quarters, and so within each quarter.
-void LanePlaces::fold_sums() {
-  constexpr VectorOp kQuarters{3, 1, 0x23}, kNumbers{1, 0, 0xC6}, kAdd{1, 0, 0x58};
+void LanePlaces::fold(Folded which) {
+  constexpr VectorOp kQuarters{3, 1, 0x23}, kNumbers{1, 0, 0xC6};
   constexpr uint8_t kHalves = 0x4E, kNeighbours = 0xB1;
-  const auto spare = [](size_t k) { return static_cast<int>(2 * k); };
+  std::vector<size_t> folded;
   for (size_t k = 0; k < p_.sums.size(); ++k)
+    if (which == Folded::kAll || is_sum_of(k) == (which == Folded::kSums)) folded.push_back(k);
+  const auto spare = [](size_t k) { return static_cast<int>(2 * k); };
+  for (const size_t k : folded)
     for (int copy = 1; copy < most_copies_ && !is_sum_of(k); ++copy)
       take_smaller(accumulator(k), accumulator(k, copy), spare(k));
   for (const VectorOp& swap : {kQuarters, kNumbers})
     for (const uint8_t how : {kHalves, kNeighbours})
-      for (size_t k = 0; k < p_.sums.size(); ++k) {
+      for (const size_t k : folded) {
         const int sum = accumulator(k), other = spare(k);
         asm_.vector(swap, other, sum, Operand::vector(sum));
         asm_.immediate(how);
@@ -91,9 +101,45 @@ void LanePlaces::fold_sums() {
         else
           take_smaller(sum, other, other + 1);
       }
-  for (size_t k = 0; k < p_.sums.size(); ++k)
+  for (const size_t k : folded)
     if (p_.combines[k] == Combine::kMax)
       asm_.vector(kBitXor, accumulator(k), accumulator(k), Operand::pool(constant(0x80000000u)));
+}
+
+Operand LanePlaces::block_sum(int block, size_t k) const {
+  const int place = block * static_cast<int>(p_.sums.size()) + static_cast<int>(k);
+  return Operand::memory(kRsp, frame() - (place + 1) * 64);
+}
+
+void LanePlaces::keep_block_sums() {
+  constexpr uint32_t kNothing = 0x80000000u;  // -0
+  fold(Folded::kSums);
+  for (size_t k = 0; k < p_.sums.size(); ++k) {
+    if (!is_sum_of(k)) continue;
+    asm_.vector(kStore, accumulator(k), 0, Operand::memory(kBlockSums, -static_cast<int32_t>(k) * 64));
+    asm_.vector(kSpread, accumulator(k), 0, Operand::number(constant(kNothing)));
+  }
+  asm_.load_address(kBlockSums, kBlockSums, -static_cast<int32_t>(p_.sums.size()) * 64);
+}
+
+// A power of two of blocks, and the rest of them: to `reg`, with those above it to spare.
+int LanePlaces::add_blocks(size_t k, int first, int count, int reg) {
+  if (count == 1 && first == blocks_) return accumulator(k);
+  if (count == 1) {
+    asm_.vector(kLoad, reg, 0, block_sum(first, k));
+    return reg;
+  }
+  int power = 1;
+  while (2 * power < count) power *= 2;
+  const int left = add_blocks(k, first, power, reg), right = add_blocks(k, first + power, count - power, reg + 1);
+  asm_.vector(kAdd, reg, left, Operand::vector(right));
+  return reg;
+}
+
+void LanePlaces::add_block_sums(bool unfinished) {
+  for (size_t k = 0; k < p_.sums.size(); ++k)
+    if (is_sum_of(k))
+      asm_.vector(kMove, accumulator(k), 0, Operand::vector(add_blocks(k, 0, blocks_ + (unfinished ? 1 : 0), 0)));
 }
 
 // ---- around the loop ------------------------------------------------------------------------------------------
@@ -115,10 +161,14 @@ void LanePlaces::choose_pinned(int count) {
   }
 }
 
+bool LanePlaces::uses(int general) const {
+  return (blocks_ && general == kBlockSums) || std::find(general_.begin(), general_.end(), general) != general_.end();
+}
+
 void LanePlaces::prologue() {
   for (const int r : kSaved)
     if (uses(r)) asm_.push(r);
-  if (registers_.stack) asm_.change_stack(-kMostSlots * 64);
+  if (frame()) asm_.change_stack(-frame());
   for (size_t k = 0; k < general_.size(); ++k)
     if (general_[k] >= 0) asm_.load_pointer(general_[k], kRdi, static_cast<int32_t>(k) * 8);
   move_sums(kLoad);
@@ -143,11 +193,10 @@ void LanePlaces::load_fixed() {
   }
 }
 
-void LanePlaces::epilogue(bool fold) {
-  if (fold) fold_sums();
+void LanePlaces::epilogue() {
   move_sums(kStore);
   asm_.finish();
-  if (registers_.stack) asm_.change_stack(kMostSlots * 64);
+  if (frame()) asm_.change_stack(frame());
   for (size_t k = std::size(kSaved); k-- > 0;)
     if (uses(kSaved[k])) asm_.pop(kSaved[k]);
   asm_.ret();
@@ -156,7 +205,8 @@ void LanePlaces::epilogue(bool fold) {
 // ---- places ---------------------------------------------------------------------------------------------------
 
 int LanePlaces::new_slot() {
-  if (slots_ == kMostSlots || !registers_.stack) throw DoesNotFit{};
+  const int free_slots = kMostSlots - blocks_ * static_cast<int>(p_.sums.size());
+  if (slots_ == free_slots || !registers_.stack) throw DoesNotFit{};
   most_slots_ = std::max(most_slots_, slots_ + 1);
   return slots_++;
 }

@@ -16,19 +16,22 @@ inline constexpr int kStreams[kMostAddresses] = {1, 2, 8, 9, 10, 11, 3, 5, 12, 1
 inline constexpr int kSaved[] = {3, 5, 12, 13, 14, 15};                                      // the caller's
 inline constexpr int kRax = 0, kRsp = 4, kRsi = 6, kRdi = 7;
 inline constexpr int kMostSlots = 60;  // of the stack: within one page
+inline constexpr int kBlockSums = 15;  // the general register for where sums of blocks go, instead of a stream's
 inline constexpr int kMaskRegisters = 8;
 inline constexpr int kMostAccumulators = 12;
 inline constexpr int kNever = INT32_MAX;
 
 inline constexpr VectorOp kLoad{1, 0, 0x10}, kStore{1, 0, 0x11}, kMove{1, 0, 0x28}, kSpread{2, 1, 0x18};
+inline constexpr VectorOp kAdd{1, 0, 0x58};
 inline constexpr VectorOp kBitAnd{1, 0, 0x54}, kBitAndNot{1, 0, 0x55}, kBitOr{1, 0, 0x56}, kBitXor{1, 0, 0x57};
 
 // What a piece of code does: a loop over so many vectors at once, up to some element; or the elements behind the last
-// whole vector.
+// whole vector; or such a loop over each of several blocks, whose sums are kept one by one.
 struct Part {
   int copies;
   int64_t end;  // 0: where the caller says
   bool masked = false;
+  int64_t block = 0;
 };
 
 class LanePlaces {
@@ -44,7 +47,7 @@ class LanePlaces {
   };
 
  protected:
-  LanePlaces(const LaneProgram& program, VectorWidth width, int most_copies, const Registers& registers);
+  LanePlaces(const LaneProgram& program, VectorWidth width, const std::vector<Part>& parts, const Registers& registers);
 
   struct Place {
     int reg = -1;   // vector register, or mask register of AVX-512
@@ -76,17 +79,25 @@ class LanePlaces {
   // From where they begin, which the pointers after the streams name; to their streams.
   void move_sums(VectorOp op);
   // In the order of the reduction tree; the sum is then in all lanes.
-  void fold_sums();
+  enum class Folded : uint8_t { kAll, kSums, kOthers };
+  void fold(Folded which);
+  // What a block's sums are is put on the stack, and the next block's begin.
+  void keep_block_sums();
+  // The sums of all blocks, that of an unfinished one the last, in the order of the tree.
+  void add_block_sums(bool unfinished);
+  int add_blocks(size_t k, int first, int count, int reg);
+  Operand block_sum(int block, size_t k) const;
 
   // ---- around the loops -----------------------------------------------------------------------------------------
 
   void choose_pinned(int count);
-  bool uses(int general) const { return std::find(general_.begin(), general_.end(), general) != general_.end(); }
+  bool uses(int general) const;
+  int frame() const { return (registers_.stack ? kMostSlots : blocks_ * static_cast<int>(p_.sums.size())) * 64; }
   void prologue();
   // Nothing but sums goes on from one part to the next.
   void begin(const Part& part);
   void load_fixed();
-  void epilogue(bool fold);
+  void epilogue();
 
   // ---- places ---------------------------------------------------------------------------------------------------
 
@@ -123,7 +134,7 @@ class LanePlaces {
 
   const LaneProgram& p_;
   const Registers registers_;
-  const int most_copies_;
+  int most_copies_ = 1, blocks_ = 0;  // those of which sums are kept
   Assembler asm_;
   // Of the part that is written.
   Interleaved all_;
