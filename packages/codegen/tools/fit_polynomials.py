@@ -69,7 +69,7 @@ def selected(names: list[str]) -> list[Fit | Table | Economised]:
         *TABLES,
         *ECONOMISED,
     ]
-    if not names or any(name.startswith("NORMAL_TAIL") for name in names):  # they take a minute
+    if not names or any(name.startswith(("NORMAL_TAIL", "TANH_PIECE")) for name in names):  # they take a minute
         everything += piecewise_tables()
     return [item for item in everything if not names or item.name in names]
 

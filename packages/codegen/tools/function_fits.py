@@ -92,9 +92,8 @@ def odd_fit(name: str, function: Function, series: mpf, limit: mpf | float, degr
 
 
 def hyperbolic() -> list[Fit]:
-    fits = []
-    for suffix, bits, tanh_degree, degree in (("F32", 24, 4, 2), ("F64", 53, 9, 4)):
-        fits.append(odd_fit(f"TANH_{suffix}", mp.tanh, -mpf(1) / 3, 0.56, tanh_degree, bits))
+    fits = [odd_fit("TANH_F64", mp.tanh, -mpf(1) / 3, 0.56, 9, 53)]
+    for suffix, bits, degree in (("F32", 24, 2), ("F64", 53, 4)):
         fits.append(odd_fit(f"SINH_{suffix}", mp.sinh, mpf(1) / 6, HALF_LN2, degree, bits))
         fits.append(
             Fit(

@@ -6,6 +6,7 @@ close to floats themselves, so that rounding the first two coefficients costs no
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -58,15 +59,47 @@ def polynomial(function: Function, slope: Function, centre: float, low: float, h
     return list(fit_polynomial(fit).coefficients)
 
 
-def piecewise(name: str, function: Function, slope: Function, width: float, count: int, degree: int) -> list[Table]:
-    """Tables `name_CENTRES_F32` and `name_<power>_F32` on [0, count * width)."""
-    places = [0.0, 1.5 * width, *(width * (k + 1) for k in range(2, count))]
+def piecewise(
+    name: str, function: Function, slope: Function, edges: list[float], places: list[float], degree: int
+) -> list[Table]:
+    """Tables `name_CENTRES_F32` and `name_<power>_F32`, whose entries are for the intervals between the edges.
+
+    The first edge and the first place are 0; the other centres lie a little below their places.
+    """
     centres = [centre_near(place, function, slope) for place in places]
-    rows = [polynomial(function, slope, centre, width * k, width * (k + 1), degree) for k, centre in enumerate(centres)]
+    intervals = zip(centres, edges, edges[1:], strict=False)
+    rows = [polynomial(function, slope, centre, low, high, degree) for centre, low, high in intervals]
     tables = [Table(f"{name}_{power}_F32", column, BITS) for power, column in enumerate(zip(*rows, strict=True))]
     return [Table(f"{name}_CENTRES_F32", tuple(centres), BITS), *tables]
 
 
+def rotated(tables: list[Table], first: int) -> list[Table]:
+    """The tables with what was their entry 0 as entry `first`."""
+    return [Table(table.name, table.values[-first:] + table.values[:-first], table.bits) for table in tables]
+
+
+COUNT = 16
+LIMIT_OF_TAIL = 5.5
+
+
+def normal_tails() -> list[Table]:
+    """The tail of gelu up to 5.5, beyond which x - tail is x: what is nearest to each multiple of a width."""
+    width = LIMIT_OF_TAIL / (COUNT - 0.5)
+    edges = [0.0, *(width * (k + 0.5) for k in range(COUNT))]
+    places = [0.0, width, *(edge - 0.2 * width for edge in edges[3:])]  # most terms of a sum then have one sign
+    return piecewise("NORMAL_TAIL", normal_tail, normal_tail_slope, edges, places, 7)
+
+
+def hyperbolic_tangents() -> list[Table]:
+    """tanh up to where it rounds to 1: four intervals for each power of two of s = 0.8125 x + 0.5, from 0.5 to 8.
+
+    Of a float, the lowest two bits of the exponent and the highest two of the mantissa number them, from 8 on.
+    """
+    edges = [(2.0**power * (1 + k / 4) - 0.5) / 0.8125 for power in range(-1, 3) for k in range(4)]
+    edges.append((8.0 - 0.5) / 0.8125)
+    middles = [1.005 * (low + high) / 2 for low, high in itertools.pairwise(edges[1:])]
+    return rotated(piecewise("TANH_PIECE", mp.tanh, lambda x: mp.sech(x) ** 2, edges, [0.0, *middles], 5), 8)
+
+
 def piecewise_tables() -> list[Table]:
-    """The tail of gelu up to 5.5, beyond which x - tail is x."""
-    return piecewise("NORMAL_TAIL", normal_tail, normal_tail_slope, 0.34375, 16, 7)
+    return [*normal_tails(), *hyperbolic_tangents()]
