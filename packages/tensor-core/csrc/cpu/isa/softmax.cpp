@@ -18,35 +18,49 @@ TW_INLINE void largest(int64_t n, int64_t step, const T<V>* x, V (&top)[count]) 
   unroll<count>([&](int row) TW_INLINE_LAMBDA { top[row] = splat<V>(-least[row]); });
 }
 
-// Exponentials of some rows that are still to be divided by their sums. A division keeps no other unit busy, so it is
-// done beside the next rows' exponentials.
-template <class V, int count>
-struct Undivided {
+// Rows whose sums are known and whose results are still to be made from them. That is done beside the next rows'
+// exponentials: a division keeps no other unit busy, and a logarithm is then waited for by nobody.
+template <class V, int count, bool logarithms>
+struct Unfinished {
+  const T<V>* x = nullptr;
   T<V>* y = nullptr;
-  int64_t step;
-  V sum[count] = {};
+  int64_t step = 0;
+  V top[count] = {}, sum[count] = {};
 
+  // Of exponentials in y, or of inputs.
   template <class At>
-  TW_INLINE_MEMBER void divide(At at) const {
-    unroll<count>([&](int row) TW_INLINE_LAMBDA { at.store(y + row * step, div(at(y + row * step), sum[row])); });
+  TW_INLINE_MEMBER void finish(At at) const {
+    unroll<count>([&](int row) TW_INLINE_LAMBDA {
+      const int64_t place = row * step;
+      at.store(y + place, logarithms ? sub(sub(at(x + place), top[row]), sum[row]) : div(at(y + place), sum[row]));
+    });
   }
-  TW_INLINE_MEMBER void divide_sixteen(int64_t i) const {
-    if (y) unroll<kVirtualLanes / lanes_of<V>>([&](int r) TW_INLINE_LAMBDA { divide(Whole<V>{i + r * lanes_of<V>}); });
+  TW_INLINE_MEMBER void finish_sixteen(int64_t i) const {
+    if (x) unroll<kVirtualLanes / lanes_of<V>>([&](int r) TW_INLINE_LAMBDA { finish(Whole<V>{i + r * lanes_of<V>}); });
   }
   // The positions behind those that come by sixteen.
-  TW_INLINE_MEMBER void divide_rest(int64_t n) const {
-    if (y)
+  TW_INLINE_MEMBER void finish_rest(int64_t n) const {
+    if (x)
       for (int64_t i = n - n % kVirtualLanes; i < n; i += lanes_of<V>)
-        divide(Part<V>{i, at_most(static_cast<int>(n - i), lanes_of<V>)});
+        finish(Part<V>{i, at_most(static_cast<int>(n - i), lanes_of<V>)});
   }
-  TW_INLINE_MEMBER void divide_all(int64_t n) const {
-    if (y) for_row<V>(n, [this](auto at) TW_INLINE_LAMBDA { divide(at); });
+  TW_INLINE_MEMBER void finish_all(int64_t n) const {
+    if (x) for_row<V>(n, [this](auto at) TW_INLINE_LAMBDA { finish(at); });
+  }
+  TW_INLINE_MEMBER void take_sums(const T<V> (&sums)[count]) {
+    unroll<count>([&](int row) TW_INLINE_LAMBDA { sum[row] = splat<V>(sums[row]); });
+    if constexpr (logarithms) {
+      V both = sum[0];
+      both[count - 1] = sums[count - 1];
+      both = log(both);
+      unroll<count>([&](int row) TW_INLINE_LAMBDA { sum[row] = splat<V>(both[row]); });
+    }
   }
 };
 
-template <class V, int count>
+template <class V, int count, bool logarithms>
 TW_INLINE void softmax_rows(int64_t rows, int64_t n, int64_t step, const T<V>* x, T<V>* y) {
-  Undivided<V, count> before;
+  Unfinished<V, count, logarithms> before;
   before.step = step;
   for (; rows >= count; rows -= count, x += count * step, y += count * step) {
     V top[count];
@@ -56,58 +70,32 @@ TW_INLINE void softmax_rows(int64_t rows, int64_t n, int64_t step, const T<V>* x
         n,
         [&](auto at, int row) TW_INLINE_LAMBDA {
           const V e = exp(sub(at(x + row * step), top[row]));
-          at.store(y + row * step, e);
+          if constexpr (!logarithms) at.store(y + row * step, e);
           return e;
         },
         [&](int64_t i) TW_INLINE_LAMBDA {
           if constexpr (count > 1)
             unroll<count>([&](int row) TW_INLINE_LAMBDA { fetch<V>(x + (count + row) * step + i); });
-          before.divide_sixteen(i);
+          before.finish_sixteen(i);
         },
         sum);
-    before.divide_rest(n);
-    before.y = y;
-    unroll<count>([&](int row) TW_INLINE_LAMBDA { before.sum[row] = splat<V>(sum[row]); });
+    before.finish_rest(n);
+    before.x = x, before.y = y;
+    unroll<count>([&](int row) TW_INLINE_LAMBDA { before.top[row] = top[row]; });
+    before.take_sums(sum);
   }
-  before.divide_all(n);
+  before.finish_all(n);
 }
 
-template <class V>
+template <class V, bool logarithms>
 void softmax(int64_t rows, int64_t n, int64_t step, const T<V>* x, T<V>* y) {
   int64_t done = 0;
   if constexpr (kTogether<V> > 1)
     if (n <= kTreeBlock) {
       done = rows - rows % kTogether<V>;
-      softmax_rows<V, kTogether<V>>(done, n, step, x, y);
+      softmax_rows<V, kTogether<V>, logarithms>(done, n, step, x, y);
     }
-  softmax_rows<V, 1>(rows - done, n, step, x + done * step, y + done * step);
-}
-
-template <class V>
-void log_softmax(int64_t rows, int64_t n, int64_t step, const T<V>* from, T<V>* to) {
-  for_rows<kTogether<V>>(rows, n, [=](int64_t first, auto together) TW_INLINE_LAMBDA {
-    constexpr int count = decltype(together)::value;
-    const T<V>* x = from + first * step;
-    T<V>*y = to + first * step, sum[count];
-    V top[count], log_sum[count];
-    largest(n, step, x, top);
-    reduce_rows<Sum, V>(
-        n, [&](auto at, int row) TW_INLINE_LAMBDA { return exp(sub(at(x + row * step), top[row])); },
-        [=](int64_t i) TW_INLINE_LAMBDA {
-          if constexpr (count > 1)
-            unroll<count>([&](int row) TW_INLINE_LAMBDA { fetch<V>(x + (count + row) * step + i); });
-        },
-        sum);
-    V sums = splat<V>(sum[0]);
-    sums[count - 1] = sum[count - 1];
-    const V logs = log(sums);
-    unroll<count>([&](int row) TW_INLINE_LAMBDA { log_sum[row] = splat<V>(logs[row]); });
-    for_row<V>(n, [&](auto at) TW_INLINE_LAMBDA {
-      unroll<count>([&](int row) TW_INLINE_LAMBDA {
-        at.store(y + row * step, sub(sub(at(x + row * step), top[row]), log_sum[row]));
-      });
-    });
-  });
+  softmax_rows<V, 1, logarithms>(rows - done, n, step, x + done * step, y + done * step);
 }
 
 template <class V>
@@ -185,11 +173,16 @@ void log_softmax_columns_backward(int64_t rows, int64_t cols, int64_t stride, co
 extern const cpu::SoftmaxKernels<float> kSoftmaxF32;
 extern const cpu::SoftmaxKernels<double> kSoftmaxF64;
 const cpu::SoftmaxKernels<float> kSoftmaxF32 = {
-    softmax<F32>,         log_softmax<F32>,         softmax_backward<F32>,         log_softmax_backward<F32>,
+    softmax<F32, false>,  softmax<F32, true>,       softmax_backward<F32>,         log_softmax_backward<F32>,
     softmax_columns<F32>, log_softmax_columns<F32>, softmax_columns_backward<F32>, log_softmax_columns_backward<F32>};
-const cpu::SoftmaxKernels<double> kSoftmaxF64 = {
-    softmax<F64>, log_softmax<F64>, softmax_backward<F64>, log_softmax_backward<F64>, nullptr, nullptr,
-    nullptr,      nullptr};
+const cpu::SoftmaxKernels<double> kSoftmaxF64 = {softmax<F64, false>,
+                                                 softmax<F64, true>,
+                                                 softmax_backward<F64>,
+                                                 log_softmax_backward<F64>,
+                                                 nullptr,
+                                                 nullptr,
+                                                 nullptr,
+                                                 nullptr};
 
 }  // namespace TW_ISA_NS
 }  // namespace tw
