@@ -44,7 +44,7 @@ void TileKernel::compile_rows(const std::vector<uint32_t>& steps) {
 
 TileKernel::RowPiece TileKernel::compiled_rows(const std::vector<uint32_t>& steps) const {
   RowPiece piece{steps, {}, {}, {}};
-  LaneProgram program(native_code_scales());
+  LaneProgram program(native_code_machine());
   std::map<ValueId, Lane> lanes;
   const auto stream = [&](ValueId v, bool repeated) {
     program.streams.push_back(group_.values[v].dtype == kBool ? LaneType::kMask : LaneType::kF32);
@@ -144,7 +144,7 @@ bool TileKernel::folds_in_code(const TileStep& step, const Sweep::Step& fold,
 
 TileKernel::Piece TileKernel::compiled(const Sweep& sweep, size_t begin, size_t end) const {
   Piece piece{begin, end, {}, {}, {}, 0};
-  LaneProgram program(native_code_scales());
+  LaneProgram program(native_code_machine());
   std::map<Register, Lane> lanes;
   const auto stream = [&](Register r, tw_dtype dtype, bool repeated) {
     program.streams.push_back(dtype == kBool ? LaneType::kMask : LaneType::kF32);

@@ -49,7 +49,7 @@ TileKernel::TileKernel(TileGroup group, int64_t rows_in_turn, int64_t longest_ti
 
 std::unique_ptr<const TileKernel> TileKernel::by_code() const {
   constexpr int64_t kLongest = 8192;  // a few of them are in the first-level cache
-  if (!folds_ || !native_code_scales() || kept_.size() != 1 || length_ > kLongest) return nullptr;
+  if (!folds_ || native_code_machine() != Machine::kAvx512 || kept_.size() != 1 || length_ > kLongest) return nullptr;
   TileGroup group = group_;  // with the merged dimensions
   group.kept = kept_, group.reduced = reduced_;
   for (ValueId v = 0; v < group.values.size(); ++v) {

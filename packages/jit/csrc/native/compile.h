@@ -57,8 +57,8 @@ enum class Batch : uint8_t { kOne, kSeveral };
 // system refuses executable memory, or for a program that does not fit the registers. Equal programs share their code.
 std::shared_ptr<const NativeCode> native_code(const LaneProgram& program, Batch batch = Batch::kSeveral);
 
-// For LaneProgram: whether the machine that native_code compiles for has kScale.
-bool native_code_scales();
+// The machine that native_code compiles for.
+Machine native_code_machine();
 // What native_code asks the machine's part for: whether there is code at all, and then the code.
 bool has_native_code();
 std::optional<NativeCode::Parts> assemble_for_machine(const LaneProgram& program, Batch batch);

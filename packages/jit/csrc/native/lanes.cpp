@@ -92,7 +92,7 @@ std::vector<Lane> LaneProgram::apply(const ExpressionEntry& expression, const st
 
 // Functions of the library that an instruction computes, to the same bits.
 std::optional<Lane> LaneProgram::by_instruction(const ExpressionEntry& function, const std::vector<Lane>& args) {
-  if (!scales_) return std::nullopt;
+  if (machine_ != Machine::kAvx512) return std::nullopt;
   const std::string_view name = function.name;
   if (name == "_scale") return add(LaneOp::kScale, LaneType::kF32, 0, args[0], args[1]);
   if (name == "_two_to") return add(LaneOp::kScale, LaneType::kF32, 0, constant(LaneType::kF32, kOne), args[0]);
@@ -289,9 +289,27 @@ Lane LaneProgram::lookup(LaneType type, uint32_t table, Lane index) {
   const auto half = [&](uint32_t which) {
     return add(LaneOp::kLookup, type, 0, index, add(LaneOp::kTable, type, 2 * table + which));
   };
-  if (scales_ || short_table) return half(0);
+  if (machine_ == Machine::kNeon) return lookup_by_bytes(type, table, index, short_table);
+  if (machine_ == Machine::kAvx512 || short_table) return half(0);
   const Lane upper = add(LaneOp::kShl, LaneType::kI32, 28, index);
   return add(LaneOp::kSelect, type, 0, upper, half(1), half(0));
+}
+
+// The numbers of an element's four bytes are 4 i to 4 i + 3. A quarter of the table has 16 of them; where a number is
+// of another quarter, it is 16 or more after the bits of this one are flipped.
+Lane LaneProgram::lookup_by_bytes(LaneType type, uint32_t table, Lane index, bool short_table) {
+  constexpr LaneType kI = LaneType::kI32;
+  const uint32_t bits = short_table ? 3 : 4;
+  const Lane first = add(LaneOp::kUshr, kI, 30 - bits, add(LaneOp::kShl, kI, 32 - bits, index));
+  const Lane repeated = add(LaneOp::kMulInt, kI, 0, first, constant(kI, 0x01010101));
+  const Lane bytes = add(LaneOp::kAddInt, kI, 0, repeated, constant(kI, 0x03020100));
+  const Lane numbers = add(LaneOp::kTable, type, 2 * table);
+  Lane found = add(LaneOp::kLookup, type, 0, bytes, numbers);
+  for (uint32_t quarter = 1; quarter < 1u << (bits - 2); ++quarter) {
+    const Lane flipped = add(LaneOp::kXor, kI, 0, bytes, constant(kI, quarter * 0x10101010));
+    found = add(LaneOp::kLookup, type, quarter, flipped, numbers, found);
+  }
+  return found;
 }
 
 // ---- the whole ----------------------------------------------------------------------------------------------------
@@ -354,7 +372,7 @@ bool LaneProgram::put_apart(size_t select) {
   constexpr ptrdiff_t kLong = 12;
   const std::vector<bool> only = needed_for(select);
   if (std::count(only.begin(), only.end(), true) < kLong) return false;
-  LaneProgram apart(scales_);
+  LaneProgram apart(machine_);
   std::vector<Lane> renamed(steps.size(), -1);
   Lane taken = -1;
   const auto inside = [&](Lane lane) {

@@ -49,8 +49,9 @@ enum class LaneOp : uint8_t {
   kCompareInt,  // the same of integers
   kSelect,      // of `value`, bit 0: `b` is rarely needed
   kTable,       // half of table `value` / 2, or with AVX-512 all of it
-  kLookup,      // element a of table b, by the lowest bits of a
-  kRare,        // b, and where mask a holds what the program `value` of `rare` makes of c
+  kLookup,  // element a of table b, by the lowest bits of a; NEON: bytes a of quarter `value` of table b, else those of
+            // c
+  kRare,    // b, and where mask a holds what the program `value` of `rare` makes of c
 };
 
 using Lane = int32_t;
@@ -61,11 +62,14 @@ struct LaneStep {
   Lane a, b, c;  // -1: none
 };
 
+// AVX-512 has an instruction for kScale, masks for additions, and tables of 16 numbers in a register; AVX2 has half of
+// such a table there, NEON a quarter.
+enum class Machine : uint8_t { kAvx512, kAvx2, kNeon };
+
 class LaneProgram {
  public:
-  // Whether the machine has an instruction for kScale, and masks for additions.
-  explicit LaneProgram(bool scales) : scales_(scales) {}
-  bool can_sum() const { return scales_; }
+  explicit LaneProgram(Machine machine) : machine_(machine) {}
+  bool can_sum() const { return machine_ == Machine::kAvx512; }
 
   std::vector<LaneStep> steps;  // each after what it takes, equal ones once
   std::vector<LaneType> streams;
@@ -115,10 +119,11 @@ class LaneProgram {
   Lane fma(Lane a, Lane b, Lane c);
   Lane select(LaneType type, Lane m, Lane a, Lane b, bool unlikely);
   Lane lookup(LaneType type, uint32_t table, Lane index);
+  Lane lookup_by_bytes(LaneType type, uint32_t table, Lane index, bool short_table);
   bool put_apart(size_t select);
   std::vector<bool> needed_for(size_t select) const;
 
-  bool scales_;
+  Machine machine_;
   std::map<std::tuple<LaneOp, LaneType, uint32_t, Lane, Lane, Lane>, Lane> known_;
 };
 

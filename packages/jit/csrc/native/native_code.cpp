@@ -84,7 +84,7 @@ std::shared_ptr<const NativeCode> native_code(const LaneProgram& program, Batch 
 void* NativeCode::executable(const std::vector<uint8_t>&) { return nullptr; }
 NativeCode::~NativeCode() = default;
 std::shared_ptr<const NativeCode> native_code(const LaneProgram&, Batch) { return nullptr; }
-bool native_code_scales() { return false; }
+Machine native_code_machine() { return Machine::kAvx2; }
 
 #endif
 

@@ -29,7 +29,7 @@ constexpr NeonOp kFadd{0x4E20D400, "fadd"}, kFsub{0x4EA0D400, "fsub"}, kFmul{0x6
     kCmge{0x4EA03C00, "cmge"}, kCmeq{0x6EA08C00, "cmeq"}, kCmtst{0x4EA08C00, "cmtst"};
 constexpr NeonOp kBitAnd{0x4E201C00, "and", "16b"}, kBitOr{0x4EA01C00, "orr", "16b"}, kBitXor{0x6E201C00, "eor", "16b"},
     kBitClear{0x4E601C00, "bic", "16b"}, kChoose{0x6E601C00, "bsl", "16b"};
-constexpr NeonOp kMla{0x4EA09400, "mla"}, kTake{0x4E000000, "tbl", "16b"}, kTakeToo{0x4E001000, "tbx", "16b"};
+constexpr NeonOp kTake{0x4E000000, "tbl", "16b"}, kTakeToo{0x4E001000, "tbx", "16b"};
 constexpr NeonOp kFsqrt{0x6EA1F800, "fsqrt"}, kFneg{0x6EA0F800, "fneg"}, kFrintn{0x4E218800, "frintn"},
     kFrintm{0x4E219800, "frintm"}, kFrintp{0x4EA18800, "frintp"}, kFrintz{0x4EA19800, "frintz"},
     kScvtf{0x4E21D800, "scvtf"}, kFcvtzs{0x4EA1B800, "fcvtzs"}, kAbs{0x4EA0B800, "abs"}, kNeg{0x6EA0B800, "neg"};
@@ -329,8 +329,7 @@ class Emitter {
         return compare(i, s);
       case LaneOp::kSelect: {
         const int mask = in(s.a), b = in(s.b), c = in(s.c), d = out(i, s, false);
-        const bool sign = of(s.a).type == LaneType::kI32;
-        sign ? asm_.shift(kSshr, d, mask, 32, 31, false) : move(d, mask);
+        move(d, mask);
         return asm_.three(kChoose, d, b, c);
       }
       case LaneOp::kLookup:
@@ -340,19 +339,11 @@ class Emitter {
     }
   }
 
-  // One of eight numbers, by the lowest three bits: of those of its bytes that the first half of the table does not
-  // have (their numbers are 16 or more), the second half has some at these numbers less 16.
   void lookup(Lane i, const LaneStep& s) {
-    const int index = in(s.a), d = out(i, s, false);
-    const LaneStep& table = of(s.b);
-    const uint32_t* first = kExpressionTables[table.value / 2] + table.value % 2 * (kTableSize / 2);
-    const int fourfold = scratch(), bytes = number(0x03020100u);
-    asm_.shift(kShl, fourfold, index, 32, 29, true);
-    asm_.shift(kUshr, fourfold, fourfold, 32, 27, false);
-    asm_.three(kMla, bytes, fourfold, number(0x01010101u));
-    asm_.take(kTake, d, numbers({first[0], first[1], first[2], first[3]}), bytes);
-    asm_.three(kBitXor, bytes, bytes, number(0x10101010u));
-    asm_.take(kTakeToo, d, numbers({first[4], first[5], first[6], first[7]}), bytes);
+    const int bytes = in(s.a), before = s.c < 0 ? -1 : in(s.c), d = out(i, s, false);
+    const uint32_t* four = kExpressionTables[of(s.b).value / 2] + 4 * s.value;
+    if (s.c >= 0) move(d, before);
+    asm_.take(s.c < 0 ? kTake : kTakeToo, d, numbers({four[0], four[1], four[2], four[3]}), bytes);
   }
 
   void move(int to, int from) { asm_.move(to, from); }
@@ -437,7 +428,7 @@ static_assert(std::size(kOperands) == static_cast<size_t>(LaneOp::kSelect) + 1);
 // Ops one after the other, as neon_listing says.
 class Chain {
  public:
-  explicit Chain(std::string_view steps) : program_(false) {
+  explicit Chain(std::string_view steps) : program_(Machine::kNeon) {
     std::istringstream words{std::string(steps)};
     std::string word;
     words >> word;

@@ -9,7 +9,7 @@
 
 namespace tw::jit {
 
-bool native_code_scales() { return false; }
+Machine native_code_machine() { return Machine::kNeon; }
 
 // It has been run in an emulator only: on machines of this kind it is used where it is asked for.
 bool has_native_code() {

@@ -53,7 +53,7 @@ std::optional<NativeCode::Parts> assembled_row(const LaneProgram& program, Vecto
 
 }  // namespace
 
-bool native_code_scales() { return width() == VectorWidth::kAvx512; }
+Machine native_code_machine() { return width() == VectorWidth::kAvx512 ? Machine::kAvx512 : Machine::kAvx2; }
 bool has_native_code() { return width().has_value(); }
 
 std::optional<NativeCode::Parts> assemble_for_machine(const LaneProgram& program, Batch batch) {
