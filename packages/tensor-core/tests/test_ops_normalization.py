@@ -257,6 +257,7 @@ for dtype in ("float32", "float64"):
         results += tw.ops.native_rms_norm_backward(grads, short, [length], root, short[0])
         results += [tw.ops.softmax_backward(grads, y, 1), tw.ops.log_softmax_backward(grads, y, 1)]
         results += [short.sum(1), x[:, :length].sum(1), short.prod(1), short.amax(1)]
+        results += [short.to(low).sum(1, dtype=tw.float32) for low in (tw.float16, tw.bfloat16)]
     tw.manual_seed(5)
     kind = getattr(tw, dtype)
     results += [tw.rand(1000, dtype=kind), tw.randn(1000, dtype=kind)]

@@ -134,6 +134,20 @@ def test_sums_of_rows_to_the_bit(count: int, length: int, dtype: str) -> None:
         assert np.array_equal(layout.amax(1).to(tw.float64).numpy(), values.max(1))
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("count", [1, 511, 513, 1040, 40000])
+def test_sums_of_half_precision_to_the_bit(count: int, dtype: str) -> None:
+    """In float32, and of a view that begins where no vector does."""
+    x = tw.tensor(rows_of(1, count + 1, "float32")[0]).to(getattr(tw, dtype))[1:]
+    total = tree_sum(x.to(tw.float32).numpy())
+    equal_bits(x.sum(dtype=tw.float32), total)
+    assert x.sum().item() == tw.tensor(total).to(x.dtype).item()
+    x[count // 2] = float("inf")
+    assert x.sum().item() == float("inf")
+    x[count // 2] = float("nan")
+    assert np.isnan(x.sum().item())
+
+
 @pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize("op", [tw.softmax, tw.log_softmax])
 def test_rows_beside_others_do_not_matter(op: Callable[..., tw.Tensor], length: int) -> None:

@@ -68,6 +68,13 @@ struct BatchNormKernels {
   void (*backward_blend)(int64_t n, const T* grad, const T* x, T mean, T scale, T slope, T shift, T* out);
 };
 
+// Sums in float32 of n neighbours, at most 32 blocks of the tree: kernels of a reduction (ReduceRow), of one operand
+// that is no splat.
+struct HalfSumKernels {
+  void (*float16)(int64_t n, const void* const* in, const uint8_t* in_step, void* out);
+  void (*bfloat16)(int64_t n, const void* const* in, const uint8_t* in_step, void* out);
+};
+
 constexpr int64_t kBlockChannels = 16;  // of images in blocks (blocked_images.h)
 
 // Maxima of `n` windows of a row and their places: the first of the largest, NaN being the largest. `places` may be

@@ -2,6 +2,7 @@
 
 #include <tensorwright/simd/vec.h>
 #include "cpu/isa/transpose.h"
+#include "cpu/isa/widening.h"
 
 namespace tw {
 namespace TW_ISA_NS {
@@ -59,23 +60,6 @@ void transpose_matrix(int64_t rows, int64_t cols, const char* from, int64_t from
 
 // -- 16-bit floats, by integer arithmetic on their bits; the scalar twins stand in cpu/half.h
 
-constexpr int kLanes = TW_VBYTES / 4;
-typedef uint16_t Narrow __attribute__((vector_size(TW_VBYTES / 2)));
-
-// By the processor's instruction where it has one: compilers widen vectors in halves.
-TW_INLINE U32 widened(const uint16_t* from) {
-#if defined(__AVX512F__) && TW_VBYTES == 64
-  return U32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from))));
-#elif defined(__AVX2__) && TW_VBYTES == 32
-  return U32(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from))));
-#else
-  Narrow bits;
-  std::memcpy(&bits, from, sizeof bits);
-  return __builtin_convertvector(bits, U32);
-#endif
-}
-TW_INLINE F32 as_float(U32 bits) { return reinterpret_cast<F32>(bits); }
-
 // The result is the upper half of each lane.
 TW_INLINE U32 rounded_to_bfloat(U32 u) {
   const U32 rounded = u + 0x7FFFu + ((u >> 16) & 1u);
@@ -94,10 +78,10 @@ void float_to_bfloat(int64_t n, const void* from, void* to) {
   char* out = static_cast<char*>(to);
   const auto convert = [](const char* x, char* y) TW_INLINE_LAMBDA {
     const U32 a = rounded_to_bfloat(load<U32>(x)), b = rounded_to_bfloat(load<U32>(x + TW_VBYTES));
-    const U16 halves = upper_halves(a, b, std::make_integer_sequence<int, 2 * kLanes>());
+    const U16 halves = upper_halves(a, b, std::make_integer_sequence<int, 2 * kLanes32>());
     std::memcpy(y, &halves, sizeof halves);
   };
-  for (; n >= 2 * kLanes; n -= 2 * kLanes, in += 2 * TW_VBYTES, out += TW_VBYTES) convert(in, out);
+  for (; n >= 2 * kLanes32; n -= 2 * kLanes32, in += 2 * TW_VBYTES, out += TW_VBYTES) convert(in, out);
   char rest[2 * TW_VBYTES] = {}, converted[TW_VBYTES];
   std::memcpy(rest, in, n * sizeof(float));
   convert(rest, converted);
@@ -105,18 +89,11 @@ void float_to_bfloat(int64_t n, const void* from, void* to) {
 }
 
 #if defined(__F16C__) && TW_VBYTES == 64
-// The processor's own conversions; they differ from the twins only in which NaN a NaN is.
-TW_INLINE U32 widened_half(const uint16_t* from) {
-  return U32(_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from))));
-}
 TW_INLINE void store_half(uint16_t* to, U32 bits) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
                       _mm512_cvtps_ph((__m512)bits, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
 #elif defined(__F16C__) && TW_VBYTES == 32
-TW_INLINE U32 widened_half(const uint16_t* from) {
-  return U32(_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from))));
-}
 TW_INLINE void store_half(uint16_t* to, U32 bits) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_cvtps_ph((__m256)bits, _MM_FROUND_TO_NEAREST_INT));
 }
@@ -124,14 +101,6 @@ TW_INLINE void store_half(uint16_t* to, U32 bits) {
 TW_INLINE void store_narrowed(uint16_t* to, U32 bits) {
   const Narrow narrow = __builtin_convertvector(bits, Narrow);
   std::memcpy(to, &narrow, sizeof narrow);
-}
-TW_INLINE U32 choose(U32 mask, U32 yes, U32 no) { return (mask & yes) | (~mask & no); }
-TW_INLINE U32 bits_of(F32 value) { return reinterpret_cast<U32>(value); }
-
-TW_INLINE U32 half_to_float_bits(U32 h) {
-  const U32 sign = (h & 0x8000u) << 16, rest = h & 0x7FFFu;
-  const U32 finite = bits_of(as_float(rest << 13) * 0x1p112f);  // the multiplication normalises subnormals
-  return sign | choose(U32(rest >= 0x7C00u), 0x7F800000u | ((rest & 0x3FFu) << 13), finite);
 }
 
 TW_INLINE U32 float_to_half_bits(U32 u) {
@@ -142,23 +111,19 @@ TW_INLINE U32 float_to_half_bits(U32 u) {
   const U32 large = choose(U32(rest > 0x7F800000u), U32{} + 0x7E00u, U32{} + 0x7C00u);
   return sign | choose(U32(rest >= 0x477FF000u), large, finite);
 }
-
-TW_INLINE U32 widened_half(const uint16_t* from) { return half_to_float_bits(widened(from)); }
 TW_INLINE void store_half(uint16_t* to, U32 bits) { store_narrowed(to, float_to_half_bits(bits)); }
 #endif
-
-TW_INLINE U32 widened_bfloat(const uint16_t* from) { return widened(from) << 16; }
 
 // The last elements go through a vector of their own.
 template <class Widen>
 TW_INLINE void widen_run(int64_t n, const void* from, void* to, Widen widen) {
   const uint16_t* in = static_cast<const uint16_t*>(from);
   char* out = static_cast<char*>(to);
-  for (; n >= 4 * kLanes; n -= 4 * kLanes, in += 4 * kLanes, out += 4 * TW_VBYTES)
+  for (; n >= 4 * kLanes32; n -= 4 * kLanes32, in += 4 * kLanes32, out += 4 * TW_VBYTES)
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) store(out + i * TW_VBYTES, as_float(widen(in + i * kLanes)));
-  for (; n >= kLanes; n -= kLanes, in += kLanes, out += TW_VBYTES) store(out, as_float(widen(in)));
-  uint16_t rest[kLanes] = {};
+    for (int i = 0; i < 4; ++i) store(out + i * TW_VBYTES, as_float(widen(in + i * kLanes32)));
+  for (; n >= kLanes32; n -= kLanes32, in += kLanes32, out += TW_VBYTES) store(out, as_float(widen(in)));
+  uint16_t rest[kLanes32] = {};
   std::memcpy(rest, in, n * sizeof(uint16_t));
   const U32 bits = widen(rest);
   std::memcpy(out, &bits, n * sizeof(float));
@@ -169,10 +134,10 @@ void bfloat_to_float(int64_t n, const void* from, void* to) { widen_run(n, from,
 void float_to_half(int64_t n, const void* from, void* to) {
   const char* in = static_cast<const char*>(from);
   uint16_t* out = static_cast<uint16_t*>(to);
-  for (; n >= kLanes; n -= kLanes, in += TW_VBYTES, out += kLanes) store_half(out, load<U32>(in));
+  for (; n >= kLanes32; n -= kLanes32, in += TW_VBYTES, out += kLanes32) store_half(out, load<U32>(in));
   U32 bits{};
   std::memcpy(&bits, in, n * sizeof(float));
-  uint16_t rest[kLanes];
+  uint16_t rest[kLanes32];
   store_half(rest, bits);
   std::memcpy(out, rest, n * sizeof(uint16_t));
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cpu/copies/copy.h"
+#include "cpu/isa_kernels.h"
 #include "dispatch/registry.h"
 #include "runtime/error.h"
 #include "threads/pool.h"
@@ -66,6 +67,19 @@ bool by_columns(const ReductionPlan& plan) {
   // Rows of a few elements take longer to begin and end than to add up.
   const bool direct = plan.kernels.short_rows && plan.operand[0].plain && plan.reduced.run_stride(0) == plan.item;
   return across < along || plan.reduced.numel <= (direct ? kTinyRow : kShortRow);
+}
+
+// Long rows of 16-bit floats that are summed are widened on the way; short ones are packed many at a time.
+void sum_halves_as_they_lie(const BoundReduction& bound, ComputeType type, tw_dtype from, ReductionPlan& plan) {
+  constexpr int64_t kLong = 512, kHalf = 2;
+  const DtypeId id = dtype_id(from);
+  if (type != ComputeType::kF32 || (id != DtypeId::kFloat16 && id != DtypeId::kBFloat16)) return;
+  if (std::strcmp(bound.op->name, "sum") || plan.reduced.numel < kLong || plan.reduced.run_stride(0) != kHalf) return;
+  const auto& kernels = isa_table<HalfSumKernels>();
+  plan.kernels.row = id == DtypeId::kFloat16 ? kernels.float16 : kernels.bfloat16;
+  plan.kernels.short_rows = nullptr;
+  plan.item = kHalf;
+  plan.operand[0].plain = true;
 }
 
 using Reduce = void (*)(const ReductionPlan&, int64_t, int64_t, int64_t, char*);
@@ -154,6 +168,8 @@ tw_status reduce(const BoundReduction& bound, tw_call* call, ComputeType type, u
   if (const tw_status status = plan_operands(bound, call, type, plan)) return status;
   plan.reduced.coalesce();
   plan.kept.reorder_by_first();
+  const tw_value& self = call->args[bound.op->operand_args[0]];
+  if (self.tag == TW_TENSOR && !by_columns(plan)) sum_halves_as_they_lie(bound, type, self.u.t->dl.dtype, plan);
   const int stream = plan.kept.streams - 1;
   const bool in_order = plan.kept.numel == 1 || plan.kept.run_stride(stream) == plan.result_item;
   if (in_order && dtype_id(out->dl.dtype) == result) return fold_all(plan, static_cast<char*>(out->dl.data));
