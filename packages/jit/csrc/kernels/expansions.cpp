@@ -77,9 +77,9 @@ std::vector<ValueId> layer_norm(TileBuilder& build, const ExpansionCall& call) {
 }
 
 constexpr Expansion kExpansions[] = {
-    {"tw::softmax", true, one_dim, softmax},
-    {"tw::log_softmax", true, one_dim, log_softmax},
-    {"tw::native_layer_norm", false, last_dims, layer_norm},
+    {"tw::softmax", one_dim, softmax},
+    {"tw::log_softmax", one_dim, log_softmax},
+    {"tw::native_layer_norm", last_dims, layer_norm},
 };
 
 }  // namespace
@@ -93,11 +93,6 @@ const Expansion* expansion_of(const tw_op* op) {
 
 bool is_expanded(std::string_view op) {
   return std::any_of(std::begin(kExpansions), std::end(kExpansions), [&](const Expansion& e) { return op == e.op; });
-}
-
-bool is_expanded_alone(std::string_view op) {
-  return std::any_of(std::begin(kExpansions), std::end(kExpansions),
-                     [&](const Expansion& e) { return e.alone && op == e.op; });
 }
 
 bool is_cast(std::string_view op) { return op == "tw::_to_copy"; }

@@ -16,7 +16,6 @@ struct ExpansionCall {
 
 struct Expansion {
   const char* op;
-  bool alone;  // see is_expanded_alone
   // The dimensions of the first argument that make a row, as bits.
   uint64_t (*dims)(const tw_value* args, uint32_t nargs);
   // The results, the first of them full, the others of a row; none where it cannot be done.
@@ -27,8 +26,6 @@ struct Expansion {
 const Expansion* expansion_of(const tw_op* op);
 // By its name: what may stand in a fusion beside pointwise ops and reductions.
 bool is_expanded(std::string_view op);
-// Whether machine code of its steps is faster than the op's own kernel, so that it may be a fusion of its own.
-bool is_expanded_alone(std::string_view op);
 // A copy in another dtype.
 bool is_cast(std::string_view op);
 // What groups of a layer start with.

@@ -99,9 +99,7 @@ std::shared_ptr<const TileKernel> FusedGroup::make(const std::vector<tw_value>& 
   try {
     if (auto group = describe(*region_, inputs)) {
       auto kernel = std::make_shared<const TileKernel>(std::move(*group));
-      // The kernel of an op that stands alone is only beaten by machine code.
-      const bool slower = kernel->across() || (region_->is_one_op() && !kernel->compiled()) ||
-                          !(always_fuses() || kernel->pays(region_->op_count()));
+      const bool slower = kernel->across() || !(always_fuses() || kernel->pays(region_->op_count()));
       return slower ? nullptr : kernel;
     }
   } catch (const PendingError&) {

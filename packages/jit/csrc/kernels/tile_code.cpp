@@ -172,7 +172,8 @@ TileKernel::Piece TileKernel::compiled(const Sweep& sweep, size_t begin, size_t 
       made[sweep.steps[i].out[k]] = group_.values[step.out[k]].dtype;
     }
   }
-  for (uint32_t f = 0; f < sweep.folds.size() && program.can_sum() && end == sweep.steps.size(); ++f) {
+  const bool sums = end == sweep.steps.size() && (one_tile_ ? native_code_folds() : program.can_sum());
+  for (uint32_t f = 0; f < sweep.folds.size() && sums; ++f) {
     const Sweep::Step& fold = sweep.folds[f];
     const TileStep& step = group_.steps[fold.step];
     if (piece.sums.size() == kMostSums || !folds_in_code(step, fold, made)) continue;

@@ -10,7 +10,6 @@ namespace {
 constexpr uint32_t kNone = UINT32_MAX;
 constexpr int64_t kLongRun = 64;      // from here on runs are worth steps of their own
 constexpr int64_t kLongTurn = 256;    // and from here on if they need not be packed again for each tile
-constexpr int64_t kWorthCode = 256;   // elements of a row
 constexpr int64_t kShortRow = 16384;  // rows up to here keep what later sweeps need again
 
 }  // namespace
@@ -49,7 +48,7 @@ TileKernel::TileKernel(TileGroup group, int64_t rows_in_turn, int64_t longest_ti
 
 std::unique_ptr<const TileKernel> TileKernel::by_code() const {
   constexpr int64_t kLongest = 8192;  // a few of them are in the first-level cache
-  if (!folds_ || native_code_machine() != Machine::kAvx512 || kept_.size() != 1 || length_ > kLongest) return nullptr;
+  if (!folds_ || !native_code_folds() || kept_.size() != 1 || length_ > kLongest) return nullptr;
   TileGroup group = group_;  // with the merged dimensions
   group.kept = kept_, group.reduced = reduced_;
   for (ValueId v = 0; v < group.values.size(); ++v) {
@@ -155,24 +154,14 @@ bool TileKernel::across() const {
   });
 }
 
-bool TileKernel::compiled() const {
-  bool some = false, all = length_ >= kWorthCode;
-  for (const Pieces& pieces : pieces_)
-    for (const Piece& piece : pieces.all) {
-      some |= piece.code != nullptr;
-      all &= piece.code != nullptr || piece.end - piece.begin == 1;  // one step is what its block kernel does
-    }
-  return some && all;
-}
-
 // What is done between the sweeps over a row takes 20 to 200 ns, of short rows more than is saved. Kernels of layer
 // normalization and softmax have that too, and little is left to save where they stand alone or the sums of a row are
 // not one piece of code. Measured for rows of 8 to 5000 elements of float32, float64 and bfloat16, AVX-512 and AVX2.
 bool TileKernel::pays(size_t ops) const {
   constexpr int64_t kFew = 96, kFewWithoutCode = 512;
   if (!folds_) return true;
-  const bool sums_are_code =
-      std::all_of(pieces_.begin(), pieces_.end(), [](const Pieces& pieces) { return pieces.folds.empty(); });
+  const bool sums_are_code = by_code_ || std::all_of(pieces_.begin(), pieces_.end(),
+                                                     [](const Pieces& pieces) { return pieces.folds.empty(); });
   if (!sums_are_code) return length_ >= kFewWithoutCode && !group_.expands;
   if (length_ < kFew) return ops >= 5 && !group_.expands;
   return one_tile_ || by_code_ || !group_.expands || ops >= 3;

@@ -15,8 +15,6 @@ class TileKernel {
 
   const TileGroup& group() const { return group_; }
   bool across() const;
-  // Whether machine code does what several block kernels would, over rows that are worth setting it up.
-  bool compiled() const;
   // Whether this is faster than so many ops one by one.
   bool pays(size_t ops) const;
   // inputs[k] is the data of input k, outputs[k] the memory of output k, laid out as the group says.

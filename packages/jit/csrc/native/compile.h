@@ -59,6 +59,8 @@ std::shared_ptr<const NativeCode> native_code(const LaneProgram& program, Batch 
 
 // The machine that native_code compiles for.
 Machine native_code_machine();
+// Whether it adds up what programs of known length compute.
+inline bool native_code_folds() { return native_code_machine() != Machine::kNeon; }
 // What native_code asks the machine's part for: whether there is code at all, and then the code.
 bool has_native_code();
 std::optional<NativeCode::Parts> assemble_for_machine(const LaneProgram& program, Batch batch);
@@ -66,8 +68,7 @@ std::optional<NativeCode::Parts> assemble_for_machine(const LaneProgram& program
 // The machine code itself, for `copies` vectors at once; empty where it does not fit: several have to fit without
 // values in memory.
 std::vector<uint8_t> assemble_lanes(const LaneProgram& program, VectorWidth width, int copies);
-// The same for as many elements as the program says, with the last ones, fewer than a vector holds (of AVX-512); sums
-// are folded.
+// The same for as many elements as the program says, with the last ones, fewer than a vector holds; sums are folded.
 std::vector<uint8_t> assemble_row(const LaneProgram& program, VectorWidth width, int copies);
 
 }  // namespace tw::jit

@@ -85,7 +85,7 @@ class Emitter : public LanePlaces {
     prologue();
     int64_t first = 0;
     for (const Part& part : parts_) {
-      begin(part);
+      begin(part, first);
       part.block ? write_blocks(part) : write(part, first);
       first = part.end;
     }
@@ -103,7 +103,6 @@ class Emitter : public LanePlaces {
       asm_.load_number(kRax, static_cast<int32_t>(first));
     else
       asm_.load_pointer(kRax, kRdi, static_cast<int32_t>(p_.streams.size() + p_.sums.size()) * 8);
-    if (masked_) asm_.move_mask(kLanesMask, Operand::number(constant((1u << (part.end - first)) - 1)));
     const size_t loop = asm_.here();
     write_steps();
     const int at_once = copies_ * asm_.lanes();
@@ -134,7 +133,8 @@ class Emitter : public LanePlaces {
       for (int copy = 0; copy < copies_; ++copy) asm_.prefetch(element(stream, LaneType::kF32, copy), written);
     for (at_ = 0; at_ < count; ++at_) step(at_);
     for (const auto& result : all_.results) store_result(result);
-    for (size_t n = 0; n < all_.sums.size(); ++n) add_up(all_.sums[n].first, all_.sums[n].second, n / p_.sums.size());
+    for (size_t n = 0; n < all_.sums.size(); ++n)
+      add_up(all_.sums[n].first, all_.sums[n].second, static_cast<int>(n / p_.sums.size()));
   }
 
   // ---- steps ----------------------------------------------------------------------------------------------------
@@ -278,27 +278,6 @@ class Emitter : public LanePlaces {
     hold(i, reg);
   }
 
-  // Of what does not count nothing is added; infinity takes its place among what is compared.
-  void add_up(Lane lane, size_t k, size_t copy) {
-    constexpr uint32_t kInfinity = 0x7F800000u;
-    int from = in_register(lane);
-    if (is_sum_of(k)) {
-      const int mask = whole_ || copies_ > 1 ? lanes_that_count() : kLanesMask;
-      asm_.vector({1, 0, 0x58}, accumulator(k), accumulator(k), Operand::vector(from), mask);
-    } else {
-      const int spare = take();
-      if (masked_) {
-        asm_.vector(kSpread, spare, 0, Operand::number(constant(kInfinity)));
-        asm_.vector(kMove, spare, 0, Operand::vector(from), kLanesMask);
-        holder_[spare] = kAccumulator;
-        from = spare;
-      }
-      take_smaller(accumulator(k, static_cast<int>(copy)), from, masked_ ? take() : spare);
-      if (masked_) holder_[spare] = -1;
-    }
-    locked_.clear();
-  }
-
   void lookup(Lane i, const LaneStep& s) {
     const int index = in_register(s.a);
     const Operand numbers = anywhere(s.b);
@@ -420,7 +399,7 @@ class Emitter : public LanePlaces {
     if (type == LaneType::kMask)
       store_mask(from, to);
     else
-      asm_.vector(kStore, from, 0, to, lanes_that_count());
+      store_element(from, to);
     locked_.clear();
   }
 
@@ -429,7 +408,7 @@ class Emitter : public LanePlaces {
     if (asm_.wide()) {
       asm_.narrow({2, 2, 0x28}, reg, 0, Operand::vector(from));
       asm_.narrow({2, 1, 0x1C}, reg, 0, Operand::vector(reg));
-      return asm_.narrow({1, 3, 0x7F}, reg, 0, to, lanes_that_count());
+      return asm_.narrow({1, 3, 0x7F}, reg, 0, to, masked_ ? kLanesMask : 0);
     }
     asm_.vector({3, 1, 0x39}, from, 0, Operand::vector(reg));
     asm_.immediate(1);
@@ -446,14 +425,14 @@ namespace {
 
 std::vector<uint8_t> assemble(const LaneProgram& program, VectorWidth width, const std::vector<Part>& parts,
                               bool whole) {
-  const bool several = parts[0].copies > 1;
+  const bool several = parts[0].copies > 1, in_pairs = !program.sums.empty() && width == VectorWidth::kAvx2;
   const auto emitter = [&](const LanePlaces::Registers& registers) {
     return Emitter(program, width, parts, registers, whole);
   };
   try {
     Emitter first = emitter({});
     const std::vector<uint8_t> code = first.run();
-    if (several && first.spills()) return {};
+    if (first.spills() && parts[0].copies > (in_pairs ? 2 : 1)) return {};
     constexpr int kToShare = 2;
     const int spare = Assembler(width).registers() - first.most_used() - (several ? kToShare : 0);
     LanePlaces::Registers registers{std::max(0, spare), several, true};
@@ -477,7 +456,8 @@ std::vector<uint8_t> assemble_row(const LaneProgram& program, VectorWidth width,
   const bool adds = std::count(program.combines.begin(), program.combines.end(), Combine::kSum) != 0;
   const int64_t blocks = adds && length > TW_KERNEL_BLOCK ? length - length % TW_KERNEL_BLOCK : 0;
   const int64_t looped = length - (length - blocks) % at_once, whole = length - length % lanes;
-  if (whole != length && width != VectorWidth::kAvx512) return {};
+  // Sums of AVX2 are two vectors, to which others are added in turn.
+  if (width == VectorWidth::kAvx2 && adds && copies % 2) return {};
   std::vector<Part> parts;
   if (blocks) parts.push_back({copies, blocks, false, TW_KERNEL_BLOCK});
   if (looped != blocks) parts.push_back({copies, looped});

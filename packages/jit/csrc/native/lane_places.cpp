@@ -10,6 +10,7 @@ LanePlaces::LanePlaces(const LaneProgram& program, VectorWidth width, const std:
   for (const Part& part : parts) {
     most_copies_ = std::max(most_copies_, part.copies);
     if (part.block) blocks_ = static_cast<int>(part.end / part.block);
+    lanes_given_ |= !part.end;
   }
   if (blocks_ * p_.sums.size() > kMostSlots / 2) throw DoesNotFit{};
   general_.assign(p_.streams.size(), -1);
@@ -21,8 +22,8 @@ LanePlaces::LanePlaces(const LaneProgram& program, VectorWidth width, const std:
   }
 }
 
-void LanePlaces::begin(const Part& part) {
-  copies_ = part.copies, masked_ = part.masked;
+void LanePlaces::begin(const Part& part, int64_t first) {
+  copies_ = part.copies, masked_ = part.masked, first_ = first;
   all_ = Interleaved(p_, copies_);
   const auto count = static_cast<int>(all_.steps.size());
   uses_.assign(all_.steps.size(), {}), place_.assign(all_.steps.size(), {});
@@ -33,113 +34,19 @@ void LanePlaces::begin(const Part& part) {
   for (const auto& sum : all_.sums) uses_[sum.first].push_back(count);
   holder_.assign(asm_.registers(), -1), masks_.fill(-1);
   slots_ = pinned_ = 0;
-  for (size_t k = 0; k < p_.sums.size(); ++k)
-    for (int copy = 0; copy < (is_sum_of(k) ? 1 : most_copies_); ++copy, ++pinned_)
-      holder_[accumulator(k, copy)] = kAccumulator;
-  if (pinned_ > kMostAccumulators) throw DoesNotFit{};
-  most_used_ = std::max(most_used_, pinned_ + 2 * static_cast<int>(p_.sums.size()));  // to fold them
+  for (size_t k = 0; k < p_.sums.size(); ++k) pinned_ += accumulators(k);
+  const int to_fold = pinned_ + 2 * static_cast<int>(p_.sums.size());
+  if (pinned_ > kMostAccumulators || to_fold > asm_.registers()) throw DoesNotFit{};
+  most_used_ = std::max(most_used_, to_fold);
+  for (int n = 1; n <= pinned_; ++n) holder_[asm_.registers() - n] = kAccumulator;
   if (!p_.sums.empty() || masked_) masks_[kLanesMask] = kAccumulator;
+  if (masked_) load_lanes_that_count(static_cast<int>(part.end - first));
   choose_pinned(registers_.pinned);
   load_fixed();
 }
 
 bool LanePlaces::is_stream(Lane lane) const {
   return of(lane).op == LaneOp::kInput && !is_repeated(lane) && of(lane).type != LaneType::kMask;
-}
-
-// ---- sums: in the last registers ------------------------------------------------------------------------------
-
-bool LanePlaces::is_sum(size_t stream) const {
-  if (p_.sums.empty()) return false;
-  return stream + 1 == p_.streams.size() ||
-         std::any_of(p_.sums.begin(), p_.sums.end(), [&](const auto& sum) { return sum.second == stream; });
-}
-
-int LanePlaces::accumulator(size_t k, int copy) const {
-  int before = copy;
-  for (size_t other = 0; other < k; ++other) before += is_sum_of(other) ? 1 : most_copies_;
-  return asm_.registers() - 1 - before;
-}
-
-void LanePlaces::move_sums(VectorOp op) {
-  const bool loads = op.opcode == kLoad.opcode;
-  for (size_t k = 0; k < p_.sums.size(); ++k) {
-    const size_t from = loads ? p_.streams.size() + k : p_.sums[k].second;
-    asm_.load_pointer(kRax, kRdi, static_cast<int32_t>(from) * 8);
-    for (int copy = 0; copy < (loads && !is_sum_of(k) ? most_copies_ : 1); ++copy)
-      asm_.vector(op, accumulator(k, copy), 0, Operand::memory(kRax, 0));
-  }
-}
-
-// An instruction gives its second operand if one is NaN or both are zero: the bits of both orders together are right.
-void LanePlaces::take_smaller(int reg, int other, int spare) {
-  constexpr VectorOp kLeast{1, 0, 0x5D};
-  asm_.vector(kLeast, spare, reg, Operand::vector(other));
-  asm_.vector(kLeast, reg, other, Operand::vector(reg));
-  asm_.vector(kBitOr, reg, reg, Operand::vector(spare));
-}
-
-// Each half is added to the other: of the four quarters, of the pairs of quarters, and so within each quarter.
-void LanePlaces::fold(Folded which) {
-  constexpr VectorOp kQuarters{3, 1, 0x23}, kNumbers{1, 0, 0xC6};
-  constexpr uint8_t kHalves = 0x4E, kNeighbours = 0xB1;
-  std::vector<size_t> folded;
-  for (size_t k = 0; k < p_.sums.size(); ++k)
-    if (which == Folded::kAll || is_sum_of(k) == (which == Folded::kSums)) folded.push_back(k);
-  const auto spare = [](size_t k) { return static_cast<int>(2 * k); };
-  for (const size_t k : folded)
-    for (int copy = 1; copy < most_copies_ && !is_sum_of(k); ++copy)
-      take_smaller(accumulator(k), accumulator(k, copy), spare(k));
-  for (const VectorOp& swap : {kQuarters, kNumbers})
-    for (const uint8_t how : {kHalves, kNeighbours})
-      for (const size_t k : folded) {
-        const int sum = accumulator(k), other = spare(k);
-        asm_.vector(swap, other, sum, Operand::vector(sum));
-        asm_.immediate(how);
-        if (is_sum_of(k))
-          asm_.vector(kAdd, sum, sum, Operand::vector(other));
-        else
-          take_smaller(sum, other, other + 1);
-      }
-  for (const size_t k : folded)
-    if (p_.combines[k] == Combine::kMax)
-      asm_.vector(kBitXor, accumulator(k), accumulator(k), Operand::pool(constant(0x80000000u)));
-}
-
-Operand LanePlaces::block_sum(int block, size_t k) const {
-  const int place = block * static_cast<int>(p_.sums.size()) + static_cast<int>(k);
-  return Operand::memory(kRsp, frame() - (place + 1) * 64);
-}
-
-void LanePlaces::keep_block_sums() {
-  constexpr uint32_t kNothing = 0x80000000u;  // -0
-  fold(Folded::kSums);
-  for (size_t k = 0; k < p_.sums.size(); ++k) {
-    if (!is_sum_of(k)) continue;
-    asm_.vector(kStore, accumulator(k), 0, Operand::memory(kBlockSums, -static_cast<int32_t>(k) * 64));
-    asm_.vector(kSpread, accumulator(k), 0, Operand::number(constant(kNothing)));
-  }
-  asm_.load_address(kBlockSums, kBlockSums, -static_cast<int32_t>(p_.sums.size()) * 64);
-}
-
-// A power of two of blocks, and the rest of them: to `reg`, with those above it to spare.
-int LanePlaces::add_blocks(size_t k, int first, int count, int reg) {
-  if (count == 1 && first == blocks_) return accumulator(k);
-  if (count == 1) {
-    asm_.vector(kLoad, reg, 0, block_sum(first, k));
-    return reg;
-  }
-  int power = 1;
-  while (2 * power < count) power *= 2;
-  const int left = add_blocks(k, first, power, reg), right = add_blocks(k, first + power, count - power, reg + 1);
-  asm_.vector(kAdd, reg, left, Operand::vector(right));
-  return reg;
-}
-
-void LanePlaces::add_block_sums(bool unfinished) {
-  for (size_t k = 0; k < p_.sums.size(); ++k)
-    if (is_sum_of(k))
-      asm_.vector(kMove, accumulator(k), 0, Operand::vector(add_blocks(k, 0, blocks_ + (unfinished ? 1 : 0), 0)));
 }
 
 // ---- around the loop ------------------------------------------------------------------------------------------
@@ -172,10 +79,26 @@ void LanePlaces::prologue() {
   for (size_t k = 0; k < general_.size(); ++k)
     if (general_[k] >= 0) asm_.load_pointer(general_[k], kRdi, static_cast<int32_t>(k) * 8);
   move_sums(kLoad);
-  if (!p_.sums.empty()) {
+  if (!p_.sums.empty() && lanes_given_) {
     asm_.load_pointer(kRax, kRdi, static_cast<int32_t>(p_.streams.size() - 1) * 8);
     asm_.load_mask(kLanesMask, kRax);
   }
+}
+
+// AVX2 has no mask for bytes, and keeps one for numbers in a vector.
+void LanePlaces::load_lanes_that_count(int count) {
+  if (asm_.wide()) return asm_.move_mask(kLanesMask, Operand::number(constant((1u << count) - 1)));
+  for (size_t k = 0; k < p_.streams.size(); ++k)
+    if (p_.streams[k] == LaneType::kMask && !p_.repeated[k]) throw DoesNotFit{};
+  constexpr int kNarrow = 8;
+  static const auto masks = [] {
+    std::array<std::array<uint32_t, kTableSize>, kNarrow> all{};
+    for (int n = 0; n < kNarrow; ++n) std::fill_n(all[n].begin(), n, UINT32_MAX);
+    return all;
+  }();
+  counting_ = asm_.registers() - 1 - pinned_++;
+  holder_[counting_] = kAccumulator;
+  asm_.vector(kLoad, counting_, 0, table(masks[count].data(), 0));
 }
 
 // What is the same for all elements: to registers, or spread on the stack.
@@ -216,6 +139,18 @@ Operand LanePlaces::element(uint32_t stream, LaneType type, int copy) const {
   return Operand::element(general_[stream], kRax, scale, (copy * asm_.lanes()) << scale);
 }
 
+void LanePlaces::load_element(int reg, const Operand& from) {
+  constexpr VectorOp kMaskedLoad{2, 1, 0x2C};
+  if (masked_ && !asm_.wide()) return asm_.vector(kMaskedLoad, reg, counting_, from);
+  asm_.vector(kLoad, reg, 0, from, masked_ ? kLanesMask | kZeroOthers : 0);
+}
+
+void LanePlaces::store_element(int from, const Operand& to) {
+  constexpr VectorOp kMaskedStore{2, 1, 0x2E};
+  if (masked_ && !asm_.wide()) return asm_.vector(kMaskedStore, from, counting_, to);
+  asm_.vector(kStore, from, 0, to, masked_ ? kLanesMask : 0);
+}
+
 int32_t LanePlaces::constant(uint32_t bits) {
   const auto found = std::find(pool_.begin(), pool_.end(), bits);
   if (found != pool_.end()) return static_cast<int32_t>(found - pool_.begin());
@@ -226,9 +161,12 @@ int32_t LanePlaces::constant(uint32_t bits) {
 // A constant as an operand, or a table of 16 numbers, of which AVX2 has a half in a register.
 Operand LanePlaces::pooled(Lane lane) {
   if (of(lane).op == LaneOp::kConstant) return Operand::pool(constant(of(lane).value));
-  const uint32_t* numbers = kExpressionTables[of(lane).value / 2];
+  return table(kExpressionTables[of(lane).value / 2], of(lane).value % 2);
+}
+
+Operand LanePlaces::table(const uint32_t* numbers, int half) {
   const auto found = std::find(tables_.begin(), tables_.end(), numbers);
-  const auto place = 2 * (found - tables_.begin()) + of(lane).value % 2;
+  const auto place = 2 * (found - tables_.begin()) + half;
   if (found == tables_.end()) tables_.push_back(numbers);
   return Operand::table(static_cast<int32_t>(place * kTableSize / 2 * 4));
 }
@@ -302,7 +240,7 @@ int LanePlaces::in_register(Lane lane) {
   else if (is_constant(lane))
     load_constant(reg, lane);
   else
-    asm_.vector(kLoad, reg, 0, element(lane), masked_ ? kLanesMask | kZeroOthers : 0);
+    load_element(reg, element(lane));
   hold(lane, reg);
   return reg;
 }

@@ -19,6 +19,7 @@ inline constexpr int kMostSlots = 60;  // of the stack: within one page
 inline constexpr int kBlockSums = 15;  // the general register for where sums of blocks go, instead of a stream's
 inline constexpr int kMaskRegisters = 8;
 inline constexpr int kMostAccumulators = 12;
+inline constexpr int kSumLanes = 16;  // of a block's sum in the reduction tree
 inline constexpr int kNever = INT32_MAX;
 
 inline constexpr VectorOp kLoad{1, 0, 0x10}, kStore{1, 0, 0x11}, kMove{1, 0, 0x28}, kSpread{2, 1, 0x18};
@@ -69,9 +70,16 @@ class LanePlaces {
   static constexpr int kZeroOthers = 0x80;         // with a mask: lanes that do not count become 0, else they stay
   int lanes_that_count() const { return masked_ ? kLanesMask : 0; }
 
-  // Sums are added up in the order of the elements, of the others each of the vectors has its own.
+  // Sums have 16 lanes, one vector of AVX-512 or two of AVX2, to which vectors are added in turn, in the order of the
+  // elements. Of what is smallest or largest each of several vectors has its own.
   bool is_sum_of(size_t k) const { return p_.combines[k] == Combine::kSum; }
-  int accumulator(size_t k, int copy = 0) const;
+  int sum_vectors() const { return kSumLanes / asm_.lanes(); }
+  int accumulators(size_t k) const { return is_sum_of(k) ? sum_vectors() : most_copies_; }
+  int accumulator(size_t k, int which = 0) const;
+  // Adds a vector of the part, to those lanes that count.
+  void add_up(Lane lane, size_t k, int copy);
+  // What does not count gives way to a number that changes nothing: in a register of its own.
+  int only_what_counts(int from, uint32_t nothing);
   // The smaller of two, NaN if one is, to the first.
   void take_smaller(int reg, int other, int spare);
   // Whether the stream is that of a sum, or of the lanes that sums take.
@@ -95,8 +103,9 @@ class LanePlaces {
   int frame() const { return (registers_.stack ? kMostSlots : blocks_ * static_cast<int>(p_.sums.size())) * 64; }
   void prologue();
   // Nothing but sums goes on from one part to the next.
-  void begin(const Part& part);
+  void begin(const Part& part, int64_t first);
   void load_fixed();
+  void load_lanes_that_count(int count);
   void epilogue();
 
   // ---- places ---------------------------------------------------------------------------------------------------
@@ -104,10 +113,13 @@ class LanePlaces {
   static Operand stack(int slot) { return Operand::memory(kRsp, slot * 64); }
   int new_slot();
   Operand element(uint32_t stream, LaneType type, int copy) const;
+  void load_element(int reg, const Operand& from);
+  void store_element(int from, const Operand& to);
   Operand element(Lane lane) const { return element(of(lane).value, of(lane).type, all_.copy[lane]); }
 
   int32_t constant(uint32_t bits);
   Operand pooled(Lane lane);
+  Operand table(const uint32_t* numbers, int half);
   void share(Lane lane);
   void load_constant(int reg, Lane lane);
   int next_use(Lane lane) const;
@@ -135,11 +147,14 @@ class LanePlaces {
   const LaneProgram& p_;
   const Registers registers_;
   int most_copies_ = 1, blocks_ = 0;  // those of which sums are kept
+  bool lanes_given_ = false;          // the caller says which lanes sums take
   Assembler asm_;
   // Of the part that is written.
   Interleaved all_;
   int copies_ = 0;
   bool masked_ = false;
+  int counting_ = -1;  // of AVX2: the register of the lanes that count
+  int64_t first_ = 0;
   std::vector<std::vector<int>> uses_;  // by lane: the steps, and the number of steps for results
   std::vector<Place> place_;
   std::vector<Lane> holder_;  // by vector register

@@ -43,8 +43,7 @@ class Grouper {
     for (const std::vector<NodeId>& unit : units) {
       for (const NodeId node : unit)
         if (node != end) module_.move_before(node, end);
-      const bool worth = ops(unit) > 1 || (reductions_ && stands_alone(unit));
-      if (worth && gives(unit)) make_fusion(edit_, unit, names_), ++count;
+      if (ops(unit) > 1 && gives(unit)) make_fusion(edit_, unit, names_), ++count;
     }
     return count;
   }
@@ -252,10 +251,6 @@ class Grouper {
     for (const NodeId part : unit)
       for (const NodeId operand : needs_[part]) place(operand, done, units);
     units.push_back(std::move(unit));
-  }
-
-  bool stands_alone(const std::vector<NodeId>& unit) const {
-    return group_of_.count(unit[0]) && is_expanded_alone(module_.op_of(unit[0]));
   }
 
   int64_t ops(const std::vector<NodeId>& unit) const {

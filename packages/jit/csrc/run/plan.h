@@ -20,7 +20,6 @@ class Plan {
   // Of a fusion's region: takes its arguments and gives what it yields, as a list.
   static std::shared_ptr<const Plan> of_fusion(Program& program, NodeId fusion);
   size_t op_count() const { return instructions_.size(); }
-  bool is_one_op() const { return instructions_.size() == 1 && instructions_[0].op; }
   // Throws what the ops throw, and TW_E_TYPE for a wrong number of arguments. `result` is owned by the caller.
   void run(const tw_value* args, uint32_t nargs, tw_value* result) const;
 
