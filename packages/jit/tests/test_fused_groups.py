@@ -447,6 +447,7 @@ assert runs_by_kernel(lambda x, y: (x * y).relu(), *ones(50, 8)) == 1
 @pytest.mark.parametrize("isa", ["baseline", "avx2", "avx512"])
 def test_short_rows_and_lone_norms_run_op_by_op(isa: str) -> None:
     environment = {**os.environ, "TENSORWRIGHT_ISA": isa, "TENSORWRIGHT_FUSION": "where it pays"}
+    environment.pop("TENSORWRIGHT_NATIVE_CODE", None)
     command = [sys.executable, "-c", ROWS_THAT_PAY, isa]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr

@@ -138,7 +138,8 @@ void TileKernel::list_actions() {
         !calls.packs.empty() || !calls.repeats.empty() || !calls.recurring.empty() || !calls.unpacks.empty();
     const auto sweep = static_cast<uint32_t>(p);
     if (one_code && !moves_data && pieces_[p].folds.empty())
-      actions_.push_back({calls.all[0].piece->whole, calls.first + calls.all[0].first, length_, Action::kSweep, sweep});
+      actions_.push_back({calls.all[0].piece->whole, calls.first + calls.all[0].first,
+                          calls.all[0].piece->count(length_), Action::kSweep, sweep});
     else
       actions_.push_back({nullptr, 0, 0, Action::kSweep, sweep});
   }
@@ -146,6 +147,7 @@ void TileKernel::list_actions() {
   const auto by_row = [&](const TileOutput& output) { return group_.values[output.value].row; };
   only_code_ = row_loads_.empty() && std::none_of(group_.outputs.begin(), group_.outputs.end(), by_row) &&
                std::all_of(actions_.begin(), actions_.end(), [](const Action& action) { return action.code; });
+  rows_in_code_ = only_code_ && actions_.size() == 1 && calls_[0].all[0].piece->code->rows();
   if (kept_.empty()) return;
   for (const Calls& calls : calls_)
     for (const Calls::Pointer& moving : calls.moving) {

@@ -6,7 +6,7 @@
 namespace tw::jit {
 namespace {
 
-constexpr int64_t kGrain = 32768;  // elements of one chunk of a parallel loop
+constexpr int64_t kGrain = 65536;  // elements of one chunk of a parallel loop
 
 }  // namespace
 
@@ -33,6 +33,7 @@ void TileKernel::run_parts(const void* const* inputs, void* const* outputs) cons
   const int64_t parts = (length_ - 1) / part_ + 1;
   parallel_for(0, row_count_ * parts, std::max<int64_t>(1, kGrain / length_), [&](int64_t first, int64_t last) {
     Sweeper sweeper(*this, inputs, outputs);
+    if (rows_in_code_) return sweeper.run_rows(first, last - first);
     for (int64_t i = first; i < last; ++i) {
       if (one_tile_) {
         sweeper.run_row(i);

@@ -198,6 +198,11 @@ void Sweeper::run_row(int64_t row) {
   end_row();
 }
 
+void Sweeper::run_rows(int64_t first, int64_t count) {
+  begin_row(first);
+  k_.actions_[0].code(pointers_ + k_.actions_[0].pointers, count);
+}
+
 void Sweeper::row_steps(size_t before) {
   for (const TileKernel::RowPiece& piece : k_.row_pieces_[before]) {
     if (!piece.code) {

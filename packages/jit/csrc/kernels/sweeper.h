@@ -23,6 +23,8 @@ class Sweeper {
   void finish_folds(size_t p);
   // All of a row.
   void run_row(int64_t row);
+  // Some rows by code that goes from one to the next.
+  void run_rows(int64_t first, int64_t count);
   // Stores those results that are values of the row.
   void end_row();
 

@@ -188,12 +188,12 @@ TileKernel::Piece TileKernel::compiled(const Sweep& sweep, size_t begin, size_t 
     ++piece.results;
   }
   if (end == sweep.steps.size()) piece.fetched = fetched_in(sweep, program);
-  make_code(piece, program);
+  make_code(sweep, piece, program);
   return piece;
 }
 
 // Behind the streams of registers come those that are fetched, and those of sums.
-void TileKernel::make_code(Piece& piece, LaneProgram& program) const {
+void TileKernel::make_code(const Sweep& sweep, Piece& piece, LaneProgram& program) const {
   for (const uint32_t fetched : piece.fetched) {
     program.fetched.push_back({static_cast<uint32_t>(program.streams.size()), is_output(fetched)});
     program.streams.push_back(LaneType::kF32), program.repeated.push_back(false);
@@ -204,11 +204,40 @@ void TileKernel::make_code(Piece& piece, LaneProgram& program) const {
   }
   if (!program.sums.empty()) program.streams.push_back(LaneType::kMask), program.repeated.push_back(true);
   program.sweep();
-  if (length_ <= tile_) program.length = length_;
+  if (length_ <= tile_) program.length = length_, program.pitches = pitches(sweep, piece);
   if (program.streams.size() <= kMostStreams) piece.code = native_code(program);
   if (!piece.code) piece.sums.clear();
   if (piece.code && (piece.sums.empty() || (one_tile_ && piece.code->folds())))
     piece.whole = piece.code->whole(length_);
+}
+
+std::vector<int32_t> TileKernel::pitches(const Sweep& sweep, const Piece& piece) const {
+  std::vector<int32_t> all;
+  if (folds_ || kept_.size() != 1 || piece.end - piece.begin != sweep.steps.size() || !native_code_folds()) return {};
+  std::vector<uint32_t> streams;
+  for (const Register r : piece.registers) {
+    const auto stream = stream_in(sweep, r);
+    if (!stream || streams_[*stream].mode != Stream::kDirect) return {};
+    streams.push_back(*stream);
+  }
+  streams.insert(streams.end(), piece.fetched.begin(), piece.fetched.end());
+  for (const uint32_t stream : streams) {
+    const int64_t pitch = streams_[stream].kept.back();
+    if (pitch != static_cast<int32_t>(pitch)) return {};
+    all.push_back(static_cast<int32_t>(pitch));
+  }
+  return all;
+}
+
+// The only stream that the register is loaded from or stored to.
+std::optional<uint32_t> TileKernel::stream_in(const Sweep& sweep, Register r) const {
+  std::vector<uint32_t> found;
+  for (const Sweep::Load& load : sweep.loads)
+    if (load.to == r)
+      found.push_back(load.from == Sweep::Load::kInput ? stream_of_[load.index] : output_stream(load.index));
+  for (const Sweep::Store& store : sweep.stores)
+    if (store.from == r) found.push_back(output_stream(store.index));
+  return found.size() == 1 ? std::optional(found[0]) : std::nullopt;
 }
 
 // Whether a later step, a fold or a store takes what the register holds.

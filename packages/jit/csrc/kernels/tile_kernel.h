@@ -49,6 +49,8 @@ class TileKernel {
     // Folds of the sweep that the code does; their streams, and the mask's, are the last.
     std::vector<uint32_t> sums = {};
     LaneCode whole = nullptr;  // does a row that is one tile, to the last number
+    // How many `whole` does: elements, or rows.
+    int64_t count(int64_t length) const { return code->rows() ? 1 : length; }
     // Whether the code leaves its sums where they are needed.
     bool folds() const { return !sums.empty() && whole; }
   };
@@ -107,9 +109,12 @@ class TileKernel {
   void run_long_rows(const void* const* inputs, void* const* outputs) const;
   void compile(const Sweep& sweep);
   Piece compiled(const Sweep& sweep, size_t begin, size_t end) const;
-  void make_code(Piece& piece, LaneProgram& program) const;
+  void make_code(const Sweep& sweep, Piece& piece, LaneProgram& program) const;
   bool folds_in_code(const TileStep& step, const Sweep::Step& fold, const std::map<Register, tw_dtype>& made) const;
   std::vector<uint32_t> fetched_in(const Sweep& sweep, const LaneProgram& program) const;
+  // From row to row, if the piece is all that is done for a row, with nothing but streams that lie in rows.
+  std::vector<int32_t> pitches(const Sweep& sweep, const Piece& piece) const;
+  std::optional<uint32_t> stream_in(const Sweep& sweep, Register r) const;
   bool is_output(uint32_t stream) const { return stream >= streams_.size() - group_.outputs.size(); }
   bool runs_on(uint32_t stream) const;
   void compile_rows(const std::vector<uint32_t>& steps);
@@ -142,6 +147,7 @@ class TileKernel {
   bool folds_ = false;
   // Whether a row is one tile, and so at most one leaf of the reduction tree: then pointers only move from row to row.
   bool one_tile_ = false, only_code_ = false;  // and whether code is all that runs
+  bool rows_in_code_ = false;                  // and goes from row to row
   struct Move {
     uint32_t at;  // among all pointers
     int64_t by;

@@ -120,8 +120,12 @@ void Assembler::compare_rax_number(int32_t number) {
   byte(0x48), byte(0x3D);
   word(number);
 }
-void Assembler::jump_back_if_below(size_t to) {
-  byte(0x0F), byte(0x82);
+void Assembler::add_number(int to, int32_t number) {
+  byte(0x48 | (to >> 3)), byte(0x81), byte(0xC0 | (to & 7));
+  word(number);
+}
+void Assembler::jump_back(uint8_t condition, size_t to) {
+  byte(0x0F), byte(condition);
   word(static_cast<int32_t>(static_cast<int64_t>(to) - static_cast<int64_t>(code_.size()) - 4));
 }
 size_t Assembler::jump_if_any() {

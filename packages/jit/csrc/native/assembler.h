@@ -69,8 +69,10 @@ class Assembler {
   void add_rax(int8_t by);
   void compare_rax(int with);
   void compare_rax_number(int32_t number);
+  void add_number(int to, int32_t number);
   size_t here() const { return code_.size(); }
-  void jump_back_if_below(size_t to);
+  void jump_back_if_below(size_t to) { jump_back(0x82, to); }
+  void jump_back_if_not_zero(size_t to) { jump_back(0x85, to); }
   // Where the target is to be written: set_target(that, here()).
   size_t jump_if_any();
   size_t jump();
@@ -91,6 +93,7 @@ class Assembler {
  private:
   void byte(int value) { code_.push_back(static_cast<uint8_t>(value)); }
   void word(int32_t value);
+  void jump_back(uint8_t condition, size_t to);
   void vex(VectorOp op, int reg, int vvvv, const Operand& rm, bool long_form);
   void evex(VectorOp op, int reg, int vvvv, const Operand& rm, int mask, int length);
   void modrm(int reg, const Operand& rm);

@@ -23,7 +23,7 @@ class NativeCode {
   struct Parts {
     std::vector<uint8_t> one, several;  // one of them may be empty
     int lanes, several_lanes;           // of code that does as many elements as the program says: so many
-    bool folds = false;
+    bool folds = false, rows = false;
   };
   NativeCode(const LaneProgram& program, const Parts& parts);  // `valid` says whether the system allows it
   NativeCode(const NativeCode&) = delete;
@@ -34,6 +34,8 @@ class NativeCode {
   static size_t extra_pointers(size_t sums) { return sums ? 2 * sums + 2 : 1; }
   // Whether sums are folded to one number in all lanes, after the elements that the program says.
   bool folds() const { return folds_; }
+  // Whether the code runs over rows, and is told how many.
+  bool rows() const { return rows_; }
   // The code that does n elements in one call, or null: for pointers that were set up once, with all of the extra ones.
   LaneCode whole(int64_t n) const;
   // n is a multiple of lanes(). Where sums begin, and the first element, is written to.
@@ -47,7 +49,7 @@ class NativeCode {
   size_t size_ = 0, one_ = 0;  // where the code for one vector begins
   size_t streams_, sums_;
   int lanes_, several_lanes_;
-  bool folds_ = false;
+  bool folds_ = false, rows_ = false;
 };
 
 // How many vectors code may take at once: of those that are run for one only, one.

@@ -82,16 +82,20 @@ class Emitter : public LanePlaces {
       : LanePlaces(program, width, parts, registers), parts_(parts), whole_(whole) {}
 
   std::vector<uint8_t> run() {
+    const bool rows = !p_.pitches.empty(), begins_once = rows && parts_.size() == 1;
     prologue();
+    if (begins_once) begin(parts_[0], 0);
+    const size_t row = asm_.here();
     int64_t first = 0;
     for (const Part& part : parts_) {
-      begin(part, first);
+      if (!begins_once) begin(part, first);
       part.block ? write_blocks(part) : write(part, first);
       first = part.end;
     }
     const bool unfinished = parts_.back().block == 0;
     if (whole_) fold(unfinished ? Folded::kAll : Folded::kOthers);
     if (blocks_) add_block_sums(unfinished);
+    if (rows) next_row(row);
     epilogue();
     for (const Rare& rare : rare_) call(rare);
     return asm_.assemble({pool_, tables_, called_});
@@ -125,6 +129,13 @@ class Emitter : public LanePlaces {
     keep_block_sums();
     asm_.compare_rax_number(static_cast<int32_t>(part.end));
     asm_.jump_back_if_below(blocks);
+  }
+
+  void next_row(size_t row) {
+    for (size_t k = 0; k < general_.size(); ++k)
+      if (general_[k] >= 0 && p_.pitches[k]) asm_.add_number(general_[k], p_.pitches[k]);
+    asm_.add_number(kRsi, -1);
+    asm_.jump_back_if_not_zero(row);
   }
 
   void write_steps() {

@@ -417,6 +417,8 @@ std::string LaneProgram::key() const {
   for (size_t k = 0; k < streams.size(); ++k) put(static_cast<uint32_t>(streams[k]) << 1 | repeated[k]);
   for (const Combine combine : combines) put(static_cast<uint32_t>(combine));
   put(static_cast<uint32_t>(length)), put(static_cast<uint32_t>(fetched.size()));
+  put(static_cast<uint32_t>(pitches.size()));
+  for (const int32_t pitch : pitches) put(static_cast<uint32_t>(pitch));
   for (const Fetched& f : fetched) put(f.stream << 1 | f.written);
   for (const auto* list : {&results, &sums}) {
     put(static_cast<uint32_t>(list->size()));

@@ -87,6 +87,9 @@ class LaneProgram {
   void add_sum(Combine combine, Lane lane);
   // If not 0, the program runs over so many elements, after which its sums are complete.
   int64_t length = 0;
+  // By stream, if there are some: how many bytes after a row of `length` elements the next one is; the code then runs
+  // over rows, and is told how many. No stream is repeated.
+  std::vector<int32_t> pitches;
   // What kRare steps take: programs of one stream in, and one out.
   std::vector<LaneProgram> rare;
 

@@ -16,7 +16,8 @@ NativeCode::NativeCode(const LaneProgram& program, const Parts& parts)
       sums_(program.sums.size()),
       lanes_(parts.lanes),
       several_lanes_(parts.several.empty() ? 0 : parts.several_lanes),
-      folds_(parts.folds) {
+      folds_(parts.folds),
+      rows_(parts.rows) {
   if (several_lanes_) one_ = (parts.several.size() + 63) / 64 * 64, size_ += one_;
   std::vector<uint8_t> bytes = parts.several;
   bytes.resize(one_);

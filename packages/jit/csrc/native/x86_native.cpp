@@ -45,7 +45,7 @@ std::optional<NativeCode::Parts> assembled(const LaneProgram& program, VectorWid
 // All elements of a program of known length in one go.
 std::optional<NativeCode::Parts> assembled_row(const LaneProgram& program, VectorWidth wide) {
   const auto length = static_cast<int>(program.length);
-  NativeCode::Parts parts{{}, {}, length, length, !program.sums.empty()};
+  NativeCode::Parts parts{{}, {}, length, length, !program.sums.empty(), !program.pitches.empty()};
   for (int copies = kMostCopies; copies > 0 && parts.several.empty(); copies /= 2)
     parts.several = assemble_row(program, wide, copies);
   return parts.several.empty() ? std::nullopt : std::optional(std::move(parts));
