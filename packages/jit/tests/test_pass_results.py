@@ -19,6 +19,13 @@ def same(a: Tensor, b: Tensor) -> bool:
     return a.dtype == b.dtype and a.shape == b.shape and bool(((a == b) | ((a != a) & (b != b))).all())
 
 
+def written_softmax(x: Tensor, dim: int, logarithm: bool) -> Tensor:
+    below = x - x.amax(dim, keepdim=True)
+    e = below.exp()
+    total = e.sum(dim, keepdim=True)
+    return below - total.log() if logarithm else e / total
+
+
 STEPS: list[Callable[[random.Random, list[Tensor]], Tensor]] = [
     lambda r, k: r.choice(k) * 1,
     lambda r, k: r.choice(k) + r.choice([0, 0.0, -0.0, 1.5]),
@@ -41,6 +48,7 @@ STEPS: list[Callable[[random.Random, list[Tensor]], Tensor]] = [
     lambda r, k: r.choice(k) - r.choice(k).sum(-1, keepdim=True),
     lambda r, k: r.choice(k) / r.choice(k).amax(-1, keepdim=True),
     lambda r, k: r.choice(k) @ r.choice(k),
+    lambda r, k: written_softmax(r.choice(k), r.choice([-1, 0]), r.random() < 0.5),
     lambda r, k: tw.arange(4).float() * r.choice(k),
     lambda r, k: tw.maximum(r.choice(k), r.choice(k)),
     lambda r, k: r.choice(k).add_(1),

@@ -9,6 +9,9 @@ import tensorwright as tw
 
 F = "tensor<float32, [2, 3]>"
 T = "tensor<float32, [3, 2]>"
+R = "tensor<float32, [2, 1]>"
+# Of a softmax; what a rule leaves unused is for dce.
+EXPONENTIALS = f"%0: {R} = tw::amax(%x, [-1], True)\n%1: {F} = tw::sub(%x, %0)\n%2: {F} = tw::exp(%1)\n"
 
 # pass, the function before, and after; %x and %y are [2, 3].
 CASES: dict[str, tuple[str, str, str]] = {
@@ -169,6 +172,26 @@ CASES: dict[str, tuple[str, str, str]] = {
         "%0: tensor<float32, [2, 5]> = tw::matmul(%x, %w)\n"
         "%1: tuple<tensor<float32, [5]>, tensor<int64, [5]>> = tw::max.dim(%0, 0)\n"
         "%2: tensor<int64, [5]> = tuple.get(%1, 1) return(%2)",
+    ),
+    "softmax": (
+        "lift_softmax",
+        f"{EXPONENTIALS}%3: {R} = tw::sum(%2, [-1], True)\n%4: {F} = tw::div(%2, %3)\n%5: {F} = tw::relu(%4) return(%5)",
+        f"{EXPONENTIALS}%3: {R} = tw::sum(%2, [-1], True)\n%4: {F} = tw::softmax(%x, -1)\n%5: {F} = tw::relu(%4) return(%5)",
+    ),
+    "softmax of columns": (
+        "lift_softmax",
+        f"{EXPONENTIALS}%3: tensor<float32, [1, 3]> = tw::sum(%2, [0], True)\n%4: {F} = tw::div(%2, %3) return(%4)",
+        f"{EXPONENTIALS}%3: tensor<float32, [1, 3]> = tw::sum(%2, [0], True)\n%4: {F} = tw::div(%2, %3) return(%4)",
+    ),
+    "softmax whose exponentials are used": (
+        "lift_softmax",
+        f"{EXPONENTIALS}%3: {R} = tw::sum(%2, [-1], True)\n%4: {F} = tw::div(%2, %3) return([%4, %2])",
+        f"{EXPONENTIALS}%3: {R} = tw::sum(%2, [-1], True)\n%4: {F} = tw::div(%2, %3) return([%4, %2])",
+    ),
+    "logarithm of softmax": (
+        "lift_softmax",
+        f"{EXPONENTIALS}%3: {R} = tw::sum(%2, [-1], True)\n%4: {R} = tw::log(%3)\n%5: {F} = tw::sub(%1, %4)\n%6: {F} = tw::neg(%5) return(%6)",
+        f"{EXPONENTIALS}%3: {R} = tw::sum(%2, [-1], True)\n%4: {R} = tw::log(%3)\n%5: {F} = tw::log_softmax(%x, -1)\n%6: {F} = tw::neg(%5) return(%6)",
     ),
     "dropout": (
         "remove_dropout",

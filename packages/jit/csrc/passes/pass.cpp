@@ -20,6 +20,7 @@ const std::vector<Pass>& passes() {
       {"fold_batch_norm", kF, kF, kC, fold_batch_norm},
       {"remove_dropout", kF, kCore, kC, remove_dropout},
       {"lift", kF, kF, kC, lift},
+      {"lift_softmax", kF, kF, kC, lift_softmax},
       {"sink_transposes", kF, kCore, kC, sink_transposes},
       {"decompose", kF, kCore, kF, decompose},
       {"layers", kF, kCore, kC, group_layers},

@@ -45,6 +45,7 @@ int64_t fold_batch_norm(Editor& edit, const PassOptions& options);
 int64_t remove_grad_modes(Editor& edit, const PassOptions& options);
 int64_t remove_dropout(Editor& edit, const PassOptions& options);
 int64_t lift(Editor& edit, const PassOptions& options);
+int64_t lift_softmax(Editor& edit, const PassOptions& options);
 int64_t sink_transposes(Editor& edit, const PassOptions& options);
 int64_t decompose(Editor& edit, const PassOptions& options);
 int64_t group_layers(Editor& edit, const PassOptions& options);

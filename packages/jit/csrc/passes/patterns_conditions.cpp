@@ -32,6 +32,11 @@ bool floating(Editor& edit, const Match& match, const Variables& names) {
   const tw_dtype* dtype = dtype_of(edit, match[names[0]]);
   return dtype && is_floating(*dtype);
 }
+// Of a dtype that ops compute in.
+bool unrounded(Editor& edit, const Match& match, const Variables& names) {
+  const tw_dtype* dtype = dtype_of(edit, match[names[0]]);
+  return dtype && (*dtype == kFloat32 || *dtype == kFloat64);
+}
 bool integral(Editor& edit, const Match& match, const Variables& names) {
   const tw_dtype* dtype = dtype_of(edit, match[names[0]]);
   return dtype && is_integral(*dtype);
@@ -49,6 +54,17 @@ bool boolean(Editor& edit, const Match& match, const Variables& names) {
 bool once(Editor& edit, const Match& match, const Variables&) {
   return std::all_of(match.nodes.begin() + 1, match.nodes.end(),
                      [&](NodeId node) { return edit.module[node].users.size() == 1; });
+}
+
+// The same for what the pattern itself uses several times.
+bool inside(Editor& edit, const Match& match, const Variables&) {
+  const auto matched = [&](NodeId user) {
+    return std::find(match.nodes.begin(), match.nodes.end(), user) != match.nodes.end();
+  };
+  return std::all_of(match.nodes.begin() + 1, match.nodes.end(), [&](NodeId node) {
+    const auto& users = edit.module[node].users;
+    return std::all_of(users.begin(), users.end(), matched);
+  });
 }
 
 bool attribute(Editor& edit, const Match& match, const Variables& names) {
@@ -144,10 +160,12 @@ struct Condition {
 constexpr Condition kConditions[] = {
     {"same", same},
     {"floating", floating},
+    {"unrounded", unrounded},
     {"integral", integral},
     {"boolean", boolean},
     {"real", real},
     {"once", once},
+    {"inside", inside},
     {"attribute", attribute},
     {"constant", constant},
     {"last", last},

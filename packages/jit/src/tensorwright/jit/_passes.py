@@ -17,7 +17,7 @@ CLEANUP = ("inline", "constant_propagation", "canonicalise", "cse", "loop_invari
 INFERENCE = ("remove_dropout", "sink_transposes", "lift", "fold_batch_norm")
 #: Ops written over others come apart, and what one kernel can compute comes together. Layers of attributes that may
 #: change stay alone.
-FUSION = ("decompose", "shapes", "cse", "dce", "layers", "layout", "fusion")
+FUSION = ("lift_softmax", "decompose", "shapes", "cse", "dce", "layers", "layout", "fusion")
 
 _MOST_ROUNDS = 8
 _fusion_runs = _library.op("fusion_runs")
