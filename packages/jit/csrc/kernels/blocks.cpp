@@ -14,6 +14,8 @@ const tw_kernels_if* interface() {
 
 }  // namespace
 
+int64_t threads() { return interface()->minor < 3 ? 1 : interface()->threads(); }
+
 std::optional<tw_block_kernel> block_kernel(const tw_op* op, const tw_value* args, uint32_t nargs) {
   tw_block_kernel found{};
   found.size = sizeof found;

@@ -8,6 +8,8 @@
 
 namespace tw::jit {
 
+// How many threads a parallel loop may take.
+int64_t threads();
 // What a call of the op with these arguments computes, or nothing where no block kernel does. Throws what the op
 // refuses.
 std::optional<tw_block_kernel> block_kernel(const tw_op* op, const tw_value* args, uint32_t nargs);

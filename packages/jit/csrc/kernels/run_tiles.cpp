@@ -6,23 +6,26 @@
 namespace tw::jit {
 namespace {
 
-constexpr int64_t kGrain = 65536;  // elements of one chunk of a parallel loop
+// Rows of one chunk of a parallel loop: a few chunks a thread, as each costs half a microsecond, of some elements each.
+int64_t grain(int64_t rows, int64_t length) {
+  constexpr int64_t kLeast = 32768, kChunks = 4;
+  return std::max({int64_t{1}, kLeast / length, rows / (kChunks * threads())});
+}
 
 }  // namespace
 
 void TileKernel::run(const void* const* inputs, void* const* outputs) const {
   if (!folds_) return run_parts(inputs, outputs);
   if (row_count_ < 8 && length_ > kPart) return run_long_rows(inputs, outputs);
-  const int64_t grain = std::max<int64_t>(1, kGrain / length_);
-  if (!by_code_) return run_rows(0, grain, inputs, outputs);
+  if (!by_code_) return run_rows(0, inputs, outputs);
   const int64_t in_turn = by_code_->rows_in_turn_;
-  by_code_->run_rows(0, std::max<int64_t>(1, grain / in_turn), inputs, outputs);
-  if (row_count_ % in_turn) run_rows(row_count_ - 1, 1, inputs, outputs);
+  by_code_->run_rows(0, inputs, outputs);
+  if (row_count_ % in_turn) run_rows(row_count_ - 1, inputs, outputs);
 }
 
 // Rows from the first one on.
-void TileKernel::run_rows(int64_t first, int64_t grain, const void* const* inputs, void* const* outputs) const {
-  parallel_for(first, row_count_, grain, [&](int64_t begin, int64_t end) {
+void TileKernel::run_rows(int64_t first, const void* const* inputs, void* const* outputs) const {
+  parallel_for(first, row_count_, grain(row_count_, length_ * rows_in_turn_), [&](int64_t begin, int64_t end) {
     Sweeper sweeper(*this, inputs, outputs);
     for (int64_t row = begin; row < end; ++row) sweeper.run_row(row);
   });
@@ -31,7 +34,8 @@ void TileKernel::run_rows(int64_t first, int64_t grain, const void* const* input
 // Without reductions: rows, and parts of long ones.
 void TileKernel::run_parts(const void* const* inputs, void* const* outputs) const {
   const int64_t parts = (length_ - 1) / part_ + 1;
-  parallel_for(0, row_count_ * parts, std::max<int64_t>(1, kGrain / length_), [&](int64_t first, int64_t last) {
+  const int64_t count = row_count_ * parts;
+  parallel_for(0, count, grain(count, std::min(length_, part_)), [&](int64_t first, int64_t last) {
     Sweeper sweeper(*this, inputs, outputs);
     if (rows_in_code_) return sweeper.run_rows(first, last - first);
     for (int64_t i = first; i < last; ++i) {

@@ -104,7 +104,7 @@ class TileKernel {
 
   class Binder;
   uint32_t output_stream(size_t o) const { return static_cast<uint32_t>(streams_.size() - group_.outputs.size() + o); }
-  void run_rows(int64_t first, int64_t grain, const void* const* inputs, void* const* outputs) const;
+  void run_rows(int64_t first, const void* const* inputs, void* const* outputs) const;
   void run_parts(const void* const* inputs, void* const* outputs) const;
   void run_long_rows(const void* const* inputs, void* const* outputs) const;
   void compile(const Sweep& sweep);

@@ -12,6 +12,7 @@
 #include "dispatch/broker.h"
 #include "runtime/device.h"
 #include "runtime/error.h"
+#include "threads/pool.h"
 
 namespace tw::cpu {
 
@@ -281,11 +282,13 @@ tw_status TW_CALL run_images(const tw_op* op, const tw_value* args, uint32_t nar
   });
 }
 
-const tw_kernels_if kInterface = {sizeof(tw_kernels_if), 2,         nullptr,        find,      convert, isa_name,
-                                  prepare_layer,         run_layer, prepare_images, run_images};
+int32_t TW_CALL thread_count() { return threads::num_threads(); }
+
+const tw_kernels_if kInterface = {sizeof(tw_kernels_if), 3,         nullptr,        find,       convert,     isa_name,
+                                  prepare_layer,         run_layer, prepare_images, run_images, thread_count};
 
 }  // namespace
 
-void publish_kernels() { broker_publish("tw.kernels", 1, 2, &kInterface); }
+void publish_kernels() { broker_publish("tw.kernels", 1, 3, &kInterface); }
 
 }  // namespace tw::cpu

@@ -81,6 +81,8 @@ typedef struct tw_kernels_if { /* append-only */
    * other. TW_DECLINE with nothing done for what is not supported. */
   tw_status(TW_CALL* run_images)(const tw_op* op, const tw_value* args, uint32_t nargs, tw_tensor* prepared,
                                  const tw_images* input, const tw_images* result, tw_part_fn follow, void* context);
+  /* minor 3: how many threads a parallel loop may take, the caller's among them. */
+  int32_t(TW_CALL* threads)(void);
 } tw_kernels_if;
 #define TW_KERNELS_IF_SIZE_V1 40u
 TW_STATIC_ASSERT(TW_END_OF(tw_kernels_if, instruction_set) == TW_KERNELS_IF_SIZE_V1);
