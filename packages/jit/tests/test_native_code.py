@@ -25,6 +25,7 @@ CHAINS: dict[str, Callable[[tw.Tensor, tw.Tensor, tw.Tensor], tw.Tensor | tuple[
     "gelu of a sum beside the sum": lambda x, y, w: (x + y, functional.gelu(x + y) * 0.5),
     "gelu chosen": lambda x, y, w: tw.where(x > y, functional.gelu(x), y * w),
     "by one": lambda x, y, w: (x * 1.0 + 1.0 * y) * w,
+    "by a mask in memory": lambda x, y, w: (x * w).masked_fill(tw.isin(x, y.round()), 0.5),
     "functions": lambda x, y, w: tw.tanh(x) * tw.sigmoid(y) + tw.log1p(x * x) / w,
     "softmax": lambda x, y, w: tw.softmax(x * 0.125 + y, -1),
     "softmax in smaller ops": lambda x, y, w: (x - x.amax(-1, True)).exp() / (x - x.amax(-1, True)).exp().sum(-1, True),

@@ -6,10 +6,11 @@
 namespace tw::jit {
 namespace {
 
-// Rows of one chunk of a parallel loop: a few chunks a thread, as each costs half a microsecond, of some elements each.
+// Rows of one chunk of a parallel loop: a few chunks a thread, as each costs half a microsecond; but an interrupt is
+// answered between two of them only.
 int64_t grain(int64_t rows, int64_t length) {
-  constexpr int64_t kLeast = 32768, kChunks = 4;
-  return std::max({int64_t{1}, kLeast / length, rows / (kChunks * threads())});
+  constexpr int64_t kLeast = 32768, kMost = int64_t{1} << 24, kChunks = 4;
+  return std::max<int64_t>(1, std::clamp(rows / (kChunks * threads()), kLeast / length, kMost / length));
 }
 
 }  // namespace

@@ -59,10 +59,12 @@ bool has_native_code() { return width().has_value(); }
 std::optional<NativeCode::Parts> assemble_for_machine(const LaneProgram& program, Batch batch) {
   const auto wide = width();
   if (!wide) return std::nullopt;
-  const LaneProgram apart = program.with_rare_apart();
+  LaneProgram apart = program.with_rare_apart();
   auto row = program.length ? assembled_row(apart, *wide) : std::nullopt;
-  // Code that does not know where a row ends leaves sums open.
-  return row || (program.length && !program.sums.empty()) ? std::move(row) : assembled(apart, *wide, batch);
+  // Code that does not know where a row ends leaves sums open, and does not go to the next.
+  if (row || (program.length && !program.sums.empty())) return row;
+  apart.pitches.clear();
+  return assembled(apart, *wide, batch);
 }
 
 }  // namespace tw::jit
