@@ -1,4 +1,4 @@
-"""Random functions of rows run fused with eager's bits, on each instruction set: lengths, layouts, masks, two results."""
+"""Random functions of rows run fused with eager's bits, on each instruction set: lengths, layouts, masks."""
 
 from __future__ import annotations
 
