@@ -45,7 +45,7 @@ struct Unfinished {
         finish(Part<V>{i, at_most(static_cast<int>(n - i), lanes_of<V>)});
   }
   TW_INLINE_MEMBER void finish_all(int64_t n) const {
-    if (x) for_row<V>(n, [this](auto at) TW_INLINE_LAMBDA { finish(at); });
+    if (x) for_row<V>(n, [this](auto at) TW_INLINE_LAMBDA { this->finish(at); });
   }
   TW_INLINE_MEMBER void take_sums(const T<V> (&sums)[count]) {
     unroll<count>([&](int row) TW_INLINE_LAMBDA { sum[row] = splat<V>(sums[row]); });

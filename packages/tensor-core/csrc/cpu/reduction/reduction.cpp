@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
+#include <string_view>
 #include <vector>
 
 #include "cpu/copies/copy.h"
@@ -74,7 +74,8 @@ void sum_halves_as_they_lie(const BoundReduction& bound, ComputeType type, tw_dt
   constexpr int64_t kLong = 512, kHalf = 2;
   const DtypeId id = dtype_id(from);
   if (type != ComputeType::kF32 || (id != DtypeId::kFloat16 && id != DtypeId::kBFloat16)) return;
-  if (std::strcmp(bound.op->name, "sum") || plan.reduced.numel < kLong || plan.reduced.run_stride(0) != kHalf) return;
+  const bool sums = std::string_view(bound.op->name) == "sum";
+  if (!sums || plan.reduced.numel < kLong || plan.reduced.run_stride(0) != kHalf) return;
   const auto& kernels = isa_table<HalfSumKernels>();
   plan.kernels.row = id == DtypeId::kFloat16 ? kernels.float16 : kernels.bfloat16;
   plan.kernels.short_rows = nullptr;
