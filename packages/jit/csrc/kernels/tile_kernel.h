@@ -173,7 +173,8 @@ class TileKernel {
   std::vector<ValueId> row_loads_;   // inputs that are values of a row
   uint32_t fold_count_ = 0;
   std::vector<uint32_t> fold_of_step_;
-  // Two rows in turn do not wait for each other's sums; it leaves the last of an odd number of rows.
+  // The same group by code alone: two rows in turn, which do not wait for each other's sums (the last of an odd number
+  // is left to this kernel), or rows of several blocks.
   std::unique_ptr<const TileKernel> by_code_;
 };
 

@@ -14,7 +14,8 @@ inline constexpr size_t kMostAddresses = 12;
 
 // Elements from some number on up to n, which are a multiple of what the code takes at once; streams[k] is the memory
 // of stream k of the program: 4 bytes an element, 1 of masks. A repeated stream is 64 bytes. After the streams stands
-// for each sum of the program where it begins, and last the number of the first element.
+// for each sum of the program where it begins, and last the number of the first element. Of code over rows, n is the
+// number of rows.
 using LaneCode = void (*)(void* const* streams, int64_t n);
 
 // A program for one vector and, where registers allow it, for several at once.
@@ -61,10 +62,10 @@ std::shared_ptr<const NativeCode> native_code(const LaneProgram& program, Batch 
 
 // The machine that native_code compiles for.
 Machine native_code_machine();
-// Whether it adds up what programs of known length compute.
-inline bool native_code_folds() { return native_code_machine() != Machine::kNeon; }
 // What native_code asks the machine's part for: whether there is code at all, and then the code.
 bool has_native_code();
+// Whether there is code that adds up what programs of known length compute.
+inline bool native_code_folds() { return has_native_code() && native_code_machine() != Machine::kNeon; }
 std::optional<NativeCode::Parts> assemble_for_machine(const LaneProgram& program, Batch batch);
 
 // The machine code itself, for `copies` vectors at once; empty where it does not fit: several have to fit without

@@ -419,7 +419,7 @@ class Emitter : public LanePlaces {
     if (asm_.wide()) {
       asm_.narrow({2, 2, 0x28}, reg, 0, Operand::vector(from));
       asm_.narrow({2, 1, 0x1C}, reg, 0, Operand::vector(reg));
-      return asm_.narrow({1, 3, 0x7F}, reg, 0, to, masked_ ? kLanesMask : 0);
+      return asm_.narrow({1, 3, 0x7F}, reg, 0, to, lanes_that_count());
     }
     asm_.vector({3, 1, 0x39}, from, 0, Operand::vector(reg));
     asm_.immediate(1);
@@ -429,10 +429,6 @@ class Emitter : public LanePlaces {
     asm_.narrow({1, 1, 0xD6}, reg, 0, to);
   }
 };
-
-}  // namespace
-
-namespace {
 
 std::vector<uint8_t> assemble(const LaneProgram& program, VectorWidth width, const std::vector<Part>& parts,
                               bool whole) {

@@ -148,7 +148,7 @@ void LanePlaces::load_element(int reg, const Operand& from) {
 void LanePlaces::store_element(int from, const Operand& to) {
   constexpr VectorOp kMaskedStore{2, 1, 0x2E};
   if (masked_ && !asm_.wide()) return asm_.vector(kMaskedStore, from, counting_, to);
-  asm_.vector(kStore, from, 0, to, masked_ ? kLanesMask : 0);
+  asm_.vector(kStore, from, 0, to, lanes_that_count());
 }
 
 int32_t LanePlaces::constant(uint32_t bits) {

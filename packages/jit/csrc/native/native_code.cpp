@@ -86,6 +86,7 @@ void* NativeCode::executable(const std::vector<uint8_t>&) { return nullptr; }
 NativeCode::~NativeCode() = default;
 std::shared_ptr<const NativeCode> native_code(const LaneProgram&, Batch) { return nullptr; }
 Machine native_code_machine() { return Machine::kAvx2; }
+bool has_native_code() { return false; }
 
 #endif
 
