@@ -11,35 +11,37 @@
 
 namespace tw {
 
-#define TW_DECLARE_TABLES(ns)                                      \
-  namespace ns {                                                   \
-  extern const cpu::SoftmaxKernels<float> kSoftmaxF32;             \
-  extern const cpu::SoftmaxKernels<double> kSoftmaxF64;            \
-  extern const cpu::LayerNormKernels<float> kLayerNormF32;         \
-  extern const cpu::LayerNormKernels<double> kLayerNormF64;        \
-  extern const cpu::AttentionKernels<float> kAttentionF32;         \
-  extern const cpu::AttentionKernels<double> kAttentionF64;        \
-  extern const cpu::BatchNormKernels<float> kBatchNormF32;         \
-  extern const cpu::BatchNormKernels<double> kBatchNormF64;        \
-  extern const cpu::HalfSumKernels kHalfSums;                      \
-  extern const cpu::ConvolutionKernels<float> kConvolutionF32;     \
-  extern const cpu::ConvolutionKernels<double> kConvolutionF64;    \
-  extern const cpu::LaneKernels<float> kLanesF32;                  \
-  extern const cpu::LaneKernels<double> kLanesF64;                 \
-  extern const cpu::PoolingKernels<float> kPoolingF32;             \
-  extern const cpu::PoolingKernels<double> kPoolingF64;            \
-  extern const cpu::FftKernels<float> kFftF32;                     \
-  extern const cpu::FftKernels<double> kFftF64;                    \
-  extern const cpu::GridKernels<float> kGridF32;                   \
-  extern const cpu::GridKernels<double> kGridF64;                  \
-  extern const cpu::DropoutKernels<float> kDropoutF32;             \
-  extern const cpu::DropoutKernels<double> kDropoutF64;            \
-  extern const cpu::PhiloxKernel kPhilox;                          \
-  extern const cpu::DistributionKernels<float> kDistributionsF32;  \
-  extern const cpu::DistributionKernels<double> kDistributionsF64; \
-  extern const cpu::ProductKernels<float> kProductF32;             \
-  extern const cpu::ProductKernels<double> kProductF64;            \
-  extern const cpu::ByteProductKernels kBytePairs, kByteQuads;     \
+#define TW_DECLARE_TABLES(ns)                                                        \
+  namespace ns {                                                                     \
+  extern const cpu::SoftmaxKernels<float> kSoftmaxF32;                               \
+  extern const cpu::SoftmaxKernels<double> kSoftmaxF64;                              \
+  extern const cpu::LayerNormKernels<float> kLayerNormF32;                           \
+  extern const cpu::LayerNormKernels<double> kLayerNormF64;                          \
+  extern const cpu::AttentionKernels<float> kAttentionF32;                           \
+  extern const cpu::AttentionKernels<double> kAttentionF64;                          \
+  extern const cpu::BatchNormKernels<float> kBatchNormF32;                           \
+  extern const cpu::BatchNormKernels<double> kBatchNormF64;                          \
+  extern const cpu::HalfSumKernels kHalfSums;                                        \
+  extern const cpu::ConvolutionKernels<float> kConvolutionF32;                       \
+  extern const cpu::ConvolutionKernels<double> kConvolutionF64;                      \
+  extern const cpu::LaneKernels<float> kLanesF32;                                    \
+  extern const cpu::LaneKernels<double> kLanesF64;                                   \
+  extern const cpu::PoolingKernels<float> kPoolingF32;                               \
+  extern const cpu::PoolingKernels<double> kPoolingF64;                              \
+  extern const cpu::FftKernels<float> kFftF32;                                       \
+  extern const cpu::FftKernels<double> kFftF64;                                      \
+  extern const cpu::GridKernels<float> kGridF32;                                     \
+  extern const cpu::GridKernels<double> kGridF64;                                    \
+  extern const cpu::DropoutKernels<float> kDropoutF32;                               \
+  extern const cpu::DropoutKernels<double> kDropoutF64;                              \
+  extern const cpu::PhiloxKernel kPhilox;                                            \
+  extern const cpu::DistributionKernels<float> kDistributionsF32;                    \
+  extern const cpu::DistributionKernels<double> kDistributionsF64;                   \
+  extern const cpu::ProductKernels<float> kProductF32;                               \
+  extern const cpu::ProductKernels<double> kProductF64;                              \
+  extern const cpu::ProductKernels<cpu::Half> kProductHalf;                          \
+  extern const cpu::ProductKernels<cpu::BFloat> kProductBFloat, kProductBFloatPairs; \
+  extern const cpu::ByteProductKernels kBytePairs, kByteQuads;                       \
   }
 TW_FOR_EACH_ISA(TW_DECLARE_TABLES)
 
@@ -82,6 +84,15 @@ TW_DEFINE_TABLE(DistributionKernels<float>, kDistributionsF32)
 TW_DEFINE_TABLE(DistributionKernels<double>, kDistributionsF64)
 TW_DEFINE_TABLE(ProductKernels<float>, kProductF32)
 TW_DEFINE_TABLE(ProductKernels<double>, kProductF64)
+TW_DEFINE_TABLE(ProductKernels<Half>, kProductHalf)
+
+template <>
+const ProductKernels<BFloat>& isa_table<ProductKernels<BFloat>>() {
+#if defined(__x86_64__)
+  if (isa() == Isa::kAvx512 && __builtin_cpu_supports("avx512bf16")) return avx512::kProductBFloatPairs;
+#endif
+  return TW_CHOOSE(kProductBFloat);
+}
 
 template <>
 const ByteProductKernels& isa_table<ByteProductKernels>() {

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
+#include "cpu/half.h"
 #include "cpu/isa.h"
 
 namespace tw::cpu {
@@ -164,7 +166,7 @@ struct ConvolutionKernels {
 };
 
 // A tile of a matrix product: out = alpha * the sums of left[i * left_row + k * left_step] * right[k * right_step + j]
-// over k, plus beta * add. For a single row `add` may be null.
+// over k, plus beta * add.
 template <class T>
 struct ProductTile {
   int64_t depth;
@@ -177,19 +179,45 @@ struct ProductTile {
   T alpha, beta;
   T* out;
   int64_t out_row;
+  void* rounded;  // operands of 16 bits: if not null, written instead of `out`, in their type
+  int64_t rounded_row;
 };
-constexpr int64_t kProductRow = 1024;  // columns of a single row whose sums are kept at a time
+// The type that products are added up in.
+template <class T>
+struct SumOf {
+  using Type = std::conditional_t<std::is_same_v<T, double>, double, float>;
+};
+// A single row of a product: the sums of left[k * left_step] * right[k * right_step + j] over k, likewise. Where `add`
+// is null nothing is added.
+template <class T>
+struct ProductRow {
+  using Sum = typename SumOf<T>::Type;
+  int64_t depth;
+  const T* left;
+  int64_t left_step;
+  const T* right;
+  int64_t right_step;
+  const Sum* add;
+  Sum alpha, beta;
+  Sum* out;
+  T* rounded;  // of 16 bits: if not null, written instead of `out`
+};
+constexpr int64_t kProductRow = 1024;  // columns whose sums are kept at a time
+// Operands of type T. Tiles of those of 16 bits are packed: one by one to float32, or, where the processor multiplies
+// bfloat16 itself, in pairs of neighbours in the depth, which a tile takes for a float32.
 template <class T>
 struct ProductKernels {
+  using Sum = typename SumOf<T>::Type;
   int64_t rows, lanes;  // of a tile: most rows, and half of the most columns
-  // to[k * width + i] = from[i * line + k * step] for i < count; `width` is a multiple of `lanes`. What lies between
-  // is anything.
-  void (*pack)(const T* from, int64_t line, int64_t step, int64_t count, int64_t depth, int64_t width, T* to);
+  int64_t group;        // numbers of the depth that are one number of a panel
+  // to[k * width + i] = the k-th group of from[i * line + number * step] for i < count, zeros behind the depth's end;
+  // `width` is a multiple of `lanes`. What lies between is anything.
+  void (*pack)(const T* from, int64_t line, int64_t step, int64_t count, int64_t depth, int64_t width, Sum* to);
   // `right` has rows of as many columns as there are in whole vectors; those over `cols` are anything.
-  void (*tile)(const ProductTile<T>& tile, int64_t rows, int64_t cols);
-  // One row of any number of columns; `row_of_lines` with right[k + j * right_step] and left_step 1.
-  void (*row)(const ProductTile<T>& tile, int64_t cols);
-  void (*row_of_lines)(const ProductTile<T>& tile, int64_t cols);
+  void (*tile)(const ProductTile<Sum>& tile, int64_t rows, int64_t cols);
+  // Any number of columns; `row_of_lines` with right[k + j * right_step] and left_step 1.
+  void (*row)(const ProductRow<T>& row, int64_t cols);
+  void (*row_of_lines)(const ProductRow<T>& row, int64_t cols);
 };
 
 // A tile of a product of 8-bit integers: out = add + the sums of left[i][k] * right[k][j]. `group` numbers that follow

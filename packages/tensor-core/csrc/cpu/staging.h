@@ -21,8 +21,9 @@ inline Tensor dense(TensorRef t) { return dense(t, t.dtype()); }
 // Null stays null.
 inline Tensor dense_optional(TensorRef t, tw_dtype dtype) { return t ? dense(t, dtype) : Tensor(); }
 
+inline bool is_half(tw_dtype d) { return is_floating(d) && d.bits == 16; }
 // float32 for half precision, the type itself otherwise.
-inline tw_dtype compute_dtype(tw_dtype d) { return is_floating(d) && d.bits == 16 ? kFloat32 : d; }
+inline tw_dtype compute_dtype(tw_dtype d) { return is_half(d) ? kFloat32 : d; }
 
 // A view of `t` broadcast to a shape that it is known to broadcast to.
 inline Tensor expand(TensorRef t, IntList shape) {

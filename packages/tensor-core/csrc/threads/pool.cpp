@@ -17,9 +17,11 @@ namespace {
 
 constexpr int kMaxThreads = 1024;
 constexpr int kMaxShares = 64;
-constexpr int kSpins = 2000;  // some tens of microseconds: the next region often follows at once
+constexpr int64_t kBlocks = 32;  // of a share that is gone over backwards
+constexpr int kSpins = 2000;     // some tens of microseconds: the next region often follows at once
 
 thread_local bool inside_chunk = false;
+thread_local bool last_went_back = false;  // the region that this thread began last
 
 // Who computes the chunks of one region: the thread that began it asks whether the user interrupted, the others do as
 // it found.
@@ -56,12 +58,23 @@ class Inside {
 };
 
 // A range cut into chunks.
+//
+// Regions go alternately forwards and backwards over their chunks: what the region before touched last lies in the
+// caches, and one that begins at the other end finds nothing of tensors larger than these. Going backwards, a share's
+// chunks are taken in blocks, each from front to back, which is how memory beyond the caches is read fastest.
 struct Work {
   void (*f)(void*, int64_t, int64_t);
   void* context;
   int64_t begin, end, grain;
+  bool backwards;
 
   int64_t chunks() const { return (end - begin - 1) / grain + 1; }
+  // The chunk that is the `turn`-th of the share [first, last).
+  int64_t chunk_at(int64_t turn, int64_t first, int64_t last) const {
+    if (!backwards) return first + turn;
+    const int64_t block = (last - first - 1) / kBlocks + 1, in_block = turn % block;
+    return std::max(first, last - (turn - in_block) - block) + in_block;
+  }
   void run(int64_t chunk, Company& with) const {
     const int64_t b = begin + chunk * grain;
     const Inside inside(with, end - begin > grain);
@@ -75,8 +88,8 @@ struct Work {
 // data its caches may still hold; whoever is done with his own goes on with what is left of the others'.
 struct Region {
   struct alignas(64) Share {
-    std::atomic<int64_t> next;
-    int64_t end;
+    std::atomic<int64_t> taken{0};
+    int64_t begin = 0, end = 0;
   };
 
   const Work work;
@@ -88,7 +101,7 @@ struct Region {
     const int64_t chunks = work.chunks(), each = chunks / share_count, more = chunks % share_count;
     int64_t from = 0;
     for (int i = 0; i < share_count; ++i) {
-      shares[i].next.store(from, std::memory_order_relaxed);
+      shares[i].begin = from;
       shares[i].end = from += each + (i < more);
     }
   }
@@ -97,9 +110,10 @@ struct Region {
   int64_t take(int thread) {
     for (int i = 0; i < share_count; ++i) {
       Share& share = shares[(thread + i) % share_count];
-      if (share.next.load(std::memory_order_relaxed) >= share.end) continue;
-      const int64_t chunk = share.next.fetch_add(1, std::memory_order_relaxed);
-      if (chunk < share.end) return chunk;
+      const int64_t count = share.end - share.begin;
+      if (share.taken.load(std::memory_order_relaxed) >= count) continue;
+      const int64_t turn = share.taken.fetch_add(1, std::memory_order_relaxed);
+      if (turn < count) return work.chunk_at(turn, share.begin, share.end);
     }
     return -1;
   }
@@ -232,8 +246,8 @@ tw_status look() {
 tw_status run_alone(const Work& work, int64_t chunks) {
   Company alone;
   tw_status status = TW_OK;
-  for (int64_t chunk = 0; chunk < chunks && status == TW_OK && !alone.cancelled; ++chunk) {
-    work.run(chunk, alone);
+  for (int64_t turn = 0; turn < chunks && status == TW_OK && !alone.cancelled; ++turn) {
+    work.run(work.chunk_at(turn, 0, chunks), alone);
     if (chunks > 1) status = look();
   }
   return status == TW_OK && alone.cancelled ? set_error(TW_E_CANCELLED, "interrupted") : status;
@@ -256,8 +270,9 @@ void set_num_threads(int n) {
 tw_status parallel_for(int64_t begin, int64_t end, int64_t grain, void (*f)(void*, int64_t, int64_t), void* context) {
   if (end <= begin) return TW_OK;
   if (grain < 1) grain = 1;
-  const Work work{f, context, begin, end, grain};
+  Work work{f, context, begin, end, grain, false};
   const int64_t chunks = work.chunks();
+  if (chunks > 1 && !inside_chunk) work.backwards = last_went_back = !last_went_back;
   const int threads = static_cast<int>(std::min<int64_t>(num_threads(), chunks));
   if (threads == 1 || inside_chunk) return run_alone(work, chunks);
   Pool& p = the_pool();

@@ -21,6 +21,7 @@ TW_INLINE U32 widened(const uint16_t* from) {
 #endif
 }
 TW_INLINE F32 as_float(U32 bits) { return reinterpret_cast<F32>(bits); }
+TW_INLINE U32 bits_of(F32 value) { return reinterpret_cast<U32>(value); }
 
 #if defined(__F16C__) && TW_VBYTES == 64
 // The processor's own conversions; they differ from the twins only in which NaN a NaN is.
@@ -33,7 +34,6 @@ TW_INLINE U32 widened_half(const uint16_t* from) {
 }
 #else
 TW_INLINE U32 choose(U32 mask, U32 yes, U32 no) { return (mask & yes) | (~mask & no); }
-TW_INLINE U32 bits_of(F32 value) { return reinterpret_cast<U32>(value); }
 
 TW_INLINE U32 half_to_float_bits(U32 h) {
   const U32 sign = (h & 0x8000u) << 16, rest = h & 0x7FFFu;

@@ -12,6 +12,19 @@ constexpr int64_t kTinyProduct = 512;  // multiplications below which a call of 
 constexpr int64_t kBlockProduct = int64_t{1} << 23;  // multiplications that are worth a block of their own
 constexpr int64_t kMaxBlocks = 64;
 
+// f(Type<T>()) of an operand's type.
+template <class F>
+void visit_operand(tw_dtype dtype, F&& f) {
+  switch (dtype_id(dtype)) {
+    case DtypeId::kFloat16:
+      return f(Type<Half>());
+    case DtypeId::kBFloat16:
+      return f(Type<BFloat>());
+    default:
+      visit_floating("matrix product", dtype, f);
+  }
+}
+
 struct Blocking {
   int64_t row_block, col_block, row_blocks, col_blocks;
   int64_t count() const { return row_blocks * col_blocks; }
@@ -132,8 +145,8 @@ bool is_blas_layout(int64_t rows, int64_t cols, int64_t row_stride, int64_t col_
 
 void gemm(const Gemm& p) {
   if (p.rows == 0 || p.cols == 0 || p.batch == 0) return;
-  if (p.dtype == kFloat32) return packed_gemm<float>(p);
-  if (p.dtype == kFloat64) return packed_gemm<double>(p);
+  if (is_floating(p.dtype))
+    return visit_operand(p.dtype, [&](auto number) { packed_gemm<typename decltype(number)::type>(p); });
   const Blocking blocking = choose_blocking(p.rows, p.cols, p.depth);
   const int64_t tasks = p.batch * blocking.count();
   const int64_t block_work = blocking.row_block * blocking.col_block * std::max<int64_t>(p.depth, 1);
@@ -152,15 +165,20 @@ void gemm(const Gemm& p) {
 }
 
 int64_t packed_right_size(tw_dtype dtype, int64_t depth, int64_t cols) {
-  return dtype == kFloat32 ? packed_panels_size<float>(depth, cols) : packed_panels_size<double>(depth, cols);
+  int64_t size = 0;
+  visit_operand(dtype, [&](auto number) {
+    using T = typename decltype(number)::type;
+    size = packed_panels_size<T>(depth, cols) * static_cast<int64_t>(sizeof(typename SumOf<T>::Type) / sizeof(T));
+  });
+  return size;
 }
 
 Tensor pack_right(tw_dtype dtype, const MatrixView& right, int64_t depth, int64_t cols) {
   Tensor packed = empty({packed_right_size(dtype, depth, cols)}, dtype);
-  if (dtype == kFloat32)
-    pack_panels(right, depth, cols, packed.data<float>());
-  else
-    pack_panels(right, depth, cols, packed.data<double>());
+  visit_operand(dtype, [&](auto number) {
+    using T = typename decltype(number)::type;
+    pack_panels<T>(right, depth, cols, static_cast<typename SumOf<T>::Type*>(packed.data<void>()));
+  });
   return packed;
 }
 

@@ -1,12 +1,16 @@
 // Matrix products of any dtype. Sums of float32 and float64 add their products in order, in blocks of 256 of them: the
-// same bits for any layout of the operands, any number of threads, and on every instruction set.
+// same bits for any layout of the operands, any number of threads, and on every instruction set. So do those of float16
+// and bfloat16, as numbers of float32, but where the processor multiplies bfloat16 itself: it adds pairs of products,
+// in blocks of 512, and takes subnormal numbers for zeros.
 #pragma once
 
+#include "cpu/half.h"
+#include "cpu/isa_kernels.h"
 #include "cpu/prepared_layer.h"
 
 namespace tw::cpu {
 
-constexpr int64_t kProductDepth = 256;  // products that one sum adds up at a time
+constexpr int64_t kProductDepth = 256;  // products, or pairs of them, that one sum adds up at a time
 
 // A matrix in memory; strides in elements.
 struct MatrixView {
@@ -19,7 +23,8 @@ struct MatrixView {
 bool is_blas_layout(int64_t rows, int64_t cols, int64_t row_stride, int64_t col_stride);
 
 // result[b] = alpha * left[b] * right[b] + beta * result[b], for b < batch. Results are row-major with `row_stride`.
-// dtype: float32, float64, complex (operands in BLAS layouts), or an integer type (alpha and beta are integers there).
+// dtype: floating, complex (operands in BLAS layouts), or an integer type (alpha and beta are integers there). The bias
+// of float16 and bfloat16 is float32, and so is the result, unless it is to be rounded.
 struct Gemm {
   explicit Gemm(tw_dtype type) : dtype(type) {}
   tw_dtype dtype;
@@ -30,7 +35,8 @@ struct Gemm {
   int64_t result_row_stride = 0, result_batch_stride = 0;
   Scalar alpha = 1;
   Scalar beta = 0;
-  // float32 and float64 only:
+  bool rounds = false;  // float16 and bfloat16: the result is of that type too; beta is 0
+  // Floating types only:
   const void* bias = nullptr;           // one value for each column, added instead of beta * result
   const void* packed_right = nullptr;   // pack_right() of `right`, the same for the whole batch
   const PreparedCall* calls = nullptr;  // told what parts of the result are done
@@ -38,16 +44,16 @@ struct Gemm {
 void gemm(const Gemm& problem);
 
 // The right operand as the tiles of a product read it, whatever the left one is: panels of neighbouring columns. A
-// one-dimensional tensor, whose size packed_right_size() gives.
+// one-dimensional tensor of that dtype, whose size packed_right_size() gives.
 Tensor pack_right(tw_dtype dtype, const MatrixView& right, int64_t depth, int64_t cols);
 int64_t packed_right_size(tw_dtype dtype, int64_t depth, int64_t cols);
 
-// Those of float and double; csrc/cpu/matmul/packed_gemm.cpp.
+// Those of float, double, Half and BFloat; csrc/cpu/matmul/packed_gemm.cpp. Sizes are in numbers of the sums' type.
 template <class T>
 void packed_gemm(const Gemm& problem);
 template <class T>
 int64_t packed_panels_size(int64_t depth, int64_t cols);
 template <class T>
-void pack_panels(const MatrixView& right, int64_t depth, int64_t cols, T* to);
+void pack_panels(const MatrixView& right, int64_t depth, int64_t cols, typename SumOf<T>::Type* to);
 
 }  // namespace tw::cpu

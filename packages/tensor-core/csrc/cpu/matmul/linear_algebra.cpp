@@ -27,7 +27,7 @@ Operand3d matrix_operand(TensorRef t, tw_dtype dtype) {
 
 // out = beta * out + alpha * left @ right; matrices or batches.
 void multiply(TensorRef left, TensorRef right, TensorRef out, const Scalar& alpha, const Scalar& beta) {
-  const tw_dtype dtype = compute_dtype(out.dtype());
+  const tw_dtype dtype = left.dtype();
   const Operand3d a = matrix_operand(left, dtype), b = matrix_operand(right, dtype);
   Gemm p(dtype);
   p.batch = out.ndim() == 3 ? out.size(0) : 1;
@@ -36,13 +36,14 @@ void multiply(TensorRef left, TensorRef right, TensorRef out, const Scalar& alph
   p.right = b.view, p.right_batch_stride = b.batch_stride;
   p.result = out.data<void>(), p.result_row_stride = p.cols, p.result_batch_stride = p.rows * p.cols;
   p.alpha = alpha, p.beta = beta;
+  p.rounds = is_half(out.dtype());
   gemm(p);
 }
 
 void add_product(TensorRef self, TensorRef left, TensorRef right, const Scalar& beta, const Scalar& alpha,
                  TensorRef out) {
-  StagedResult result(out, compute_dtype(out.dtype()));
   const bool reads_self = !beta.equals(0.0);
+  StagedResult result(out, reads_self ? compute_dtype(out.dtype()) : out.dtype());
   if (reads_self && result.data<void>() != self.data<void>()) copy_elements(result.tensor(), self);
   multiply(left, right, result.tensor(), alpha, beta);
   result.commit();
@@ -64,24 +65,24 @@ void baddbmm(TensorRef self, TensorRef batch1, TensorRef batch2, const Scalar& b
 
 Tensor prepare_linear(TensorRef weight) {
   const tw_dtype dtype = weight.dtype();
-  if ((dtype != kFloat32 && dtype != kFloat64) || weight.numel() == 0) return {};
+  if (!is_floating(dtype) || weight.numel() == 0) return {};
   const Operand3d w = matrix_operand(weight, dtype);
   return pack_right(dtype, w.view.transposed(), weight.size(1), weight.size(0));
 }
 
 void linear_prepared(TensorRef self, TensorRef weight, TensorRef bias, const PreparedCall& prepared, TensorRef out) {
-  const tw_dtype dtype = compute_dtype(out.dtype());
-  const Tensor input = dense(self, dtype), biases = dense_optional(bias, dtype);
+  const tw_dtype dtype = out.dtype(), sum_dtype = compute_dtype(dtype);
+  const Tensor input = dense(self, dtype), biases = dense_optional(bias, sum_dtype);
   const Operand3d w = matrix_operand(weight, dtype);
-  StagedResult result(out, dtype);
   const bool adds_bias = is_floating(dtype);  // while it multiplies
-  if (biases && !adds_bias) copy_elements(result.tensor(), biases);
+  if (biases && !adds_bias) copy_elements(out, biases);
   Gemm p(dtype);
   p.depth = weight.size(1), p.cols = weight.size(0);
   p.rows = p.cols > 0 ? out.numel() / p.cols : 0;
   p.left = {input.data<void>(), p.depth, 1};
   p.right = w.view.transposed();
-  p.result = result.data<void>(), p.result_row_stride = p.cols;
+  p.result = out.data<void>(), p.result_row_stride = p.cols;
+  p.rounds = sum_dtype != dtype;
   p.beta = biases && !adds_bias ? 1 : 0;
   p.bias = biases && adds_bias ? biases.data<void>() : nullptr;
   const bool packed = prepared.weight && prepared.weight.dtype() == dtype &&
@@ -89,7 +90,6 @@ void linear_prepared(TensorRef self, TensorRef weight, TensorRef bias, const Pre
   p.packed_right = packed ? prepared.weight.data<void>() : nullptr;
   p.calls = prepared.follow ? &prepared : nullptr;
   gemm(p);
-  result.commit();
 }
 
 void linear(TensorRef self, TensorRef weight, TensorRef bias, TensorRef out) {

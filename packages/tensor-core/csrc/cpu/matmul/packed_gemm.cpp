@@ -1,5 +1,5 @@
-// Products of float32 and float64. A task is a block of the result; it copies panels of both operands to where the
-// tile kernel reads them fastest, block by block of the depth, unless they lie well as they are.
+// Products of real floating-point numbers. A task is a block of the result; it copies panels of both operands to where
+// the tile kernel reads them fastest, block by block of the depth, unless they lie well as they are.
 #include <algorithm>
 #include <tensorwright/checked.hpp>
 
@@ -34,32 +34,78 @@ Range part_of(const Range& whole, int64_t i, int64_t parts) {
 }
 
 template <class T>
+using Sum = typename SumOf<T>::Type;
+// Tiles of operands of 16 bits do not read them as they lie.
+template <class T>
+constexpr bool kPacks = !std::is_same_v<T, Sum<T>>;
+
+template <class T>
 struct Operands {
-  const T *left, *right, *bias;
-  T* result;
-  T alpha, beta;
+  const T *left, *right;
+  const Sum<T>* bias;
+  Sum<T> alpha, beta;
 
   Operands(const Gemm& p, int64_t batch)
       : left(static_cast<const T*>(p.left.data) + batch * p.left_batch_stride),
         right(static_cast<const T*>(p.right.data) + batch * p.right_batch_stride),
-        bias(static_cast<const T*>(p.bias)),
-        result(static_cast<T*>(p.result) + batch * p.result_batch_stride),
-        alpha(static_cast<T>(p.alpha.real())),
-        beta(static_cast<T>(p.beta.real())) {}
+        bias(static_cast<const Sum<T>*>(p.bias)),
+        alpha(static_cast<Sum<T>>(p.alpha.real())),
+        beta(static_cast<Sum<T>>(p.beta.real())) {}
+};
 
-  // What the block of the depth from k on starts from, and writes.
-  void set_result(const Gemm& p, int64_t row, int64_t col, int64_t k, ProductTile<T>& tile) const {
-    tile.alpha = alpha, tile.beta = 1;
-    tile.out = result + row * p.result_row_stride + col, tile.out_row = p.result_row_stride;
-    tile.add = tile.out, tile.add_row = tile.out_row;
-    if (k > 0) return;
-    if (bias)
-      tile.add = bias + col, tile.add_row = 0;
-    else if (beta == T(0))
-      tile.add = nullptr, tile.add_row = 0;
-    else
-      tile.beta = beta;
+// Where the sums of a part of a result are added up, block by block of the depth: the result itself, or, if that has
+// fewer bits, memory beside it, from which the last block writes to the result.
+template <class T>
+class Sums {
+ public:
+  Sums(const Gemm& p, int64_t batch, const Range& rows, const Range& cols, int64_t block_depth)
+      : p_(p), rows_(rows), cols_(cols), first_(batch * p.result_batch_stride), row_(p.result_row_stride) {
+    first_ += rows_.begin * row_ + cols_.begin;
+    if (!kPacks<T> || !p.rounds) {
+      sums_ = static_cast<Sum<T>*>(p.result) + first_;
+    } else if (p.depth > block_depth) {
+      beside_ = scratch<Sum<T>>(rows.count() * cols.count());
+      sums_ = beside_.template data<Sum<T>>(), row_ = cols.count();
+    }
   }
+
+  // What a block of the depth starts from, and writes; the distances between rows are for tiles.
+  template <class Tile>
+  void add_to(const Operands<T>& o, int64_t row, int64_t col, const Range& depth, Tile& tile) const {
+    tile.alpha = o.alpha, tile.beta = 1;
+    if (sums_) tile.out = sums_ + (row - rows_.begin) * row_ + col - cols_.begin;
+    tile.add = tile.out;
+    if constexpr (kPacks<T>)
+      if (p_.rounds && depth.end == p_.depth) tile.rounded = static_cast<T*>(p_.result) + place(row, col);
+    if (depth.begin > 0) return;
+    if (o.bias)
+      tile.add = o.bias + col;
+    else if (o.beta == 0)
+      tile.add = nullptr;
+    else
+      tile.beta = o.beta;
+  }
+  int64_t row() const { return row_; }
+
+  // These are complete.
+  void done(const Range& rows, const Range& cols) const {
+    for (int64_t row = p_.calls ? rows.begin : rows.end; row < rows.end; ++row) {
+      const int64_t first = place(row, cols.begin);
+      p_.calls->done(first, cols.count(), static_cast<Sum<T>*>(p_.result) + first);
+    }
+  }
+
+ private:
+  // In the result.
+  int64_t place(int64_t row, int64_t col) const {
+    return first_ + (row - rows_.begin) * p_.result_row_stride + col - cols_.begin;
+  }
+
+  const Gemm& p_;
+  Range rows_, cols_;
+  int64_t first_, row_;
+  Tensor beside_;
+  Sum<T>* sums_ = nullptr;
 };
 
 // ---- blocks of a result -------------------------------------------------------------------------------------
@@ -67,124 +113,138 @@ struct Operands {
 template <class T>
 class BlockProduct {
  public:
-  explicit BlockProduct(const Gemm& p) : p_(p), kernels_(isa_table<ProductKernels<T>>()), width_(2 * kernels_.lanes) {}
+  explicit BlockProduct(const Gemm& p)
+      : p_(p),
+        kernels_(isa_table<ProductKernels<T>>()),
+        width_(2 * kernels_.lanes),
+        block_depth_(kDepth * kernels_.group),
+        block_cols_(kBlockCols * kernels_.group) {}
 
   void run(int64_t batch, const Range& rows, const Range& cols) {
     const Operands<T> o(p_, batch);
-    if (p_.packed_right) return run_packed(o, rows, cols);
-    const int64_t col_blocks = ceil_div(cols.count(), kBlockCols), row_blocks = ceil_div(rows.count(), block_rows());
-    for (int64_t c = 0; c < col_blocks; ++c)
-      for (int64_t k = 0; k < std::max<int64_t>(p_.depth, 1); k += kDepth) {
-        const Range block{cols.begin + c * kBlockCols, std::min(cols.end, cols.begin + (c + 1) * kBlockCols)};
-        const Range depth{k, std::min(p_.depth, k + kDepth)};
+    if (p_.packed_right) return run_packed(o, batch, rows, cols);
+    const int64_t col_blocks = ceil_div(cols.count(), block_cols_), row_blocks = ceil_div(rows.count(), block_rows());
+    for (int64_t c = 0; c < col_blocks; ++c) {
+      const Range block{cols.begin + c * block_cols_, std::min(cols.end, cols.begin + (c + 1) * block_cols_)};
+      const Sums<T> sums(p_, batch, rows, block, block_depth_);
+      for (int64_t k = 0; k < std::max<int64_t>(p_.depth, 1); k += block_depth_) {
+        const Range depth{k, std::min(p_.depth, k + block_depth_)};
         packed_cols_ = 0;
-        for (int64_t r = 0; r < row_blocks; ++r) add_block(o, part_of(rows, r, row_blocks), block, depth);
+        for (int64_t r = 0; r < row_blocks; ++r) add_block(o, sums, part_of(rows, r, row_blocks), block, depth);
       }
+    }
   }
 
  private:
   // All columns of a panel of rows before the next: the panel stays in the first-level cache, and results are written
   // as they lie in memory.
-  void add_block(const Operands<T>& o, const Range& rows, const Range& cols, const Range& depth) {
+  void add_block(const Operands<T>& o, const Sums<T>& sums, const Range& rows, const Range& cols, const Range& depth) {
     const int64_t tiles = ceil_div(rows.count(), kernels_.rows);
-    const bool packs_left = cols.count() > 2 * width_ || (p_.left.row_stride != 1 && p_.left.col_stride != 1);
-    const bool packs_right = p_.right.col_stride != 1 || tiles > 2;
+    const bool packs_left =
+        kPacks<T> || cols.count() > 2 * width_ || (p_.left.row_stride != 1 && p_.left.col_stride != 1);
+    const bool packs_right = kPacks<T> || p_.right.col_stride != 1 || tiles > 2;
     if (packs_left) pack_left(o, rows, tiles, depth);
     for (int64_t i = 0; i < tiles; ++i) {
       const Range part = part_of(rows, i, tiles);
-      ProductTile<T> tile{};
-      tile.depth = depth.count();
+      ProductTile<Sum<T>> tile{};
       set_left(o, part, i, packs_left, depth, tile);
       for (int64_t col = cols.begin; col < cols.end; col += width_) {
         const int64_t count = std::min(width_, cols.end - col);
         set_right(o, cols.begin, col, count, packs_right, depth, tile);
-        o.set_result(p_, part.begin, col, depth.begin, tile);
-        if (!tile.add) tile.add = kZeros<T>;
-        kernels_.tile(tile, part.count(), count);
+        add_tile(o, sums, part, col, count, depth, tile);
       }
-      if (depth.end == p_.depth) rows_done(o, part, cols);
+      if (depth.end == p_.depth) sums.done(part, cols);
     }
   }
 
   // Panels that were packed before come from far away: each meets all rows, which wait in the second-level cache, while
   // it is in the first.
-  void run_packed(const Operands<T>& o, const Range& all_rows, const Range& all_cols) {
+  void run_packed(const Operands<T>& o, int64_t batch, const Range& all_rows, const Range& all_cols) {
     const int64_t row_blocks = ceil_div(all_rows.count(), kPackedRows);
-    for (int64_t r = 0; r < row_blocks; ++r)
-      for (int64_t k = 0; k < std::max<int64_t>(p_.depth, 1); k += kDepth) {
-        const Range rows = part_of(all_rows, r, row_blocks), depth{k, std::min(p_.depth, k + kDepth)};
-        const int64_t tiles = ceil_div(rows.count(), kernels_.rows);
-        pack_left(o, rows, tiles, depth);
-        for (int64_t col = all_cols.begin; col < all_cols.end; col += kBlockCols) {
-          const Range cols{col, std::min(all_cols.end, col + kBlockCols)};
+    for (int64_t r = 0; r < row_blocks; ++r) {
+      const Range rows = part_of(all_rows, r, row_blocks);
+      const Sums<T> sums(p_, batch, rows, all_cols, block_depth_);
+      for (int64_t k = 0; k < std::max<int64_t>(p_.depth, 1); k += block_depth_) {
+        const Range depth{k, std::min(p_.depth, k + block_depth_)};
+        pack_left(o, rows, ceil_div(rows.count(), kernels_.rows), depth);
+        for (int64_t col = all_cols.begin; col < all_cols.end; col += block_cols_) {
+          const Range cols{col, std::min(all_cols.end, col + block_cols_)};
           for (int64_t panel = cols.begin; panel < cols.end; panel += width_)
-            add_panel(o, rows, tiles, panel, std::min(width_, cols.end - panel), depth);
-          if (depth.end == p_.depth) rows_done(o, rows, cols);
+            add_panel(o, sums, rows, panel, std::min(width_, cols.end - panel), depth);
+          if (depth.end == p_.depth) sums.done(rows, cols);
         }
       }
+    }
   }
-  void add_panel(const Operands<T>& o, const Range& rows, int64_t tiles, int64_t col, int64_t count,
+  void add_panel(const Operands<T>& o, const Sums<T>& sums, const Range& rows, int64_t col, int64_t count,
                  const Range& depth) {
-    ProductTile<T> tile{};
-    tile.depth = depth.count();
+    const int64_t tiles = ceil_div(rows.count(), kernels_.rows);
+    ProductTile<Sum<T>> tile{};
     tile.right_step = ceil_div(count, kernels_.lanes) * kernels_.lanes;
-    tile.right = static_cast<const T*>(p_.packed_right) + col * p_.depth + depth.begin * tile.right_step;
+    tile.right =
+        static_cast<const Sum<T>*>(p_.packed_right) + col * groups(p_.depth) + groups(depth.begin) * tile.right_step;
     for (int64_t i = 0; i < tiles; ++i) {
       const Range part = part_of(rows, i, tiles);
       set_left(o, part, i, true, depth, tile);
-      o.set_result(p_, part.begin, col, depth.begin, tile);
-      if (!tile.add) tile.add = kZeros<T>;
-      kernels_.tile(tile, part.count(), count);
+      add_tile(o, sums, part, col, count, depth, tile);
     }
   }
 
-  void rows_done(const Operands<T>& o, const Range& rows, const Range& cols) const {
-    for (int64_t row = p_.calls ? rows.begin : rows.end; row < rows.end; ++row) {
-      const int64_t first = row * p_.result_row_stride + cols.begin;
-      p_.calls->done(first, cols.count(), o.result + first);
-    }
+  // Its operands are set.
+  void add_tile(const Operands<T>& o, const Sums<T>& sums, const Range& rows, int64_t col, int64_t count,
+                const Range& depth, ProductTile<Sum<T>>& tile) const {
+    sums.add_to(o, rows.begin, col, depth, tile);
+    tile.depth = groups(depth.count());
+    tile.out_row = sums.row(), tile.rounded_row = p_.result_row_stride;
+    tile.add_row = tile.add && tile.add == tile.out ? tile.out_row : 0;
+    if (!tile.add) tile.add = kZeros<Sum<T>>;
+    kernels_.tile(tile, rows.count(), count);
   }
 
   // Rows of the left operand lie side by side.
   bool turned() const { return p_.left.row_stride == 1 && p_.left.col_stride != 1; }
   int64_t block_rows() const { return p_.packed_right ? kPackedRows : turned() ? kTurnedRows : kBlockRows; }
 
+  int64_t groups(int64_t numbers) const { return ceil_div(numbers, kernels_.group); }
   int64_t left_width() const { return ceil_div(kernels_.rows, kernels_.lanes) * kernels_.lanes; }
 
   // Rows that lie side by side are read in runs as long as the block, a few at a time.
   void pack_left(const Operands<T>& o, const Range& rows, int64_t tiles, const Range& depth) {
     constexpr int64_t kRuns = 16;
-    if (!left_) left_ = scratch<T>(ceil_div(std::min(block_rows(), p_.rows), kernels_.rows) * left_width() * kDepth);
+    if (!left_)
+      left_ = scratch<Sum<T>>(ceil_div(std::min(block_rows(), p_.rows), kernels_.rows) * left_width() * kDepth);
     const int64_t each = turned() ? kRuns : std::max<int64_t>(depth.count(), 1);
     for (int64_t k = depth.begin; k < depth.end; k += each)
       for (int64_t i = 0; i < tiles; ++i) {
         const Range part = part_of(rows, i, tiles);
         kernels_.pack(o.left + part.begin * p_.left.row_stride + k * p_.left.col_stride, p_.left.row_stride,
                       p_.left.col_stride, part.count(), std::min(each, depth.end - k), left_width(),
-                      left_.template data<T>() + (i * kDepth + k - depth.begin) * left_width());
+                      left_.template data<Sum<T>>() + (i * kDepth + groups(k - depth.begin)) * left_width());
       }
   }
   void set_left(const Operands<T>& o, const Range& part, int64_t i, bool packed, const Range& depth,
-                ProductTile<T>& tile) {
-    if (packed) {
-      tile.left = left_.template data<T>() + i * left_width() * kDepth, tile.left_row = 1,
-      tile.left_step = left_width();
-    } else {
-      tile.left = o.left + part.begin * p_.left.row_stride + depth.begin * p_.left.col_stride;
-      tile.left_row = p_.left.row_stride, tile.left_step = p_.left.col_stride;
-    }
+                ProductTile<Sum<T>>& tile) {
+    if constexpr (!kPacks<T>)
+      if (!packed) {
+        tile.left = o.left + part.begin * p_.left.row_stride + depth.begin * p_.left.col_stride;
+        tile.left_row = p_.left.row_stride, tile.left_step = p_.left.col_stride;
+        return;
+      }
+    tile.left = left_.template data<Sum<T>>() + i * left_width() * kDepth, tile.left_row = 1;
+    tile.left_step = left_width();
   }
 
   // Panels are packed by the first block of rows that needs them.
   void set_right(const Operands<T>& o, int64_t first, int64_t col, int64_t count, bool packs, const Range& depth,
-                 ProductTile<T>& tile) {
+                 ProductTile<Sum<T>>& tile) {
     const T* from = o.right + depth.begin * p_.right.row_stride + col * p_.right.col_stride;
-    if (!packs && count % kernels_.lanes == 0) {
-      tile.right = from, tile.right_step = p_.right.row_stride;
-      return;
-    }
-    if (!right_) right_ = scratch<T>(std::min(ceil_div(p_.cols, width_) * width_, kBlockCols) * kDepth);
-    T* to = right_.template data<T>() + (col - first) * kDepth;
+    if constexpr (!kPacks<T>)
+      if (!packs && count % kernels_.lanes == 0) {
+        tile.right = from, tile.right_step = p_.right.row_stride;
+        return;
+      }
+    if (!right_) right_ = scratch<Sum<T>>(std::min(ceil_div(p_.cols, width_) * width_, block_cols_) * kDepth);
+    Sum<T>* to = right_.template data<Sum<T>>() + (col - first) * kDepth;
     tile.right = to, tile.right_step = ceil_div(count, kernels_.lanes) * kernels_.lanes;
     if (col - first < packed_cols_) return;
     kernels_.pack(from, p_.right.col_stride, p_.right.row_stride, count, depth.count(), tile.right_step, to);
@@ -193,7 +253,7 @@ class BlockProduct {
 
   const Gemm& p_;
   const ProductKernels<T>& kernels_;
-  int64_t width_, packed_cols_ = 0;
+  int64_t width_, block_depth_, block_cols_, packed_cols_ = 0;
   Tensor left_, right_;
 };
 
@@ -230,25 +290,26 @@ Range columns_of(const Gemm& p, int64_t i, int64_t parts) {
   return {steps.begin * kStep, std::min(p.cols, steps.end * kStep)};
 }
 
-// A single row reads the right operand as it lies in memory. Where that is column by column, a sum has sixteen lanes
-// instead of blocks of the depth.
+// A single row reads the right operand as it lies in memory. Where that is column by column, a sum has as many lanes as
+// those of reductions instead of blocks of the depth.
 template <class T>
 void run_row(const Gemm& p, int64_t batch, const Range& cols) {
   const Operands<T> o(p, batch);
   const auto& kernels = isa_table<ProductKernels<T>>();
   const bool by_rows = p.right.col_stride == 1;
-  ProductTile<T> tile{};
-  tile.left_step = p.left.col_stride;
-  tile.right_step = by_rows ? p.right.row_stride : p.right.col_stride;
+  ProductRow<T> row{};
+  row.left_step = p.left.col_stride;
+  row.right_step = by_rows ? p.right.row_stride : p.right.col_stride;
   const int64_t block = by_rows ? kDepth : std::max<int64_t>(p.depth, 1);
+  const Sums<T> sums(p, batch, {0, 1}, cols, block);
   for (int64_t k = 0; k < std::max<int64_t>(p.depth, 1); k += block) {
-    tile.depth = std::min(p.depth - k, block);
-    tile.left = o.left + k * p.left.col_stride;
-    tile.right = o.right + k * p.right.row_stride + cols.begin * p.right.col_stride;
-    o.set_result(p, 0, cols.begin, k, tile);
-    (by_rows ? kernels.row : kernels.row_of_lines)(tile, cols.count());
+    row.depth = std::min(p.depth - k, block);
+    row.left = o.left + k * p.left.col_stride;
+    row.right = o.right + k * p.right.row_stride + cols.begin * p.right.col_stride;
+    sums.add_to(o, 0, cols.begin, {k, k + row.depth}, row);
+    (by_rows ? kernels.row : kernels.row_of_lines)(row, cols.count());
   }
-  if (p.calls) p.calls->done(cols.begin, cols.count(), o.result + cols.begin);
+  sums.done({0, 1}, cols);
 }
 
 // Where many tasks share columns they share their panels, unless those take too much memory.
@@ -298,28 +359,31 @@ void packed_gemm(const Gemm& p) {
 
 template <class T>
 int64_t packed_panels_size(int64_t depth, int64_t cols) {
-  const int64_t lanes = isa_table<ProductKernels<T>>().lanes;
-  return checked::mul(checked::mul(ceil_div(cols, lanes), lanes), depth);
+  const auto& kernels = isa_table<ProductKernels<T>>();
+  return checked::mul(checked::mul(ceil_div(cols, kernels.lanes), kernels.lanes), ceil_div(depth, kernels.group));
 }
 
 template <class T>
-void pack_panels(const MatrixView& right, int64_t depth, int64_t cols, T* to) {
+void pack_panels(const MatrixView& right, int64_t depth, int64_t cols, typename SumOf<T>::Type* to) {
   const auto& kernels = isa_table<ProductKernels<T>>();
   const int64_t width = 2 * kernels.lanes;
   parallel_for(0, ceil_div(cols, width), grain_for(depth * width), [&](int64_t begin, int64_t end) {
     for (int64_t col = begin * width; col < std::min(cols, end * width); col += width) {
       const int64_t count = std::min(width, cols - col);
       kernels.pack(static_cast<const T*>(right.data) + col * right.col_stride, right.col_stride, right.row_stride,
-                   count, depth, ceil_div(count, kernels.lanes) * kernels.lanes, to + col * depth);
+                   count, depth, ceil_div(count, kernels.lanes) * kernels.lanes,
+                   to + col * ceil_div(depth, kernels.group));
     }
   });
 }
 
-template void packed_gemm<float>(const Gemm&);
-template void packed_gemm<double>(const Gemm&);
-template int64_t packed_panels_size<float>(int64_t, int64_t);
-template int64_t packed_panels_size<double>(int64_t, int64_t);
-template void pack_panels<float>(const MatrixView&, int64_t, int64_t, float*);
-template void pack_panels<double>(const MatrixView&, int64_t, int64_t, double*);
+#define TW_INSTANTIATE(T)                                   \
+  template void packed_gemm<T>(const Gemm&);                \
+  template int64_t packed_panels_size<T>(int64_t, int64_t); \
+  template void pack_panels<T>(const MatrixView&, int64_t, int64_t, typename SumOf<T>::Type*);
+TW_INSTANTIATE(float)
+TW_INSTANTIATE(double)
+TW_INSTANTIATE(Half)
+TW_INSTANTIATE(BFloat)
 
 }  // namespace tw::cpu

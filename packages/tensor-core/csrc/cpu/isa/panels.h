@@ -1,0 +1,180 @@
+// Panels of matrix products: how operands are copied to where a tile reads them, lines side by side.
+#pragma once
+
+#include "cpu/half.h"
+#include "cpu/isa/narrowing.h"
+#include "cpu/isa/row.h"
+#include "cpu/isa/transpose.h"
+
+namespace tw {
+namespace TW_ISA_NS {
+
+// ---- what is multiplied -------------------------------------------------------------------------------------
+//
+// `kGroup` neighbours in the depth of an operand, numbers of type From, are one number of a panel or vector:
+//   along: a vector of them from neighbours in memory;
+//   across: one for each line, lines being neighbours in memory and the group's numbers `step` from each other;
+//   repeated: one in all lanes, its numbers `step` from each other.
+// `count` is how many numbers, or lines, there are, where those are less than a vector's; `numbers` is kGroup, or fewer
+// at the depth's end. What is missing is zero. Sums may be rounded to numbers of 16 bits.
+
+template <class V>
+struct Single {
+  using Vector = V;
+  using From = Element<V>;
+  static constexpr int kGroup = 1;
+  static constexpr bool kRounds = false;
+  TW_INLINE_MEMBER static V add(V sum, V left, V right) { return fma(left, right, sum); }
+  TW_INLINE_MEMBER static V along(const From* p) { return load<V>(p); }
+  TW_INLINE_MEMBER static V along(const From* p, int count) { return load_first<V>(p, count); }
+  TW_INLINE_MEMBER static V across(const From* p, int64_t, int) { return load<V>(p); }
+  TW_INLINE_MEMBER static V across(const From* p, int64_t, int, int count) { return load_first<V>(p, count); }
+  TW_INLINE_MEMBER static V repeated(const From* p, int64_t, int) { return splat<V>(*p); }
+};
+
+// The first numbers of a vector of `size`.
+template <class Number, int size>
+struct First {
+  Number numbers[size] = {};
+  TW_INLINE_MEMBER First(const Number* p, int count) { std::memcpy(numbers, p, count * sizeof(Number)); }
+};
+
+template <class Number>
+struct Rounded {
+  static constexpr bool kRounds = true;
+  TW_INLINE_MEMBER static void store_rounded(Number* to, F32 sums) {
+    auto* const bits = reinterpret_cast<uint16_t*>(to);
+    if constexpr (std::is_same_v<Number, cpu::BFloat>)
+      store_bfloat(bits, bits_of(sums));
+    else
+      store_half(bits, bits_of(sums));
+  }
+  TW_INLINE_MEMBER static void store_rounded(Number* to, F32 sums, int count) {
+    Number all[kLanes32];
+    store_rounded(all, sums);
+    std::memcpy(to, all, count * sizeof(Number));
+  }
+};
+
+// Numbers of 16 bits as float32.
+template <class Number>
+struct Widened : Rounded<Number> {
+  using Vector = F32;
+  using From = Number;
+  static constexpr int kGroup = 1;
+  TW_INLINE_MEMBER static F32 add(F32 sum, F32 left, F32 right) { return fma(left, right, sum); }
+  TW_INLINE_MEMBER static F32 along(const Number* p) {
+    const auto* const bits = reinterpret_cast<const uint16_t*>(p);
+    if constexpr (std::is_same_v<Number, cpu::BFloat>)
+      return as_float(widened_bfloat(bits));
+    else
+      return as_float(widened_half(bits));
+  }
+  TW_INLINE_MEMBER static F32 along(const Number* p, int count) {
+    return along(First<Number, kLanes32>(p, count).numbers);
+  }
+  TW_INLINE_MEMBER static F32 across(const Number* p, int64_t, int) { return along(p); }
+  TW_INLINE_MEMBER static F32 across(const Number* p, int64_t, int, int count) { return along(p, count); }
+  TW_INLINE_MEMBER static F32 repeated(const Number* p, int64_t, int) { return splat<F32>(cpu::to_float(*p)); }
+};
+
+#if TW_VBYTES == 64
+// Two numbers of bfloat16, the first in the lower half of 32 bits, and sums of their products. As text, since the rest
+// of what is compiled with this must run on processors without the instruction.
+struct BFloatPair : Rounded<cpu::BFloat> {
+  using Vector = F32;
+  using From = cpu::BFloat;
+  static constexpr int kGroup = 2;
+  TW_INLINE_MEMBER static F32 add(F32 sum, F32 left, F32 right) {
+    asm("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(left), "v"(right));
+    return sum;
+  }
+  TW_INLINE_MEMBER static F32 along(const From* p) { return load<F32>(reinterpret_cast<const float*>(p)); }
+  TW_INLINE_MEMBER static F32 along(const From* p, int count) {
+    return along(First<From, 2 * kLanes32>(p, count).numbers);
+  }
+  TW_INLINE_MEMBER static F32 across(const From* p, int64_t step, int numbers) {
+    const U32 low = widened(reinterpret_cast<const uint16_t*>(p));
+    if (numbers == 1) return as_float(low);
+    return as_float(low | (widened(reinterpret_cast<const uint16_t*>(p + step)) << 16));
+  }
+  TW_INLINE_MEMBER static F32 across(const From* p, int64_t step, int numbers, int count) {
+    const First<From, kLanes32> low(p, count), high(numbers == 1 ? p : p + step, count);
+    From both[2 * kLanes32];
+    std::memcpy(both, low.numbers, sizeof low.numbers);
+    std::memcpy(both + kLanes32, high.numbers, sizeof high.numbers);
+    return across(both, kLanes32, numbers);
+  }
+  TW_INLINE_MEMBER static F32 repeated(const From* p, int64_t step, int numbers) {
+    const uint32_t high = numbers == 1 ? 0u : p[step].bits;
+    return as_float(U32{} + (p->bits | high << 16));
+  }
+};
+#endif
+
+// ---- packing ------------------------------------------------------------------------------------------------
+
+// to[k * width + i] = the k-th group of line i < lanes, whose numbers are neighbours; lines that do not exist are the
+// first one again.
+template <class Numbers>
+TW_INLINE void pack_lines(const typename Numbers::From* from, int64_t line, int64_t lines, int64_t depth, int64_t width,
+                          Element<typename Numbers::Vector>* to) {
+  using V = typename Numbers::Vector;
+  constexpr int n = lanes_of<V>, block = n * Numbers::kGroup;
+  int64_t offset[n];
+  for (int i = 0; i < n; ++i) offset[i] = i < lines ? i * line : 0;
+  V tile[n];
+  for (; depth >= block; depth -= block, from += block, to += n * width) {
+#pragma GCC unroll 16
+    for (int i = 0; i < n; ++i) tile[i] = Numbers::along(from + offset[i]);
+    transpose(tile);
+#pragma GCC unroll 16
+    for (int j = 0; j < n; ++j) store(to + j * width, tile[j]);
+  }
+  if (depth == 0) return;
+  const int rest = static_cast<int>(depth);
+#pragma GCC unroll 16
+  for (int i = 0; i < n; ++i) tile[i] = Numbers::along(from + offset[i], rest);
+  transpose(tile);
+#pragma GCC unroll 16
+  for (int j = 0; j < n; ++j)
+    if (j * Numbers::kGroup < rest) store(to + j * width, tile[j]);
+}
+
+// The same where neither lines nor their numbers are neighbours, or lines are but too few: through a copy of a group's
+// numbers, line by line.
+template <class Numbers>
+TW_INLINE void pack_scattered(const typename Numbers::From* from, int64_t line, int64_t step, int64_t lines,
+                              int64_t depth, int64_t width, Element<typename Numbers::Vector>* to) {
+  constexpr int n = lanes_of<typename Numbers::Vector>, group = Numbers::kGroup;
+  typename Numbers::From copy[group * n] = {};
+  for (; depth > 0; depth -= group, from += group * step, to += width) {
+    const int numbers = depth < group ? static_cast<int>(depth) : group;
+    for (int g = 0; g < numbers; ++g)
+      for (int64_t i = 0; i < lines; ++i) copy[g * n + i] = from[i * line + g * step];
+    store(to, Numbers::across(copy, n, numbers));
+  }
+}
+
+// to[k * width + i] = the k-th group of from[i * line + number * step], for i < count.
+template <class Numbers>
+void pack(const typename Numbers::From* from, int64_t line, int64_t step, int64_t count, int64_t depth, int64_t width,
+          Element<typename Numbers::Vector>* to) {
+  constexpr int n = lanes_of<typename Numbers::Vector>, group = Numbers::kGroup;
+  for (int64_t i = 0; i < count; i += n) {
+    const int64_t lines = count - i < n ? count - i : n;
+    const typename Numbers::From* const first = from + i * line;
+    if (step == 1) {
+      pack_lines<Numbers>(first, line, lines, depth, width, to + i);
+    } else if (line == 1 && lines == n) {
+      for (int64_t k = 0; k < depth; k += group)
+        store(to + k / group * width + i,
+              Numbers::across(first + k * step, step, depth - k < group ? static_cast<int>(depth - k) : group));
+    } else {
+      pack_scattered<Numbers>(first, line, step, lines, depth, width, to + i);
+    }
+  }
+}
+
+}  // namespace TW_ISA_NS
+}  // namespace tw
