@@ -99,18 +99,63 @@ bool take_elements(const int64_t* places, int64_t n, int64_t size, const T* from
   return inside;
 }
 
+// Columns of the source, gathered from side by side. Rows that are a power of two apart share few of a cache's sets, so
+// where most of the columns' elements are likely to be asked for they are copied to neighbouring rows first.
+template <class T>
+class ColumnSource {
+ public:
+  ColumnSource(const Lines& lines, int64_t size) : size_(size), step_(lines.stride(1)) {
+    constexpr int64_t kSlice = int64_t{1} << 19;  // bytes: half of a second-level cache
+    constexpr int64_t kLeastCols = 16, kLeastUse = 4;
+    const int64_t cols = kSlice / std::max<int64_t>(1, size * static_cast<int64_t>(sizeof(T)));
+    copies_ = cols >= kLeastCols && lines.length >= size / kLeastUse && lines.columns() >= kLeastCols;
+    if (copies_) widest_ = std::min(cols, kWidestBlock);
+  }
+  int64_t widest() const { return widest_; }
+
+  // f(first element, distance of rows) of columns from `from` on.
+  template <class F>
+  void read(const T* from, int64_t cols, F&& f) const {
+    if (!copies_) return f(from, step_);
+    const Tensor slice = empty({size_ * cols * static_cast<int64_t>(sizeof(T))}, kUInt8);
+    T* const copy = static_cast<T*>(slice.data<void>());
+    for (int64_t i = 0; i < size_; ++i) std::copy_n(from + i * step_, cols, copy + i * cols);
+    f(copy, cols);
+  }
+
+ private:
+  int64_t size_, step_, widest_ = kWidestBlock;
+  bool copies_;
+};
+
+// Indices of a block lie in short runs, which processors do not fetch ahead by themselves.
+inline void prefetch_indices(const int64_t* places, int64_t n) {
+  constexpr int64_t kLine = 8;
+  for (int64_t k = 0; k < n; k += kLine) __builtin_prefetch(places + k);
+}
+
 template <class T>
 bool gather_lines(const Lines& lines, int64_t size, const int64_t* index, const T* source, T* out) {
   std::atomic<bool> valid{true};
-  const int64_t step = lines.stride(1);
-  if (lines.stride(0) == 1 && lines.stride(2) == 1)
+  if (lines.stride(0) == 1 && lines.stride(2) == 1) {
     for_each_line(lines, [&](int64_t at, int64_t from, int64_t to) {
-      if (!take_elements(index + at, lines.length, size, source + from, step, 0, out + to)) valid = false;
+      if (!take_elements(index + at, lines.length, size, source + from, lines.stride(1), 0, out + to)) valid = false;
     });
-  else
-    for_each_row(lines, [&](int64_t at, int64_t from, int64_t to, int64_t n) {
-      if (!take_elements(index + at, n, size, source + from, step, 1, out + to)) valid = false;
+    return valid;
+  }
+  constexpr int64_t kAhead = 4;  // rows
+  const ColumnSource<T> columns(lines, size);
+  for_each_block(lines, columns.widest(), [&](int64_t at, int64_t from, int64_t to, int64_t n) {
+    columns.read(source + from, n, [&](const T* first, int64_t step) {
+      threads::Paces paces;
+      for (int64_t k = 0; k < lines.length; ++k) {
+        const int64_t* const places = index + at + k * lines.stride(0);
+        if (k + kAhead < lines.length) prefetch_indices(places + kAhead * lines.stride(0), n);
+        if (!take_elements(places, n, size, first, step, 1, out + to + k * lines.stride(2))) valid = false;
+        paces.took(n);
+      }
     });
+  });
   return valid;
 }
 

@@ -69,22 +69,30 @@ void for_each_line(const Lines& lines, F&& f) {
   });
 }
 
+// f(offset in the index, in the first, in the second tensor, columns) for blocks of neighbouring lines.
+template <class F>
+void for_each_block(const Lines& lines, int64_t widest, F&& f) {
+  if (lines.length == 0 || lines.count == 0) return;
+  const int64_t columns = lines.columns(), width = std::min(columns, widest), blocks = (columns + width - 1) / width;
+  parallel_for(0, lines.count / columns * blocks, grain_for(lines.length * width), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t line = i / blocks * columns + i % blocks * width, n = std::min(width, columns - i % blocks * width);
+      f(lines.offset(0, line), lines.offset(1, line), lines.offset(2, line), n);
+    }
+  });
+}
+
+constexpr int64_t kWidestBlock = 128;  // columns: what a block leads to then stays in the second-level cache
+
 // f(k's offset in the index, in the first, in the second tensor, columns) for each row k of blocks of neighbouring
 // lines, k ascending; within a block f takes the columns side by side, as they lie in memory.
 template <class F>
 void for_each_row(const Lines& lines, F&& f) {
-  if (lines.length == 0 || lines.count == 0) return;
-  constexpr int64_t kWidest = 128;  // columns: what a block leads to then stays in the second-level cache
-  const int64_t columns = lines.columns(), width = std::min(columns, kWidest), blocks = (columns + width - 1) / width;
-  parallel_for(0, lines.count / columns * blocks, grain_for(lines.length * width), [&](int64_t begin, int64_t end) {
+  for_each_block(lines, kWidestBlock, [&](int64_t at, int64_t first, int64_t second, int64_t n) {
     threads::Paces paces;
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t line = i / blocks * columns + i % blocks * width, n = std::min(width, columns - i % blocks * width);
-      const int64_t at = lines.offset(0, line), first = lines.offset(1, line), second = lines.offset(2, line);
-      for (int64_t k = 0; k < lines.length; ++k) {
-        f(at + k * lines.stride(0), first, second + k * lines.stride(2), n);
-        paces.took(n);
-      }
+    for (int64_t k = 0; k < lines.length; ++k) {
+      f(at + k * lines.stride(0), first, second + k * lines.stride(2), n);
+      paces.took(n);
     }
   });
 }
