@@ -86,6 +86,42 @@ def test_gather_and_scatter(dim: int, dtype: str) -> None:
         same(result, added)
 
 
+@pytest.mark.parametrize("dtype", ["int16", "float32", "float64", "complex128"])
+@pytest.mark.parametrize("dim", [0, 1])
+@pytest.mark.parametrize("negative", [0.0, 0.01, 1.0])
+def test_gather_and_scatter_of_many_elements(dim: int, dtype: str, negative: float) -> None:
+    """Whole groups of indices, some with negative ones, and rows that are gathered from a copy."""
+    samples = Samples(9)
+    x, src = samples.array((300, 523), dtype), samples.array((300, 523), dtype)
+    index = samples.random.integers(0, x.shape[dim], x.shape)
+    at = coordinates(index, dim)
+    index = np.where(samples.random.random(x.shape) < negative, index - x.shape[dim], index)
+    np.testing.assert_array_equal(tw.gather(tw.tensor(x), dim, tw.tensor(index)).numpy(), x[at])
+    few = (slice(0, 77), slice(0, 41))
+    part = tuple(a[few] for a in at)
+    np.testing.assert_array_equal(tw.gather(tw.tensor(x), dim, tw.tensor(index[few])).numpy(), x[part])
+    added = x.astype("complex128" if dtype == "complex128" else "float64")
+    np.add.at(added, at, src)
+    result = tw.scatter_add(tw.tensor(x), dim, tw.tensor(index), tw.tensor(src))
+    np.testing.assert_allclose(result.numpy(), added, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("dim", [0, 1])
+@pytest.mark.parametrize("place", [(0, 0), (299, 522), (150, 260)])
+@pytest.mark.parametrize("wrong", [1000, -1000, 1 << 62, -(1 << 63)])
+def test_one_index_among_many_out_of_range(dim: int, place: tuple[int, int], wrong: int) -> None:
+    x = tw.ones(300, 523)
+    index = np.zeros((300, 523), np.int64)
+    index[place] = wrong
+    for call in (
+        tw.gather,
+        lambda *given: tw.scatter_add(*given, x),
+        lambda *given: x.clone().scatter_add_(*given[1:], x),
+    ):
+        with pytest.raises(IndexError, match=f"index {wrong} is out of range for dimension {dim}"):
+            call(x, dim, tw.tensor(index))
+
+
 def test_gather_at_the_edges() -> None:
     assert tw.gather(tw.tensor(5.0), 0, tw.tensor(0)).item() == 5.0
     assert tw.gather(tw.ones(3, 4), 1, tw.zeros(3, 0).to(tw.int64)).shape == (3, 0)

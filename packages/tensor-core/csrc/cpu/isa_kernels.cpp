@@ -21,6 +21,7 @@ namespace tw {
   extern const cpu::AttentionKernels<double> kAttentionF64;                          \
   extern const cpu::BatchNormKernels<float> kBatchNormF32;                           \
   extern const cpu::BatchNormKernels<double> kBatchNormF64;                          \
+  extern const cpu::IndexKernels kIndexing;                                          \
   extern const cpu::HalfSumKernels kHalfSums;                                        \
   extern const cpu::ConvolutionKernels<float> kConvolutionF32;                       \
   extern const cpu::ConvolutionKernels<double> kConvolutionF64;                      \
@@ -67,6 +68,7 @@ TW_DEFINE_TABLE(AttentionKernels<double>, kAttentionF64)
 TW_DEFINE_TABLE(BatchNormKernels<float>, kBatchNormF32)
 TW_DEFINE_TABLE(BatchNormKernels<double>, kBatchNormF64)
 TW_DEFINE_TABLE(HalfSumKernels, kHalfSums)
+TW_DEFINE_TABLE(IndexKernels, kIndexing)
 TW_DEFINE_TABLE(LaneKernels<float>, kLanesF32)
 TW_DEFINE_TABLE(LaneKernels<double>, kLanesF64)
 TW_DEFINE_TABLE(ConvolutionKernels<float>, kConvolutionF32)

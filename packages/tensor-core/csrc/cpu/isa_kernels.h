@@ -244,6 +244,16 @@ struct ByteProductKernels {
   void (*tile)(const ByteTile& tile, int64_t rows, int64_t cols);
 };
 
+// Of a line, until a group of 16 indices is not complete or one of them is not in [0, size): how many came before.
+struct IndexKernels {
+  // to[k] = from[places[k]]
+  int64_t (*take_32)(const int64_t* places, int64_t n, int64_t size, const uint32_t* from, uint32_t* to);
+  int64_t (*take_64)(const int64_t* places, int64_t n, int64_t size, const uint64_t* from, uint64_t* to);
+  // to[places[k]] += from[k]
+  int64_t (*add_f32)(const int64_t* places, int64_t n, int64_t size, const float* from, float* to);
+  int64_t (*add_f64)(const int64_t* places, int64_t n, int64_t size, const double* from, double* to);
+};
+
 // Random numbers come in groups of 16 Philox counters: 64 words of 32 bits, ordered by word, then by counter.
 constexpr int64_t kGroupCounters = 16;
 constexpr int64_t kGroupWords = 64;

@@ -3,6 +3,7 @@
 
 #include "cpu/element_types.h"
 #include "cpu/indexing/lines.h"
+#include "cpu/isa_kernels.h"
 #include "declarations/indexing.h"
 
 namespace tw::cpu {
@@ -20,11 +21,73 @@ void for_index_pieces(const int64_t* places, int64_t n, int64_t size, F&& f) {
   }
 }
 
+struct Assign {
+  template <class T>
+  void operator()(T& to, const T& from) const {
+    to = from;
+  }
+};
+struct Add {
+  template <class T>
+  void operator()(T& to, const T& from) const {
+    to += from;
+  }
+};
+struct Either {
+  void operator()(uint8_t& to, uint8_t from) const { to |= from; }
+};
+
+// How the processor takes or writes groups of neighbours; null: one by one.
+template <class T>
+auto take_groups() {
+  if constexpr (std::is_same_v<T, uint32_t>)
+    return isa_table<IndexKernels>().take_32;
+  else if constexpr (std::is_same_v<T, uint64_t>)
+    return isa_table<IndexKernels>().take_64;
+  else
+    return nullptr;
+}
+template <class T, class Write>
+auto write_groups() {
+  if constexpr (std::is_same_v<Write, Add> && std::is_same_v<T, float>)
+    return isa_table<IndexKernels>().add_f32;
+  else if constexpr (std::is_same_v<Write, Add> && std::is_same_v<T, double>)
+    return isa_table<IndexKernels>().add_f64;
+  else
+    return nullptr;
+}
+
+// groups(first, n) does whole groups of indices, and gives the number of those it did; one(k) does any other.
+template <class Groups, class One>
+void for_index_groups(int64_t n, Groups groups, One one) {
+  constexpr int64_t kGroup = 16, kPiece = 1 << 14;
+  threads::Paces paces;
+  for (int64_t k = 0; k < n;) {
+    const int64_t first = k;
+    k += groups(k, std::min(n - k, kPiece));
+    for (const int64_t end = std::min(n, k + kGroup); k < end; ++k) one(k);
+    paces.took(k - first);
+  }
+}
+
 // write(to[places[k] * step + k * across], from[k]); indices out of range are left out, and said so.
 template <class T, class Write>
 bool scatter_elements(const int64_t* places, int64_t n, int64_t size, const T* from, int64_t step, int64_t across,
                       T* to, Write write) {
   bool inside = true;
+  const auto write_one = [&](int64_t k) {
+    const int64_t at = wrapped(places[k], size);
+    const bool fits = at >= 0 && at < size;
+    inside &= fits;
+    if (fits) write(to[at * step + k * across], from[k]);
+  };
+  const auto groups = write_groups<T, Write>();
+  if constexpr (!std::is_null_pointer_v<decltype(groups)>)
+    if (step == 1 && across == 0) {
+      for_index_groups(
+          n, [&](int64_t k, int64_t most) { return groups(places + k, most, size, from + k, to); }, write_one);
+      return inside;
+    }
   for_index_pieces(places, n, size, [&](int64_t first, int64_t last, bool plain) {
     if (plain && step == 1 && across == 0) {
 #pragma GCC unroll 4
@@ -35,31 +98,29 @@ bool scatter_elements(const int64_t* places, int64_t n, int64_t size, const T* f
       for (int64_t k = first; k < last; ++k) write(to[places[k] * step + k * across], from[k]);
       return;
     }
-    for (int64_t k = first; k < last; ++k) {
-      const int64_t at = wrapped(places[k], size);
-      const bool fits = at >= 0 && at < size;
-      inside &= fits;
-      if (fits) write(to[at * step + k * across], from[k]);
-    }
+    for (int64_t k = first; k < last; ++k) write_one(k);
   });
   return inside;
 }
 
-// Calls write(element of result, element of src) for each index, in order within a line. What is changed in place is
-// not begun with an index out of range.
+// `result` becomes a copy of `self`, unless it is that, and then write(element of result, element of src) is called for
+// each index, in order within a line. What is changed in place is not begun with an index out of range.
 template <class T, class Write>
-void scatter_lines(const char* op, TensorRef result, bool in_place, int64_t dim, TensorRef index, TensorRef src,
+void scatter_lines(const char* op, TensorRef self, TensorRef result, int64_t dim, TensorRef index, TensorRef src,
                    Write write) {
   dim = normalized_dim(dim, result.ndim());
   const int64_t size = dim_size(result, dim);
+  const bool in_place = result.data<void>() == self.data<void>();
   const Tensor indices = in_place ? checked_indices(op, index, dim, size) : dense(index, kInt64);
   const Lines lines(index.shape(), result.shape(), src.shape(), dim);
   const int64_t* const places = indices.data<int64_t>();
   T* const out = result.data<T>();
   const T* const source = src.data<T>();
   const int64_t step = lines.stride(1);
+  const bool along_memory = lines.stride(0) == 1 && lines.stride(2) == 1;
+  if (!in_place) copy_elements(result, self);
   std::atomic<bool> valid{true};
-  if (lines.stride(0) == 1 && lines.stride(2) == 1)
+  if (along_memory)
     for_each_line(lines, [&](int64_t at, int64_t to, int64_t from) {
       if (!scatter_elements(places + at, lines.length, size, source + from, step, 0, out + to, write)) valid = false;
     });
@@ -70,15 +131,24 @@ void scatter_lines(const char* op, TensorRef result, bool in_place, int64_t dim,
   if (!valid) check_indices(op, places, indices.numel(), dim, size);
 }
 
-}  // namespace
-
-namespace {
-
 // to[k] = from[places[k] * step + k * across]. Indices are checked as they are used: element 0 stands for one out of
 // range until the caller refuses it.
 template <class T>
 bool take_elements(const int64_t* places, int64_t n, int64_t size, const T* from, int64_t step, int64_t across, T* to) {
   bool inside = true;
+  const auto take_one = [&](int64_t k) {
+    const int64_t at = wrapped(places[k], size);
+    const bool fits = at >= 0 && at < size;
+    inside &= fits;
+    to[k] = from[(fits ? at : 0) * step + k * across];
+  };
+  const auto groups = take_groups<T>();
+  if constexpr (!std::is_null_pointer_v<decltype(groups)>)
+    if (step == 1 && across == 0) {
+      for_index_groups(
+          n, [&](int64_t k, int64_t most) { return groups(places + k, most, size, from, to + k); }, take_one);
+      return inside;
+    }
   for_index_pieces(places, n, size, [&](int64_t first, int64_t last, bool plain) {
     if (plain && step == 1 && across == 0) {
 #pragma GCC unroll 4
@@ -89,12 +159,7 @@ bool take_elements(const int64_t* places, int64_t n, int64_t size, const T* from
       for (int64_t k = first; k < last; ++k) to[k] = from[places[k] * step + k * across];
       return;
     }
-    for (int64_t k = first; k < last; ++k) {
-      const int64_t at = wrapped(places[k], size);
-      const bool fits = at >= 0 && at < size;
-      inside &= fits;
-      to[k] = from[(fits ? at : 0) * step + k * across];
-    }
+    for (int64_t k = first; k < last; ++k) take_one(k);
   });
   return inside;
 }
@@ -105,7 +170,7 @@ template <class T>
 class ColumnSource {
  public:
   ColumnSource(const Lines& lines, int64_t size) : size_(size), step_(lines.stride(1)) {
-    constexpr int64_t kSlice = int64_t{1} << 19;  // bytes: half of a second-level cache
+    constexpr int64_t kSlice = int64_t{1} << 18;  // bytes: a quarter of a second-level cache
     constexpr int64_t kLeastCols = 16, kLeastUse = 4;
     const int64_t cols = kSlice / std::max<int64_t>(1, size * static_cast<int64_t>(sizeof(T)));
     copies_ = cols >= kLeastCols && lines.length >= size / kLeastUse && lines.columns() >= kLeastCols;
@@ -176,11 +241,9 @@ void gather(TensorRef self, int64_t dim, TensorRef index, TensorRef out) {
 
 void scatter(TensorRef self, int64_t dim, TensorRef index, TensorRef src, TensorRef out) {
   const Tensor source = dense(src);
-  copy_unless_in_place(out, self);
   visit_item(self.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
-    scatter_lines<T>("scatter", out, out.data<void>() == self.data<void>(), dim, index, source,
-                     [](T& to, const T& from) { to = from; });
+    scatter_lines<T>("scatter", self, out, dim, index, source, Assign());
   });
 }
 
@@ -210,16 +273,12 @@ void scatter_add(TensorRef self, int64_t dim, TensorRef index, TensorRef src, Te
   const tw_dtype dtype = compute_dtype(self.dtype());
   const Tensor source = dense(src, dtype);
   StagedResult result(out, dtype);
-  copy_unless_in_place(result.tensor(), self);
-  const bool in_place = out.data<void>() == self.data<void>();
   if (dtype == kBool)
-    scatter_lines<uint8_t>("scatter_add", result.tensor(), in_place, dim, index, source,
-                           [](uint8_t& to, uint8_t from) { to |= from; });
+    scatter_lines<uint8_t>("scatter_add", self, result.tensor(), dim, index, source, Either());
   else
     visit_arithmetic("scatter_add", dtype, [&](auto type) {
       using T = typename decltype(type)::type;
-      scatter_lines<T>("scatter_add", result.tensor(), in_place, dim, index, source,
-                       [](T& to, const T& from) { to += from; });
+      scatter_lines<T>("scatter_add", self, result.tensor(), dim, index, source, Add());
     });
   result.commit();
 }
