@@ -14,7 +14,7 @@ namespace TW_ISA_NS {
 // `kGroup` neighbours in the depth of an operand, numbers of type From, are one number of a panel or vector:
 //   along: a vector of them from neighbours in memory;
 //   across: one for each line, lines being neighbours in memory and the group's numbers `step` from each other;
-//   repeated: one in all lanes, its numbers `step` from each other.
+//   one: a single one, its numbers `step` from each other.
 // `count` is how many numbers, or lines, there are, where those are less than a vector's; `numbers` is kGroup, or fewer
 // at the depth's end. What is missing is zero. Sums may be rounded to numbers of 16 bits.
 
@@ -29,7 +29,7 @@ struct Single {
   TW_INLINE_MEMBER static V along(const From* p, int count) { return load_first<V>(p, count); }
   TW_INLINE_MEMBER static V across(const From* p, int64_t, int) { return load<V>(p); }
   TW_INLINE_MEMBER static V across(const From* p, int64_t, int, int count) { return load_first<V>(p, count); }
-  TW_INLINE_MEMBER static V repeated(const From* p, int64_t, int) { return splat<V>(*p); }
+  TW_INLINE_MEMBER static From one(const From* p, int64_t, int) { return *p; }
 };
 
 // The first numbers of a vector of `size`.
@@ -75,7 +75,7 @@ struct Widened : Rounded<Number> {
   }
   TW_INLINE_MEMBER static F32 across(const Number* p, int64_t, int) { return along(p); }
   TW_INLINE_MEMBER static F32 across(const Number* p, int64_t, int, int count) { return along(p, count); }
-  TW_INLINE_MEMBER static F32 repeated(const Number* p, int64_t, int) { return splat<F32>(cpu::to_float(*p)); }
+  TW_INLINE_MEMBER static float one(const Number* p, int64_t, int) { return cpu::to_float(*p); }
 };
 
 #if TW_VBYTES == 64
@@ -105,9 +105,9 @@ struct BFloatPair : Rounded<cpu::BFloat> {
     std::memcpy(both + kLanes32, high.numbers, sizeof high.numbers);
     return across(both, kLanes32, numbers);
   }
-  TW_INLINE_MEMBER static F32 repeated(const From* p, int64_t step, int numbers) {
+  TW_INLINE_MEMBER static float one(const From* p, int64_t step, int numbers) {
     const uint32_t high = numbers == 1 ? 0u : p[step].bits;
-    return as_float(U32{} + (p->bits | high << 16));
+    return cpu::bits_float(p->bits | high << 16);
   }
 };
 #endif
@@ -116,17 +116,17 @@ struct BFloatPair : Rounded<cpu::BFloat> {
 
 // to[k * width + i] = the k-th group of line i < lanes, whose numbers are neighbours; lines that do not exist are the
 // first one again.
-template <class Numbers>
-TW_INLINE void pack_lines(const typename Numbers::From* from, int64_t line, int64_t lines, int64_t depth, int64_t width,
-                          Element<typename Numbers::Vector>* to) {
-  using V = typename Numbers::Vector;
-  constexpr int n = lanes_of<V>, block = n * Numbers::kGroup;
+template <class Terms>
+TW_INLINE void pack_lines(const typename Terms::From* from, int64_t line, int64_t lines, int64_t depth, int64_t width,
+                          Element<typename Terms::Vector>* to) {
+  using V = typename Terms::Vector;
+  constexpr int n = lanes_of<V>, block = n * Terms::kGroup;
   int64_t offset[n];
   for (int i = 0; i < n; ++i) offset[i] = i < lines ? i * line : 0;
   V tile[n];
   for (; depth >= block; depth -= block, from += block, to += n * width) {
 #pragma GCC unroll 16
-    for (int i = 0; i < n; ++i) tile[i] = Numbers::along(from + offset[i]);
+    for (int i = 0; i < n; ++i) tile[i] = Terms::along(from + offset[i]);
     transpose(tile);
 #pragma GCC unroll 16
     for (int j = 0; j < n; ++j) store(to + j * width, tile[j]);
@@ -134,45 +134,49 @@ TW_INLINE void pack_lines(const typename Numbers::From* from, int64_t line, int6
   if (depth == 0) return;
   const int rest = static_cast<int>(depth);
 #pragma GCC unroll 16
-  for (int i = 0; i < n; ++i) tile[i] = Numbers::along(from + offset[i], rest);
+  for (int i = 0; i < n; ++i) tile[i] = Terms::along(from + offset[i], rest);
   transpose(tile);
 #pragma GCC unroll 16
   for (int j = 0; j < n; ++j)
-    if (j * Numbers::kGroup < rest) store(to + j * width, tile[j]);
+    if (j * Terms::kGroup < rest) store(to + j * width, tile[j]);
 }
 
-// The same where neither lines nor their numbers are neighbours, or lines are but too few: through a copy of a group's
-// numbers, line by line.
-template <class Numbers>
-TW_INLINE void pack_scattered(const typename Numbers::From* from, int64_t line, int64_t step, int64_t lines,
-                              int64_t depth, int64_t width, Element<typename Numbers::Vector>* to) {
-  constexpr int n = lanes_of<typename Numbers::Vector>, group = Numbers::kGroup;
-  typename Numbers::From copy[group * n] = {};
-  for (; depth > 0; depth -= group, from += group * step, to += width) {
-    const int numbers = depth < group ? static_cast<int>(depth) : group;
-    for (int g = 0; g < numbers; ++g)
-      for (int64_t i = 0; i < lines; ++i) copy[g * n + i] = from[i * line + g * step];
-    store(to, Numbers::across(copy, n, numbers));
-  }
+// The same where lines are neighbours: all of a vector's, or the first of them.
+template <class Terms, class... Count>
+TW_INLINE void pack_across(const typename Terms::From* from, int64_t step, int64_t depth, int64_t width,
+                           Element<typename Terms::Vector>* to, Count... lines) {
+  constexpr int group = Terms::kGroup;
+  for (; depth >= group; depth -= group, from += group * step, to += width)
+    store(to, Terms::across(from, step, group, lines...));
+  if (depth > 0) store(to, Terms::across(from, step, static_cast<int>(depth), lines...));
+}
+
+// The same where neither are.
+template <class Terms>
+TW_INLINE void pack_elements(const typename Terms::From* from, int64_t line, int64_t step, int64_t lines, int64_t depth,
+                             int64_t width, Element<typename Terms::Vector>* to) {
+  constexpr int group = Terms::kGroup;
+  for (; depth > 0; depth -= group, from += group * step, to += width)
+    for (int64_t i = 0; i < lines; ++i)
+      to[i] = Terms::one(from + i * line, step, depth < group ? static_cast<int>(depth) : group);
 }
 
 // to[k * width + i] = the k-th group of from[i * line + number * step], for i < count.
-template <class Numbers>
-void pack(const typename Numbers::From* from, int64_t line, int64_t step, int64_t count, int64_t depth, int64_t width,
-          Element<typename Numbers::Vector>* to) {
-  constexpr int n = lanes_of<typename Numbers::Vector>, group = Numbers::kGroup;
+template <class Terms>
+void pack(const typename Terms::From* from, int64_t line, int64_t step, int64_t count, int64_t depth, int64_t width,
+          Element<typename Terms::Vector>* to) {
+  constexpr int n = lanes_of<typename Terms::Vector>;
   for (int64_t i = 0; i < count; i += n) {
     const int64_t lines = count - i < n ? count - i : n;
-    const typename Numbers::From* const first = from + i * line;
-    if (step == 1) {
-      pack_lines<Numbers>(first, line, lines, depth, width, to + i);
-    } else if (line == 1 && lines == n) {
-      for (int64_t k = 0; k < depth; k += group)
-        store(to + k / group * width + i,
-              Numbers::across(first + k * step, step, depth - k < group ? static_cast<int>(depth - k) : group));
-    } else {
-      pack_scattered<Numbers>(first, line, step, lines, depth, width, to + i);
-    }
+    const typename Terms::From* const first = from + i * line;
+    if (step == 1)
+      pack_lines<Terms>(first, line, lines, depth, width, to + i);
+    else if (line == 1 && lines == n)
+      pack_across<Terms>(first, step, depth, width, to + i);
+    else if (line == 1)
+      pack_across<Terms>(first, step, depth, width, to + i, static_cast<int>(lines));
+    else
+      pack_elements<Terms>(first, line, step, lines, depth, width, to + i);
   }
 }
 

@@ -131,7 +131,7 @@ TW_INLINE void add_rows(const ProductRow<typename Terms::From>& t, int64_t k, in
   V value[steps];
 #pragma GCC unroll 8
   for (int s = 0; s < steps; ++s)
-    value[s] = Terms::repeated(t.left + (k + s * group) * t.left_step, t.left_step, numbers);
+    value[s] = splat<V>(Terms::one(t.left + (k + s * group) * t.left_step, t.left_step, numbers));
   const auto* const right = t.right + k * t.right_step;
   const int64_t row = t.right_step;
   int64_t j = 0;

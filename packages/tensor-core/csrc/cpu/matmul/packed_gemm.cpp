@@ -22,7 +22,8 @@ constexpr int64_t kTurnedRows = 512;                   // of a block whose rows 
 template <class T>
 constexpr T kZeros[kLeastCols] = {};  // as many as a tile has columns
 
-int64_t ceil_div(int64_t n, int64_t d) { return (n + d - 1) / d; }
+// Small products are cheap enough for divisions to be what costs most; most of theirs are these.
+int64_t ceil_div(int64_t n, int64_t d) { return n <= d ? n > 0 : (n - 1) / d + 1; }
 
 struct Range {
   int64_t begin, end;
@@ -30,6 +31,7 @@ struct Range {
 };
 // The i-th of `parts` nearly equal parts.
 Range part_of(const Range& whole, int64_t i, int64_t parts) {
+  if (parts == 1) return whole;
   return {whole.begin + whole.count() * i / parts, whole.begin + whole.count() * (i + 1) / parts};
 }
 
@@ -118,7 +120,8 @@ class BlockProduct {
         kernels_(isa_table<ProductKernels<T>>()),
         width_(2 * kernels_.lanes),
         block_depth_(kDepth * kernels_.group),
-        block_cols_(kBlockCols * kernels_.group) {}
+        block_cols_(kBlockCols * kernels_.group),
+        left_width_(ceil_div(kernels_.rows, kernels_.lanes) * kernels_.lanes) {}
 
   void run(int64_t batch, const Range& rows, const Range& cols) {
     const Operands<T> o(p_, batch);
@@ -205,21 +208,23 @@ class BlockProduct {
   bool turned() const { return p_.left.row_stride == 1 && p_.left.col_stride != 1; }
   int64_t block_rows() const { return p_.packed_right ? kPackedRows : turned() ? kTurnedRows : kBlockRows; }
 
-  int64_t groups(int64_t numbers) const { return ceil_div(numbers, kernels_.group); }
-  int64_t left_width() const { return ceil_div(kernels_.rows, kernels_.lanes) * kernels_.lanes; }
+  int64_t groups(int64_t numbers) const {
+    if constexpr (!kPacks<T>) return numbers;
+    return ceil_div(numbers, kernels_.group);
+  }
 
   // Rows that lie side by side are read in runs as long as the block, a few at a time.
   void pack_left(const Operands<T>& o, const Range& rows, int64_t tiles, const Range& depth) {
     constexpr int64_t kRuns = 16;
     if (!left_)
-      left_ = scratch<Sum<T>>(ceil_div(std::min(block_rows(), p_.rows), kernels_.rows) * left_width() * kDepth);
+      left_ = scratch<Sum<T>>(ceil_div(std::min(block_rows(), p_.rows), kernels_.rows) * left_width_ * kDepth);
     const int64_t each = turned() ? kRuns : std::max<int64_t>(depth.count(), 1);
     for (int64_t k = depth.begin; k < depth.end; k += each)
       for (int64_t i = 0; i < tiles; ++i) {
         const Range part = part_of(rows, i, tiles);
         kernels_.pack(o.left + part.begin * p_.left.row_stride + k * p_.left.col_stride, p_.left.row_stride,
-                      p_.left.col_stride, part.count(), std::min(each, depth.end - k), left_width(),
-                      left_.template data<Sum<T>>() + (i * kDepth + groups(k - depth.begin)) * left_width());
+                      p_.left.col_stride, part.count(), std::min(each, depth.end - k), left_width_,
+                      left_.template data<Sum<T>>() + (i * kDepth + groups(k - depth.begin)) * left_width_);
       }
   }
   void set_left(const Operands<T>& o, const Range& part, int64_t i, bool packed, const Range& depth,
@@ -230,8 +235,8 @@ class BlockProduct {
         tile.left_row = p_.left.row_stride, tile.left_step = p_.left.col_stride;
         return;
       }
-    tile.left = left_.template data<Sum<T>>() + i * left_width() * kDepth, tile.left_row = 1;
-    tile.left_step = left_width();
+    tile.left = left_.template data<Sum<T>>() + i * left_width_ * kDepth, tile.left_row = 1;
+    tile.left_step = left_width_;
   }
 
   // Panels are packed by the first block of rows that needs them.
@@ -253,7 +258,7 @@ class BlockProduct {
 
   const Gemm& p_;
   const ProductKernels<T>& kernels_;
-  int64_t width_, block_depth_, block_cols_, packed_cols_ = 0;
+  int64_t width_, block_depth_, block_cols_, left_width_, packed_cols_ = 0;
   Tensor left_, right_;
 };
 
@@ -285,6 +290,7 @@ struct Tasks {
 
 // Ends at multiples of vectors.
 Range columns_of(const Gemm& p, int64_t i, int64_t parts) {
+  if (parts == 1) return {0, p.cols};
   constexpr int64_t kStep = 32;
   const Range steps = part_of({0, ceil_div(p.cols, kStep)}, i, parts);
   return {steps.begin * kStep, std::min(p.cols, steps.end * kStep)};
