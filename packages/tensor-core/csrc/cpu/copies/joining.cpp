@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cpu/copies/interleave.h"
+#include "cpu/copies/movement.h"
 #include "cpu/copies/plane.h"
 #include "cpu/element_types.h"
 #include "cpu/staging.h"
@@ -70,14 +71,13 @@ bool join_rows(TensorList tensors, int64_t dim, TensorRef out) {
   if (split.outer == 1 && out_row > kSerialBytes) return false;  // one after another, each by all threads
   if (interleave_elements(tensors, split, out)) return true;
   if (out_row <= kShortRow * static_cast<int64_t>(tensors.size())) return join_short_rows(tensors, dim, out), true;
-  parallel_for(0, split.outer, grain_for(out_row / 8), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      char* to = out.data<char>() + row * out_row;
-      for (tw_tensor* t : tensors) {
-        const int64_t bytes = length_along(t, dim, out) * unit;
-        if (bytes > 0) std::memcpy(to, TensorRef(t).data<char>() + row * bytes, static_cast<size_t>(bytes));
-        to += bytes;
-      }
+  parallel_for(0, split.outer, grain_for(out_row / 32), [&](int64_t begin, int64_t end) {
+    char* to = out.data<char>() + begin * out_row;
+    for (tw_tensor* t : tensors) {
+      const int64_t bytes = length_along(t, dim, out) * unit;
+      if (bytes == 0) continue;
+      movement_kernels().copy_rows(end - begin, bytes, TensorRef(t).data<char>() + begin * bytes, bytes, to, out_row);
+      to += bytes;
     }
   });
   return true;

@@ -58,6 +58,25 @@ void transpose_matrix(int64_t rows, int64_t cols, const char* from, int64_t from
                         to + whole_cols * to_stride + r * item, to_stride);
 }
 
+// -- rows
+
+void copy_row(int64_t bytes, const char* from, char* to) {
+  constexpr int64_t step = 4 * TW_VBYTES;
+  int64_t i = 0;
+  for (; i + step <= bytes; i += step) {
+    U32 part[4];
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; ++k) part[k] = load<U32>(from + i + k * TW_VBYTES);
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; ++k) std::memcpy(to + i + k * TW_VBYTES, &part[k], TW_VBYTES);
+  }
+  if (i < bytes) std::memcpy(to + i, from + i, static_cast<size_t>(bytes - i));
+}
+
+void copy_rows(int64_t rows, int64_t bytes, const char* from, int64_t from_stride, char* to, int64_t to_stride) {
+  for (int64_t r = 0; r < rows; ++r) copy_row(bytes, from + r * from_stride, to + r * to_stride);
+}
+
 // -- 16-bit floats
 
 typedef uint16_t U16 __attribute__((vector_size(TW_VBYTES)));
@@ -112,7 +131,7 @@ void float_to_half(int64_t n, const void* from, void* to) {
 }  // namespace
 
 extern const cpu::MovementKernels kMovement;
-const cpu::MovementKernels kMovement = {transpose_matrix<F32>, transpose_matrix<F64>, half_to_float,
+const cpu::MovementKernels kMovement = {transpose_matrix<F32>, transpose_matrix<F64>, copy_rows,      half_to_float,
                                         float_to_half,         bfloat_to_float,       float_to_bfloat};
 
 }  // namespace TW_ISA_NS
