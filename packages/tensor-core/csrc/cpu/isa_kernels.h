@@ -202,6 +202,13 @@ struct ProductRow {
   Sum* out;
   T* rounded;  // of 16 bits: if not null, written instead of `out`
 };
+// Panels of a left operand: of rows [begin[i], begin[i + 1]) for i < count.
+struct LeftPanels {
+  int64_t rows, count;   // the rows of all together, and how many panels there are
+  const int64_t* begin;  // [count + 1]
+  int64_t depth;
+  int64_t width, panel;  // numbers from a group of the depth to the next, and from a panel to the next
+};
 constexpr int64_t kProductRow = 1024;  // columns whose sums are kept at a time
 // Operands of type T. Tiles of those of 16 bits are packed: one by one to float32, or, where the processor multiplies
 // bfloat16 itself, in pairs of neighbours in the depth, which a tile takes for a float32.
@@ -213,6 +220,8 @@ struct ProductKernels {
   // to[k * width + i] = the k-th group of from[i * line + number * step] for i < count, zeros behind the depth's end;
   // `width` is a multiple of `lanes`. What lies between is anything.
   void (*pack)(const T* from, int64_t line, int64_t step, int64_t count, int64_t depth, int64_t width, Sum* to);
+  // The same of from[i * row + number * step] for the rows i of many panels.
+  void (*pack_left)(const LeftPanels& panels, const T* from, int64_t row, int64_t step, Sum* to);
   // `right` has rows of as many columns as there are in whole vectors; those over `cols` are anything.
   void (*tile)(const ProductTile<Sum>& tile, int64_t rows, int64_t cols);
   // Any number of columns; `row_of_lines` with right[k + j * right_step] and left_step 1.

@@ -5,6 +5,7 @@
 #include "cpu/isa/narrowing.h"
 #include "cpu/isa/row.h"
 #include "cpu/isa/transpose.h"
+#include "cpu/isa_kernels.h"
 
 namespace tw {
 namespace TW_ISA_NS {
@@ -178,6 +179,43 @@ void pack(const typename Terms::From* from, int64_t line, int64_t step, int64_t 
     else
       pack_elements<Terms>(first, line, step, lines, depth, width, to + i);
   }
+}
+
+// ---- panels of the left operand -----------------------------------------------------------------------------
+
+// One panel's part of a few groups. Where there are more rows than the panel has, reading these does no harm.
+template <class Terms>
+TW_INLINE void pack_part(const typename Terms::From* from, int64_t step, int64_t rows, int64_t depth, int64_t width,
+                         Element<typename Terms::Vector>* to) {
+  constexpr int n = lanes_of<typename Terms::Vector>;
+  for (int64_t v = 0; v < width; v += n)
+    if (rows - v >= n)
+      pack_across<Terms>(from + v, step, depth, width, to + v);
+    else if (rows > v)
+      pack_across<Terms>(from + v, step, depth, width, to + v, static_cast<int>(rows - v));
+}
+
+// Rows that lie side by side are read in runs of memory: eight groups of the depth for all panels before the next ones.
+// Of more, lines whose addresses differ by powers of two push each other out of the first-level cache before the next
+// panel reads the rest of them; with fewer, panels are written a line or two at a time.
+template <class Terms>
+void pack_runs(const cpu::LeftPanels& p, const typename Terms::From* from, int64_t step,
+               Element<typename Terms::Vector>* to) {
+  constexpr int64_t runs = 8 * Terms::kGroup;
+  for (int64_t k = 0; k < p.depth; k += runs) {
+    const int64_t depth = p.depth - k < runs ? p.depth - k : runs;
+    for (int64_t i = 0; i < p.count; ++i)
+      pack_part<Terms>(from + k * step + p.begin[i], step, p.rows - p.begin[i], depth, p.width,
+                       to + i * p.panel + k / Terms::kGroup * p.width);
+  }
+}
+
+template <class Terms>
+void pack_left(const cpu::LeftPanels& p, const typename Terms::From* from, int64_t row, int64_t step,
+               Element<typename Terms::Vector>* to) {
+  if (row == 1 && step != 1) return pack_runs<Terms>(p, from, step, to);
+  for (int64_t i = 0; i < p.count; ++i)
+    pack<Terms>(from + p.begin[i] * row, row, step, p.begin[i + 1] - p.begin[i], p.depth, p.width, to + i * p.panel);
 }
 
 }  // namespace TW_ISA_NS

@@ -223,9 +223,10 @@ void row_of_lines(const ProductRow<typename Terms::From>& t, int64_t cols) {
 }
 
 template <class Terms>
-constexpr cpu::ProductKernels<typename Terms::From> kKernels = {
-    kMostRows,          lanes_of<typename Terms::Vector>, Terms::kGroup, pack<Terms>, tile<Terms>, row<Terms>,
-    row_of_lines<Terms>};
+constexpr cpu::ProductKernels<typename Terms::From> kKernels = {kMostRows,        lanes_of<typename Terms::Vector>,
+                                                                Terms::kGroup,    pack<Terms>,
+                                                                pack_left<Terms>, tile<Terms>,
+                                                                row<Terms>,       row_of_lines<Terms>};
 
 }  // namespace
 

@@ -18,6 +18,7 @@ constexpr int64_t kLeastRows = 28, kLeastCols = 64;    // of a task: below, copy
 constexpr int64_t kBlockRows = 112, kBlockCols = 256;  // whose panels stay in the second-level cache
 constexpr int64_t kPackedRows = 336;                   // that meet a panel packed before, one after the other
 constexpr int64_t kTurnedRows = 512;                   // of a block whose rows lie side by side: long runs of memory
+constexpr int64_t kMostPanels = 128;                   // of a block of rows, which are at least six of a panel
 
 template <class T>
 constexpr T kZeros[kLeastCols] = {};  // as many as a tile has columns
@@ -121,7 +122,8 @@ class BlockProduct {
         width_(2 * kernels_.lanes),
         block_depth_(kDepth * kernels_.group),
         block_cols_(kBlockCols * kernels_.group),
-        left_width_(ceil_div(kernels_.rows, kernels_.lanes) * kernels_.lanes) {}
+        left_width_(ceil_div(kernels_.rows, kernels_.lanes) * kernels_.lanes),
+        panel_(left_width_ * (kDepth + 1)) {}
 
   void run(int64_t batch, const Range& rows, const Range& cols) {
     const Operands<T> o(p_, batch);
@@ -213,19 +215,13 @@ class BlockProduct {
     return ceil_div(numbers, kernels_.group);
   }
 
-  // Rows that lie side by side are read in runs as long as the block, a few at a time.
   void pack_left(const Operands<T>& o, const Range& rows, int64_t tiles, const Range& depth) {
-    constexpr int64_t kRuns = 16;
-    if (!left_)
-      left_ = scratch<Sum<T>>(ceil_div(std::min(block_rows(), p_.rows), kernels_.rows) * left_width_ * kDepth);
-    const int64_t each = turned() ? kRuns : std::max<int64_t>(depth.count(), 1);
-    for (int64_t k = depth.begin; k < depth.end; k += each)
-      for (int64_t i = 0; i < tiles; ++i) {
-        const Range part = part_of(rows, i, tiles);
-        kernels_.pack(o.left + part.begin * p_.left.row_stride + k * p_.left.col_stride, p_.left.row_stride,
-                      p_.left.col_stride, part.count(), std::min(each, depth.end - k), left_width_,
-                      left_.template data<Sum<T>>() + (i * kDepth + groups(k - depth.begin)) * left_width_);
-      }
+    if (!left_) left_ = scratch<Sum<T>>(ceil_div(std::min(block_rows(), p_.rows), kernels_.rows) * panel_);
+    int64_t begin[kMostPanels + 1];
+    for (int64_t i = 0; i <= tiles; ++i) begin[i] = rows.count() * i / tiles;
+    kernels_.pack_left({rows.count(), tiles, begin, depth.count(), left_width_, panel_},
+                       o.left + rows.begin * p_.left.row_stride + depth.begin * p_.left.col_stride, p_.left.row_stride,
+                       p_.left.col_stride, left_.template data<Sum<T>>());
   }
   void set_left(const Operands<T>& o, const Range& part, int64_t i, bool packed, const Range& depth,
                 ProductTile<Sum<T>>& tile) {
@@ -235,7 +231,7 @@ class BlockProduct {
         tile.left_row = p_.left.row_stride, tile.left_step = p_.left.col_stride;
         return;
       }
-    tile.left = left_.template data<Sum<T>>() + i * left_width_ * kDepth, tile.left_row = 1;
+    tile.left = left_.template data<Sum<T>>() + i * panel_, tile.left_row = 1;
     tile.left_step = left_width_;
   }
 
@@ -258,7 +254,9 @@ class BlockProduct {
 
   const Gemm& p_;
   const ProductKernels<T>& kernels_;
-  int64_t width_, block_depth_, block_cols_, left_width_, packed_cols_ = 0;
+  int64_t width_, block_depth_, block_cols_, left_width_;
+  int64_t panel_;  // from a panel of the left operand to the next: no power of two, so they share no set of a cache
+  int64_t packed_cols_ = 0;
   Tensor left_, right_;
 };
 
