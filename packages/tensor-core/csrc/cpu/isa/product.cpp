@@ -39,7 +39,9 @@ void sum_tile(const ProductTile<Element<typename Terms::Vector>>& t) {
     __builtin_prefetch(right + 8 * right_step);
 #pragma GCC unroll 14
     for (int i = 0; i < rows; ++i) {
-      const V value = splat<V>(left[i / 3][i % 3 * row]);
+      Element<V> number;  // which may be a pair of others
+      std::memcpy(&number, left[i / 3] + i % 3 * row, sizeof number);
+      const V value = splat<V>(number);
 #pragma GCC unroll 2
       for (int v = 0; v < vectors; ++v) sum[i][v] = Terms::add(sum[i][v], value, columns[v]);
     }

@@ -121,16 +121,15 @@ class BlockProduct {
         kernels_(isa_table<ProductKernels<T>>()),
         width_(2 * kernels_.lanes),
         block_depth_(kDepth * kernels_.group),
-        block_cols_(kBlockCols * kernels_.group),
         left_width_(ceil_div(kernels_.rows, kernels_.lanes) * kernels_.lanes),
         panel_(left_width_ * (kDepth + 1)) {}
 
   void run(int64_t batch, const Range& rows, const Range& cols) {
     const Operands<T> o(p_, batch);
     if (p_.packed_right) return run_packed(o, batch, rows, cols);
-    const int64_t col_blocks = ceil_div(cols.count(), block_cols_), row_blocks = ceil_div(rows.count(), block_rows());
+    const int64_t col_blocks = ceil_div(cols.count(), kBlockCols), row_blocks = ceil_div(rows.count(), block_rows());
     for (int64_t c = 0; c < col_blocks; ++c) {
-      const Range block{cols.begin + c * block_cols_, std::min(cols.end, cols.begin + (c + 1) * block_cols_)};
+      const Range block{cols.begin + c * kBlockCols, std::min(cols.end, cols.begin + (c + 1) * kBlockCols)};
       const Sums<T> sums(p_, batch, rows, block, block_depth_);
       for (int64_t k = 0; k < std::max<int64_t>(p_.depth, 1); k += block_depth_) {
         const Range depth{k, std::min(p_.depth, k + block_depth_)};
@@ -145,8 +144,7 @@ class BlockProduct {
   // as they lie in memory.
   void add_block(const Operands<T>& o, const Sums<T>& sums, const Range& rows, const Range& cols, const Range& depth) {
     const int64_t tiles = ceil_div(rows.count(), kernels_.rows);
-    const bool packs_left =
-        kPacks<T> || cols.count() > 2 * width_ || (p_.left.row_stride != 1 && p_.left.col_stride != 1);
+    const bool packs_left = !left_lies_well(o, cols);
     const bool packs_right = kPacks<T> || p_.right.col_stride != 1 || tiles > 2;
     if (packs_left) pack_left(o, rows, tiles, depth);
     for (int64_t i = 0; i < tiles; ++i) {
@@ -171,18 +169,19 @@ class BlockProduct {
       const Sums<T> sums(p_, batch, rows, all_cols, block_depth_);
       for (int64_t k = 0; k < std::max<int64_t>(p_.depth, 1); k += block_depth_) {
         const Range depth{k, std::min(p_.depth, k + block_depth_)};
-        pack_left(o, rows, ceil_div(rows.count(), kernels_.rows), depth);
-        for (int64_t col = all_cols.begin; col < all_cols.end; col += block_cols_) {
-          const Range cols{col, std::min(all_cols.end, col + block_cols_)};
+        const bool packs_left = !left_lies_well(o, all_cols);
+        if (packs_left) pack_left(o, rows, ceil_div(rows.count(), kernels_.rows), depth);
+        for (int64_t col = all_cols.begin; col < all_cols.end; col += kBlockCols) {
+          const Range cols{col, std::min(all_cols.end, col + kBlockCols)};
           for (int64_t panel = cols.begin; panel < cols.end; panel += width_)
-            add_panel(o, sums, rows, panel, std::min(width_, cols.end - panel), depth);
+            add_panel(o, sums, rows, panel, std::min(width_, cols.end - panel), depth, packs_left);
           if (depth.end == p_.depth) sums.done(rows, cols);
         }
       }
     }
   }
   void add_panel(const Operands<T>& o, const Sums<T>& sums, const Range& rows, int64_t col, int64_t count,
-                 const Range& depth) {
+                 const Range& depth, bool left_packed) {
     const int64_t tiles = ceil_div(rows.count(), kernels_.rows);
     ProductTile<Sum<T>> tile{};
     tile.right_step = ceil_div(count, kernels_.lanes) * kernels_.lanes;
@@ -190,7 +189,7 @@ class BlockProduct {
         static_cast<const Sum<T>*>(p_.packed_right) + col * groups(p_.depth) + groups(depth.begin) * tile.right_step;
     for (int64_t i = 0; i < tiles; ++i) {
       const Range part = part_of(rows, i, tiles);
-      set_left(o, part, i, true, depth, tile);
+      set_left(o, part, i, left_packed, depth, tile);
       add_tile(o, sums, part, col, count, depth, tile);
     }
   }
@@ -215,6 +214,15 @@ class BlockProduct {
     return ceil_div(numbers, kernels_.group);
   }
 
+  // Whether tiles read the left operand as it is: rows of numbers, or of pairs of them. A tile's part of such rows
+  // stays in the first-level cache while panels pass by, or comes from the second in time even where its lines share
+  // sets.
+  bool left_lies_well(const Operands<T>& o, const Range& cols) const {
+    const MatrixView& left = p_.left;
+    if constexpr (!kPacks<T>) return left.col_stride == 1 || (left.row_stride == 1 && cols.count() <= 2 * width_);
+    return kernels_.group == 2 && left.col_stride == 1 && left.row_stride % 2 == 0 && p_.depth % 2 == 0 &&
+           reinterpret_cast<uintptr_t>(o.left) % sizeof(Sum<T>) == 0;
+  }
   void pack_left(const Operands<T>& o, const Range& rows, int64_t tiles, const Range& depth) {
     if (!left_) left_ = scratch<Sum<T>>(ceil_div(std::min(block_rows(), p_.rows), kernels_.rows) * panel_);
     int64_t begin[kMostPanels + 1];
@@ -225,12 +233,12 @@ class BlockProduct {
   }
   void set_left(const Operands<T>& o, const Range& part, int64_t i, bool packed, const Range& depth,
                 ProductTile<Sum<T>>& tile) {
-    if constexpr (!kPacks<T>)
-      if (!packed) {
-        tile.left = o.left + part.begin * p_.left.row_stride + depth.begin * p_.left.col_stride;
-        tile.left_row = p_.left.row_stride, tile.left_step = p_.left.col_stride;
-        return;
-      }
+    if (!packed) {
+      const T* const first = o.left + part.begin * p_.left.row_stride + depth.begin * p_.left.col_stride;
+      tile.left = reinterpret_cast<const Sum<T>*>(first);
+      tile.left_row = p_.left.row_stride / kernels_.group, tile.left_step = p_.left.col_stride;
+      return;
+    }
     tile.left = left_.template data<Sum<T>>() + i * panel_, tile.left_row = 1;
     tile.left_step = left_width_;
   }
@@ -244,7 +252,7 @@ class BlockProduct {
         tile.right = from, tile.right_step = p_.right.row_stride;
         return;
       }
-    if (!right_) right_ = scratch<Sum<T>>(std::min(ceil_div(p_.cols, width_) * width_, block_cols_) * kDepth);
+    if (!right_) right_ = scratch<Sum<T>>(std::min(ceil_div(p_.cols, width_) * width_, kBlockCols) * kDepth);
     Sum<T>* to = right_.template data<Sum<T>>() + (col - first) * kDepth;
     tile.right = to, tile.right_step = ceil_div(count, kernels_.lanes) * kernels_.lanes;
     if (col - first < packed_cols_) return;
@@ -254,7 +262,7 @@ class BlockProduct {
 
   const Gemm& p_;
   const ProductKernels<T>& kernels_;
-  int64_t width_, block_depth_, block_cols_, left_width_;
+  int64_t width_, block_depth_, left_width_;
   int64_t panel_;  // from a panel of the left operand to the next: no power of two, so they share no set of a cache
   int64_t packed_cols_ = 0;
   Tensor left_, right_;
