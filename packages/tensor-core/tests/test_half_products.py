@@ -22,7 +22,7 @@ DTYPES = [tw.float16, tw.bfloat16]
 ROUNDING = {tw.float16: 2.0**-11, tw.bfloat16: 2.0**-8}
 SMALLEST = {tw.float16: 2.0**-24, tw.bfloat16: 2.0**-126}
 SIZES = [(1, 1, 1), (1, 700, 130), (130, 700, 1), (1, 33, 5), (2, 3, 4), (14, 31, 33), (29, 513, 32), (130, 1030, 300),
-         (3, 512, 17), (150, 1, 70), (0, 3, 2), (3, 0, 2), (3, 2, 0)]  # fmt: skip
+         (3, 512, 17), (150, 1, 70), (7, 700, 50), (14, 300, 133), (5, 257, 9), (2, 4096, 3), (0, 3, 2), (3, 0, 2), (3, 2, 0)]  # fmt: skip
 
 
 def half(samples: Samples, shape: tuple[int, ...], dtype: tw.dtype) -> tuple[tw.Tensor, Array]:

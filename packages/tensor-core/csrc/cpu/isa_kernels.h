@@ -187,20 +187,23 @@ template <class T>
 struct SumOf {
   using Type = std::conditional_t<std::is_same_v<T, double>, double, float>;
 };
-// A single row of a product: the sums of left[k * left_step] * right[k * right_step + j] over k, likewise. Where `add`
-// is null nothing is added.
+// Rows of a product whose right operand is read as it lies: the sums of left[i * left_row + k * left_step] *
+// right[k * right_step + j] over k, likewise. Where `add` is null nothing is added.
 template <class T>
-struct ProductRow {
+struct ProductRows {
   using Sum = typename SumOf<T>::Type;
   int64_t depth;
   const T* left;
-  int64_t left_step;
+  int64_t left_row, left_step;
   const T* right;
   int64_t right_step;
   const Sum* add;
+  int64_t add_row;
   Sum alpha, beta;
   Sum* out;
+  int64_t out_row;
   T* rounded;  // of 16 bits: if not null, written instead of `out`
+  int64_t rounded_row;
 };
 // Panels of a left operand: of rows [begin[i], begin[i + 1]) for i < count.
 struct LeftPanels {
@@ -224,9 +227,10 @@ struct ProductKernels {
   void (*pack_left)(const LeftPanels& panels, const T* from, int64_t row, int64_t step, Sum* to);
   // `right` has rows of as many columns as there are in whole vectors; those over `cols` are anything.
   void (*tile)(const ProductTile<Sum>& tile, int64_t rows, int64_t cols);
-  // Any number of columns; `row_of_lines` with right[k + j * right_step] and left_step 1.
-  void (*row)(const ProductRow<T>& row, int64_t cols);
-  void (*row_of_lines)(const ProductRow<T>& row, int64_t cols);
+  // A single row, and any number of columns.
+  void (*row)(const ProductRows<T>& row, int64_t cols);
+  // The same with right[k + j * right_step] and left_step 1; `rows` is 1 for operands that are not packed.
+  void (*rows_of_lines)(const ProductRows<T>& row, int64_t rows, int64_t cols);
 };
 
 // A tile of a product of 8-bit integers: out = add + the sums of left[i][k] * right[k][j]. `group` numbers that follow

@@ -10,7 +10,7 @@ namespace tw {
 namespace TW_ISA_NS {
 namespace {
 
-using cpu::ProductRow;
+using cpu::ProductRows;
 using cpu::ProductTile;
 
 #if TW_VBYTES == 64 || defined(__aarch64__)
@@ -85,7 +85,7 @@ TW_INLINE void run_tile(const ProductTile<Element<typename Terms::Vector>>& t, i
 // out = alpha * sums + beta * add, one row; written to `rounded`, if there is that.
 template <class Terms>
 TW_INLINE void finish_row(int64_t cols, const Element<typename Terms::Vector>* sums,
-                          const ProductRow<typename Terms::From>& t) {
+                          const ProductRows<typename Terms::From>& t) {
   using V = typename Terms::Vector;
   constexpr int n = lanes_of<V>;
   for (int64_t j = 0; j < cols; j += n) {
@@ -113,7 +113,7 @@ void tile(const ProductTile<Element<typename Terms::Vector>>& t, int64_t rows, i
   whole.add = zeros, whole.add_row = 0, whole.alpha = whole.beta = 1;
   whole.out = sums, whole.out_row = 2 * n, whole.rounded = nullptr;
   run_tile<Terms>(whole, rows, cols > n);
-  ProductRow<typename Terms::From> row{};
+  ProductRows<typename Terms::From> row{};
   row.alpha = t.alpha, row.beta = t.beta;
   for (int64_t i = 0; i < rows; ++i) {
     row.add = t.add + i * t.add_row, row.out = t.out + i * t.out_row;
@@ -126,7 +126,7 @@ void tile(const ProductTile<Element<typename Terms::Vector>>& t, int64_t rows, i
 
 // Rows of the right operand are read one after the other, as they lie in memory; the sums are in the first-level cache.
 template <class Terms, int steps>
-TW_INLINE void add_rows(const ProductRow<typename Terms::From>& t, int64_t k, int numbers, int64_t cols,
+TW_INLINE void add_rows(const ProductRows<typename Terms::From>& t, int64_t k, int numbers, int64_t cols,
                         Element<typename Terms::Vector>* sums) {
   using V = typename Terms::Vector;
   constexpr int n = lanes_of<V>, group = Terms::kGroup;
@@ -153,23 +153,23 @@ TW_INLINE void add_rows(const ProductRow<typename Terms::From>& t, int64_t k, in
   store(sums + j, sum);
 }
 
-// The same row's columns from `first` on; the right operand stays where it is.
+// Row i from column `first` on, of what is written; operands stay where they are.
 template <class T>
-TW_INLINE ProductRow<T> from_column(ProductRow<T> t, int64_t first) {
-  t.out += first;
-  if (t.add) t.add += first;
-  if (t.rounded) t.rounded += first;
+TW_INLINE ProductRows<T> part_of(ProductRows<T> t, int64_t i, int64_t first) {
+  if (t.out) t.out += i * t.out_row + first;
+  if (t.add) t.add += i * t.add_row + first;
+  if (t.rounded) t.rounded += i * t.rounded_row + first;
   return t;
 }
 
 template <class Terms>
-void row(const ProductRow<typename Terms::From>& t, int64_t cols) {
+void row(const ProductRows<typename Terms::From>& t, int64_t cols) {
   using V = typename Terms::Vector;
   constexpr int64_t group = Terms::kGroup, steps = 8 / group;  // eight rows: fewer stores, no more streams than that
   Element<V> sums[cpu::kProductRow];
   for (int64_t first = 0; first < cols; first += cpu::kProductRow) {
     const int64_t count = cols - first < cpu::kProductRow ? cols - first : cpu::kProductRow;
-    ProductRow<typename Terms::From> part = from_column(t, first);
+    ProductRows<typename Terms::From> part = part_of(t, 0, first);
     part.right += first;
     for (int64_t j = 0; j < count; j += lanes_of<V>) store(sums + j, V{});
     int64_t k = 0;
@@ -181,46 +181,82 @@ void row(const ProductRow<typename Terms::From>& t, int64_t cols) {
 }
 
 // The same with columns that lie in memory one after the other: a sum has sixteen lanes, which are folded at the end.
-template <class Terms, int lines>
-TW_INLINE void sum_lines(const ProductRow<typename Terms::From>& t, const typename Terms::From* right,
-                         Element<typename Terms::Vector>* sums) {
+// sums[i * sums_row + j] for some rows and columns.
+template <class Terms, int rows, int lines>
+TW_INLINE void sum_lines(const ProductRows<typename Terms::From>& t, const typename Terms::From* left,
+                         const typename Terms::From* right, Element<typename Terms::Vector>* sums, int64_t sums_row) {
   using V = typename Terms::Vector;
-  using Lanes = Sixteen<Sum, V>;
+  constexpr int registers = kVirtualLanes / lanes_of<V>;
   constexpr int64_t n = lanes_of<V> * Terms::kGroup, all = kVirtualLanes * Terms::kGroup;
-  Lanes lanes[lines];
-#pragma GCC unroll 4
-  for (int i = 0; i < lines; ++i) lanes[i].clear();
+  V sum[registers][rows][lines] = {};
   int64_t k = 0;
   for (; k + all <= t.depth; k += all)
-#pragma GCC unroll 8
-    for (int r = 0; r < Lanes::kRegisters; ++r) {
-      const V value = Terms::along(t.left + k + r * n);
 #pragma GCC unroll 4
-      for (int i = 0; i < lines; ++i)
-        lanes[i].lanes[r] = Terms::add(lanes[i].lanes[r], value, Terms::along(right + i * t.right_step + k + r * n));
+    for (int r = 0; r < registers; ++r) {
+      V column[lines];
+#pragma GCC unroll 4
+      for (int l = 0; l < lines; ++l) column[l] = Terms::along(right + l * t.right_step + k + r * n);
+#pragma GCC unroll 4
+      for (int i = 0; i < rows; ++i) {
+        const V value = Terms::along(left + i * t.left_row + k + r * n);
+#pragma GCC unroll 4
+        for (int l = 0; l < lines; ++l) sum[r][i][l] = Terms::add(sum[r][i][l], value, column[l]);
+      }
     }
-  for (int r = 0; r < Lanes::kRegisters && k + r * n < t.depth; ++r) {
+#pragma GCC unroll 4
+  for (int r = 0; r < registers; ++r) {
     const int64_t at = k + r * n;
+    if (at >= t.depth) break;
     const int count = static_cast<int>(t.depth - at < n ? t.depth - at : n);
-    for (int i = 0; i < lines; ++i)
-      lanes[i].lanes[r] = Terms::add(lanes[i].lanes[r], Terms::along(t.left + at, count),
-                                     Terms::along(right + i * t.right_step + at, count));
+#pragma GCC unroll 4
+    for (int i = 0; i < rows; ++i)
+#pragma GCC unroll 4
+      for (int l = 0; l < lines; ++l)
+        sum[r][i][l] = Terms::add(sum[r][i][l], Terms::along(left + i * t.left_row + at, count),
+                                  Terms::along(right + l * t.right_step + at, count));
   }
 #pragma GCC unroll 4
-  for (int i = 0; i < lines; ++i) sums[i] = lanes[i].fold();
+  for (int i = 0; i < rows; ++i)
+#pragma GCC unroll 4
+    for (int l = 0; l < lines; ++l) {
+      Sixteen<Sum, V> lanes;
+#pragma GCC unroll 4
+      for (int r = 0; r < registers; ++r) lanes.lanes[r] = sum[r][i][l];
+      sums[i * sums_row + l] = lanes.fold();
+    }
+}
+
+// As many columns at a time as there are registers for.
+template <class Terms, int rows>
+TW_INLINE void sum_columns(const ProductRows<typename Terms::From>& t, int64_t row, const typename Terms::From* right,
+                           int64_t cols, Element<typename Terms::Vector>* sums, int64_t sums_row) {
+  constexpr int registers = kVirtualLanes / lanes_of<typename Terms::Vector>, most = kMostRows == 14 ? 16 : 8;
+  constexpr int lines = rows * registers * 4 <= most ? 4 : rows * registers * 2 <= most ? 2 : 1;
+  const auto* const left = t.left + row * t.left_row;
+  auto* const to = sums + row * sums_row;
+  int64_t j = 0;
+  for (; j + lines <= cols; j += lines)
+    sum_lines<Terms, rows, lines>(t, left, right + j * t.right_step, to + j, sums_row);
+  for (; j < cols; ++j) sum_lines<Terms, rows, 1>(t, left, right + j * t.right_step, to + j, sums_row);
 }
 
 template <class Terms>
-void row_of_lines(const ProductRow<typename Terms::From>& t, int64_t cols) {
-  using V = typename Terms::Vector;
-  constexpr int lines = kVirtualLanes / lanes_of<V> > 2 ? 2 : 4;
-  Element<V> sums[cpu::kProductRow];
-  for (int64_t first = 0; first < cols; first += cpu::kProductRow) {
-    const int64_t count = cols - first < cpu::kProductRow ? cols - first : cpu::kProductRow;
-    int64_t j = 0;
-    for (; j + lines <= count; j += lines) sum_lines<Terms, lines>(t, t.right + (first + j) * t.right_step, sums + j);
-    for (; j < count; ++j) sum_lines<Terms, 1>(t, t.right + (first + j) * t.right_step, sums + j);
-    finish_row<Terms>(count, sums, from_column(t, first));
+void rows_of_lines(const ProductRows<typename Terms::From>& t, int64_t rows, int64_t cols) {
+  constexpr int64_t kCols = 4, kStrip = Terms::kRounds ? 64 : cpu::kProductRow;  // whose columns stay in the cache
+  Element<typename Terms::Vector> sums[(Terms::kRounds ? kMostRows : 1) * kStrip];
+  for (int64_t first = 0; first < cols; first += kStrip) {
+    const int64_t count = cols - first < kStrip ? cols - first : kStrip;
+    for (int64_t j = 0; j < count; j += kCols) {
+      const int64_t some = count - j < kCols ? count - j : kCols;
+      const auto* const right = t.right + (first + j) * t.right_step;
+      int64_t i = 0;
+      if constexpr (Terms::kRounds) {
+        for (; i + 4 <= rows; i += 4) sum_columns<Terms, 4>(t, i, right, some, sums + j, kStrip);
+        for (; i + 2 <= rows; i += 2) sum_columns<Terms, 2>(t, i, right, some, sums + j, kStrip);
+      }
+      for (; i < rows; ++i) sum_columns<Terms, 1>(t, i, right, some, sums + j, kStrip);
+    }
+    for (int64_t i = 0; i < rows; ++i) finish_row<Terms>(count, sums + i * kStrip, part_of(t, i, first));
   }
 }
 
@@ -228,7 +264,7 @@ template <class Terms>
 constexpr cpu::ProductKernels<typename Terms::From> kKernels = {kMostRows,        lanes_of<typename Terms::Vector>,
                                                                 Terms::kGroup,    pack<Terms>,
                                                                 pack_left<Terms>, tile<Terms>,
-                                                                row<Terms>,       row_of_lines<Terms>};
+                                                                row<Terms>,       rows_of_lines<Terms>};
 
 }  // namespace
 

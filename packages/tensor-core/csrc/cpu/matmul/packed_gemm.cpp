@@ -302,26 +302,42 @@ Range columns_of(const Gemm& p, int64_t i, int64_t parts) {
   return {steps.begin * kStep, std::min(p.cols, steps.end * kStep)};
 }
 
-// A single row reads the right operand as it lies in memory. Where that is column by column, a sum has as many lanes as
-// those of reductions instead of blocks of the depth.
+// Whether the right operand is read as it lies in memory: for a single row, and for the few of a tile where it lies
+// column by column and would be turned to be packed, if it has 16 bits.
 template <class T>
-void run_row(const Gemm& p, int64_t batch, const Range& cols) {
+bool reads_right(const Gemm& p) {
+  constexpr int64_t kLeastDepth = 256;  // sums of fewer products would take longer to fold than to add up
+  if (p.rows == 1 && p.right.col_stride == 1) return true;
+  if (p.right.row_stride != 1 || p.left.col_stride != 1) return false;
+  return p.rows == 1 || (kPacks<T> && p.rows <= isa_table<ProductKernels<T>>().rows && p.depth >= kLeastDepth);
+}
+
+// Sums of a right operand that lies column by column have as many lanes as those of reductions instead of blocks of the
+// depth.
+template <class T>
+void run_rows(const Gemm& p, int64_t batch, const Range& cols) {
   const Operands<T> o(p, batch);
   const auto& kernels = isa_table<ProductKernels<T>>();
-  const bool by_rows = p.right.col_stride == 1;
-  ProductRow<T> row{};
-  row.left_step = p.left.col_stride;
-  row.right_step = by_rows ? p.right.row_stride : p.right.col_stride;
+  const bool by_rows = p.rows == 1 && p.right.col_stride == 1;
+  ProductRows<T> rows{};
+  rows.left_row = p.left.row_stride, rows.left_step = p.left.col_stride;
+  rows.right_step = by_rows ? p.right.row_stride : p.right.col_stride;
+  rows.rounded_row = p.result_row_stride;
   const int64_t block = by_rows ? kDepth : std::max<int64_t>(p.depth, 1);
-  const Sums<T> sums(p, batch, {0, 1}, cols, block);
+  const Sums<T> sums(p, batch, {0, p.rows}, cols, block);
+  rows.out_row = sums.row();
   for (int64_t k = 0; k < std::max<int64_t>(p.depth, 1); k += block) {
-    row.depth = std::min(p.depth - k, block);
-    row.left = o.left + k * p.left.col_stride;
-    row.right = o.right + k * p.right.row_stride + cols.begin * p.right.col_stride;
-    sums.add_to(o, 0, cols.begin, {k, k + row.depth}, row);
-    (by_rows ? kernels.row : kernels.row_of_lines)(row, cols.count());
+    rows.depth = std::min(p.depth - k, block);
+    rows.left = o.left + k * p.left.col_stride;
+    rows.right = o.right + k * p.right.row_stride + cols.begin * p.right.col_stride;
+    sums.add_to(o, 0, cols.begin, {k, k + rows.depth}, rows);
+    rows.add_row = rows.add == rows.out ? rows.out_row : 0;
+    if (by_rows)
+      kernels.row(rows, cols.count());
+    else
+      kernels.rows_of_lines(rows, p.rows, cols.count());
   }
-  sums.done({0, 1}, cols);
+  sums.done({0, p.rows}, cols);
 }
 
 // Where many tasks share columns they share their panels, unless those take too much memory.
@@ -339,15 +355,15 @@ void run(const Gemm& given) {
   Gemm p = given;
   if (panels) p.packed_right = panels.data<void>();
   const int64_t work = std::max<int64_t>(1, p.rows * p.cols / tasks.count() * std::max<int64_t>(p.depth, 1));
-  const bool one_row = p.rows == 1 && (p.right.col_stride == 1 || (p.right.row_stride == 1 && p.left.col_stride == 1));
+  const bool as_it_lies = reads_right<T>(p);
   parallel_for(0, p.batch * tasks.count(), std::max<int64_t>(1, static_cast<int64_t>(kLeastTask / 8) / work),
                [&](int64_t begin, int64_t end) {
                  BlockProduct<T> block(p);
                  for (int64_t i = begin; i < end; ++i) {
                    const int64_t batch = i / tasks.count(), task = i % tasks.count();
                    const Range cols = columns_of(p, task % tasks.col_parts, tasks.col_parts);
-                   if (one_row)
-                     run_row<T>(p, batch, cols);
+                   if (as_it_lies)
+                     run_rows<T>(p, batch, cols);
                    else
                      block.run(batch, part_of({0, p.rows}, task / tasks.col_parts, tasks.row_parts), cols);
                  }
