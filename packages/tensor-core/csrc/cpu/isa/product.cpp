@@ -116,7 +116,8 @@ void tile(const ProductTile<Element<typename Terms::Vector>>& t, int64_t rows, i
   ProductRows<typename Terms::From> row{};
   row.alpha = t.alpha, row.beta = t.beta;
   for (int64_t i = 0; i < rows; ++i) {
-    row.add = t.add + i * t.add_row, row.out = t.out + i * t.out_row;
+    row.add = t.add + i * t.add_row;
+    if (t.out) row.out = t.out + i * t.out_row;
     if (t.rounded) row.rounded = static_cast<typename Terms::From*>(t.rounded) + i * t.rounded_row;
     finish_row<Terms>(cols, sums + i * 2 * n, row);
   }
