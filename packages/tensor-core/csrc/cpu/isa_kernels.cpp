@@ -25,6 +25,8 @@ namespace tw {
   extern const cpu::HalfSumKernels kHalfSums;                                        \
   extern const cpu::ConvolutionKernels<float> kConvolutionF32;                       \
   extern const cpu::ConvolutionKernels<double> kConvolutionF64;                      \
+  extern const cpu::AdditionKernels<float> kAdditionF32;                             \
+  extern const cpu::AdditionKernels<double> kAdditionF64;                            \
   extern const cpu::LaneKernels<float> kLanesF32;                                    \
   extern const cpu::LaneKernels<double> kLanesF64;                                   \
   extern const cpu::PoolingKernels<float> kPoolingF32;                               \
@@ -69,6 +71,8 @@ TW_DEFINE_TABLE(BatchNormKernels<float>, kBatchNormF32)
 TW_DEFINE_TABLE(BatchNormKernels<double>, kBatchNormF64)
 TW_DEFINE_TABLE(HalfSumKernels, kHalfSums)
 TW_DEFINE_TABLE(IndexKernels, kIndexing)
+TW_DEFINE_TABLE(AdditionKernels<float>, kAdditionF32)
+TW_DEFINE_TABLE(AdditionKernels<double>, kAdditionF64)
 TW_DEFINE_TABLE(LaneKernels<float>, kLanesF32)
 TW_DEFINE_TABLE(LaneKernels<double>, kLanesF64)
 TW_DEFINE_TABLE(ConvolutionKernels<float>, kConvolutionF32)

@@ -160,9 +160,13 @@ struct ConvolutionKernels {
                     T* out);
   // sums[tap] += the sum over pixels of grad[pixel] * source[pixel + offset of tap]
   void (*weight_gradient)(const ConvolutionPass& pass, int vectors, const T* source, const T* grad, T* sums);
-  void (*accumulate)(int64_t n, const T* from, T* to);  // to += from
   // sums[tap][l] += the sum over pixels whose column is l mod kRowLanes of grad[pixel] * source[pixel + offset of tap]
   void (*row_gradient)(const ConvolutionPass& pass, const T* source, const T* grad, T* sums);
+};
+
+template <class T>
+struct AdditionKernels {
+  void (*add_to)(int64_t n, const T* from, T* to);  // to += from
 };
 
 // A tile of a matrix product: out = alpha * the sums of left[i * left_row + k * left_step] * right[k * right_step + j]

@@ -358,7 +358,7 @@ void add_slots(const Correlation& c, T* sums, int64_t slots, T* weight) {
       const ChannelBlock block = blocks[i % blocks.count()];
       T* sum = sums + (group * blocks.padded_channels() + block.first) * taps;
       for (int64_t s = 1; s < slots; ++s)
-        kernels.accumulate(block.vectors * kernels.lanes * taps, sum + s * slot_size, sum);
+        isa_table<AdditionKernels<T>>().add_to(block.vectors * kernels.lanes * taps, sum + s * slot_size, sum);
       kernels.channels_first(sum, block.vectors, block.count, taps,
                              weight + (group * c.result_channels + block.first) * taps, taps);
     }

@@ -219,10 +219,10 @@ void row_backward_weight(const ConvolutionGeometry& g, const T* grad, const T* i
                      copy.data<T>(), sums.data<T>() + i * group_size);
     }
   });
-  const auto& kernels = isa_table<ConvolutionKernels<T>>();
+  const auto& add_to = isa_table<AdditionKernels<T>>().add_to;
   for (int64_t group = 0; group < c.groups; ++group) {
     T* sum = sums.data<T>() + group * slots * group_size;
-    for (int64_t s = 1; s < slots; ++s) kernels.accumulate(group_size, sum + s * group_size, sum);
+    for (int64_t s = 1; s < slots; ++s) add_to(group_size, sum + s * group_size, sum);
     for (int64_t w = 0; w < weights; ++w) weight[group * weights + w] = sum_of_lanes(sum + w * kRowLanes);
   }
 }

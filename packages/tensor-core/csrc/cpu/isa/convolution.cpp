@@ -379,13 +379,6 @@ void row_gradient(const ConvolutionPass& pass, const Element<V>* source, const E
   row_gradient_taps<V>(pass, source, grad, sums, std::make_integer_sequence<int, row_taps<V>>());
 }
 
-template <class V>
-void accumulate(int64_t n, const Element<V>* from, Element<V>* to) {
-  int64_t i = 0;
-  for (; i + lanes_of<V> <= n; i += lanes_of<V>) store(to + i, add(load<V>(to + i), load<V>(from + i)));
-  for (; i < n; ++i) to[i] += from[i];
-}
-
 }  // namespace
 
 extern const cpu::ConvolutionKernels<float> kConvolutionF32;
@@ -394,12 +387,12 @@ const cpu::ConvolutionKernels<float> kConvolutionF32 = {kLanes32,           pad<
                                                         copy_rows<F32>,     gather_rows<F32>,
                                                         channels_last<F32>, channels_first<F32>,
                                                         correlate<F32>,     weight_gradient<F32>,
-                                                        accumulate<F32>,    row_gradient<F32>};
+                                                        row_gradient<F32>};
 const cpu::ConvolutionKernels<double> kConvolutionF64 = {kLanes64,           pad<F64>,
                                                          copy_rows<F64>,     gather_rows<F64>,
                                                          channels_last<F64>, channels_first<F64>,
                                                          correlate<F64>,     weight_gradient<F64>,
-                                                         accumulate<F64>,    row_gradient<F64>};
+                                                         row_gradient<F64>};
 
 }  // namespace TW_ISA_NS
 }  // namespace tw

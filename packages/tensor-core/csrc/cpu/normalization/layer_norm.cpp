@@ -61,7 +61,7 @@ void accumulate_rows(const BackwardRows<T>& b, int64_t begin, int64_t end, T* gr
 
 template <class T>
 void add_rows(T* slots, int64_t count, int64_t length, T* out) {
-  for (int64_t s = 1; s < count; ++s) isa_table<ConvolutionKernels<T>>().accumulate(length, slots + s * length, slots);
+  for (int64_t s = 1; s < count; ++s) isa_table<AdditionKernels<T>>().add_to(length, slots + s * length, slots);
   std::copy_n(slots, length, out);
 }
 

@@ -56,7 +56,7 @@ struct GruGradients {
 
   void step(int64_t i, const Groups& g) const {
     static const GateKernel<T, 5, 8> gates("gru_gates_backward");
-    const auto& add = isa_table<ConvolutionKernels<T>>().accumulate;
+    const auto& add = isa_table<AdditionKernels<T>>().add_to;
     const int64_t rows = steps.rows(i), at = steps.first(i);
     const StatesBefore<T> states(steps, i, output, hidden, size);
     if (i + 1 < steps.count()) carry(i + 1, g);

@@ -48,7 +48,7 @@ struct RnnGradients {
   }
 
   void step(int64_t i, const Groups& g) const {
-    const auto& add = isa_table<ConvolutionKernels<T>>().accumulate;
+    const auto& add = isa_table<AdditionKernels<T>>().add_to;
     const int64_t rows = steps.rows(i), at = steps.first(i);
     if (i + 1 < steps.count()) carry(i + 1, g);
     for (int64_t n = 0; n < rows; ++n) {
