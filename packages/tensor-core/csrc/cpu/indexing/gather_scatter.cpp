@@ -70,10 +70,24 @@ void for_index_groups(int64_t n, Groups groups, One one) {
   }
 }
 
+// A run of indices, and the elements of one type that they lead to; distances in elements.
+struct Elements {
+  const int64_t* places;
+  int64_t n, size;
+  const void* from;
+  int64_t step, across;
+  void* to;
+};
+// Whether all indices were in range, negative ones included.
+using MoveElements = bool (*)(const Elements&);
+
 // write(to[places[k] * step + k * across], from[k]); indices out of range are left out, and said so.
 template <class T, class Write>
-bool scatter_elements(const int64_t* places, int64_t n, int64_t size, const T* from, int64_t step, int64_t across,
-                      T* to, Write write) {
+bool scatter_elements(const Elements& e) {
+  const int64_t *const places = e.places, n = e.n, size = e.size, step = e.step, across = e.across;
+  const T* const from = static_cast<const T*>(e.from);
+  T* const to = static_cast<T*>(e.to);
+  const Write write;
   bool inside = true;
   const auto write_one = [&](int64_t k) {
     const int64_t at = wrapped(places[k], size);
@@ -89,44 +103,37 @@ bool scatter_elements(const int64_t* places, int64_t n, int64_t size, const T* f
       return inside;
     }
   for_index_pieces(places, n, size, [&](int64_t first, int64_t last, bool plain) {
-    if (plain && step == 1 && across == 0) {
-#pragma GCC unroll 4
-      for (int64_t k = first; k < last; ++k) write(to[places[k]], from[k]);
-      return;
-    }
-    if (plain) {
-      for (int64_t k = first; k < last; ++k) write(to[places[k] * step + k * across], from[k]);
-      return;
-    }
-    for (int64_t k = first; k < last; ++k) write_one(k);
+    for (int64_t k = first; k < last; ++k)
+      if (plain)
+        write(to[places[k] * step + k * across], from[k]);
+      else
+        write_one(k);
   });
   return inside;
 }
 
-// `result` becomes a copy of `self`, unless it is that, and then write(element of result, element of src) is called for
-// each index, in order within a line. What is changed in place is not begun with an index out of range.
-template <class T, class Write>
+// `result` becomes a copy of `self`, unless it is that, and then `move` is called for runs of indices, which are in
+// order within a line. What is changed in place is not begun with an index out of range.
 void scatter_lines(const char* op, TensorRef self, TensorRef result, int64_t dim, TensorRef index, TensorRef src,
-                   Write write) {
+                   MoveElements move) {
   dim = normalized_dim(dim, result.ndim());
-  const int64_t size = dim_size(result, dim);
+  const int64_t size = dim_size(result, dim), item = item_size(result.dtype());
   const bool in_place = result.data<void>() == self.data<void>();
   const Tensor indices = in_place ? checked_indices(op, index, dim, size) : dense(index, kInt64);
   const Lines lines(index.shape(), result.shape(), src.shape(), dim);
   const int64_t* const places = indices.data<int64_t>();
-  T* const out = result.data<T>();
-  const T* const source = src.data<T>();
+  char* const out = result.data<char>();
+  const char* const source = src.data<char>();
   const int64_t step = lines.stride(1);
-  const bool along_memory = lines.stride(0) == 1 && lines.stride(2) == 1;
   if (!in_place) copy_elements(result, self);
   std::atomic<bool> valid{true};
-  if (along_memory)
+  if (lines.stride(0) == 1 && lines.stride(2) == 1)
     for_each_line(lines, [&](int64_t at, int64_t to, int64_t from) {
-      if (!scatter_elements(places + at, lines.length, size, source + from, step, 0, out + to, write)) valid = false;
+      if (!move({places + at, lines.length, size, source + from * item, step, 0, out + to * item})) valid = false;
     });
   else
     for_each_row(lines, [&](int64_t at, int64_t to, int64_t from, int64_t n) {
-      if (!scatter_elements(places + at, n, size, source + from, step, 1, out + to, write)) valid = false;
+      if (!move({places + at, n, size, source + from * item, step, 1, out + to * item})) valid = false;
     });
   if (!valid) check_indices(op, places, indices.numel(), dim, size);
 }
@@ -134,7 +141,10 @@ void scatter_lines(const char* op, TensorRef self, TensorRef result, int64_t dim
 // to[k] = from[places[k] * step + k * across]. Indices are checked as they are used: element 0 stands for one out of
 // range until the caller refuses it.
 template <class T>
-bool take_elements(const int64_t* places, int64_t n, int64_t size, const T* from, int64_t step, int64_t across, T* to) {
+bool take_elements(const Elements& e) {
+  const int64_t *const places = e.places, n = e.n, size = e.size, step = e.step, across = e.across;
+  const T* const from = static_cast<const T*>(e.from);
+  T* const to = static_cast<T*>(e.to);
   bool inside = true;
   const auto take_one = [&](int64_t k) {
     const int64_t at = wrapped(places[k], size);
@@ -150,29 +160,22 @@ bool take_elements(const int64_t* places, int64_t n, int64_t size, const T* from
       return inside;
     }
   for_index_pieces(places, n, size, [&](int64_t first, int64_t last, bool plain) {
-    if (plain && step == 1 && across == 0) {
-#pragma GCC unroll 4
-      for (int64_t k = first; k < last; ++k) to[k] = from[places[k]];
-      return;
-    }
-    if (plain) {
+    if (plain)
       for (int64_t k = first; k < last; ++k) to[k] = from[places[k] * step + k * across];
-      return;
-    }
-    for (int64_t k = first; k < last; ++k) take_one(k);
+    else
+      for (int64_t k = first; k < last; ++k) take_one(k);
   });
   return inside;
 }
 
 // Columns of the source, gathered from side by side. Rows that are a power of two apart share few of a cache's sets, so
 // where most of the columns' elements are likely to be asked for they are copied to neighbouring rows first.
-template <class T>
 class ColumnSource {
  public:
-  ColumnSource(const Lines& lines, int64_t size) : size_(size), step_(lines.stride(1)) {
+  ColumnSource(const Lines& lines, int64_t size, int64_t item) : size_(size), step_(lines.stride(1)), item_(item) {
     constexpr int64_t kSlice = int64_t{1} << 18;  // bytes: a quarter of a second-level cache
     constexpr int64_t kLeastCols = 16, kLeastUse = 4;
-    const int64_t cols = kSlice / std::max<int64_t>(1, size * static_cast<int64_t>(sizeof(T)));
+    const int64_t cols = kSlice / std::max<int64_t>(1, size * item);
     copies_ = cols >= kLeastCols && lines.length >= size / kLeastUse && lines.columns() >= kLeastCols;
     if (copies_) widest_ = std::min(cols, kWidestBlock);
   }
@@ -180,43 +183,44 @@ class ColumnSource {
 
   // f(first element, distance of rows) of columns from `from` on.
   template <class F>
-  void read(const T* from, int64_t cols, F&& f) const {
+  void read(const char* from, int64_t cols, F&& f) const {
     if (!copies_) return f(from, step_);
-    const Tensor slice = empty({size_ * cols * static_cast<int64_t>(sizeof(T))}, kUInt8);
-    T* const copy = static_cast<T*>(slice.data<void>());
-    for (int64_t i = 0; i < size_; ++i) std::copy_n(from + i * step_, cols, copy + i * cols);
-    f(copy, cols);
+    const int64_t bytes = cols * item_;
+    const Tensor slice = empty({size_ * bytes}, kUInt8);
+    movement_kernels().copy_rows(size_, bytes, from, step_ * item_, slice.data<char>(), bytes);
+    f(slice.data<char>(), cols);
   }
 
  private:
-  int64_t size_, step_, widest_ = kWidestBlock;
+  int64_t size_, step_, item_, widest_ = kWidestBlock;
   bool copies_;
 };
 
 // Indices of a block lie in short runs, which processors do not fetch ahead by themselves.
-inline void prefetch_indices(const int64_t* places, int64_t n) {
+void prefetch_indices(const int64_t* places, int64_t n) {
   constexpr int64_t kLine = 8;
   for (int64_t k = 0; k < n; k += kLine) __builtin_prefetch(places + k);
 }
 
-template <class T>
-bool gather_lines(const Lines& lines, int64_t size, const int64_t* index, const T* source, T* out) {
+bool gather_lines(const Lines& lines, int64_t size, int64_t item, const int64_t* index, const char* source, char* out,
+                  MoveElements move) {
   std::atomic<bool> valid{true};
   if (lines.stride(0) == 1 && lines.stride(2) == 1) {
     for_each_line(lines, [&](int64_t at, int64_t from, int64_t to) {
-      if (!take_elements(index + at, lines.length, size, source + from, lines.stride(1), 0, out + to)) valid = false;
+      if (!move({index + at, lines.length, size, source + from * item, lines.stride(1), 0, out + to * item}))
+        valid = false;
     });
     return valid;
   }
   constexpr int64_t kAhead = 4;  // rows
-  const ColumnSource<T> columns(lines, size);
+  const ColumnSource columns(lines, size, item);
   for_each_block(lines, columns.widest(), [&](int64_t at, int64_t from, int64_t to, int64_t n) {
-    columns.read(source + from, n, [&](const T* first, int64_t step) {
+    columns.read(source + from * item, n, [&](const char* first, int64_t step) {
       threads::Paces paces;
       for (int64_t k = 0; k < lines.length; ++k) {
         const int64_t* const places = index + at + k * lines.stride(0);
         if (k + kAhead < lines.length) prefetch_indices(places + kAhead * lines.stride(0), n);
-        if (!take_elements(places, n, size, first, step, 1, out + to + k * lines.stride(2))) valid = false;
+        if (!move({places, n, size, first, step, 1, out + (to + k * lines.stride(2)) * item})) valid = false;
         paces.took(n);
       }
     });
@@ -228,14 +232,15 @@ bool gather_lines(const Lines& lines, int64_t size, const int64_t* index, const 
 
 void gather(TensorRef self, int64_t dim, TensorRef index, TensorRef out) {
   dim = normalized_dim(dim, self.ndim());
-  const int64_t size = dim_size(self, dim);
+  const int64_t size = dim_size(self, dim), item = item_size(self.dtype());
   const Tensor input = dense(self), indices = dense(index, kInt64);
-  if (size == 0) check_indices("gather", indices.data<int64_t>(), indices.numel(), dim, size);
+  const int64_t* const places = indices.data<int64_t>();
+  if (size == 0) check_indices("gather", places, indices.numel(), dim, size);
   const Lines lines(index.shape(), self.shape(), index.shape(), dim);
   visit_item(self.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
-    if (!gather_lines(lines, size, indices.data<int64_t>(), input.data<T>(), out.data<T>()))
-      check_indices("gather", indices.data<int64_t>(), indices.numel(), dim, size);
+    if (!gather_lines(lines, size, item, places, input.data<char>(), out.data<char>(), take_elements<T>))
+      check_indices("gather", places, indices.numel(), dim, size);
   });
 }
 
@@ -243,7 +248,7 @@ void scatter(TensorRef self, int64_t dim, TensorRef index, TensorRef src, Tensor
   const Tensor source = dense(src);
   visit_item(self.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
-    scatter_lines<T>("scatter", self, out, dim, index, source, Assign());
+    scatter_lines("scatter", self, out, dim, index, source, scatter_elements<T, Assign>);
   });
 }
 
@@ -274,11 +279,11 @@ void scatter_add(TensorRef self, int64_t dim, TensorRef index, TensorRef src, Te
   const Tensor source = dense(src, dtype);
   StagedResult result(out, dtype);
   if (dtype == kBool)
-    scatter_lines<uint8_t>("scatter_add", self, result.tensor(), dim, index, source, Either());
+    scatter_lines("scatter_add", self, result.tensor(), dim, index, source, scatter_elements<uint8_t, Either>);
   else
     visit_arithmetic("scatter_add", dtype, [&](auto type) {
       using T = typename decltype(type)::type;
-      scatter_lines<T>("scatter_add", self, result.tensor(), dim, index, source, Add());
+      scatter_lines("scatter_add", self, result.tensor(), dim, index, source, scatter_elements<T, Add>);
     });
   result.commit();
 }

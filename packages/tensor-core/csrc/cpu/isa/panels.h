@@ -17,12 +17,14 @@ namespace TW_ISA_NS {
 //   across: one for each line, lines being neighbours in memory and the group's numbers `step` from each other;
 //   one: a single one, its numbers `step` from each other.
 // `count` is how many numbers, or lines, there are, where those are less than a vector's; `numbers` is kGroup, or fewer
-// at the depth's end. What is missing is zero. Sums may be rounded to numbers of 16 bits.
+// at the depth's end. What is missing is zero. Sums may be rounded to numbers of 16 bits. Panels are multiplied by the
+// tiles of `Tile`.
 
 template <class V>
 struct Single {
   using Vector = V;
   using From = Element<V>;
+  using Tile = Single;
   static constexpr int kGroup = 1;
   static constexpr bool kRounds = false;
   TW_INLINE_MEMBER static V add(V sum, V left, V right) { return fma(left, right, sum); }
@@ -61,6 +63,7 @@ struct Rounded {
 template <class Number>
 struct Widened : Rounded<Number> {
   using Vector = F32;
+  using Tile = Single<F32>;
   using From = Number;
   static constexpr int kGroup = 1;
   TW_INLINE_MEMBER static F32 add(F32 sum, F32 left, F32 right) { return fma(left, right, sum); }
@@ -84,6 +87,7 @@ struct Widened : Rounded<Number> {
 // of what is compiled with this must run on processors without the instruction.
 struct BFloatPair : Rounded<cpu::BFloat> {
   using Vector = F32;
+  using Tile = BFloatPair;
   using From = cpu::BFloat;
   static constexpr int kGroup = 2;
   TW_INLINE_MEMBER static F32 add(F32 sum, F32 left, F32 right) {
@@ -164,8 +168,8 @@ TW_INLINE void pack_elements(const typename Terms::From* from, int64_t line, int
 
 // to[k * width + i] = the k-th group of from[i * line + number * step], for i < count.
 template <class Terms>
-void pack(const typename Terms::From* from, int64_t line, int64_t step, int64_t count, int64_t depth, int64_t width,
-          Element<typename Terms::Vector>* to) {
+__attribute__((noinline)) void pack(const typename Terms::From* from, int64_t line, int64_t step, int64_t count,
+                                    int64_t depth, int64_t width, Element<typename Terms::Vector>* to) {
   constexpr int n = lanes_of<typename Terms::Vector>;
   for (int64_t i = 0; i < count; i += n) {
     const int64_t lines = count - i < n ? count - i : n;

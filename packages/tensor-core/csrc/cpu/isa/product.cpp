@@ -94,7 +94,7 @@ TW_INLINE void finish_row(int64_t cols, const Element<typename Terms::Vector>* s
     const V result = t.add ? fma(splat<V>(t.beta), load_first<V>(t.add + j, count), scaled) : scaled;
     if constexpr (Terms::kRounds)
       if (t.rounded) {
-        Terms::store_rounded(t.rounded + j, result, count);
+        count == n ? Terms::store_rounded(t.rounded + j, result) : Terms::store_rounded(t.rounded + j, result, count);
         continue;
       }
     store_first(t.out + j, result, count);
@@ -105,14 +105,15 @@ TW_INLINE void finish_row(int64_t cols, const Element<typename Terms::Vector>* s
 template <class Terms>
 void tile(const ProductTile<Element<typename Terms::Vector>>& t, int64_t rows, int64_t cols) {
   using V = typename Terms::Vector;
+  using Tile = typename Terms::Tile;
   constexpr int n = lanes_of<V>;
-  if (cols == n || cols == 2 * n) return run_tile<Terms>(t, rows, cols > n);
+  if ((cols == n || cols == 2 * n) && (Tile::kRounds || !t.rounded)) return run_tile<Tile>(t, rows, cols > n);
   static constexpr Element<V> zeros[2 * n] = {};
   Element<V> sums[kMostRows * 2 * n];
   ProductTile<Element<V>> whole = t;
   whole.add = zeros, whole.add_row = 0, whole.alpha = whole.beta = 1;
   whole.out = sums, whole.out_row = 2 * n, whole.rounded = nullptr;
-  run_tile<Terms>(whole, rows, cols > n);
+  run_tile<Tile>(whole, rows, cols > n);
   ProductRows<typename Terms::From> row{};
   row.alpha = t.alpha, row.beta = t.beta;
   for (int64_t i = 0; i < rows; ++i) {

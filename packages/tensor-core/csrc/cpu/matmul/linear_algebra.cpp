@@ -36,7 +36,7 @@ void multiply(TensorRef left, TensorRef right, TensorRef out, const Scalar& alph
   p.right = b.view, p.right_batch_stride = b.batch_stride;
   p.result = out.data<void>(), p.result_row_stride = p.cols, p.result_batch_stride = p.rows * p.cols;
   p.alpha = alpha, p.beta = beta;
-  p.rounds = is_half(out.dtype());
+  p.rounds = is_half(dtype) && out.dtype() == dtype;
   gemm(p);
 }
 
