@@ -183,39 +183,38 @@ void row(const ProductRows<typename Terms::From>& t, int64_t cols) {
 }
 
 // The same with columns that lie in memory one after the other: a sum has sixteen lanes, which are folded at the end.
-// sums[i * sums_row + j] for some rows and columns.
+// sums[i * sums_row + l] of left[i] and right[l]. The last, partial lanes go through copies with zeros behind.
 template <class Terms, int rows, int lines>
-TW_INLINE void sum_lines(const ProductRows<typename Terms::From>& t, const typename Terms::From* left,
-                         const typename Terms::From* right, Element<typename Terms::Vector>* sums, int64_t sums_row) {
+__attribute__((noinline)) void sum_lines(int64_t depth, const typename Terms::From** left,
+                                         const typename Terms::From** right, Element<typename Terms::Vector>* sums,
+                                         int64_t sums_row) {
   using V = typename Terms::Vector;
   constexpr int registers = kVirtualLanes / lanes_of<V>;
   constexpr int64_t n = lanes_of<V> * Terms::kGroup, all = kVirtualLanes * Terms::kGroup;
+  typename Terms::From rest[rows + lines][all];
   V sum[registers][rows][lines] = {};
-  int64_t k = 0;
-  for (; k + all <= t.depth; k += all)
+  for (int64_t end = depth / all * all;; end = all) {
+    for (int64_t k = 0; k < end; k += all)
 #pragma GCC unroll 4
-    for (int r = 0; r < registers; ++r) {
-      V column[lines];
+      for (int r = 0; r < registers; ++r) {
+        V column[lines];
 #pragma GCC unroll 4
-      for (int l = 0; l < lines; ++l) column[l] = Terms::along(right + l * t.right_step + k + r * n);
+        for (int l = 0; l < lines; ++l) column[l] = Terms::along(right[l] + k + r * n);
 #pragma GCC unroll 4
-      for (int i = 0; i < rows; ++i) {
-        const V value = Terms::along(left + i * t.left_row + k + r * n);
+        for (int i = 0; i < rows; ++i) {
+          const V value = Terms::along(left[i] + k + r * n);
 #pragma GCC unroll 4
-        for (int l = 0; l < lines; ++l) sum[r][i][l] = Terms::add(sum[r][i][l], value, column[l]);
+          for (int l = 0; l < lines; ++l) sum[r][i][l] = Terms::add(sum[r][i][l], value, column[l]);
+        }
       }
+    const int64_t left_over = depth - depth / all * all;
+    if (left_over == 0 || left[0] == rest[0]) break;
+    std::memset(rest, 0, sizeof rest);
+    for (int i = 0; i < rows + lines; ++i) {
+      const typename Terms::From*& line = i < rows ? left[i] : right[i - rows];
+      std::memcpy(rest[i], line + (depth - left_over), left_over * sizeof(typename Terms::From));
+      line = rest[i];
     }
-#pragma GCC unroll 4
-  for (int r = 0; r < registers; ++r) {
-    const int64_t at = k + r * n;
-    if (at >= t.depth) break;
-    const int count = static_cast<int>(t.depth - at < n ? t.depth - at : n);
-#pragma GCC unroll 4
-    for (int i = 0; i < rows; ++i)
-#pragma GCC unroll 4
-      for (int l = 0; l < lines; ++l)
-        sum[r][i][l] = Terms::add(sum[r][i][l], Terms::along(left + i * t.left_row + at, count),
-                                  Terms::along(right + l * t.right_step + at, count));
   }
 #pragma GCC unroll 4
   for (int i = 0; i < rows; ++i)
@@ -228,35 +227,35 @@ TW_INLINE void sum_lines(const ProductRows<typename Terms::From>& t, const typen
     }
 }
 
-// As many columns at a time as there are registers for.
+// As many columns at a time as there are registers for; rows and columns that do not exist are the last ones again.
 template <class Terms, int rows>
-TW_INLINE void sum_columns(const ProductRows<typename Terms::From>& t, int64_t row, const typename Terms::From* right,
-                           int64_t cols, Element<typename Terms::Vector>* sums, int64_t sums_row) {
+TW_INLINE void sum_columns(const ProductRows<typename Terms::From>& t, int64_t row, int64_t last_row,
+                           const typename Terms::From* right, int64_t cols, Element<typename Terms::Vector>* sums,
+                           int64_t sums_row) {
   constexpr int registers = kVirtualLanes / lanes_of<typename Terms::Vector>, most = kMostRows == 14 ? 16 : 8;
   constexpr int lines = rows * registers * 4 <= most ? 4 : rows * registers * 2 <= most ? 2 : 1;
-  const auto* const left = t.left + row * t.left_row;
-  auto* const to = sums + row * sums_row;
-  int64_t j = 0;
-  for (; j + lines <= cols; j += lines)
-    sum_lines<Terms, rows, lines>(t, left, right + j * t.right_step, to + j, sums_row);
-  for (; j < cols; ++j) sum_lines<Terms, rows, 1>(t, left, right + j * t.right_step, to + j, sums_row);
+  for (int64_t j = 0; j < cols; j += lines) {
+    const typename Terms::From *rows_from[rows], *lines_from[lines];
+    for (int64_t i = 0; i < rows; ++i) rows_from[i] = t.left + (row + i < last_row ? row + i : last_row) * t.left_row;
+    for (int64_t l = 0; l < lines; ++l) lines_from[l] = right + (j + l < cols ? j + l : cols - 1) * t.right_step;
+    sum_lines<Terms, rows, lines>(t.depth, rows_from, lines_from, sums + row * sums_row + j, sums_row);
+  }
 }
 
 template <class Terms>
 void rows_of_lines(const ProductRows<typename Terms::From>& t, int64_t rows, int64_t cols) {
-  constexpr int64_t kCols = 4, kStrip = Terms::kRounds ? 64 : cpu::kProductRow;  // whose columns stay in the cache
-  Element<typename Terms::Vector> sums[(Terms::kRounds ? kMostRows : 1) * kStrip];
+  constexpr int64_t kCols = 4, kRows = 4;
+  constexpr int64_t kStrip = Terms::kRounds ? 64 : cpu::kProductRow;  // whose columns stay in the cache
+  Element<typename Terms::Vector> sums[(Terms::kRounds ? (kMostRows + kRows - 1) / kRows * kRows : 1) * kStrip];
   for (int64_t first = 0; first < cols; first += kStrip) {
     const int64_t count = cols - first < kStrip ? cols - first : kStrip;
     for (int64_t j = 0; j < count; j += kCols) {
       const int64_t some = count - j < kCols ? count - j : kCols;
       const auto* const right = t.right + (first + j) * t.right_step;
-      int64_t i = 0;
-      if constexpr (Terms::kRounds) {
-        for (; i + 4 <= rows; i += 4) sum_columns<Terms, 4>(t, i, right, some, sums + j, kStrip);
-        for (; i + 2 <= rows; i += 2) sum_columns<Terms, 2>(t, i, right, some, sums + j, kStrip);
-      }
-      for (; i < rows; ++i) sum_columns<Terms, 1>(t, i, right, some, sums + j, kStrip);
+      if (!Terms::kRounds || rows == 1) sum_columns<Terms, 1>(t, 0, 0, right, some, sums + j, kStrip);
+      if constexpr (Terms::kRounds)
+        for (int64_t i = 0; i < rows && rows > 1; i += kRows)
+          sum_columns<Terms, kRows>(t, i, rows - 1, right, some, sums + j, kStrip);
     }
     for (int64_t i = 0; i < rows; ++i) finish_row<Terms>(count, sums + i * kStrip, part_of(t, i, first));
   }

@@ -302,14 +302,16 @@ Range columns_of(const Gemm& p, int64_t i, int64_t parts) {
   return {steps.begin * kStep, std::min(p.cols, steps.end * kStep)};
 }
 
-// Whether the right operand is read as it lies in memory: for a single row, and for the few of a tile where it lies
-// column by column and would be turned to be packed, if it has 16 bits.
+// Whether the right operand is read as it lies in memory: for a single row, and for a few where it lies column by
+// column and would be turned to be packed, if it has 16 bits.
 template <class T>
 bool reads_right(const Gemm& p) {
   constexpr int64_t kLeastDepth = 256;  // sums of fewer products would take longer to fold than to add up
+  constexpr int64_t kMostRows = 12;     // more read the matrix more often than packing it costs
   if (p.rows == 1 && p.right.col_stride == 1) return true;
   if (p.right.row_stride != 1 || p.left.col_stride != 1) return false;
-  return p.rows == 1 || (kPacks<T> && p.rows <= isa_table<ProductKernels<T>>().rows && p.depth >= kLeastDepth);
+  return p.rows == 1 ||
+         (kPacks<T> && p.rows <= std::min(isa_table<ProductKernels<T>>().rows, kMostRows) && p.depth >= kLeastDepth);
 }
 
 // Sums of a right operand that lies column by column have as many lanes as those of reductions instead of blocks of the
