@@ -87,7 +87,8 @@ def test_no_more_is_kept_than_the_limit() -> None:
 def test_the_limit_comes_from_the_environment() -> None:
     code = "import tensorwright as tw; print(tw.memory_stats()['cache_limit'])"
     done = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | {"TENSORWRIGHT_CACHE_LIMIT": "12345", "PYTHONPATH": ":".join(sys.path)},
+        [sys.executable, "-c", code],
+        env=os.environ | {"TENSORWRIGHT_CACHE_LIMIT": "12345", "PYTHONPATH": ":".join(sys.path)},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout == "12345\n"
