@@ -59,9 +59,9 @@ class Inside {
 
 // A range cut into chunks.
 //
-// Regions go alternately forwards and backwards over their chunks: what one touched last lies in the caches when the next
-// begins, which would find nothing of larger tensors if it began where that one did. Going backwards, a share's chunks
-// are taken in blocks, each from front to back, which is how memory beyond the caches is read fastest.
+// Regions go alternately forwards and backwards over their chunks: what one touched last lies in the caches when the
+// next begins, which would find nothing of larger tensors if it began where that one did. Going backwards, a share's
+// chunks are taken in blocks, each from front to back, which is how memory beyond the caches is read fastest.
 struct Work {
   void (*f)(void*, int64_t, int64_t);
   void* context;
