@@ -168,7 +168,7 @@ int64_t packed_right_size(tw_dtype dtype, int64_t depth, int64_t cols) {
   int64_t size = 0;
   visit_operand(dtype, [&](auto number) {
     using T = typename decltype(number)::type;
-    size = packed_panels_size<T>(depth, cols) * static_cast<int64_t>(sizeof(typename SumOf<T>::Type) / sizeof(T));
+    size = packed_panels_size<T>(depth, cols) * (dtype.bits == 16 ? 2 : 1);  // panels are of the sums' type
   });
   return size;
 }
