@@ -11,12 +11,11 @@ from pathlib import Path
 
 import pytest
 import tensorwright as tw
+from sanitized import is_sanitized
 
 MEGABYTE = 1 << 20
 
-keeps_blocks = pytest.mark.skipif(
-    "asan" in os.environ.get("LD_PRELOAD", ""), reason="a sanitizer build keeps no blocks"
-)
+keeps_blocks = pytest.mark.skipif(is_sanitized(), reason="a sanitizer build keeps no blocks")
 
 
 @pytest.fixture(autouse=True)

@@ -148,7 +148,6 @@ template <class T>
 struct ConvolutionKernels {
   int64_t lanes;
   void (*pad)(const PaddedPlane& layout, const T* from, T* to);
-  void (*copy_rows)(const T* from, int64_t from_row, int64_t rows, int64_t cols, T* to, int64_t to_row);
   // Every `step`-th of a row's elements; the rows are put together.
   void (*gather_rows)(const T* from, int64_t from_row, int64_t step, int64_t rows, int64_t cols, T* to);
   // Planes of `channels` to [pixel][vectors * lanes] and back; lanes beyond the channels are zeros.
@@ -169,46 +168,34 @@ struct AdditionKernels {
   void (*add_to)(int64_t n, const T* from, T* to);  // to += from
 };
 
-// A tile of a matrix product: out = alpha * the sums of left[i * left_row + k * left_step] * right[k * right_step + j]
-// over k, plus beta * add.
-template <class T>
-struct ProductTile {
-  int64_t depth;
-  const T* left;
-  int64_t left_row, left_step;
-  const T* right;
-  int64_t right_step;
-  const T* add;
-  int64_t add_row;
-  T alpha, beta;
-  T* out;
-  int64_t out_row;
-  void* rounded;  // operands of 16 bits: if not null, written instead of `out`, in their type
-  int64_t rounded_row;
-};
 // The type that products are added up in.
 template <class T>
 struct SumOf {
   using Type = std::conditional_t<std::is_same_v<T, double>, double, float>;
 };
-// Rows of a product whose right operand is read as it lies: the sums of left[i * left_row + k * left_step] *
-// right[k * right_step + j] over k, likewise. Where `add` is null nothing is added.
-template <class T>
-struct ProductRows {
-  using Sum = typename SumOf<T>::Type;
+// A part of a matrix product: out = alpha * the sums of left[i * left_row + k * left_step] * right[k * right_step + j]
+// over k, plus beta * add.
+template <class Number, class Sum, class Rounded>
+struct ProductPart {
   int64_t depth;
-  const T* left;
+  const Number* left;
   int64_t left_row, left_step;
-  const T* right;
+  const Number* right;
   int64_t right_step;
   const Sum* add;
   int64_t add_row;
   Sum alpha, beta;
   Sum* out;
   int64_t out_row;
-  T* rounded;  // of 16 bits: if not null, written instead of `out`
+  Rounded* rounded;  // operands of 16 bits: if not null, written instead of `out`, in their type
   int64_t rounded_row;
 };
+// A tile, of panels or what lies as they do.
+template <class T>
+using ProductTile = ProductPart<T, T, void>;
+// Rows that are multiplied by a right operand as it lies. Where `add` is null nothing is added.
+template <class T>
+using ProductRows = ProductPart<T, typename SumOf<T>::Type, T>;
 // Panels of a left operand: of rows [begin[i], begin[i + 1]) for i < count.
 struct LeftPanels {
   int64_t rows, count;   // the rows of all together, and how many panels there are
@@ -217,8 +204,8 @@ struct LeftPanels {
   int64_t width, panel;  // numbers from a group of the depth to the next, and from a panel to the next
 };
 constexpr int64_t kProductRow = 1024;  // columns whose sums are kept at a time
-// Operands of type T. Tiles of those of 16 bits are packed: one by one to float32, or, where the processor multiplies
-// bfloat16 itself, in pairs of neighbours in the depth, which a tile takes for a float32.
+// Operands of type T. Panels hold those of 16 bits as float32, one by one, or, where the processor multiplies bfloat16
+// itself, in pairs of neighbours in the depth, which a tile takes for a float32.
 template <class T>
 struct ProductKernels {
   using Sum = typename SumOf<T>::Type;
@@ -233,7 +220,7 @@ struct ProductKernels {
   void (*tile)(const ProductTile<Sum>& tile, int64_t rows, int64_t cols);
   // A single row, and any number of columns.
   void (*row)(const ProductRows<T>& row, int64_t cols);
-  // The same with right[k + j * right_step] and left_step 1; `rows` is 1 for operands that are not packed.
+  // The same with right[k + j * right_step] and left_step 1; `rows` is 1 but for operands of 16 bits.
   void (*rows_of_lines)(const ProductRows<T>& row, int64_t rows, int64_t cols);
 };
 
@@ -261,7 +248,8 @@ struct ByteProductKernels {
   void (*tile)(const ByteTile& tile, int64_t rows, int64_t cols);
 };
 
-// Of a line, until a group of 16 indices is not complete or one of them is not in [0, size): how many came before.
+constexpr int64_t kIndexGroup = 16;  // indices that are looked at together
+// Of a line, until a group of indices is not complete or one of them is not in [0, size): how many came before.
 struct IndexKernels {
   // to[k] = from[places[k]]
   int64_t (*take_32)(const int64_t* places, int64_t n, int64_t size, const uint32_t* from, uint32_t* to);

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from sanitized import is_sanitized
 from tensorwright import _C
 
 pytestmark = pytest.mark.skipif(shutil.which("nm") is None, reason="needs nm")
@@ -18,10 +19,6 @@ CORE = next(path for path in (Path(_C.__file__).parent / "_lib").iterdir() if pa
 def symbols(path: object, *flags: str) -> set[str]:
     output = subprocess.run(["nm", "-D", *flags, str(path)], text=True, capture_output=True, check=True).stdout
     return {line.split()[-1].partition("@")[0] for line in output.splitlines()}
-
-
-def is_sanitized() -> bool:
-    return any("asan" in name for name in symbols(_C.__file__, "--undefined-only"))
 
 
 def test_the_module_exports_its_entry_point_alone() -> None:

@@ -2,6 +2,7 @@
 
 #include "cpu/convolution/channel_runs.h"
 #include "cpu/convolution/correlation.h"
+#include "cpu/copies/movement.h"
 #include "cpu/staging.h"
 
 namespace tw::cpu {
@@ -73,7 +74,8 @@ void place_rows(const Correlation& c, const T* from, int64_t pitch, int64_t firs
                 int64_t width) {
   T* to = plane + (c.y.first + first_row * c.y.step) * width + c.x.first;
   if (c.x.step == 1)
-    return isa_table<ConvolutionKernels<T>>().copy_rows(from, pitch, rows, c.x.results, to, c.y.step * width);
+    return movement_kernels().copy_rows(rows, c.x.results * sizeof(T), reinterpret_cast<const char*>(from),
+                                        pitch * sizeof(T), reinterpret_cast<char*>(to), c.y.step * width * sizeof(T));
   for (int64_t y = 0; y < rows; ++y, from += pitch, to += c.y.step * width)
     for (int64_t x = 0; x < c.x.results; ++x) to[x * c.x.step] = from[x];
 }

@@ -60,12 +60,12 @@ auto write_groups() {
 // groups(first, n) does whole groups of indices, and gives the number of those it did; one(k) does any other.
 template <class Groups, class One>
 void for_index_groups(int64_t n, Groups groups, One one) {
-  constexpr int64_t kGroup = 16, kPiece = 1 << 14;
+  constexpr int64_t kPiece = 1 << 14;
   threads::Paces paces;
   for (int64_t k = 0; k < n;) {
     const int64_t first = k;
     k += groups(k, std::min(n - k, kPiece));
-    for (const int64_t end = std::min(n, k + kGroup); k < end; ++k) one(k);
+    for (const int64_t end = std::min(n, k + kIndexGroup); k < end; ++k) one(k);
     paces.took(k - first);
   }
 }
@@ -103,11 +103,13 @@ bool scatter_elements(const Elements& e) {
       return inside;
     }
   for_index_pieces(places, n, size, [&](int64_t first, int64_t last, bool plain) {
-    for (int64_t k = first; k < last; ++k)
-      if (plain)
-        write(to[places[k] * step + k * across], from[k]);
-      else
-        write_one(k);
+    if (plain && step == 1 && across == 0)
+#pragma GCC unroll 4
+      for (int64_t k = first; k < last; ++k) write(to[places[k]], from[k]);
+    else if (plain)
+      for (int64_t k = first; k < last; ++k) write(to[places[k] * step + k * across], from[k]);
+    else
+      for (int64_t k = first; k < last; ++k) write_one(k);
   });
   return inside;
 }
@@ -160,7 +162,10 @@ bool take_elements(const Elements& e) {
       return inside;
     }
   for_index_pieces(places, n, size, [&](int64_t first, int64_t last, bool plain) {
-    if (plain)
+    if (plain && step == 1 && across == 0)
+#pragma GCC unroll 4
+      for (int64_t k = first; k < last; ++k) to[k] = from[places[k]];
+    else if (plain)
       for (int64_t k = first; k < last; ++k) to[k] = from[places[k] * step + k * across];
     else
       for (int64_t k = first; k < last; ++k) take_one(k);
@@ -174,7 +179,7 @@ class ColumnSource {
  public:
   ColumnSource(const Lines& lines, int64_t size, int64_t item) : size_(size), step_(lines.stride(1)), item_(item) {
     constexpr int64_t kSlice = int64_t{1} << 18;  // bytes: a quarter of a second-level cache
-    constexpr int64_t kLeastCols = 16, kLeastUse = 4;
+    constexpr int64_t kLeastCols = 16, kLeastUse = 2;
     const int64_t cols = kSlice / std::max<int64_t>(1, size * item);
     copies_ = cols >= kLeastCols && lines.length >= size / kLeastUse && lines.columns() >= kLeastCols;
     if (copies_) widest_ = std::min(cols, kWidestBlock);

@@ -152,11 +152,6 @@ void pad(const PaddedPlane& plane, const Element<V>* from, Element<V>* to) {
 }
 
 template <class V>
-void copy_rows(const Element<V>* from, int64_t from_row, int64_t rows, int64_t cols, Element<V>* to, int64_t to_row) {
-  for (int64_t y = 0; y < rows; ++y) copy_run<V>(from + y * from_row, cols, to + y * to_row);
-}
-
-template <class V>
 void gather_rows(const Element<V>* from, int64_t from_row, int64_t step, int64_t rows, int64_t cols, Element<V>* to) {
   for (int64_t y = 0; y < rows; ++y) copy_strided<V>(from + y * from_row, step, cols, to + y * cols);
 }
@@ -383,15 +378,21 @@ void row_gradient(const ConvolutionPass& pass, const Element<V>* source, const E
 
 extern const cpu::ConvolutionKernels<float> kConvolutionF32;
 extern const cpu::ConvolutionKernels<double> kConvolutionF64;
-const cpu::ConvolutionKernels<float> kConvolutionF32 = {kLanes32,           pad<F32>,
-                                                        copy_rows<F32>,     gather_rows<F32>,
-                                                        channels_last<F32>, channels_first<F32>,
-                                                        correlate<F32>,     weight_gradient<F32>,
+const cpu::ConvolutionKernels<float> kConvolutionF32 = {kLanes32,
+                                                        pad<F32>,
+                                                        gather_rows<F32>,
+                                                        channels_last<F32>,
+                                                        channels_first<F32>,
+                                                        correlate<F32>,
+                                                        weight_gradient<F32>,
                                                         row_gradient<F32>};
-const cpu::ConvolutionKernels<double> kConvolutionF64 = {kLanes64,           pad<F64>,
-                                                         copy_rows<F64>,     gather_rows<F64>,
-                                                         channels_last<F64>, channels_first<F64>,
-                                                         correlate<F64>,     weight_gradient<F64>,
+const cpu::ConvolutionKernels<double> kConvolutionF64 = {kLanes64,
+                                                         pad<F64>,
+                                                         gather_rows<F64>,
+                                                         channels_last<F64>,
+                                                         channels_first<F64>,
+                                                         correlate<F64>,
+                                                         weight_gradient<F64>,
                                                          row_gradient<F64>};
 
 }  // namespace TW_ISA_NS

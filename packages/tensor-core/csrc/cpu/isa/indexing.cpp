@@ -8,13 +8,13 @@ namespace tw {
 namespace TW_ISA_NS {
 namespace {
 
-constexpr int64_t kGroup = 16;  // indices
+using cpu::kIndexGroup;
 
 TW_INLINE bool group_inside(const int64_t* places, int64_t size) {
   const I64 none{}, limit = splat<I64>(size);
   M64 outside = lt(limit, none);
 #pragma GCC unroll 16
-  for (int64_t i = 0; i < kGroup; i += lanes_of<I64>) {
+  for (int64_t i = 0; i < kIndexGroup; i += lanes_of<I64>) {
     const I64 place = load<I64>(places + i);
     outside = or_(outside, or_(lt(place, none), ge(place, limit)));
   }
@@ -24,16 +24,16 @@ TW_INLINE bool group_inside(const int64_t* places, int64_t size) {
 template <class T>
 int64_t take(const int64_t* places, int64_t n, int64_t size, const T* from, T* to) {
   int64_t k = 0;
-  for (; k + kGroup <= n && group_inside(places + k, size); k += kGroup) {
+  for (; k + kIndexGroup <= n && group_inside(places + k, size); k += kIndexGroup) {
     if constexpr (sizeof(T) == 4) {  // stores of two
 #pragma GCC unroll 16
-      for (int64_t i = k; i < k + kGroup; i += 2) {
+      for (int64_t i = k; i < k + kIndexGroup; i += 2) {
         const uint64_t both = from[places[i]] | static_cast<uint64_t>(from[places[i + 1]]) << 32;
         std::memcpy(to + i, &both, sizeof both);
       }
     } else {
 #pragma GCC unroll 16
-      for (int64_t i = k; i < k + kGroup; ++i) to[i] = from[places[i]];
+      for (int64_t i = k; i < k + kIndexGroup; ++i) to[i] = from[places[i]];
     }
   }
   return k;
@@ -42,9 +42,9 @@ int64_t take(const int64_t* places, int64_t n, int64_t size, const T* from, T* t
 template <class T>
 int64_t add(const int64_t* places, int64_t n, int64_t size, const T* from, T* to) {
   int64_t k = 0;
-  for (; k + kGroup <= n && group_inside(places + k, size); k += kGroup)
+  for (; k + kIndexGroup <= n && group_inside(places + k, size); k += kIndexGroup)
 #pragma GCC unroll 16
-    for (int64_t i = k; i < k + kGroup; ++i) to[places[i]] += from[i];
+    for (int64_t i = k; i < k + kIndexGroup; ++i) to[places[i]] += from[i];
   return k;
 }
 

@@ -70,7 +70,15 @@ void copy_row(int64_t bytes, const char* from, char* to) {
 #pragma GCC unroll 4
     for (int k = 0; k < 4; ++k) std::memcpy(to + i + k * TW_VBYTES, &part[k], TW_VBYTES);
   }
-  if (i < bytes) std::memcpy(to + i, from + i, static_cast<size_t>(bytes - i));
+  const auto copy_vector = [from, to](int64_t at) TW_INLINE_LAMBDA {
+    const U32 part = load<U32>(from + at);
+    std::memcpy(to + at, &part, sizeof part);
+  };
+  for (; i + TW_VBYTES <= bytes; i += TW_VBYTES) copy_vector(i);
+  if (i < bytes && bytes >= TW_VBYTES)
+    copy_vector(bytes - TW_VBYTES);  // some bytes once more
+  else if (i < bytes)
+    std::memcpy(to, from, static_cast<size_t>(bytes));
 }
 
 void copy_rows(int64_t rows, int64_t bytes, const char* from, int64_t from_stride, char* to, int64_t to_stride) {

@@ -39,7 +39,7 @@ struct Gemm {
   // Floating types only:
   const void* bias = nullptr;           // one value for each column, added instead of beta * result
   const void* packed_right = nullptr;   // pack_right() of `right`, the same for the whole batch
-  const PreparedCall* calls = nullptr;  // told what parts of the result are done
+  const PreparedCall* calls = nullptr;  // told what parts of the result are done; not if it is to be rounded
 };
 void gemm(const Gemm& problem);
 

@@ -65,7 +65,7 @@ void baddbmm(TensorRef self, TensorRef batch1, TensorRef batch2, const Scalar& b
 
 Tensor prepare_linear(TensorRef weight) {
   const tw_dtype dtype = weight.dtype();
-  if (!is_floating(dtype) || weight.numel() == 0) return {};
+  if ((dtype != kFloat32 && dtype != kFloat64) || weight.numel() == 0) return {};
   const Operand3d w = matrix_operand(weight, dtype);
   return pack_right(dtype, w.view.transposed(), weight.size(1), weight.size(0));
 }

@@ -38,9 +38,9 @@ Range part_of(const Range& whole, int64_t i, int64_t parts) {
 
 template <class T>
 using Sum = typename SumOf<T>::Type;
-// Tiles of operands of 16 bits do not read them as they lie.
+// Operands of 16 bits, which panels hold as numbers of the sums' type.
 template <class T>
-constexpr bool kPacks = !std::is_same_v<T, Sum<T>>;
+constexpr bool kHalves = !std::is_same_v<T, Sum<T>>;
 
 template <class T>
 struct Operands {
@@ -64,7 +64,7 @@ class Sums {
   Sums(const Gemm& p, int64_t batch, const Range& rows, const Range& cols, int64_t block_depth)
       : p_(p), rows_(rows), cols_(cols), first_(batch * p.result_batch_stride), row_(p.result_row_stride) {
     first_ += rows_.begin * row_ + cols_.begin;
-    if (!kPacks<T> || !p.rounds) {
+    if (!kHalves<T> || !p.rounds) {
       sums_ = static_cast<Sum<T>*>(p.result) + first_;
     } else if (p.depth > block_depth) {
       beside_ = scratch<Sum<T>>(rows.count() * cols.count());
@@ -78,7 +78,7 @@ class Sums {
     tile.alpha = o.alpha, tile.beta = 1;
     if (sums_) tile.out = sums_ + (row - rows_.begin) * row_ + col - cols_.begin;
     tile.add = tile.out;
-    if constexpr (kPacks<T>)
+    if constexpr (kHalves<T>)
       if (p_.rounds && depth.end == p_.depth) tile.rounded = static_cast<T*>(p_.result) + place(row, col);
     if (depth.begin > 0) return;
     if (o.bias)
@@ -145,7 +145,7 @@ class BlockProduct {
   void add_block(const Operands<T>& o, const Sums<T>& sums, const Range& rows, const Range& cols, const Range& depth) {
     const int64_t tiles = ceil_div(rows.count(), kernels_.rows);
     const bool packs_left = !left_lies_well(o, cols);
-    const bool packs_right = kPacks<T> || p_.right.col_stride != 1 || tiles > 2;
+    const bool packs_right = kHalves<T> || p_.right.col_stride != 1 || tiles > 2;
     if (packs_left) pack_left(o, rows, tiles, depth);
     for (int64_t i = 0; i < tiles; ++i) {
       const Range part = part_of(rows, i, tiles);
@@ -164,12 +164,12 @@ class BlockProduct {
   // it is in the first.
   void run_packed(const Operands<T>& o, int64_t batch, const Range& all_rows, const Range& all_cols) {
     const int64_t row_blocks = ceil_div(all_rows.count(), kPackedRows);
+    const bool packs_left = !left_lies_well(o, all_cols);
     for (int64_t r = 0; r < row_blocks; ++r) {
       const Range rows = part_of(all_rows, r, row_blocks);
       const Sums<T> sums(p_, batch, rows, all_cols, block_depth_);
       for (int64_t k = 0; k < std::max<int64_t>(p_.depth, 1); k += block_depth_) {
         const Range depth{k, std::min(p_.depth, k + block_depth_)};
-        const bool packs_left = !left_lies_well(o, all_cols);
         if (packs_left) pack_left(o, rows, ceil_div(rows.count(), kernels_.rows), depth);
         for (int64_t col = all_cols.begin; col < all_cols.end; col += kBlockCols) {
           const Range cols{col, std::min(all_cols.end, col + kBlockCols)};
@@ -210,7 +210,7 @@ class BlockProduct {
   int64_t block_rows() const { return p_.packed_right ? kPackedRows : turned() ? kTurnedRows : kBlockRows; }
 
   int64_t groups(int64_t numbers) const {
-    if constexpr (!kPacks<T>) return numbers;
+    if constexpr (!kHalves<T>) return numbers;
     return ceil_div(numbers, kernels_.group);
   }
 
@@ -219,7 +219,7 @@ class BlockProduct {
   // sets.
   bool left_lies_well(const Operands<T>& o, const Range& cols) const {
     const MatrixView& left = p_.left;
-    if constexpr (!kPacks<T>) return left.col_stride == 1 || (left.row_stride == 1 && cols.count() <= 2 * width_);
+    if constexpr (!kHalves<T>) return left.col_stride == 1 || (left.row_stride == 1 && cols.count() <= 2 * width_);
     return kernels_.group == 2 && left.col_stride == 1 && left.row_stride % 2 == 0 && p_.depth % 2 == 0 &&
            reinterpret_cast<uintptr_t>(o.left) % sizeof(Sum<T>) == 0;
   }
@@ -247,7 +247,7 @@ class BlockProduct {
   void set_right(const Operands<T>& o, int64_t first, int64_t col, int64_t count, bool packs, const Range& depth,
                  ProductTile<Sum<T>>& tile) {
     const T* from = o.right + depth.begin * p_.right.row_stride + col * p_.right.col_stride;
-    if constexpr (!kPacks<T>)
+    if constexpr (!kHalves<T>)
       if (!packs && count % kernels_.lanes == 0) {
         tile.right = from, tile.right_step = p_.right.row_stride;
         return;
@@ -311,7 +311,7 @@ bool reads_right(const Gemm& p) {
   if (p.rows == 1 && p.right.col_stride == 1) return true;
   if (p.right.row_stride != 1 || p.left.col_stride != 1) return false;
   return p.rows == 1 ||
-         (kPacks<T> && p.rows <= std::min(isa_table<ProductKernels<T>>().rows, kMostRows) && p.depth >= kLeastDepth);
+         (kHalves<T> && p.rows <= std::min(isa_table<ProductKernels<T>>().rows, kMostRows) && p.depth >= kLeastDepth);
 }
 
 // Sums of a right operand that lies column by column have as many lanes as those of reductions instead of blocks of the
